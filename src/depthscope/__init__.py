@@ -1,0 +1,75 @@
+"""depthscope: how a transformer's computation is organised across its depth.
+
+>>> import depthscope as ds
+>>> model = ds.load("embedded")                          # doctest: +SKIP
+>>> stimuli = ds.read_stimuli("builtin")                 # doctest: +SKIP
+>>> traj = ds.trace(model, stimuli)                      # doctest: +SKIP
+>>> h = ds.cse(traj)                                     # doctest: +SKIP
+>>> res = ds.contrast(h, "metaphor", "literal")          # doctest: +SKIP
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from depthscope.errors import DepthscopeError
+from depthscope.version import __version__
+
+if TYPE_CHECKING:
+    from depthscope.capture.trace import trace
+    from depthscope.instrument.cse import cse
+    from depthscope.instrument.filters import FilterBank, filter_bank
+    from depthscope.instrument.scalogram import scalogram
+    from depthscope.instrument.wavelets import DOG, Haar, Morlet, Paul
+    from depthscope.model.load import load
+    from depthscope.model.model import Model
+    from depthscope.statistics.contrast import Contrast, contrast
+    from depthscope.stimuli.read import read_stimuli
+
+# Where each public name lives: imported when first asked for, so that nothing unused is paid for.
+_HOMES = {
+    "load": "depthscope.model.load",
+    "Model": "depthscope.model.model",
+    "read_stimuli": "depthscope.stimuli.read",
+    "trace": "depthscope.capture.trace",
+    "cse": "depthscope.instrument.cse",
+    "scalogram": "depthscope.instrument.scalogram",
+    "filter_bank": "depthscope.instrument.filters",
+    "FilterBank": "depthscope.instrument.filters",
+    "Morlet": "depthscope.instrument.wavelets",
+    "Paul": "depthscope.instrument.wavelets",
+    "DOG": "depthscope.instrument.wavelets",
+    "Haar": "depthscope.instrument.wavelets",
+    "contrast": "depthscope.statistics.contrast",
+    "Contrast": "depthscope.statistics.contrast",
+}
+
+__all__ = [
+    "DOG",
+    "Contrast",
+    "DepthscopeError",
+    "FilterBank",
+    "Haar",
+    "Model",
+    "Morlet",
+    "Paul",
+    "__version__",
+    "contrast",
+    "cse",
+    "filter_bank",
+    "load",
+    "read_stimuli",
+    "scalogram",
+    "trace",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'depthscope' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

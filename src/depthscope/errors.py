@@ -1,0 +1,30 @@
+"""What a user did, and what to do instead."""
+
+from importlib import import_module
+from types import ModuleType
+
+
+class DepthscopeError(ValueError):
+    """Bad input: one sentence that names the item, the reason and the way out.
+
+    The command line prints the sentence and exits with status 2.
+    """
+
+
+def require(module: str, extra: str) -> ModuleType:
+    """Import an optional library, or name the extra that brings it."""
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as missing:
+        if missing.name != module.split(".")[0]:
+            raise
+        raise DepthscopeError(
+            f"this needs {missing.name}, which is not installed: pip install 'depthscope[{extra}]'"
+        ) from None
+
+
+def listed(names: object, limit: int = 5) -> str:
+    """Names for a sentence: the first few, then how many more."""
+    shown = [str(name) for name in names]  # type: ignore[attr-defined]
+    more = f" and {len(shown) - limit} more" if len(shown) > limit else ""
+    return ", ".join(shown[:limit]) + more

@@ -1,0 +1,122 @@
+"""Conditional scale entropy."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from depthscope.arrays import Array, Float, like, namespace
+from depthscope.errors import DepthscopeError
+from depthscope.instrument.filters import EnergyNorm, Padding, ZeroMean, filter_bank
+from depthscope.instrument.inputs import measurable
+from depthscope.instrument.signals import Signal
+from depthscope.instrument.wavelets import Sampling, Wavelet
+
+
+def cse(
+    data: Any,
+    *,
+    wavelet: str | Wavelet = "paul(4)",
+    scales: int | Sequence[float] | Float = 16,
+    periods: tuple[float, float] | None = None,
+    padding: Padding = "zero",
+    signal: Signal = "update",
+    energy_norm: EnergyNorm = "L2",
+    zero_mean: ZeroMean = "none",
+    sampling: Sampling | None = None,
+    layers: tuple[int, int] | None = None,
+    normalize: bool = True,
+    mask_coi: bool = True,
+    min_scales: int = 4,
+) -> Any:
+    """Conditional scale entropy: at each layer, how broadly the computation engages fast and slow structure.
+
+    With the energies ``E(s,l)`` of :func:`depthscope.scalogram`,
+
+        p(s | l) = E(s,l) / sum_s' E(s',l),        CSE(l) = - sum_s p(s | l) ln p(s | l),
+
+    summed over the scales that are valid at layer ``l``.
+
+    Parameters
+    ----------
+    data : Dataset from ``trace``, DataArray, NumPy array or torch tensor
+        Plain arrays are updates, ``(..., layer, feature)``.
+    wavelet, scales, periods, padding, energy_norm, zero_mean, sampling
+        The transform: see :func:`depthscope.filter_bank`.
+    signal : {"update", "direction", "norm", "state"}
+        What is transformed. The default, the update vector pooled over features, is rotation-invariant.
+    layers : (first, last), optional
+        Use these layers only, counted from 1, both included.
+    normalize : bool
+        Divide by the log of the number of scales used at the layer: values in [0, 1]; else in nats, [0, ln S].
+    mask_coi : bool
+        Use only scales outside the cone of influence at each layer.
+    min_scales : int
+        Layers with fewer valid scales are missing (NaN), not zero.
+
+    Returns
+    -------
+    DataArray (item, condition, layer) or (stimulus, layer) for a traced Dataset; for plain updates the same
+    kind of array, ``(..., layer)``, float64, on the same device.
+
+    Raises
+    ------
+    DepthscopeError
+        NaN or infinity in the updates; a trajectory without energy; scales that do not fit the depth.
+
+    Notes
+    -----
+    Exact: ``CSE(c u) = CSE(u)`` for every c != 0; unchanged when ``E(s,l)`` is multiplied by any ``a(l) > 0``;
+    ``CSE(u Q) = CSE(u)`` for orthogonal Q. Not exact: scaling single updates changes it, unless ``signal="direction"``.
+
+    References
+    ----------
+    The idea: Chakrabarti et al. (2026), arXiv 2605.21391. The definition, with its defaults, is ours
+    (docs/definition.md). Wavelets: Torrence & Compo (1998). Precedent: Sello (2000), A&A 363:311.
+
+    Examples
+    --------
+    >>> import numpy as np, depthscope as ds
+    >>> noise = np.random.default_rng(0).normal(size=(30, 256))
+    >>> bool(0.9 < np.nanmean(ds.cse(noise)) < 1)
+    True
+    """
+    source = measurable(data, signal, layers)
+    depth = len(source.layers)
+    bank = filter_bank(depth, wavelet, scales, periods, padding, energy_norm, zero_mean, sampling)
+    used = bank.valid if mask_coi else np.ones_like(bank.valid)
+    if not (used.sum(0) >= min_scales).any():
+        raise DepthscopeError(
+            f"no layer of {depth} has {min_scales} scales outside the cone of influence: choose shorter periods, "
+            "a wavelet with a shorter cone (paul, haar), mask_coi=False, or a smaller min_scales"
+        )
+    values = entropy(bank.energy(source.gram), used, normalize, min_scales)
+    coords = {**source.layer_coords(), "valid_scales": ("layer", used.sum(0))}
+    result = source.wrap(values, ("layer",), coords)
+    if hasattr(result, "attrs"):
+        result.name = "cse"
+        result.attrs = {"long_name": "conditional scale entropy", "units": "1" if normalize else "nats"}
+    return result
+
+
+def entropy(energy: Array, used: NDArray[np.bool_], normalize: bool, min_scales: int) -> Array:
+    """Shannon entropy of ``energy`` (..., S, L) over the ``used`` (S, L) scales of each layer: (..., L).
+
+    NaN where fewer than ``min_scales`` are used or where they hold no energy.
+    """
+    xp = namespace(energy)
+    kept = energy * like(used.astype(np.float64), energy)
+    total = xp.sum(kept, axis=-2)
+    nan = xp.full_like(total, np.nan)
+    # ln sum(E) - sum(E ln E) / sum(E) would cancel; shares first keep every digit
+    share = kept / xp.where(total > 0, total, nan)[..., None, :]
+    positive = share > 0
+    logs = xp.log(xp.where(positive, share, xp.ones_like(share)))
+    values = -xp.sum(share * logs, axis=-2)
+    count = used.sum(0)
+    if normalize:
+        values = values / like(np.log(np.maximum(count, 2).astype(np.float64)), energy)
+    enough = like(np.broadcast_to(count >= max(min_scales, 1), tuple(values.shape)).copy(), energy)
+    # -0.0 for a single occupied scale reads as a mistake
+    return xp.where(enough, values + 0.0, nan)

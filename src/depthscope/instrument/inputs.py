@@ -1,0 +1,119 @@
+"""The doors of an instrument: a traced Dataset, a labelled array or a plain one in, the same kind out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from depthscope.arrays import Array, DepthGram, as_array, depth_gram, is_torch, namespace, split_at_mean
+from depthscope.errors import DepthscopeError, listed
+from depthscope.instrument.labels import by_item
+from depthscope.instrument.signals import Signal, signal_gram
+
+# (values, dims after the leading ones, their coordinates) -> what the user gets back
+Wrap = Callable[[Array, tuple[str, ...], dict[str, Any]], Any]
+
+
+@dataclass(frozen=True)
+class Measurable:
+    """Gram matrices of the signal, with the layers they cover and the way back to the user's kind of array."""
+
+    gram: DepthGram
+    layers: np.ndarray[Any, np.dtype[np.int64]]
+    total_depth: int
+    wrap: Wrap
+
+    def layer_coords(self) -> dict[str, Any]:
+        return {"layer": self.layers, "relative_depth": ("layer", self.layers / self.total_depth)}
+
+
+def measurable(data: Any, signal: Signal, layers: tuple[int, int] | None) -> Measurable:
+    """Read ``data`` as Gram matrices of ``signal``, restricted to ``layers`` (first, last; counted from 1)."""
+    if isinstance(data, xr.Dataset):
+        parts, dot, norm, wrap = _from_dataset(data)
+    else:
+        parts, wrap = _from_updates(data)
+        dot = norm = None
+    depth = int(parts.centred.shape[-1])
+    first, last = layers or (1, depth)
+    if not 1 <= first < last <= depth:
+        raise DepthscopeError(f"layers {first} to {last} do not lie within the {depth} layers measured")
+    full = parts.full()
+    _refuse_unusable(full)
+    if signal != "update" or last - first + 1 < depth:
+        whole = signal_gram(full, "state", dot, norm) if signal == "state" else full
+        window = whole[..., first - 1 : last, first - 1 : last]
+        parts = split_at_mean(window if signal == "state" else signal_gram(window, signal))
+    return Measurable(parts, np.arange(first, last + 1), depth, wrap)
+
+
+def _from_dataset(data: xr.Dataset) -> tuple[DepthGram, Array, Array, Wrap]:
+    missing = [name for name in ("gram", "initial_dot", "state_norm") if name not in data]
+    if missing:
+        raise DepthscopeError(f"the Dataset has no {listed(missing)}: give what depthscope.trace returns")
+    per_stimulus = data["gram"].isel(layer=0, other_layer=0, drop=True)
+
+    def wrap(values: Array, dims: tuple[str, ...], coords: dict[str, Any]) -> xr.DataArray:
+        labels = {k: v for k, v in per_stimulus.coords.items() if v.dims == ("stimulus",)}
+        labelled = xr.DataArray(values, dims=("stimulus", *dims), coords={**labels, **coords})
+        return by_item(labelled)
+
+    return (
+        split_at_mean(data["gram"].transpose("stimulus", "layer", "other_layer").to_numpy().astype(np.float64)),
+        data["initial_dot"].transpose("stimulus", "layer").to_numpy().astype(np.float64),
+        data["state_norm"].isel(state=0).to_numpy().astype(np.float64),
+        wrap,
+    )
+
+
+def _from_updates(data: Any) -> tuple[DepthGram, Wrap]:
+    if isinstance(data, xr.DataArray):
+        if not {"layer", "feature"} <= set(data.dims):
+            raise DepthscopeError(f"an array of updates needs dims layer and feature, not {listed(data.dims)}")
+        data = data.transpose(..., "layer", "feature")
+        lead = [str(dim) for dim in data.dims[:-2]]
+        labels = {k: v for k, v in data.coords.items() if set(v.dims) <= set(lead)}
+        updates: Array = data.to_numpy()
+    else:
+        lead, labels = [], {}
+        updates = as_array(data)
+
+    if len(updates.shape) < 2:
+        raise DepthscopeError(f"updates have shape {tuple(updates.shape)}: expected (..., layer, feature)")
+    xp = namespace(updates)
+    if xp.isdtype(updates.dtype, "complex floating"):
+        raise DepthscopeError("updates are complex: expected real numbers")
+    labelled = isinstance(data, xr.DataArray)
+
+    def wrap(values: Array, dims: tuple[str, ...], coords: dict[str, Any]) -> Any:
+        if is_torch(values):
+            return values
+        if labelled:
+            return xr.DataArray(values, dims=(*lead, *dims), coords={**labels, **coords})
+        if len(dims) == 1:
+            return values
+        plain = tuple(f"dim_{i}" for i in range(values.ndim - len(dims)))
+        return xr.DataArray(values, dims=(*plain, *dims), coords=coords)
+
+    return depth_gram(updates), wrap
+
+
+def _refuse_unusable(matrix: Array) -> None:
+    xp = namespace(matrix)
+    power = xp.linalg.diagonal(matrix)
+    if not bool(xp.all(xp.isfinite(power))):
+        row, layer = _first(~xp.isfinite(power))
+        raise DepthscopeError(f"NaN or infinity in the updates of {row} at layer {layer + 1}: leave it out or mend it")
+    still = xp.sum(power, axis=-1) == 0
+    if bool(xp.any(still)):
+        row, _ = _first(still[..., None])
+        raise DepthscopeError(f"the trajectory of {row} is constant: it has no energy to spread over scales")
+
+
+def _first(where: Array) -> tuple[str, int]:
+    """Words for the leading indices of the first true cell, and its index on the last axis."""
+    cell = np.argwhere(np.asarray(where.cpu() if is_torch(where) else where))[0]
+    *lead, layer = (int(i) for i in cell)
+    return (f"row {', '.join(map(str, lead))}" if lead else "the input"), layer

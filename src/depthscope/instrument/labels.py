@@ -1,0 +1,54 @@
+"""From one row per stimulus to (item, condition)."""
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+
+def by_item(rows: xr.DataArray) -> xr.DataArray:
+    """Reshape ``(stimulus, ...)`` into ``(item, condition, ...)``, if the rows say which they are.
+
+    Items and conditions keep the order in which they first appear. An item with several pairs gives one entry per
+    pair, labelled ``item/pair``; the coordinate ``group`` keeps the item itself, and statistics average over it.
+    Combinations that do not occur are NaN. Every per-stimulus coordinate comes along as ``(item, condition)``.
+    """
+    if not {"item", "condition"} <= set(rows.coords):
+        return rows
+    groups = [str(v) for v in rows["item"].values]
+    pairs = [str(v) for v in rows["pair"].values] if "pair" in rows.coords else [""] * len(groups)
+    labels = [f"{g}/{p}" if p else g for g, p in zip(groups, pairs, strict=True)]
+    conditions = [str(v) for v in rows["condition"].values]
+    entry_of = {label: i for i, label in enumerate(dict.fromkeys(labels))}
+    column_of = {name: j for j, name in enumerate(dict.fromkeys(conditions))}
+    at = ([entry_of[x] for x in labels], [column_of[c] for c in conditions])
+    shape = (len(entry_of), len(column_of))
+
+    def spread(values: np.ndarray[Any, Any], empty: Any) -> np.ndarray[Any, Any]:
+        table = np.full(shape + values.shape[1:], empty, dtype=values.dtype if empty is not None else object)
+        table[at] = values
+        return table
+
+    coords: dict[str, Any] = {
+        "item": list(entry_of),
+        "condition": list(column_of),
+        "group": ("item", [dict(zip(labels, groups, strict=True))[x] for x in entry_of]),
+    }
+    for name, coord in rows.coords.items():
+        if "stimulus" not in coord.dims:
+            coords[str(name)] = coord
+        elif name not in ("item", "condition", "stimulus", "pair"):
+            if np.issubdtype(coord.dtype, np.number):
+                spread_out = spread(coord.values.astype(np.float64), np.nan)
+            elif coord.dtype == np.bool_:
+                spread_out = spread(coord.values, False)
+            else:
+                spread_out = spread(coord.values.astype(object), "")
+            coords[str(name)] = (("item", "condition"), spread_out)
+    return xr.DataArray(
+        spread(rows.transpose("stimulus", ...).values, np.nan),
+        dims=("item", "condition", *(str(d) for d in rows.dims if d != "stimulus")),
+        coords=coords,
+        name=rows.name,
+        attrs=rows.attrs,
+    )

@@ -1,0 +1,1 @@
+"""Stage 1. Texts with a marked target, as one validated table."""

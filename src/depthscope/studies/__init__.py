@@ -1,0 +1,1 @@
+"""Studies wire the stages together and hold no maths."""
