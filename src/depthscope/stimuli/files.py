@@ -1,0 +1,72 @@
+"""From bytes on disk to an unvalidated DataFrame."""
+
+import io
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from depthscope.errors import DepthscopeError, require
+
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read csv, tsv, jsonl or parquet; UTF-8, with or without a byte-order mark, any line ends."""
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise DepthscopeError(f"{path}: unknown kind of file {suffix!r}; use one of {', '.join(SUFFIXES)}")
+    if suffix == ".parquet":
+        require("pyarrow", "parquet")
+        try:
+            return pd.read_parquet(path)
+        except (OSError, ValueError) as problem:
+            raise DepthscopeError(f"{path}: not readable as Parquet ({problem})") from None
+    text = read_text(path)
+    if not text.strip():
+        raise DepthscopeError(f"{path}: the file is empty")
+    if suffix in (".jsonl", ".ndjson"):
+        return pd.DataFrame(read_json_lines(path, text))
+    try:
+        # blank cells stay blank: an item called "NA" or "null" is an item
+        return pd.read_csv(
+            io.StringIO(text),
+            sep="\t" if suffix == ".tsv" else ",",
+            keep_default_na=False,
+            na_values={"start": [""], "end": [""], "occurrence": [""]},
+            dtype={"item": str, "condition": str, "pair": str, "text": str, "target": str},
+        )
+    except ValueError as problem:
+        raise DepthscopeError(f"{path}: not readable as {suffix[1:]} ({str(problem).strip()})") from None
+
+
+def read_text(path: Path, fallback: str | None = None) -> str:
+    """The file as UTF-8 text without a byte-order mark; in the encoding ``fallback``, if it is known not to be UTF-8."""
+    try:
+        data = path.read_bytes()
+    except OSError as problem:
+        raise DepthscopeError(f"{path}: cannot be read ({problem.strerror})") from None
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        if fallback is not None:
+            return data.decode(fallback)
+        line = data[: problem.start].count(b"\n") + 1
+        raise DepthscopeError(
+            f"{path}: not UTF-8 at byte {problem.start} (line {line}); save the file as UTF-8"
+        ) from None
+
+
+def read_json_lines(path: Path, text: str) -> list[dict[str, object]]:
+    rows = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as problem:
+            raise DepthscopeError(f"{path}: line {number} is not JSON ({problem.msg})") from None
+        if not isinstance(row, dict):
+            raise DepthscopeError(f"{path}: line {number} is not an object with columns")
+        rows.append(row)
+    return rows
