@@ -1,0 +1,36 @@
+"""Which texts run together: planned from the lengths alone, so that a resumed run forms the same batches."""
+
+from collections.abc import Sequence
+
+import torch
+
+TOKEN_BUDGET = {"cpu": 1024, "cuda": 16384}
+
+
+def default_budget(device: torch.device) -> int:
+    """Padded tokens per forward pass."""
+    return TOKEN_BUDGET.get(device.type, TOKEN_BUDGET["cpu"])
+
+
+def plan(lengths: Sequence[int], budget: int) -> list[list[int]]:
+    """Rows of similar length, grouped so that rows x longest stays within ``budget`` tokens.
+
+    Every row appears once. A row that exceeds the budget alone gets a batch of its own.
+    """
+    batches: list[list[int]] = []
+    for row in sorted(range(len(lengths)), key=lambda i: (lengths[i], i)):
+        # rows come shortest first, so the newcomer is the longest
+        if batches and (len(batches[-1]) + 1) * lengths[row] <= budget:
+            batches[-1].append(row)
+        else:
+            batches.append([row])
+    return batches
+
+
+def pad(rows: Sequence[Sequence[int]], filler: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Token ids padded on the right, and their attention mask."""
+    longest = max(len(row) for row in rows)
+    ids = torch.tensor([[*row, *[filler] * (longest - len(row))] for row in rows], device=device)
+    lengths = torch.tensor([len(row) for row in rows], device=device)
+    mask = torch.arange(longest, device=device)[None, :] < lengths[:, None]
+    return ids, mask.long()

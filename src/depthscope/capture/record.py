@@ -1,0 +1,77 @@
+"""One forward pass: the states of the targets, and what remains of them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from depthscope.arrays import depth_gram
+from depthscope.capture.batches import pad
+from depthscope.capture.tokens import Tokenized
+from depthscope.model.model import Model
+
+Arrays = dict[str, NDArray[Any]]
+
+
+@dataclass
+class NotFinite(Exception):
+    """NaN or infinity in the stream: which row of the batch, and the state's number."""
+
+    row: int
+    state: int
+
+
+def record(model: Model, rows: list[Tokenized], keep_states: bool = False) -> Arrays:
+    """Run one batch and reduce each target's trajectory.
+
+    Returns
+    -------
+    dict of arrays, B rows, L blocks
+        ``gram`` (B, L, L): ``<u_k, u_l>``; ``initial_dot`` (B, L): ``<h_0, u_l>``; ``state_norm`` (B, L + 1): ``|h_l|``;
+        with ``keep_states``, ``states`` (B, L + 1, d) in float32. Inner products in float64.
+    """
+    states = target_states(model, rows)
+    finite = torch.isfinite(states).all(-1)
+    if not bool(finite.all()):
+        row, state = (int(i) for i in (~finite).nonzero()[0])
+        raise NotFinite(row, state)
+    exact = states.double()
+    updates = exact[:, 1:] - exact[:, :-1]
+    arrays = {
+        "gram": depth_gram(updates).full(),
+        "initial_dot": (updates @ exact[:, 0, :, None])[..., 0],
+        "state_norm": exact.norm(dim=-1),
+    }
+    if keep_states:
+        arrays["states"] = states.float()
+    return {name: np.ascontiguousarray(values.cpu().numpy()) for name, values in arrays.items()}
+
+
+def target_states(model: Model, rows: list[Tokenized]) -> torch.Tensor:
+    """States ``h_0 .. h_L`` of each row's target, (B, L + 1, d): the mean over its chosen tokens."""
+    filler = model.tokenizer.pad_token_id
+    ids, mask = pad([row.ids for row in rows], filler if filler is not None else 0, model.device)
+    weights = _weights(rows, ids.shape[1])
+    taken: list[torch.Tensor] = []
+
+    def take(_: int, state: torch.Tensor) -> None:
+        # reduced at once: no full state outlives its block
+        chosen = weights.to(device=state.device)
+        if all(len(row.positions) == 1 for row in rows):
+            picked = state[torch.arange(len(rows), device=state.device), chosen.argmax(1)]
+        else:
+            picked = (chosen[:, None, :].double() @ state.double())[:, 0].to(torch.float32)
+        taken.append(picked.to(model.device))
+
+    with model.listening(take):
+        model.run_trunk(ids, mask)
+    return torch.stack(taken, dim=1)
+
+
+def _weights(rows: list[Tokenized], longest: int) -> torch.Tensor:
+    weights = torch.zeros(len(rows), longest)
+    for i, row in enumerate(rows):
+        weights[i, row.positions] = 1 / len(row.positions)
+    return weights

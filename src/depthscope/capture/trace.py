@@ -1,0 +1,144 @@
+"""The door of the stage: stimuli through a model, one Gram matrix per target."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from tqdm.auto import tqdm
+
+from depthscope.capture.batches import default_budget, plan
+from depthscope.capture.record import Arrays, NotFinite, record
+from depthscope.capture.tokens import Subtoken, Tokenized, special_prefix, tokenize
+from depthscope.errors import DepthscopeError
+from depthscope.model.model import Model
+from depthscope.stimuli.read import Source, read_stimuli
+from depthscope.stimuli.table import row_name
+from depthscope.store.shards import Shards
+
+DIMS = {
+    "gram": ("stimulus", "layer", "other_layer"),
+    "initial_dot": ("stimulus", "layer"),
+    "state_norm": ("stimulus", "state"),
+    "states": ("stimulus", "state", "feature"),
+}
+
+
+def trace(
+    model: Model,
+    stimuli: Source,
+    *,
+    subtoken: Subtoken = "last",
+    keep: Literal["gram", "states"] = "gram",
+    token_budget: int | None = None,
+    progress: bool = True,
+    shards: Shards | None = None,
+) -> xr.Dataset:
+    """Capture the residual stream of every target and reduce it, inside the batch, to its Gram matrix.
+
+    Parameters
+    ----------
+    model : Model
+        From :func:`depthscope.load`.
+    stimuli : table, or anything :func:`depthscope.read_stimuli` reads
+    subtoken : {"last", "first", "mean"}
+        Which of the target's tokens stands for it. ``"last"`` has seen the whole word.
+    keep : {"gram", "states"}
+        ``"states"`` adds the full states of the target: L + 1 vectors per stimulus.
+    token_budget : int, optional
+        Padded tokens per forward pass; by default 1,024 on a CPU, 16,384 on a GPU. Results do not depend on it
+        beyond the rounding of the model's own kernels.
+    progress : bool
+        Show a bar if it takes longer than a second.
+    shards : Shards, optional
+        A folder that keeps finished batches, so that a killed run resumes.
+
+    Returns
+    -------
+    Dataset, one row per stimulus, in the order given
+        ``gram`` (stimulus, layer, other_layer): ``<u_k, u_l>`` of the updates ``u_l = h_l - h_(l-1)``, float64.
+        ``update_norm`` (stimulus, layer), ``state_norm`` (stimulus, state) for states 0 .. L, ``initial_dot``
+        (stimulus, layer): ``<h_0, u_l>``. Coordinates: the table's columns; ``token_index``, ``n_tokens``,
+        ``n_subtokens``; ``at_start`` (target at position 0, an attention sink), ``token_exceeds`` (a token reaches
+        beyond the target), ``context`` (a digest of what a causal model sees at the target).
+
+    Raises
+    ------
+    DepthscopeError
+        Stimuli that cannot be placed, texts beyond the model's context, NaN or infinity in the stream.
+
+    Examples
+    --------
+    >>> traj = ds.trace(ds.load("embedded"), "builtin")      # doctest: +SKIP
+    """
+    if keep not in ("gram", "states"):
+        raise DepthscopeError(f"keep={keep!r}: choose gram or states")
+    table = read_stimuli(stimuli, paired=False)
+    tokens = tokenize(model.tokenizer, table, subtoken, model.max_length)
+    budget = token_budget or default_budget(model.device)
+    batches = plan([len(row.ids) for row in tokens], budget)
+    parts: list[Arrays] = []
+    with tqdm(total=len(table), desc="tracing", unit="text", delay=1, disable=not progress, leave=False) as bar:
+        for number, batch in enumerate(batches):
+            part = shards.load(number) if shards is not None else None
+            if part is None:
+                part = _record(model, [tokens[i] for i in batch], table.iloc[batch], keep == "states")
+                if shards is not None:
+                    shards.save(number, part)
+            parts.append(part)
+            bar.update(len(batch))
+    order = np.argsort(np.concatenate(batches))
+    arrays = {name: np.concatenate([part[name] for part in parts])[order] for name in parts[0]}
+    settings = {"subtoken": subtoken, "token_budget": budget, "special_prefix": special_prefix(model.tokenizer)}
+    return _dataset(model, table, tokens, arrays, settings)
+
+
+def _record(model: Model, rows: list[Tokenized], table: pd.DataFrame, keep_states: bool) -> Arrays:
+    try:
+        return record(model, rows, keep_states)
+    except NotFinite as problem:
+        row = table.iloc[problem.row]
+        where = f"after layer {problem.state}" if problem.state else "before layer 1"
+        raise DepthscopeError(
+            f"{row_name('stimuli', row['item'], row['condition'])}: NaN or infinity in the residual stream {where}; "
+            "load the model in a wider precision (dtype='float32'), or leave the item out"
+        ) from None
+
+
+def _dataset(
+    model: Model, table: pd.DataFrame, tokens: list[Tokenized], arrays: Arrays, settings: Mapping[str, Any]
+) -> xr.Dataset:
+    layers = np.arange(1, model.depth + 1)
+    coords: dict[str, Any] = {
+        "layer": layers,
+        "other_layer": layers,
+        "state": np.arange(model.depth + 1),
+        "relative_depth": ("layer", layers / model.depth),
+        **{name: ("stimulus", _column(table[name])) for name in table},
+        "token_index": ("stimulus", np.array([row.positions[-1] for row in tokens])),
+        "n_tokens": ("stimulus", np.array([len(row.ids) for row in tokens])),
+        "n_subtokens": ("stimulus", np.array([row.n_subtokens for row in tokens])),
+        "at_start": ("stimulus", np.array([row.at_start for row in tokens])),
+        "token_exceeds": ("stimulus", np.array([row.exceeds for row in tokens])),
+        "context": ("stimulus", np.array([row.context for row in tokens], dtype=object)),
+    }
+    data = {name: (DIMS[name], values) for name, values in arrays.items()}
+    power = np.diagonal(arrays["gram"], axis1=1, axis2=2)
+    data["update_norm"] = (("stimulus", "layer"), np.sqrt(np.maximum(power, 0)))
+    attrs = {
+        "model": model.name,
+        "model_class": type(model.network).__name__,
+        "fingerprint": model.fingerprint,
+        "blocks": model.path,
+        "dtype": str(model.dtype),
+        **settings,
+    }
+    return xr.Dataset(data, coords, attrs)
+
+
+def _column(column: pd.Series) -> np.ndarray[Any, Any]:
+    """Numbers and truth values as they are, all else as text."""
+    if column.dtype.kind in "biuf":
+        return column.to_numpy()
+    return np.array(["" if pd.isna(value) else str(value) for value in column], dtype=object)

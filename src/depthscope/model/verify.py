@@ -1,0 +1,98 @@
+"""Proof, at load time, that what is captured is what the model computes with."""
+
+from typing import Any
+
+import torch
+
+from depthscope.errors import DepthscopeError
+from depthscope.model.blocks import OVERRIDE
+from depthscope.model.model import Model, measuring
+from depthscope.model.stream import with_stream_out
+
+# Recomputing the same numbers in the same shapes leaves only the noise of non-deterministic kernels.
+TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-5, torch.bfloat16: 2e-2, torch.float16: 2e-3}
+
+
+def verify(model: Model, inputs: dict[str, torch.Tensor], others: dict[str, torch.Tensor]) -> dict[str, str]:
+    """Check the captured stream of ``inputs``; ``others`` are different tokens in the same shape.
+
+    Returns
+    -------
+    dict
+        One line per check, for the record.
+
+    Raises
+    ------
+    DepthscopeError
+        If a check fails: the model is refused, with the reason and the argument that overrides the path.
+    """
+    states, output = _run(model, inputs)
+    return {
+        "trunk": _check_trunk(model, inputs, states),
+        "hidden_states": _check_hidden_states(model, states, output),
+        "logits": _check_logits(model, states[-1], output, others),
+    }
+
+
+def _run(model: Model, inputs: dict[str, torch.Tensor]) -> tuple[list[torch.Tensor], Any]:
+    states: dict[int, torch.Tensor] = {}
+    with measuring(model.network), model.listening(states.__setitem__):
+        output = model.network(**inputs, output_hidden_states=True)
+    return [states[i] for i in range(model.depth + 1)], output
+
+
+def _check_trunk(model: Model, inputs: dict[str, torch.Tensor], states: list[torch.Tensor]) -> str:
+    """Without the head, as capture runs it, the states are the same."""
+    alone: dict[int, torch.Tensor] = {}
+    with model.listening(alone.__setitem__):
+        model.run_trunk(**inputs)
+    worst = max(_difference(alone[i], state) for i, state in enumerate(states))
+    if worst > TOLERANCE.get(model.dtype, 1e-2):
+        raise DepthscopeError(
+            f"{model.name}: the states differ by {worst:.1g} (relative) when the network runs without its head"
+        )
+    return f"states without the head differ by at most {worst:.1g}"
+
+
+def _check_hidden_states(model: Model, states: list[torch.Tensor], output: Any) -> str:
+    """The model's own hidden states are pre-norm up to the last, which most models normalise."""
+    own = getattr(output, "hidden_states", None)
+    if own is None or len(own) != model.depth + 1:
+        return "not compared: the model does not give one hidden state per block"
+    for number, (state, reported) in enumerate(zip(states[:-1], own[:-1], strict=True)):
+        if state.shape != reported.shape or _difference(state, reported) > TOLERANCE.get(model.dtype, 1e-2):
+            raise DepthscopeError(
+                f"{model.name}: state {number} at {model.path} is not the model's own hidden state {number}; {OVERRIDE}"
+            )
+    return f"states 0 to {model.depth - 1} equal the model's own"
+
+
+def _check_logits(model: Model, last: torch.Tensor, output: Any, others: dict[str, torch.Tensor]) -> str:
+    """The last state alone, through the model's own final norm and head, gives the model's own logits.
+
+    The network runs on other tokens, with the captured state put in the place of what its last block gives.
+    Nothing of the first pass can reach the logits but that state.
+    """
+    logits = getattr(output, "logits", None)
+    if logits is None:
+        return "not compared: the model has no language-model head"
+    handle = model.blocks[-1].register_forward_hook(lambda module, args, given: with_stream_out(given, last))
+    try:
+        with measuring(model.network):
+            replayed = model.network(**others).logits
+    finally:
+        handle.remove()
+    difference = _difference(replayed, logits)
+    if not difference <= TOLERANCE.get(model.dtype, 1e-2):
+        raise DepthscopeError(
+            f"{model.name}: the last state at {model.path} does not give the model's logits through its final norm and "
+            f"head (relative difference {difference:.1g}), so these blocks do not carry the whole stream; {OVERRIDE}"
+        )
+    return f"logits from the last state differ by at most {difference:.1g}"
+
+
+def _difference(a: torch.Tensor, b: torch.Tensor) -> float:
+    """Largest absolute difference over the largest absolute value."""
+    a, b = a.double().cpu(), b.double().cpu()
+    scale = float(b.abs().max())
+    return float((a - b).abs().max()) / scale if scale else float((a - b).abs().max())
