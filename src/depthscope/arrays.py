@@ -14,7 +14,7 @@ CHUNK_BYTES = 64 * 2**20
 
 
 def is_torch(data: object) -> bool:
-    return array_api_compat.is_torch_array(data)
+    return bool(array_api_compat.is_torch_array(data))
 
 
 def as_array(data: object) -> Array:

@@ -16,7 +16,7 @@ Arrays = dict[str, NDArray[Any]]
 
 
 @dataclass
-class NotFinite(Exception):
+class NotFiniteError(Exception):
     """NaN or infinity in the stream: which row of the batch, and the state's number."""
 
     row: int
@@ -36,7 +36,7 @@ def record(model: Model, rows: list[Tokenized], keep_states: bool = False) -> Ar
     finite = torch.isfinite(states).all(-1)
     if not bool(finite.all()):
         row, state = (int(i) for i in (~finite).nonzero()[0])
-        raise NotFinite(row, state)
+        raise NotFiniteError(row, state)
     exact = states.double()
     updates = exact[:, 1:] - exact[:, :-1]
     arrays = {

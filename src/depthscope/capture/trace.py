@@ -9,9 +9,9 @@ import xarray as xr
 from tqdm.auto import tqdm
 
 from depthscope.capture.batches import default_budget, plan
-from depthscope.capture.record import Arrays, NotFinite, record
+from depthscope.capture.record import Arrays, NotFiniteError, record
 from depthscope.capture.tokens import Subtoken, Tokenized, special_prefix, tokenize
-from depthscope.errors import DepthscopeError
+from depthscope.errors import DepthscopeError, listed
 from depthscope.model.model import Model
 from depthscope.stimuli.read import Source, read_stimuli
 from depthscope.stimuli.table import row_name
@@ -22,6 +22,31 @@ DIMS = {
     "initial_dot": ("stimulus", "layer"),
     "state_norm": ("stimulus", "state"),
     "states": ("stimulus", "state", "feature"),
+}
+
+# names of the Dataset's own variables and coordinates, which a covariate of the table must not take
+RESERVED = {
+    *DIMS,
+    "layer",
+    "other_layer",
+    "state",
+    "feature",
+    "stimulus",
+    "update_norm",
+    "relative_depth",
+    "group",
+    "token_index",
+} | {
+    "n_tokens",
+    "n_subtokens",
+    "at_start",
+    "token_exceeds",
+    "context",
+    "scale",
+    "period",
+    "coi",
+    "valid",
+    "valid_scales",
 }
 
 
@@ -75,6 +100,9 @@ def trace(
     if keep not in ("gram", "states"):
         raise DepthscopeError(f"keep={keep!r}: choose gram or states")
     table = read_stimuli(stimuli, paired=False)
+    taken = RESERVED & set(table.columns)
+    if taken:
+        raise DepthscopeError(f"stimuli: a covariate cannot be called {listed(sorted(taken))}; rename the column")
     tokens = tokenize(model.tokenizer, table, subtoken, model.max_length)
     budget = token_budget or default_budget(model.device)
     batches = plan([len(row.ids) for row in tokens], budget)
@@ -97,7 +125,7 @@ def trace(
 def _record(model: Model, rows: list[Tokenized], table: pd.DataFrame, keep_states: bool) -> Arrays:
     try:
         return record(model, rows, keep_states)
-    except NotFinite as problem:
+    except NotFiniteError as problem:
         row = table.iloc[problem.row]
         where = f"after layer {problem.state}" if problem.state else "before layer 1"
         raise DepthscopeError(
@@ -115,7 +143,7 @@ def _dataset(
         "other_layer": layers,
         "state": np.arange(model.depth + 1),
         "relative_depth": ("layer", layers / model.depth),
-        **{name: ("stimulus", _column(table[name])) for name in table},
+        **{str(name): ("stimulus", _column(table[name])) for name in table},
         "token_index": ("stimulus", np.array([row.positions[-1] for row in tokens])),
         "n_tokens": ("stimulus", np.array([len(row.ids) for row in tokens])),
         "n_subtokens": ("stimulus", np.array([row.n_subtokens for row in tokens])),

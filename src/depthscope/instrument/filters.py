@@ -55,7 +55,7 @@ class FilterBank:
 
     @property
     def depth(self) -> int:
-        return self.filters.shape[1]
+        return int(self.filters.shape[1])
 
     @cached_property
     def quadratic(self) -> tuple[Float, Float, Float]:
@@ -207,9 +207,7 @@ def _bank(
     )
 
 
-def _scales(
-    depth: int, shape: Wavelet, scales: int | tuple[float, ...], periods: tuple[float, float] | None
-) -> Float:
+def _scales(depth: int, shape: Wavelet, scales: int | tuple[float, ...], periods: tuple[float, float] | None) -> Float:
     if isinstance(scales, tuple):
         if periods is not None:
             raise DepthscopeError("both scales and periods say which scales to use: give a count with periods")

@@ -57,9 +57,7 @@ def scalogram(
     (('scale', 'layer'), 16)
     """
     source = measurable(data, signal, layers)
-    bank = filter_bank(
-        len(source.layers), wavelet, scales, periods, padding, energy_norm, zero_mean, sampling
-    )
+    bank = filter_bank(len(source.layers), wavelet, scales, periods, padding, energy_norm, zero_mean, sampling)
     energy = bank.energy(source.gram)
     if share:
         xp = namespace(energy)

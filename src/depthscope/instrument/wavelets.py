@@ -5,6 +5,7 @@ wavelet is added, with its period at the peak of its spectrum and its support as
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import factorial, gamma, pi, sqrt
 from typing import Any, ClassVar, Literal
@@ -155,7 +156,11 @@ class Haar(Wavelet):
         return "haar"
 
 
-_KINDS: dict[str, tuple[type[Wavelet], type]] = {"morlet": (Morlet, float), "paul": (Paul, int), "dog": (DOG, int)}
+_KINDS: dict[str, tuple[Callable[..., Wavelet], type]] = {
+    "morlet": (Morlet, float),
+    "paul": (Paul, int),
+    "dog": (DOG, int),
+}
 _NAMED: dict[str, Wavelet] = {"haar": Haar(), "mexican-hat": DOG(2), "mexican_hat": DOG(2)}
 
 

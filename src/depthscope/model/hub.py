@@ -28,4 +28,6 @@ def check_hub(name: str, revision: str | None = None) -> None:
     try:
         socket.getaddrinfo(host, 443)
     except OSError:
-        raise DepthscopeError(f"{name}: no such folder, and the model hub ({host}) is out of reach; {way_out}") from None
+        raise DepthscopeError(
+            f"{name}: no such folder, and the model hub ({host}) is out of reach; {way_out}"
+        ) from None

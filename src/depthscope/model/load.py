@@ -11,6 +11,7 @@ from depthscope.model.embedded import NAME as EMBEDDED
 from depthscope.model.embedded import embedded_folder
 from depthscope.model.gguf import load_gguf
 from depthscope.model.hub import check_hub
+from depthscope.model.tokenizer import check_fast
 
 if TYPE_CHECKING:
     import torch
@@ -75,7 +76,7 @@ def load(
         if "device_map" not in options:
             network = network.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         network.eval()
-    _check_tokenizer(tokenizer, name)
+    check_fast(tokenizer, name)
     return _accept(network, tokenizer, name, blocks)
 
 
@@ -122,14 +123,6 @@ def _quiet(transformers: Any) -> Iterator[None]:
     finally:
         if shown:
             logging.enable_progress_bar()
-
-
-def _check_tokenizer(tokenizer: Any, name: str) -> None:
-    if not getattr(tokenizer, "is_fast", False):
-        raise DepthscopeError(
-            f"{name}: {type(tokenizer).__name__} is not a fast tokenizer, and without character offsets targets cannot be "
-            "found; give one that is: load(model, tokenizer=...)"
-        )
 
 
 def _accept(network: Any, tokenizer: Any, name: str, path: str | None) -> "Model":

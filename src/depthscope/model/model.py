@@ -12,6 +12,7 @@ from torch import nn
 
 from depthscope.model.fingerprint import fingerprint
 from depthscope.model.stream import Receive, listening
+from depthscope.model.tokenizer import context_length
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,14 +59,7 @@ class Model:
     @cached_property
     def max_length(self) -> int | None:
         """Longest context in tokens, if the model has one."""
-        config = self.network.config
-        text = config.get_text_config() if hasattr(config, "get_text_config") else config
-        for name in ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length"):
-            value = getattr(text, name, None)
-            if isinstance(value, int) and value > 0:
-                return value
-        limit = getattr(self.tokenizer, "model_max_length", None)
-        return int(limit) if limit is not None and limit < 10**7 else None
+        return context_length(self.network.config, self.tokenizer)
 
     @cached_property
     def fingerprint(self) -> str:

@@ -98,9 +98,19 @@ class Contrast:
         return int(self.differences.sizes["item"])
 
     @property
-    def masks(self) -> xr.DataArray:
-        """(cluster, ...): the cells of each cluster."""
-        return self.table["cluster"] == xr.DataArray(np.arange(1, len(self.clusters) + 1), dims="number")
+    def spans(self) -> list[tuple[int, int, float, float]]:
+        """First layer, last layer, p and sign of each cluster."""
+        return [(c.first, c.last, c.p, float(np.sign(c.mass))) for c in self.clusters]
+
+    @property
+    def settings_text(self) -> str:
+        """n, settings and seed, for the line below a figure."""
+        s = self.settings
+        flips = f"all {s['permutations']:,} sign flips" if s["exact"] else f"{s['permutations']:,} sign flips"
+        return (
+            f"n = {self.n} items; cluster mass, {flips}, forming p {s['forming_p']:g} (|t| > {s['threshold_t']:.2f}), "
+            f"{s['alternative']}, seed {s['seed']}"
+        )
 
     def significant(self, alpha: float = 0.05) -> list[Cluster]:
         return [cluster for cluster in self.clusters if cluster.p <= alpha]
@@ -121,10 +131,16 @@ class Contrast:
         return pd.DataFrame(rows, columns=columns)
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
-        """Draw the difference by depth with its interval and clusters; returns matplotlib axes."""
+        """Draw the difference by depth with its interval and clusters, or the map of dz; returns matplotlib axes."""
+        if "scale" in self.table.dims:
+            from depthscope.drawing.plane import draw_plane
+
+            numbers = [i for i, cluster in enumerate(self.clusters, 1) if cluster.p <= 0.05]
+            found = np.isin(self.table["cluster"].values, numbers)
+            return draw_plane(self.table, found, self.name, self.settings_text, ax)
         from depthscope.drawing.difference import draw_difference
 
-        return draw_difference(self, ax)
+        return draw_difference(self.table, self.spans, self.name, self.settings_text, ax, self.measure.upper())
 
     def __str__(self) -> str:
         lines = [f"{self.name}: {self.measure}, n = {self.n} items"]

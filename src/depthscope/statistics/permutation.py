@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 from depthscope.arrays import Float
@@ -107,7 +109,7 @@ def _t_of_sums(sums: Float, squares: Float, n: int) -> Float:
     return ratio
 
 
-def _flips(n: int, permutations: int, exact: bool, cells: int, seed: int) -> Iterator[Float]:
+def _flips(n: int, permutations: int, exact: bool, cells: int, seed: int) -> Iterator[NDArray[Any]]:
     """Rows of signs, (block, n), in blocks that bound the memory of the maps."""
     block = max(1, BLOCK_CELLS // cells)
     if exact:

@@ -55,5 +55,7 @@ def _inside_character(text: str, edge: int) -> bool:
     if not 0 < edge < len(text):
         return False
     after, before = text[edge], text[edge - 1]
-    extends = unicodedata.category(after) in ("Mn", "Mc", "Me") or after in _JOINERS or "\U0001f3fb" <= after <= "\U0001f3ff"
+    extends = (
+        unicodedata.category(after) in ("Mn", "Mc", "Me") or after in _JOINERS or "\U0001f3fb" <= after <= "\U0001f3ff"
+    )
     return extends or before == "\u200d"

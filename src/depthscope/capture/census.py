@@ -1,0 +1,36 @@
+"""What a tokenizer makes of a table, in lines for a person, before any forward pass."""
+
+from typing import Any
+
+import pandas as pd
+
+from depthscope.capture.tokens import Subtoken, special_prefix, tokenize
+from depthscope.errors import listed
+
+
+def census(tokenizer: Any, table: pd.DataFrame, subtoken: Subtoken, max_length: int | None) -> list[str]:
+    """Lengths, split targets, and everything that trace would flag; raises what trace would raise."""
+    rows = tokenize(tokenizer, table, subtoken, max_length)
+    lengths = [len(row.ids) for row in rows]
+    split = sum(row.n_subtokens > 1 for row in rows)
+    lines = [
+        f"tokens per text: {min(lengths)} to {max(lengths)}, {sum(lengths)} in all; "
+        f"added before each text: {special_prefix(tokenizer) or 'nothing'}",
+        f"targets of more than one token: {split} of {len(rows)} (the {subtoken} stands for the target)",
+    ]
+    for text, flagged in (
+        ("at position 0, an attention sink", [row.at_start for row in rows]),
+        ("sharing a token with their neighbours", [row.exceeds for row in rows]),
+    ):
+        if any(flagged):
+            lines.append(f"targets {text}: {sum(flagged)} (items {listed(dict.fromkeys(table['item'][flagged]))})")
+    contexts = table.assign(context=[row.context for row in rows])
+    keys = ["item", "pair"] if "pair" in table else ["item"]
+    same = contexts[contexts.duplicated([*keys, "context"], keep=False)]
+    if len(same):
+        items = dict.fromkeys(same["item"])
+        lines.append(
+            f"items with the same text up to the target in two conditions, which a causal model cannot tell apart: "
+            f"{len(items)} ({listed(items)})"
+        )
+    return lines

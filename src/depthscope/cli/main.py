@@ -1,0 +1,57 @@
+"""``depthscope``: parse, run, and turn what went wrong into one sentence and an exit status."""
+
+import argparse
+import errno
+import sys
+from collections.abc import Sequence
+
+from depthscope.cli.models import Models
+from depthscope.cli.run import RunCommand
+from depthscope.cli.stimuli import Stimuli
+from depthscope.errors import DepthscopeError
+from depthscope.version import __version__
+
+COMMANDS = (RunCommand(), Models(), Stimuli())
+
+BAD_INPUT, INTERRUPTED = 2, 130
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="depthscope",
+        description="How a transformer's computation is organised across its depth.",
+        epilog="Start with: depthscope run metaphor --model embedded --stimuli builtin --out runs/first",
+    )
+    parser.add_argument("--version", action="version", version=f"depthscope {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for command in COMMANDS:
+        command.add_to(commands)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point. 0 done, 2 bad input, 130 interrupted."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    options = build_parser().parse_args(words)
+    options.words = words
+    try:
+        options.handler(options)
+    except DepthscopeError as problem:
+        return _complain(str(problem))
+    except OSError as problem:
+        if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+            return _complain(
+                "no space left to write; what is finished is kept: make room and run the same command again"
+            )
+        if problem.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+            return _complain(f"{problem.filename}: no permission to write; choose another folder")
+        raise
+    except KeyboardInterrupt:
+        print("\ndepthscope: interrupted; run the same command again to continue", file=sys.stderr)
+        return INTERRUPTED
+    return 0
+
+
+def _complain(sentence: str) -> int:
+    print(f"depthscope: {sentence}", file=sys.stderr)
+    return BAD_INPUT

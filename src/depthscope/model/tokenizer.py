@@ -1,0 +1,54 @@
+"""A model's tokenizer and context length, without its weights."""
+
+from pathlib import Path
+from typing import Any
+
+from depthscope.errors import DepthscopeError, require
+from depthscope.model.embedded import NAME as EMBEDDED
+from depthscope.model.embedded import embedded_folder
+from depthscope.model.hub import check_hub
+
+
+def load_tokenizer(source: str) -> tuple[Any, int | None]:
+    """Fast tokenizer, and longest context in tokens if the model has one."""
+    transformers = require("transformers", "models")
+    path = Path(source)
+    options: dict[str, Any] = {}
+    if source == EMBEDDED:
+        where = str(embedded_folder())
+    elif path.suffix.lower() == ".gguf":
+        require("gguf", "models")
+        where, options = str(path.parent), {"gguf_file": path.name}
+    else:
+        if not path.is_dir():
+            check_hub(source)
+        where = source
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(where, **options)
+        config = transformers.AutoConfig.from_pretrained(where, **options)
+    except (OSError, ValueError) as problem:
+        raise DepthscopeError(
+            f"{source}: no tokenizer can be loaded ({' '.join(str(problem).split())[:200]})"
+        ) from None
+    check_fast(tokenizer, source)
+    return tokenizer, context_length(config, tokenizer)
+
+
+def check_fast(tokenizer: Any, name: str) -> None:
+    """Character offsets, by which targets are found, come from fast tokenizers only."""
+    if not getattr(tokenizer, "is_fast", False):
+        raise DepthscopeError(
+            f"{name}: {type(tokenizer).__name__} is not a fast tokenizer, and without character offsets targets cannot be "
+            "found; give one that is: load(model, tokenizer=...)"
+        )
+
+
+def context_length(config: Any, tokenizer: Any) -> int | None:
+    """Longest context in tokens, if the configuration or the tokenizer states one."""
+    text = config.get_text_config() if hasattr(config, "get_text_config") else config
+    for name in ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length"):
+        value = getattr(text, name, None)
+        if isinstance(value, int) and value > 0:
+            return value
+    limit = getattr(tokenizer, "model_max_length", None)
+    return int(limit) if limit is not None and limit < 10**7 else None

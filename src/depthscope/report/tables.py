@@ -1,0 +1,42 @@
+"""Tidy tables of a run."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from depthscope.statistics.contrast import Contrast
+from depthscope.statistics.effects import mean_interval
+
+
+def describe_layers(h: xr.DataArray) -> xr.Dataset:
+    """``mean``, ``sd``, ``n`` and the 95 % interval ``low``, ``high`` of the mean, over (condition, layer)."""
+    summaries = []
+    for condition in h["condition"].values:
+        values = h.sel(condition=condition).transpose("item", "layer").values
+        values = values[np.isfinite(values).any(1)]
+        low, high = mean_interval(values) if len(values) > 1 else (values[0] * np.nan, values[0] * np.nan)
+        spread = values.std(0, ddof=1) if len(values) > 1 else values[0] * np.nan
+        summaries.append((values.mean(0), spread, low, high, len(values)))
+    mean, sd, low, high, n = (np.array(column) for column in zip(*summaries, strict=True))
+    dims = ("condition", "layer")
+    coords = {k: v for k, v in h.coords.items() if v.dims in (("condition",), ("layer",))}
+    columns = {"mean": (dims, mean), "sd": (dims, sd), "low": (dims, low), "high": (dims, high)}
+    return xr.Dataset({**columns, "n": ("condition", n)}, coords)
+
+
+def layers_table(h: xr.DataArray) -> pd.DataFrame:
+    """One row per condition and layer."""
+    return describe_layers(h).to_dataframe().reset_index()
+
+
+def contrasts_table(contrasts: Sequence[Contrast]) -> pd.DataFrame:
+    """One row per contrast and layer."""
+    return pd.concat([c.to_dataframe() for c in contrasts], ignore_index=True)
+
+
+def clusters_table(contrasts: Sequence[Contrast]) -> pd.DataFrame:
+    """One row per contrast and cluster."""
+    filled = [c.clusters_dataframe() for c in contrasts if c.clusters]
+    return pd.concat(filled, ignore_index=True) if filled else contrasts[0].clusters_dataframe()

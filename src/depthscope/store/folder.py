@@ -1,0 +1,55 @@
+"""A run folder: one writer at a time, one set of settings for ever."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from depthscope.errors import DepthscopeError, listed
+from depthscope.store.record import RunRecord
+
+RECORD = "run.json"
+LOCK = ".lock"
+
+
+@contextmanager
+def run_folder(path: Path, record: RunRecord) -> Iterator[Path]:
+    """Create or re-enter the folder, holding its lock.
+
+    Raises
+    ------
+    DepthscopeError
+        The folder cannot be written, is in use, holds other things, or belongs to a run with other settings.
+    """
+    if path.exists() and not path.is_dir():
+        raise DepthscopeError(f"{path}: is a file; choose another folder with --out")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path / LOCK, timeout=0)
+        with lock:
+            _claim(path, record)
+            yield path
+    except Timeout:
+        raise DepthscopeError(f"{path}: another run is writing there; wait for it, or choose another --out") from None
+    except PermissionError as problem:
+        raise DepthscopeError(f"{problem.filename or path}: no permission to write; choose another --out") from None
+
+
+def _claim(path: Path, record: RunRecord) -> None:
+    stored = path / RECORD
+    if stored.exists():
+        enter(RunRecord.read(stored), record, path)
+        return
+    strangers = [p.name for p in path.iterdir() if p.name != LOCK and not p.name.startswith(".run.json.")]
+    if strangers:
+        raise DepthscopeError(f"{path}: holds other files ({listed(sorted(strangers))}); choose an empty --out")
+
+
+def enter(before: RunRecord, now: RunRecord, path: Path) -> None:
+    """Refuse to continue a run with other settings, another model or other libraries; never mix."""
+    differences = before.differences(now)
+    if differences:
+        raise DepthscopeError(
+            f"{path}: holds a run with other settings: {listed(differences)}; choose another --out, or delete the folder"
+        )

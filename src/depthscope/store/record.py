@@ -1,0 +1,75 @@
+"""``run.json``: what was asked, of what, with what, and how long it took."""
+
+import json
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from depthscope.errors import DepthscopeError
+from depthscope.store.files import write_text
+
+SCHEMA = 1
+
+
+@dataclass
+class RunRecord:
+    """The schema of ``run.json`` (described in docs/run-folder.md).
+
+    ``settings``, ``identity`` and ``environment`` decide whether a folder may be continued: all that can change a bit of
+    the result stands in them. ``timings``, ``checks`` and ``results`` are for readers.
+    """
+
+    study: str
+    settings: dict[str, Any]
+    status: Literal["running", "finished"] = "running"
+    schema: int = SCHEMA
+    command: str = ""
+    identity: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+    checks: dict[str, str] = field(default_factory=dict)
+    digests: dict[str, str] = field(default_factory=dict)
+    timings: dict[str, float] = field(default_factory=dict)
+    results: dict[str, Any] = field(default_factory=dict)
+
+    def write(self, path: Path) -> None:
+        write_text(path, json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n")
+
+    @classmethod
+    def read(cls, path: Path) -> "RunRecord":
+        try:
+            stored = json.loads(path.read_text(encoding="utf-8"))
+            known = {f.name for f in fields(cls)}
+            if stored["schema"] != SCHEMA:
+                raise DepthscopeError(f"{path}: written in schema {stored['schema']}, this version reads {SCHEMA}")
+            return cls(**{name: value for name, value in stored.items() if name in known})
+        except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as problem:
+            raise DepthscopeError(
+                f"{path}: not a readable run record ({problem}); choose another folder with --out"
+            ) from None
+
+    def differences(self, other: "RunRecord") -> list[str]:
+        """What keeps two runs from sharing a folder, in words: ``"wavelet (paul(4), now morlet)"``."""
+        found = []
+        for part in ("settings", "identity", "environment"):
+            mine, theirs = (_flat(json.loads(json.dumps(getattr(r, part)))) for r in (self, other))
+            # what is not known yet (the model is not loaded) cannot differ
+            names = [name for name in {**mine, **theirs} if mine and theirs]
+            for name in names:
+                if mine.get(name) != theirs.get(name):
+                    found.append(f"{name} ({_short(mine.get(name))}, now {_short(theirs.get(name))})")
+        return found if self.study == other.study else [f"study ({self.study}, now {other.study})"]
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            flat.update(_flat(value, f"{prefix}{name}."))
+        else:
+            flat[prefix + name] = value
+    return flat
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
