@@ -25,29 +25,9 @@ DIMS = {
 }
 
 # names of the Dataset's own variables and coordinates, which a covariate of the table must not take
-RESERVED = {
-    *DIMS,
-    "layer",
-    "other_layer",
-    "state",
-    "feature",
-    "stimulus",
-    "update_norm",
-    "relative_depth",
-    "group",
-    "token_index",
-} | {
-    "n_tokens",
-    "n_subtokens",
-    "at_start",
-    "token_exceeds",
-    "context",
-    "scale",
-    "period",
-    "coi",
-    "valid",
-    "valid_scales",
-}
+PER_STIMULUS = ("token_index", "n_tokens", "n_subtokens", "at_start", "token_exceeds", "context")
+DERIVED = ("stimulus", "group", "update_norm", "relative_depth", "scale", "period", "coi", "valid", "valid_scales")
+RESERVED = {*DIMS, *(dim for dims in DIMS.values() for dim in dims), *PER_STIMULUS, *DERIVED}
 
 
 def trace(

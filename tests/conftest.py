@@ -1,0 +1,89 @@
+"""Shared fixtures: the embedded model, random-weight models from their configurations, small tables."""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+
+import depthscope as ds
+
+torch.manual_seed(0)
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # tests must not depend on a hub, nor wait for one
+
+
+@pytest.fixture(scope="session")
+def embedded() -> ds.Model:
+    """The real pretrained model, loaded once."""
+    return ds.load("embedded")
+
+
+@pytest.fixture(scope="session")
+def tokenizer(embedded: ds.Model) -> Any:
+    """A real byte-level fast tokenizer for random-weight models."""
+    return embedded.tokenizer
+
+
+@pytest.fixture(scope="session")
+def tiny(tokenizer: Any) -> ds.Model:
+    """A random-weight Llama of six blocks: fast, and deep enough for a transform."""
+    return ds.load(tiny_llama(len(tokenizer)), tokenizer)
+
+
+def tiny_llama(vocabulary: int, blocks: int = 6) -> torch.nn.Module:
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(1)
+    config = LlamaConfig(
+        vocab_size=vocabulary,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=blocks,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=128,
+    )
+    return LlamaForCausalLM(config).eval()
+
+
+@pytest.fixture
+def pairs() -> pd.DataFrame:
+    """Four items in two conditions, targets at the end."""
+    rows = [
+        ("shark", "metaphor", "The new lawyer is a shark."),
+        ("shark", "literal", "The big fish is a shark."),
+        ("wall", "metaphor", "His silence became a wall."),
+        ("wall", "literal", "The old hedge became a wall."),
+        ("storm", "metaphor", "Their marriage was a storm."),
+        ("storm", "literal", "The evening brought a storm."),
+        ("key", "metaphor", "Patience is always the key."),
+        ("key", "literal", "My neighbour lost the key."),
+    ]
+    table = pd.DataFrame(rows, columns=["item", "condition", "text"])
+    return table.assign(target=table["item"])
+
+
+@pytest.fixture
+def refuses() -> Callable[..., Any]:
+    """``with refuses("words", ...)``: a DepthscopeError of one sentence that holds all the words."""
+
+    class Refusal:
+        def __init__(self, *words: str) -> None:
+            self.words = words
+
+        def __enter__(self) -> None:
+            return None
+
+        def __exit__(self, kind: Any, problem: Any, trace: Any) -> bool:
+            assert kind is not None, "nothing was refused"
+            if not issubclass(kind, ds.DepthscopeError):
+                return False
+            sentence = str(problem)
+            assert "\n" not in sentence
+            for word in self.words:
+                assert word in sentence, f"{word!r} is not in: {sentence}"
+            return True
+
+    return Refusal
