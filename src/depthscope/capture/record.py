@@ -51,8 +51,8 @@ def record(model: Model, rows: list[Tokenized], keep_states: bool = False) -> Ar
 
 def target_states(model: Model, rows: list[Tokenized]) -> torch.Tensor:
     """States ``h_0 .. h_L`` of each row's target, (B, L + 1, d): the mean over its chosen tokens."""
-    filler = model.tokenizer.pad_token_id
-    ids, mask = pad([row.ids for row in rows], filler if filler is not None else 0, model.device)
+    # 0, not the tokenizer's padding token, which the network need not know; nothing before it can see it
+    ids, mask = pad([row.ids for row in rows], 0, model.device)
     weights = _weights(rows, ids.shape[1])
     taken: list[torch.Tensor] = []
 
@@ -62,7 +62,7 @@ def target_states(model: Model, rows: list[Tokenized]) -> torch.Tensor:
         if all(len(row.positions) == 1 for row in rows):
             picked = state[torch.arange(len(rows), device=state.device), chosen.argmax(1)]
         else:
-            picked = (chosen[:, None, :].double() @ state.double())[:, 0].to(torch.float32)
+            picked = (chosen[:, None, :] @ state.double())[:, 0]
         taken.append(picked.to(model.device))
 
     with model.listening(take):
@@ -71,7 +71,7 @@ def target_states(model: Model, rows: list[Tokenized]) -> torch.Tensor:
 
 
 def _weights(rows: list[Tokenized], longest: int) -> torch.Tensor:
-    weights = torch.zeros(len(rows), longest)
+    weights = torch.zeros(len(rows), longest, dtype=torch.float64)
     for i, row in enumerate(rows):
         weights[i, row.positions] = 1 / len(row.positions)
     return weights

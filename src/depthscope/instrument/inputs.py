@@ -41,7 +41,6 @@ def measurable(data: Any, signal: Signal, layers: tuple[int, int] | None) -> Mea
     if not 1 <= first < last <= depth:
         raise DepthscopeError(f"layers {first} to {last} do not lie within the {depth} layers measured")
     full = parts.full()
-    _refuse_unusable(full)
     if signal != "update" or last - first + 1 < depth:
         whole = signal_gram(full, "state", dot, norm) if signal == "state" else full
         window = whole[..., first - 1 : last, first - 1 : last]
@@ -60,8 +59,15 @@ def _from_dataset(data: xr.Dataset) -> tuple[DepthGram, Array, Array, Wrap]:
         labelled = xr.DataArray(values, dims=("stimulus", *dims), coords={**labels, **coords})
         return by_item(labelled)
 
+    gram = data["gram"].transpose("stimulus", "layer", "other_layer").to_numpy().astype(np.float64)
+    names = [f"row {i}" for i in range(len(gram))]
+    if {"item", "condition"} <= set(data.coords):
+        labels = zip(data["item"].values, data["condition"].values, strict=True)
+        names = [f"item {str(item)!r}, condition {str(condition)!r}" for item, condition in labels]
+    power = np.diagonal(gram, axis1=1, axis2=2)
+    _refuse_unusable(np.isfinite(power), power.sum(-1), lambda index: names[index[0]])
     return (
-        split_at_mean(data["gram"].transpose("stimulus", "layer", "other_layer").to_numpy().astype(np.float64)),
+        split_at_mean(gram),
         data["initial_dot"].transpose("stimulus", "layer").to_numpy().astype(np.float64),
         data["state_norm"].isel(state=0).to_numpy().astype(np.float64),
         wrap,
@@ -97,23 +103,30 @@ def _from_updates(data: Any) -> tuple[DepthGram, Wrap]:
         plain = tuple(f"dim_{i}" for i in range(values.ndim - len(dims)))
         return xr.DataArray(values, dims=(*plain, *dims), coords=coords)
 
-    return depth_gram(updates), wrap
+    parts = depth_gram(updates)
+    energy = xp.linalg.trace(parts.centred) + parts.mean_square
+    # one value that is not finite spoils the whole row: only then is it worth looking for its layer
+    finite = xp.isfinite(energy)[..., None]
+    if not bool(xp.all(finite)):
+        finite = xp.all(xp.isfinite(updates), axis=-1)
+    _refuse_unusable(finite, energy, lambda index: f"row {', '.join(map(str, index))}" if index else "the input")
+    return parts, wrap
 
 
-def _refuse_unusable(matrix: Array) -> None:
-    xp = namespace(matrix)
-    power = xp.linalg.diagonal(matrix)
-    if not bool(xp.all(xp.isfinite(power))):
-        row, layer = _first(~xp.isfinite(power))
-        raise DepthscopeError(f"NaN or infinity in the updates of {row} at layer {layer + 1}: leave it out or mend it")
-    still = xp.sum(power, axis=-1) == 0
-    if bool(xp.any(still)):
-        row, _ = _first(still[..., None])
-        raise DepthscopeError(f"the trajectory of {row} is constant: it has no energy to spread over scales")
+def _refuse_unusable(finite: Array, energy: Array, name: Callable[[tuple[int, ...]], str]) -> None:
+    """``finite`` (..., layer) and ``energy`` (...); ``name`` gives words for the leading indices."""
+    if not bool(finite.all()):
+        *row, layer = _first(~finite)
+        raise DepthscopeError(
+            f"NaN or infinity in the updates of {name(tuple(row))} at layer {layer + 1}: leave it out or mend it"
+        )
+    if bool((energy == 0).any()):
+        row = _first(energy == 0)
+        raise DepthscopeError(
+            f"the trajectory of {name(tuple(row))} is constant: it has no energy to spread over scales"
+        )
 
 
-def _first(where: Array) -> tuple[str, int]:
-    """Words for the leading indices of the first true cell, and its index on the last axis."""
-    cell = np.argwhere(np.asarray(where.cpu() if is_torch(where) else where))[0]
-    *lead, layer = (int(i) for i in cell)
-    return (f"row {', '.join(map(str, lead))}" if lead else "the input"), layer
+def _first(where: Array) -> list[int]:
+    """Indices of the first true cell."""
+    return [int(i) for i in np.argwhere(np.asarray(where.cpu() if is_torch(where) else where))[0]]

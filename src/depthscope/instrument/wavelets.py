@@ -1,7 +1,7 @@
 """The wavelets: shape, Fourier period, cone of influence.
 
 Source: Torrence & Compo (1998), A practical guide to wavelet analysis, BAMS 79:61, tables 1 and 2. The Haar
-wavelet is added, with its period at the peak of its spectrum and its support as cone of influence.
+wavelet is added: its period by the same rule (the scale at which the power of a wave is greatest), its cone of influence from its support.
 """
 
 import re
@@ -136,8 +136,8 @@ class Haar(Wavelet):
     """
 
     sampling = "cell"
-    # |psi^(w)| is greatest where tan(w/4) = w/2, at w = 4.66224
-    fourier_factor = 2 * pi / 4.662244741
+    # the power of a wave, s |psi^(s w)|^2 ~ sin(x)^4 / x with x = s w / 4, is greatest where tan x = 4 x
+    fourier_factor = 2 * pi / 5.5729963013023545
     coi_factor = 0.5
 
     def psi(self, eta: NDArray[np.float64]) -> NDArray[Any]:

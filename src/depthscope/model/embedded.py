@@ -78,6 +78,7 @@ def _convert(source: Path, folder: Path) -> None:
         network, tokenizer = load_gguf(source)
         network.save_pretrained(scratch)
         tokenizer.save_pretrained(scratch)
+        scratch.chmod(0o755)  # mkdtemp's 0700 would lock other users out of a shared cache
         scratch.rename(folder)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

@@ -9,12 +9,12 @@ from depthscope.errors import DepthscopeError, require
 _PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 
 
-def check_hub(name: str, revision: str | None = None) -> None:
+def check_hub(name: str, revision: str | None = None, cache_dir: str | None = None) -> None:
     """Refuse a name that is neither in the local cache of the hub nor to be had from it."""
     hub = require("huggingface_hub", "models")
     way_out = "use a local folder, a .gguf file or 'embedded' (which needs no hub)"
     try:
-        cached = hub.try_to_load_from_cache(name, "config.json", revision=revision)
+        cached = hub.try_to_load_from_cache(name, "config.json", cache_dir, revision)
     except ValueError:
         raise DepthscopeError(f"{name}: no such folder, and not a valid model id; {way_out}") from None
     if isinstance(cached, str):

@@ -61,8 +61,9 @@ class Model:
         """Longest context in tokens, if the model has one."""
         return context_length(self.network.config, self.tokenizer)
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
+        """Of the weights as they are now: a network in memory may be trained between two traces."""
         return fingerprint(self.network)
 
     @cached_property
@@ -95,14 +96,15 @@ class Model:
 
 @contextmanager
 def measuring(network: nn.Module) -> Iterator[None]:
-    """No gradients, no dropout; the network is left in the mode in which it was found."""
-    training = network.training
+    """No gradients, no dropout; every module is left in the mode in which it was found."""
+    training = [module for module in network.modules() if module.training]
     network.eval()
     try:
         with torch.inference_mode():
             yield
     finally:
-        network.train(training)
+        for module in training:
+            module.training = True
 
 
 def _parameters(forward: Callable[..., Any]) -> set[str]:

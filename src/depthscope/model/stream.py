@@ -21,7 +21,11 @@ def listening(blocks: Sequence[nn.Module], receive: Receive) -> Iterator[None]:
         receive(0, stream_in(args, kwargs))
 
     def leave(number: int) -> Callable[[nn.Module, Any, Any], None]:
-        return lambda module, args, output: receive(number, stream_out(output))
+        def hook(module: nn.Module, args: Any, output: Any) -> None:
+            # returns nothing: torch would put what a hook returns in the output's place
+            receive(number, stream_out(output))
+
+        return hook
 
     handles = [blocks[0].register_forward_pre_hook(enter, with_kwargs=True)]
     handles += [block.register_forward_hook(leave(i)) for i, block in enumerate(blocks, 1)]

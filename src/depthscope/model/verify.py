@@ -1,5 +1,6 @@
 """Proof, at load time, that what is captured is what the model computes with."""
 
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -36,15 +37,20 @@ def verify(model: Model, inputs: dict[str, torch.Tensor], others: dict[str, torc
 
 def _run(model: Model, inputs: dict[str, torch.Tensor]) -> tuple[list[torch.Tensor], Any]:
     states: dict[int, torch.Tensor] = {}
-    with measuring(model.network), model.listening(states.__setitem__):
+    with measuring(model.network), _copying(model, states):
         output = model.network(**inputs, output_hidden_states=True)
     return [states[i] for i in range(model.depth + 1)], output
+
+
+def _copying(model: Model, states: dict[int, torch.Tensor]) -> AbstractContextManager[None]:
+    """Copies, because a block may add to its state in place."""
+    return model.listening(lambda number, state: states.update({number: state.clone()}))
 
 
 def _check_trunk(model: Model, inputs: dict[str, torch.Tensor], states: list[torch.Tensor]) -> str:
     """Without the head, as capture runs it, the states are the same."""
     alone: dict[int, torch.Tensor] = {}
-    with model.listening(alone.__setitem__):
+    with _copying(model, alone):
         model.run_trunk(**inputs)
     worst = max(_difference(alone[i], state) for i, state in enumerate(states))
     if worst > TOLERANCE.get(model.dtype, 1e-2):

@@ -1,0 +1,46 @@
+import numpy as np
+import pytest
+import xarray as xr
+
+from depthscope.instrument.labels import by_item
+
+
+def rows(items, conditions, pairs=None, **coords):
+    columns = {"item": ("stimulus", items), "condition": ("stimulus", conditions)}
+    if pairs is not None:
+        columns["pair"] = ("stimulus", pairs)
+    values = np.arange(len(items) * 2.0).reshape(-1, 2)
+    more = {name: ("stimulus", value) for name, value in coords.items()}
+    return xr.DataArray(values, dims=("stimulus", "layer"), coords={**columns, **more, "layer": [1, 2]})
+
+
+def test_rows_find_their_place_in_whatever_order_they_come():
+    table = by_item(rows(["b", "a", "b", "a"], ["x", "y", "y", "x"]))
+    assert table.dims == ("item", "condition", "layer")
+    assert table["item"].values.tolist() == ["b", "a"]
+    assert table.sel(item="a", condition="x").values.tolist() == [6, 7]
+    assert table.sel(item="b", condition="y").values.tolist() == [4, 5]
+
+
+def test_what_does_not_occur_is_missing():
+    table = by_item(rows(["a", "a", "b"], ["x", "y", "x"]))
+    assert np.isnan(table.sel(item="b", condition="y")).all()
+
+
+def test_pairs_become_entries_that_remember_their_item():
+    table = by_item(rows(["a"] * 4, ["x", "y", "x", "y"], ["1", "1", "2", "2"]))
+    assert table["item"].values.tolist() == ["a/1", "a/2"]
+    assert table["group"].values.tolist() == ["a", "a"]
+
+
+def test_covariates_come_along():
+    table = by_item(rows(["a", "a"], ["x", "y"], length=[3, 4], flag=[True, False], word=["p", "q"]))
+    assert float(table["length"].sel(item="a", condition="y")) == 4
+    assert bool(table["flag"].sel(item="a", condition="x"))
+    assert str(table["word"].sel(item="a", condition="y").values) == "q"
+
+
+@pytest.mark.parametrize("missing", ["item", "condition"])
+def test_rows_without_labels_stay_rows(missing):
+    plain = rows(["a", "a"], ["x", "y"]).drop_vars(missing)
+    assert by_item(plain).dims == ("stimulus", "layer")
