@@ -1,7 +1,7 @@
 """Ground floor. One code for NumPy and torch, and the Gram matrix on which everything rests."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import array_api_compat
 import numpy as np
@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 Array = Any  # a NumPy array or a torch tensor; array-api-compat has no static type for "either"
 Float = NDArray[np.float64]
 
-CHUNK_BYTES = 64 * 2**20
+Precision = Literal["double", "single"]
+
+# small enough for a processor's own cache, in which the passes over a chunk then find it
+CHUNK_BYTES = 2**20
 
 
 def is_torch(data: object) -> bool:
@@ -68,27 +71,30 @@ class DepthGram:
         return self.centred + cross + self.mean_square[..., None, None]
 
 
-def depth_gram(vectors: Array) -> DepthGram:
-    """Gram matrix of the vectors along the last-but-one axis, in float64.
+def depth_gram(vectors: Array, precision: Precision = "double") -> DepthGram:
+    """Gram matrix of the vectors along the last-but-one axis.
 
     Parameters
     ----------
     vectors : array (..., layer, feature)
         NumPy array or torch tensor of any real type.
+    precision : {"double", "single"}
+        Of the products. ``"single"`` takes a third of the time; centring still keeps what is constant in depth from
+        drowning the rest, and what is lost is of the order of 1e-7 of the row's energy about its mean.
     """
     xp = namespace(vectors)
+    kind = xp.float64 if precision == "double" else xp.float32
     *lead, depth, width = vectors.shape
     rows = xp.reshape(vectors, (-1, depth, width))
-    # Converting chunk by chunk bounds the double-precision copy, whatever the size of the input.
     step = max(1, CHUNK_BYTES // (8 * depth * width))
     parts = []
     for start in range(0, max(1, rows.shape[0]), step):
-        chunk = float64(rows[start : start + step])
-        mean = xp.mean(chunk, axis=-2, keepdims=True)
-        centred = chunk - mean
+        centred = xp.astype(rows[start : start + step], kind, copy=True)
+        mean = xp.mean(centred, axis=-2, keepdims=True)
+        centred -= mean  # in place: a fresh array would cost more than the subtraction
         turned = xp.matrix_transpose(centred)
         parts.append((centred @ turned, (mean @ turned)[:, 0, :], xp.sum(mean * mean, axis=(-2, -1))))
-    centred, mean_dot, mean_square = (xp.concat(part, axis=0) for part in zip(*parts, strict=True))
+    centred, mean_dot, mean_square = (float64(xp.concat(part, axis=0)) for part in zip(*parts, strict=True))
     return DepthGram(
         xp.reshape(centred, (*lead, depth, depth)),
         xp.reshape(mean_dot, (*lead, depth)),

@@ -79,11 +79,20 @@ def trace(
     """
     if keep not in ("gram", "states"):
         raise DepthscopeError(f"keep={keep!r}: choose gram or states")
+    if token_budget is not None and token_budget < 1:
+        raise DepthscopeError(f"token_budget={token_budget}: give at least 1 token per forward pass")
     table = read_stimuli(stimuli, paired=False)
     taken = RESERVED & set(table.columns)
     if taken:
         raise DepthscopeError(f"stimuli: a covariate cannot be called {listed(sorted(taken))}; rename the column")
+    unstorable = [name for name in table.columns if not name or "/" in name or name.startswith(".")]
+    if unstorable:
+        raise DepthscopeError(
+            f"stimuli: a covariate cannot be called {unstorable[0]!r}, which no store of arrays can hold: rename the "
+            "column, without a slash and without a leading dot"
+        )
     tokens = tokenize(model.tokenizer, table, subtoken, model.max_length)
+    _check_vocabulary(model, tokens)
     budget = token_budget or default_budget(model.device)
     batches = plan([len(row.ids) for row in tokens], budget)
     parts: list[Arrays] = []
@@ -100,6 +109,15 @@ def trace(
     arrays = {name: np.concatenate([part[name] for part in parts])[order] for name in parts[0]}
     settings = {"subtoken": subtoken, "token_budget": budget, "special_prefix": special_prefix(model.tokenizer)}
     return _dataset(model, table, tokens, arrays, settings)
+
+
+def _check_vocabulary(model: Model, tokens: list[Tokenized]) -> None:
+    highest = max(max(row.ids) for row in tokens)
+    if highest >= model.vocabulary:
+        raise DepthscopeError(
+            f"{model.name}: the tokenizer gives token {highest}, but the network knows {model.vocabulary} tokens: "
+            "give load the tokenizer that belongs to it"
+        )
 
 
 def _record(model: Model, rows: list[Tokenized], table: pd.DataFrame, keep_states: bool) -> Arrays:
@@ -148,5 +166,6 @@ def _dataset(
 def _column(column: pd.Series) -> np.ndarray[Any, Any]:
     """Numbers and truth values as they are, all else as text."""
     if column.dtype.kind in "biuf":
-        return column.to_numpy()
+        # what is missing in pandas' nullable types is no number to NumPy
+        return column.to_numpy(np.float64, na_value=np.nan) if column.hasnans else column.to_numpy()
     return np.array(["" if pd.isna(value) else str(value) for value in column], dtype=object)

@@ -39,12 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except DepthscopeError as problem:
         return _complain(str(problem))
     except OSError as problem:
-        if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+        if problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             return _complain(
-                "no space left to write; what is finished is kept: make room and run the same command again"
+                "no space left to write (disk, quota or file-size limit); what is finished is kept: make room and run "
+                "the same command again"
             )
         if problem.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-            return _complain(f"{problem.filename}: no permission to write; choose another folder")
+            return _complain(f"{problem.filename or 'the folder'}: no permission to write; choose another folder")
         raise
     except KeyboardInterrupt:
         print("\ndepthscope: interrupted; run the same command again to continue", file=sys.stderr)

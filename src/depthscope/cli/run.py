@@ -5,8 +5,6 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from depthscope.errors import DepthscopeError
-
 
 class RunCommand:
     """Run a study into a folder; run it again to continue it."""
@@ -122,4 +120,7 @@ def _scales(text: str) -> int | list[float]:
     try:
         return [float(part) for part in text.split(",")] if "," in text else int(text)
     except ValueError:
-        raise DepthscopeError(f"--scales {text}: give a number of scales, or scales in layers as in 2,3,4.5") from None
+        # of argparse's own kind: it would replace the words of any other ValueError
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: give a number of scales, or scales in layers as in 2,3,4.5"
+        ) from None

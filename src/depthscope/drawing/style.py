@@ -24,6 +24,7 @@ RC = {
     "savefig.bbox": "tight",
     "svg.hashsalt": "depthscope",  # the same figure gives the same file
     "svg.fonttype": "none",
+    "text.parse_math": False,  # a condition may be called $x$
 }
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from depthscope.arrays import Array, Float, like, namespace
+from depthscope.arrays import Array, Float, Precision, like, namespace
 from depthscope.errors import DepthscopeError
 from depthscope.instrument.filters import EnergyNorm, Padding, ZeroMean, filter_bank
 from depthscope.instrument.inputs import measurable
@@ -26,6 +26,7 @@ def cse(
     zero_mean: ZeroMean = "none",
     sampling: Sampling | None = None,
     layers: tuple[int, int] | None = None,
+    precision: Precision = "double",
     normalize: bool = True,
     mask_coi: bool = True,
     min_scales: int = 4,
@@ -48,6 +49,8 @@ def cse(
         What is transformed. The default, the update vector pooled over features, is rotation-invariant.
     layers : (first, last), optional
         Use these layers only, counted from 1, both included.
+    precision : {"double", "single"}
+        Of the products of plain updates: see :func:`depthscope.arrays.depth_gram`. The result is float64.
     normalize : bool
         Divide by the log of the number of scales used at the layer: values in [0, 1]; else in nats, [0, ln S].
     mask_coi : bool
@@ -82,7 +85,7 @@ def cse(
     >>> bool(0.9 < np.nanmean(ds.cse(noise)) < 1)
     True
     """
-    source = measurable(data, signal, layers)
+    source = measurable(data, signal, layers, precision)
     depth = len(source.layers)
     bank = filter_bank(depth, wavelet, scales, periods, padding, energy_norm, zero_mean, sampling)
     used = bank.valid if mask_coi else np.ones_like(bank.valid)

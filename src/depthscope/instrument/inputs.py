@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import xarray as xr
 
-from depthscope.arrays import Array, DepthGram, as_array, depth_gram, is_torch, namespace, split_at_mean
+from depthscope.arrays import Array, DepthGram, Precision, as_array, depth_gram, is_torch, namespace, split_at_mean
 from depthscope.errors import DepthscopeError, listed
 from depthscope.instrument.labels import by_item
 from depthscope.instrument.signals import Signal, signal_gram
@@ -29,13 +29,17 @@ class Measurable:
         return {"layer": self.layers, "relative_depth": ("layer", self.layers / self.total_depth)}
 
 
-def measurable(data: Any, signal: Signal, layers: tuple[int, int] | None) -> Measurable:
+def measurable(
+    data: Any, signal: Signal, layers: tuple[int, int] | None, precision: Precision = "double"
+) -> Measurable:
     """Read ``data`` as Gram matrices of ``signal``, restricted to ``layers`` (first, last; counted from 1)."""
     if isinstance(data, xr.Dataset):
         parts, dot, norm, wrap = _from_dataset(data)
     else:
-        parts, wrap = _from_updates(data)
+        parts, wrap = _from_updates(data, precision)
         dot = norm = None
+    if precision not in get_args(Precision):
+        raise DepthscopeError(f"precision={precision!r}: choose one of {', '.join(get_args(Precision))}")
     depth = int(parts.centred.shape[-1])
     first, last = layers or (1, depth)
     if not 1 <= first < last <= depth:
@@ -74,7 +78,7 @@ def _from_dataset(data: xr.Dataset) -> tuple[DepthGram, Array, Array, Wrap]:
     )
 
 
-def _from_updates(data: Any) -> tuple[DepthGram, Wrap]:
+def _from_updates(data: Any, precision: Precision) -> tuple[DepthGram, Wrap]:
     if isinstance(data, xr.DataArray):
         if not {"layer", "feature"} <= set(data.dims):
             raise DepthscopeError(f"an array of updates needs dims layer and feature, not {listed(data.dims)}")
@@ -103,7 +107,7 @@ def _from_updates(data: Any) -> tuple[DepthGram, Wrap]:
         plain = tuple(f"dim_{i}" for i in range(values.ndim - len(dims)))
         return xr.DataArray(values, dims=(*plain, *dims), coords=coords)
 
-    parts = depth_gram(updates)
+    parts = depth_gram(updates, precision)
     energy = xp.linalg.trace(parts.centred) + parts.mean_square
     # one value that is not finite spoils the whole row: only then is it worth looking for its layer
     finite = xp.isfinite(energy)[..., None]

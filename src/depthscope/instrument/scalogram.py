@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from depthscope.arrays import Float, namespace
+from depthscope.arrays import Float, Precision, namespace
 from depthscope.instrument.filters import EnergyNorm, FilterBank, Padding, ZeroMean, filter_bank
 from depthscope.instrument.inputs import Measurable, measurable
 from depthscope.instrument.signals import Signal
@@ -24,6 +24,7 @@ def scalogram(
     zero_mean: ZeroMean = "none",
     sampling: Sampling | None = None,
     layers: tuple[int, int] | None = None,
+    precision: Precision = "double",
     share: bool = False,
 ) -> Any:
     """Wavelet energy of the residual stream over scale and layer, ``E(s,l) = sum_d |W_d(s,l)|^2``.
@@ -38,6 +39,8 @@ def scalogram(
         The update vector; its direction (unit length); its log norm, demeaned; the state.
     layers : (first, last), optional
         Transform these layers only, counted from 1, both included.
+    precision : {"double", "single"}
+        Of the products of plain updates: see :func:`depthscope.arrays.depth_gram`. The result is float64.
     share : bool
         Divide by the sum over scales at each layer: ``p(s | l)``, whose entropy is CSE.
 
@@ -56,7 +59,7 @@ def scalogram(
     >>> e.dims, e.sizes["scale"]
     (('scale', 'layer'), 16)
     """
-    source = measurable(data, signal, layers)
+    source = measurable(data, signal, layers, precision)
     bank = filter_bank(len(source.layers), wavelet, scales, periods, padding, energy_norm, zero_mean, sampling)
     energy = bank.energy(source.gram)
     if share:

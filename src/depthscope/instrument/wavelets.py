@@ -1,7 +1,8 @@
 """The wavelets: shape, Fourier period, cone of influence.
 
 Source: Torrence & Compo (1998), A practical guide to wavelet analysis, BAMS 79:61, tables 1 and 2. The Haar
-wavelet is added: its period by the same rule (the scale at which the power of a wave is greatest), its cone of influence from its support.
+wavelet is added: its period by the same rule (the scale at which the power of a wave is greatest), its cone of
+influence from its support.
 """
 
 import re

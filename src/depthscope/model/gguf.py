@@ -1,5 +1,6 @@
 """GGUF checkpoints, through transformers' own support."""
 
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,6 @@ def load_gguf(path: Path, **options: Any) -> tuple[Any, Any]:
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(**where)
         network = transformers.AutoModelForCausalLM.from_pretrained(**where, **options)
-    except (OSError, ValueError, KeyError, NotImplementedError) as problem:
+    except (OSError, ValueError, KeyError, NotImplementedError, struct.error) as problem:
         raise DepthscopeError(f"{path}: transformers cannot load this GGUF file ({problem})") from None
     return network, tokenizer

@@ -70,46 +70,68 @@ def load(
     else:
         name = str(source)
         if dtype is not None:
-            options["dtype"] = dtype
-        network, own = _read(source, options)
-        tokenizer = tokenizer or own
+            options["dtype"] = _precision(torch, dtype)
+        network, tokenizer = _read(source, tokenizer, options)
         if "device_map" not in options:
-            network = network.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+            network = _to(network, device or ("cuda" if torch.cuda.is_available() else "cpu"))
         network.eval()
     check_fast(tokenizer, name)
     return _accept(network, tokenizer, name, blocks)
 
 
-def _read(source: str | PathLike[str], options: dict[str, Any]) -> tuple[Any, Any]:
+def _read(source: Any, tokenizer: Any, options: dict[str, Any]) -> tuple[Any, Any]:
     transformers = require("transformers", "models")
+    if not isinstance(source, str | PathLike):
+        raise DepthscopeError(f"a {type(source).__name__} is not a model: give a name, a path, or (network, tokenizer)")
     path = Path(source)
     with _quiet(transformers):
         if str(source) == EMBEDDED:
-            return _from_pretrained(embedded_folder(), options)
+            return _from_pretrained(embedded_folder(), tokenizer, options)
         if path.suffix.lower() == ".gguf":
             if not path.is_file():
                 raise DepthscopeError(f"{path}: no such file")
-            return load_gguf(path, **options)
+            network, own = load_gguf(path, **options)
+            return network, tokenizer or own
         if path.is_dir() and not (path / "config.json").is_file():
             raise DepthscopeError(f"{path}: the folder holds no model (no config.json)")
         if not path.is_dir():
-            check_hub(str(source), options.get("revision"))
-        return _from_pretrained(source, options)
+            check_hub(str(source), options.get("revision"), options.get("cache_dir"))
+        return _from_pretrained(source, tokenizer, options)
 
 
-def _from_pretrained(source: str | PathLike[str], options: dict[str, Any]) -> tuple[Any, Any]:
+def _from_pretrained(source: str | PathLike[str], tokenizer: Any, options: dict[str, Any]) -> tuple[Any, Any]:
     transformers = require("transformers", "models")
+    damaged = require("safetensors", "models").SafetensorError
     shared = {k: v for k, v in options.items() if k in ("revision", "token", "trust_remote_code", "cache_dir")}
     try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(str(source), **shared)
+        # a tokenizer that is given is used even where the model comes with none
+        if tokenizer is None:
+            tokenizer = transformers.AutoTokenizer.from_pretrained(str(source), **shared)
         network = transformers.AutoModelForCausalLM.from_pretrained(str(source), **options)
-    except (OSError, ValueError) as problem:
+    except (OSError, ValueError, damaged) as problem:
         reason = " ".join(str(problem).split())
         raise DepthscopeError(
             f"{source}: transformers cannot load this model; check the name, or use a local folder, a .gguf file or "
             f"'embedded'. It says: {reason[:300]}"
         ) from None
     return network, tokenizer
+
+
+def _precision(torch: Any, name: str) -> Any:
+    found = getattr(torch, str(name).removeprefix("torch."), None)
+    if name == "auto" or (isinstance(found, torch.dtype) and found.is_floating_point):
+        return found or name
+    raise DepthscopeError(f"dtype {name!r} is no precision of weights: choose float32, bfloat16, float16 or float64")
+
+
+def _to(network: Any, device: str) -> Any:
+    try:
+        return network.to(device)
+    except (RuntimeError, AssertionError) as problem:  # torch built without CUDA asserts
+        reason = str(problem).splitlines()[0]
+        raise DepthscopeError(
+            f"device {device!r} cannot hold the model, try device='cpu'; torch says: {reason}"
+        ) from None
 
 
 @contextmanager
@@ -132,6 +154,8 @@ def _accept(network: Any, tokenizer: Any, name: str, path: str | None) -> "Model
     from depthscope.model.model import Model, measuring
     from depthscope.model.verify import verify
 
+    if not hasattr(network, "get_input_embeddings"):
+        raise DepthscopeError(f"{name}: {type(network).__name__} has no token embeddings, so it is no language model")
     device = next(network.parameters()).device
     vocabulary = network.get_input_embeddings().weight.shape[0]
 

@@ -56,6 +56,12 @@ class Model:
         """Precision of the first block's floating-point weights, in which the stream is carried."""
         return next((p.dtype for p in self.blocks[0].parameters() if p.is_floating_point()), torch.float32)
 
+    @property
+    def vocabulary(self) -> int:
+        """Number of tokens that the network has embeddings for."""
+        network: Any = self.network
+        return int(network.get_input_embeddings().weight.shape[0])
+
     @cached_property
     def max_length(self) -> int | None:
         """Longest context in tokens, if the model has one."""

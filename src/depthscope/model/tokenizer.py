@@ -1,5 +1,6 @@
 """A model's tokenizer and context length, without its weights."""
 
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ def load_tokenizer(source: str) -> tuple[Any, int | None]:
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(where, **options)
         config = transformers.AutoConfig.from_pretrained(where, **options)
-    except (OSError, ValueError) as problem:
+    except (OSError, ValueError, struct.error) as problem:
         raise DepthscopeError(
             f"{source}: no tokenizer can be loaded ({' '.join(str(problem).split())[:200]})"
         ) from None

@@ -207,6 +207,8 @@ def contrast(
         raise DepthscopeError(f"alternative={alternative!r}: choose one of {', '.join(_TAILS)}")
     if permutations < 1 or not 0 < forming_p < 1:
         raise DepthscopeError("permutations must be at least 1, and forming_p between 0 and 1")
+    if resamples < 1 or seed < 0:
+        raise DepthscopeError("resamples must be at least 1, and the seed a whole number from 0")
     paired = pair(h, a, b, include_same_context)
     differences = paired.differences
     values: Float = differences.values.astype(np.float64)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +10,8 @@ from scipy import stats
 from depthscope.arrays import Float
 from depthscope.statistics.clusters import Cells, find_clusters, largest_mass
 
-BLOCK_CELLS = 2**22
+# of the maps that are made at a time: small enough for a processor's own cache
+BLOCK_CELLS = 2**16
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,9 @@ def cluster_test(
     cells = kept.reshape(n, -1)
     squares = (cells**2).sum(0)
     null, exact = [], 2.0**n <= permutations
-    for signs in _flips(n, permutations, exact, cells.shape[1], seed):
-        maps = _t_of_sums(signs @ cells, squares, n).reshape(-1, *t.shape)
+    total, doubled = cells.sum(0), 2 * cells
+    for flipped in _flips(n, permutations, exact, cells.shape[1], seed):
+        maps = _t_of_sums(total - flipped @ doubled, squares, n).reshape(-1, *t.shape)
         null.append(largest_mass(maps, threshold, tail))
     return ClusterTest(t, threshold, find_clusters(t, threshold, tail), np.concatenate(null), exact)
 
@@ -99,26 +100,27 @@ def t_values(differences: Float) -> Float:
 
 def _t_of_sums(sums: Float, squares: Float, n: int) -> Float:
     """t from the sum and the sum of squares; flipping signs changes the former only."""
-    mean = sums / n
-    spread = np.maximum(squares - n * mean**2, 0.0)
+    spread = n * squares - sums**2
     # equal differences leave a spread of rounding errors; what is below them is none
-    error = np.sqrt(np.where(spread > 1e-14 * squares, spread, 0.0) / (n - 1) / n)
+    flat = spread <= 1e-13 * n * squares
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t: Float = sums / np.sqrt(spread / (n - 1))
     # equal, non-zero differences: as certain as can be, and still a number
-    certain = np.sign(mean) * 1e6
-    ratio: Float = np.divide(mean, error, out=certain, where=error > 0)
-    return ratio
+    return np.where(flat, np.sign(sums) * 1e6, t) if flat.any() else t
 
 
-def _flips(n: int, permutations: int, exact: bool, cells: int, seed: int) -> Iterator[NDArray[Any]]:
-    """Rows of signs, (block, n), in blocks that bound the memory of the maps."""
+def _flips(n: int, permutations: int, exact: bool, cells: int, seed: int) -> Iterator[NDArray[np.float64]]:
+    """Which items flip their sign, 1 or 0, (block, n), in blocks that bound the memory of the maps."""
     block = max(1, BLOCK_CELLS // cells)
     if exact:
         every = np.arange(2**n, dtype=np.int64)
         for start in range(0, len(every), block):
-            yield 1.0 - 2.0 * ((every[start : start + block, None] >> np.arange(n)) & 1)
+            yield ((every[start : start + block, None] >> np.arange(n)) & 1).astype(np.float64)
         return
-    # drawn row by row, so that the flips do not depend on the size of the blocks
     generator = np.random.default_rng(seed)
+    # whole words per row, so that the flips do not depend on the size of the blocks
+    width = 8 * -(-n // 64)
     for start in range(0, permutations, block):
         rows = min(block, permutations - start)
-        yield 1.0 - 2.0 * generator.integers(0, 2, (rows, n), dtype=np.int8)
+        drawn = np.frombuffer(generator.bytes(rows * width), dtype=np.uint8).reshape(rows, width)
+        yield np.unpackbits(drawn, axis=1, count=n).astype(np.float64)

@@ -29,7 +29,7 @@ def read_table(path: Path) -> pd.DataFrame:
         return pd.DataFrame(read_json_lines(path, text))
     try:
         # blank cells stay blank: an item called "NA" or "null" is an item
-        return pd.read_csv(
+        table = pd.read_csv(
             io.StringIO(text),
             sep="\t" if suffix == ".tsv" else ",",
             keep_default_na=False,
@@ -38,6 +38,13 @@ def read_table(path: Path) -> pd.DataFrame:
         )
     except ValueError as problem:
         raise DepthscopeError(f"{path}: not readable as {suffix[1:]} ({str(problem).strip()})") from None
+    if not isinstance(table.index, pd.RangeIndex):
+        # pandas takes surplus cells for row names, and every column moves one to the left
+        raise DepthscopeError(
+            f"{path}: rows have more cells than the header has columns; put a text that holds the separator in "
+            "quotation marks, and name every column"
+        )
+    return table
 
 
 def read_text(path: Path, fallback: str | None = None) -> str:
@@ -59,7 +66,8 @@ def read_text(path: Path, fallback: str | None = None) -> str:
 
 def read_json_lines(path: Path, text: str) -> list[dict[str, object]]:
     rows = []
-    for number, line in enumerate(text.splitlines(), 1):
+    # not splitlines(): JSON allows a bare U+2028 or U+0085 inside a text
+    for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:

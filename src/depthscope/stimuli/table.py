@@ -46,6 +46,7 @@ def validate(table: pd.DataFrame, *, paired: bool = True, source: str = "stimuli
     for text, row in zip(table["text"], names, strict=True):
         if not isinstance(text, str) or not text.strip():
             raise DepthscopeError(f"{row}: the text is empty")
+        _check_characters(text, row)
     _resolve_targets(table, names)
     _check_design(table, source, paired)
     table = table.drop(columns=["occurrence"], errors="ignore")
@@ -55,6 +56,15 @@ def validate(table: pd.DataFrame, *, paired: bool = True, source: str = "stimuli
 
 def row_name(source: str, item: str, condition: str) -> str:
     return f"{source}: item {item!r}, condition {condition!r}"
+
+
+def _check_characters(text: str, row: str) -> None:
+    """JSON can escape half a character ("\\ud83d"), which no file and no tokenizer takes."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as problem:
+        where = f"character {problem.start}"
+        raise DepthscopeError(f"{row}: {where} is half a character (a lone surrogate); mend the text") from None
 
 
 def _label(value: object) -> str:

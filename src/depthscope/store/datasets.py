@@ -1,33 +1,36 @@
 """xarray Datasets on disk: written whole, read back only if unharmed."""
 
-import hashlib
+import json
 import shutil
 import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
 from depthscope.errors import DepthscopeError, require
+from depthscope.store.digest import digest as digest_arrays
 from depthscope.store.files import atomic
 
 
 def digest(data: xr.Dataset) -> str:
-    """SHA-256 of the numbers in the data variables."""
-    total = hashlib.sha256()
-    for name in sorted(str(n) for n in data.data_vars):
-        values = np.ascontiguousarray(data[name].to_numpy())
-        total.update(f"{name} {values.shape} {values.dtype}".encode())
-        total.update(values.tobytes())
-    return total.hexdigest()
+    """SHA-256 of all variables and attributes, coordinates included: a lost label harms as much as a lost number."""
+    arrays = {str(name): variable.to_numpy() for name, variable in data.variables.items()}
+    return digest_arrays({**arrays, "(attributes)": np.array(json.dumps(data.attrs, sort_keys=True))})
 
 
 def write_zarr(data: xr.Dataset, path: Path) -> None:
     """A Zarr store, in format 2: strings of any length are part of its specification."""
     require("zarr", "models")
+    for stale in path.parent.glob(f".{path.name}.*"):  # of a run that was killed while it wrote
+        shutil.rmtree(stale, ignore_errors=True)
     scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:
-        data.to_zarr(scratch, mode="w", zarr_format=2, consolidated=True)
+        with _spaces_allowed():
+            data.to_zarr(scratch, mode="w", zarr_format=2, consolidated=True)
         scratch.chmod(0o755)
         shutil.rmtree(path, ignore_errors=True)
         scratch.rename(path)
@@ -41,9 +44,11 @@ def read_zarr(path: Path, expected: str | None = None) -> xr.Dataset:
     way_out = "delete it and run again: the trajectories are traced anew"
     try:
         with xr.open_zarr(path, consolidated=True) as stored:
-            data: xr.Dataset = stored.load()
+            # a covariate with a space in its name: see _spaces_allowed
+            data: xr.Dataset = stored.load().set_coords([name for name in stored.data_vars if " " in str(name)])
     except Exception as problem:  # zarr and its codecs raise whatever the damage leads to
-        raise DepthscopeError(f"{path}: damaged ({type(problem).__name__}: {problem}); {way_out}") from None
+        reason = " ".join(f"{type(problem).__name__}: {problem}".split())
+        raise DepthscopeError(f"{path}: damaged ({reason}); {way_out}") from None
     if expected is not None and digest(data) != expected:
         raise DepthscopeError(f"{path}: damaged (its numbers are not the ones that were written); {way_out}")
     return data
@@ -54,5 +59,13 @@ def write_netcdf(data: xr.Dataset | xr.DataArray, path: Path) -> None:
     plain = data.to_dataset(name=data.name) if isinstance(data, xr.DataArray) else data
     # the format knows no 64-bit integers and no truth values
     encoded = plain.assign_coords({n: c.astype("int32") for n, c in plain.coords.items() if c.dtype.kind in "biu"})
-    with atomic(path) as scratch:
+    with atomic(path) as scratch, _spaces_allowed():
         encoded.to_netcdf(scratch, engine="scipy")
+
+
+@contextmanager
+def _spaces_allowed() -> Iterator[None]:
+    """xarray cannot mark a coordinate with a space in its name as one: it warns, and writes a plain variable."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*has a space in its name", xr.SerializationWarning)
+        yield

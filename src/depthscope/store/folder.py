@@ -25,7 +25,7 @@ def run_folder(path: Path, record: RunRecord) -> Iterator[Path]:
     if path.exists() and not path.is_dir():
         raise DepthscopeError(f"{path}: is a file; choose another folder with --out")
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        _make(path)
         lock = FileLock(path / LOCK, timeout=0)
         with lock:
             _claim(path, record)
@@ -34,6 +34,13 @@ def run_folder(path: Path, record: RunRecord) -> Iterator[Path]:
         raise DepthscopeError(f"{path}: another run is writing there; wait for it, or choose another --out") from None
     except PermissionError as problem:
         raise DepthscopeError(f"{problem.filename or path}: no permission to write; choose another --out") from None
+
+
+def _make(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (FileNotFoundError, NotADirectoryError, FileExistsError) as problem:
+        raise DepthscopeError(f"{path}: cannot be made ({problem.strerror}); choose another --out") from None
 
 
 def _claim(path: Path, record: RunRecord) -> None:

@@ -1,6 +1,5 @@
 """Finished batches, one file each: what a killed run has already paid for."""
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from depthscope.errors import DepthscopeError
+from depthscope.store.digest import digest
 from depthscope.store.files import atomic
+
+SEAL = "digest"  # stands in each file beside the arrays: a damaged zip directory can hide one
 
 
 @dataclass(frozen=True)
@@ -25,16 +27,21 @@ class Shards:
             return None
         try:
             with np.load(path, allow_pickle=False) as stored:
-                return {name: stored[name] for name in stored.files}
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as problem:
+                arrays = {name: stored[name] for name in stored.files}
+            seal = str(arrays.pop(SEAL))
+            damage = "" if seal == digest(arrays) else "its numbers are not the ones that were written"
+        except Exception as problem:  # zip and NumPy raise whatever the damage leads to
+            damage = " ".join(f"{type(problem).__name__}: {problem}".split())
+        if damage:
             raise DepthscopeError(
-                f"{path}: damaged ({problem}); delete this one file and run again, only its batch is recomputed"
-            ) from None
+                f"{path}: damaged ({damage}); delete this one file and run again, only its batch is recomputed"
+            )
+        return arrays
 
     def save(self, number: int, arrays: dict[str, NDArray[Any]]) -> None:
         self.folder.mkdir(exist_ok=True)
         with atomic(self._path(number)) as scratch, scratch.open("wb") as stream:
-            np.savez(stream, allow_pickle=False, **arrays)
+            np.savez(stream, allow_pickle=False, **arrays, **{SEAL: np.array(digest(arrays))})
 
     def count(self) -> int:
         return len(list(self.folder.glob("batch-*.npz"))) if self.folder.is_dir() else 0

@@ -14,7 +14,7 @@ import pandas as pd
 import xarray as xr
 
 from depthscope.capture.trace import trace
-from depthscope.errors import require
+from depthscope.errors import DepthscopeError, require
 from depthscope.instrument.cse import cse
 from depthscope.instrument.scalogram import scalogram
 from depthscope.model.load import load
@@ -74,8 +74,11 @@ def run_metaphor(settings: Settings, out: Path, *, command: str = "", progress: 
     pairs = [parse_contrast(text, conditions) for text in settings.contrasts]
     for a, b in pairs:
         check_pairs(table, a, b)
+    _check_statistics(settings)
     torch = require("torch", "models")
     if settings.threads is not None:
+        if settings.threads < 1:
+            raise DepthscopeError(f"threads={settings.threads}: give at least 1")
         torch.set_num_threads(settings.threads)
 
     options = {"cse": _with_defaults(cse, settings.cse), "contrast": _with_defaults(contrast, settings.contrast)}
@@ -102,6 +105,13 @@ def run_metaphor(settings: Settings, out: Path, *, command: str = "", progress: 
         record.results = {c.name: [asdict(k) for k in c.clusters] for c in contrasts}
         record.write(out / RECORD)
     return Run(out, h, contrasts, clock.seconds)
+
+
+def _check_statistics(settings: Settings) -> None:
+    """A dry run on two items without a difference: a setting that no test can take fails before the tracing."""
+    labels = {"item": ["x", "y"], "condition": ["a", "b"]}
+    nothing = xr.DataArray(np.zeros((2, 2, 1)), labels, dims=("item", "condition", "layer"))
+    contrast(nothing, "a", "b", **settings.contrast)
 
 
 def _with_defaults(function: Callable[..., Any], given: dict[str, Any]) -> dict[str, Any]:
@@ -159,7 +169,8 @@ def _trajectories(
     record.digests["trajectories"] = digest(traj)
     record.write(out / RECORD)
     shards.clear()
-    return traj
+    # what a later continuation would read: types of labels differ in the last byte of a file, and so must not differ here
+    return read_zarr(store, record.digests["trajectories"])
 
 
 def _write(

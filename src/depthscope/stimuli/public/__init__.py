@@ -27,4 +27,11 @@ def read_public(name: str, folder: Path) -> pd.DataFrame:
     if not folder.is_dir():
         raise DepthscopeError(f"{folder}: no such folder (looked for the public set {name})")
     own = folder / name.split("-")[0]
-    return PUBLIC[name][0](own if own.is_dir() else folder)
+    place = own if own.is_dir() else folder
+    try:
+        return PUBLIC[name][0](place)
+    except DepthscopeError:
+        raise
+    except (KeyError, ValueError, TypeError, IndexError) as problem:
+        reason = f"{type(problem).__name__}: {problem}"
+        raise DepthscopeError(f"{place}: the files of {name} are not in the published layout ({reason})") from None

