@@ -34,7 +34,9 @@ def cache_folder() -> Path:
 
 def embedded_folder() -> Path:
     """Folder of the embedded model in transformers' own layout; converted once, whole or not at all."""
-    folder = cache_folder() / "models" / f"smollm2-135m-instruct-{SHA256[:12]}-{FORMAT}"
+    # what one major version of transformers saves, another may not read
+    saved_by = metadata.version("transformers").split(".")[0]
+    folder = cache_folder() / "models" / f"smollm2-135m-instruct-{SHA256[:12]}-{FORMAT}-transformers{saved_by}"
     if folder.is_dir():
         return folder
     source = find_weights()
