@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from depthscope.instrument.wavelets import DOG, Haar, Morlet, Paul
     from depthscope.model.load import load
     from depthscope.model.model import Model
-    from depthscope.statistics.contrast import Contrast, contrast
+    from depthscope.statistics.contrast import contrast
+    from depthscope.statistics.result import Contrast
     from depthscope.stimuli.read import read_stimuli
 
 # Where each public name lives: imported when first asked for, so that nothing unused is paid for.
@@ -40,7 +41,7 @@ _HOMES = {
     "DOG": "depthscope.instrument.wavelets",
     "Haar": "depthscope.instrument.wavelets",
     "contrast": "depthscope.statistics.contrast",
-    "Contrast": "depthscope.statistics.contrast",
+    "Contrast": "depthscope.statistics.result",
 }
 
 __all__ = [

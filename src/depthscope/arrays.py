@@ -1,4 +1,4 @@
-"""Ground floor. One code for NumPy and torch, and the Gram matrix on which everything rests."""
+"""Ground floor: one code for NumPy and torch, and the Gram matrix on which everything rests."""
 
 from dataclasses import dataclass
 from typing import Any, Literal

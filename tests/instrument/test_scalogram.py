@@ -53,6 +53,16 @@ def test_single_precision_input_is_computed_in_double():
     assert ds.scalogram(u).values == pytest.approx(ds.scalogram(u.astype(np.float64)).values, rel=1e-12)
 
 
+@pytest.mark.parametrize("constant", [0.0, 1000.0])
+def test_single_precision_on_request_keeps_six_digits_beside_massive_activations(constant):
+    rng = np.random.default_rng(4)
+    u = (rng.normal(size=(3, 32, 512)) + constant * rng.normal(size=512)).astype(np.float32)
+    exact = ds.scalogram(u).values
+    single = ds.scalogram(u, precision="single").values
+    assert single.dtype == np.float64
+    assert 0 < np.max(np.abs(single - exact) / exact) < 2e-6
+
+
 def test_numpy_torch_and_xarray_agree_and_keep_their_kind():
     u = np.random.default_rng(5).normal(size=(2, 3, 20, 8))
     plain = ds.scalogram(u)

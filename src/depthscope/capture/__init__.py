@@ -1,1 +1,1 @@
-"""Stage 3. The residual stream of each target, reduced to its Gram matrix."""
+"""Stage 3: the residual stream of each target, reduced to its Gram matrix."""

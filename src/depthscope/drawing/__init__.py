@@ -1,1 +1,1 @@
-"""Ground floor. Axes in, axes out: how one quantity is drawn."""
+"""Ground floor: axes in, axes out: how one quantity is drawn."""

@@ -1,1 +1,1 @@
-"""Stage 4. What is measured along depth: scalogram and conditional scale entropy."""
+"""Stage 4: what is measured along depth: scalogram and conditional scale entropy."""

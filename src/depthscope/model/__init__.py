@@ -1,1 +1,1 @@
-"""Stage 2. A network whose blocks have been found and proven."""
+"""Stage 2: a network whose blocks have been found and proven."""

@@ -1,1 +1,1 @@
-"""Stage 6. Figures, tables and words."""
+"""Stage 6: figures, tables and words."""

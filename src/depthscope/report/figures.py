@@ -13,7 +13,7 @@ from depthscope.drawing.scalogram import draw_scalogram
 from depthscope.drawing.style import DIVERGING, RC
 from depthscope.errors import require
 from depthscope.report.tables import describe_layers
-from depthscope.statistics.contrast import Contrast
+from depthscope.statistics.result import Contrast
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from depthscope.errors import listed
-from depthscope.statistics.contrast import Cluster, Contrast
+from depthscope.statistics.result import Cluster, Contrast
 
 ALPHA = 0.05
 

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from depthscope.statistics.contrast import Contrast
 from depthscope.statistics.effects import mean_interval
+from depthscope.statistics.result import Contrast
 
 
 def describe_layers(h: xr.DataArray) -> xr.Dataset:

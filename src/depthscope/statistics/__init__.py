@@ -1,1 +1,1 @@
-"""Stage 5. Whether conditions differ, by how much, and how sure one can be."""
+"""Stage 5: whether conditions differ, by how much, and how sure one can be."""

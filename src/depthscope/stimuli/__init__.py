@@ -1,1 +1,1 @@
-"""Stage 1. Texts with a marked target, as one validated table."""
+"""Stage 1: texts with a marked target, as one validated table."""

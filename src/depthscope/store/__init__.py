@@ -1,1 +1,1 @@
-"""Ground floor. Files that are whole or absent, and folders with one writer."""
+"""Ground floor: files that are whole or absent, and folders with one writer."""

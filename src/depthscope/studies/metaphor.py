@@ -22,7 +22,8 @@ from depthscope.model.model import Model
 from depthscope.report.figures import write_figures
 from depthscope.report.summary import summarize
 from depthscope.report.tables import clusters_table, contrasts_table, layers_table
-from depthscope.statistics.contrast import Contrast, contrast
+from depthscope.statistics.contrast import contrast
+from depthscope.statistics.result import Contrast
 from depthscope.stimuli.read import read_stimuli
 from depthscope.store.datasets import digest, read_zarr, write_netcdf, write_zarr
 from depthscope.store.files import write_text

@@ -1,0 +1,142 @@
+"""What a contrast found: numbers first, table and plot as methods."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Neighbouring layers (or cells) that differ in the same direction.
+
+    Attributes
+    ----------
+    first, last : int
+        Layers it spans.
+    mass : float
+        Sum of t over its cells.
+    p : float
+        Family-wise: how often sign flips give a largest mass at least as great, anywhere.
+    p_low, p_high : float
+        95 % Monte-Carlo interval of p (equal to p if all flips were enumerated).
+    peak_layer : int
+        Layer of its largest |dz|.
+    dz, dz_low, dz_high : float
+        Cohen's dz there, with its 95 % bootstrap interval. The largest of several, so biased upward.
+    cells : int
+        Number of cells.
+    periods : (low, high), optional
+        Fourier periods it spans, if there are scales.
+    """
+
+    first: int
+    last: int
+    mass: float
+    p: float
+    p_low: float
+    p_high: float
+    peak_layer: int
+    dz: float
+    dz_low: float
+    dz_high: float
+    cells: int
+    periods: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A paired contrast ``a - b``, per layer and over clusters. Returned by :func:`contrast`.
+
+    Attributes
+    ----------
+    table : Dataset over layer, or (scale, layer)
+        ``difference`` with 95 % interval ``low``, ``high``; ``t``; ``p`` (uncorrected); ``p_holm``; ``p_bh``
+        (Benjamini-Hochberg); ``dz``, ``dz_low``, ``dz_high``; ``mean_a``, ``mean_b``.
+    clusters : tuple of Cluster
+        All of them, whatever their p, in order of depth.
+    differences : DataArray (item, ...)
+        ``a - b`` of each item.
+    settings : dict
+        Everything that was chosen: permutations, forming_p, threshold on t, alternative, seed, exact.
+    incomplete, same_context : list of str
+        Items left out, by reason.
+    """
+
+    a: str
+    b: str
+    measure: str
+    table: xr.Dataset
+    clusters: tuple[Cluster, ...]
+    differences: xr.DataArray
+    settings: dict[str, Any]
+    incomplete: list[str] = field(default_factory=list)
+    same_context: list[str] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return f"{self.a} - {self.b}"
+
+    @property
+    def n(self) -> int:
+        """Number of items tested."""
+        return int(self.differences.sizes["item"])
+
+    @property
+    def spans(self) -> list[tuple[int, int, float, float]]:
+        """First layer, last layer, p and sign of each cluster."""
+        return [(c.first, c.last, c.p, float(np.sign(c.mass))) for c in self.clusters]
+
+    @property
+    def settings_text(self) -> str:
+        """n, settings and seed, for the line below a figure."""
+        s = self.settings
+        flips = f"all {s['permutations']:,} sign flips" if s["exact"] else f"{s['permutations']:,} sign flips"
+        return (
+            f"n = {self.n} items; cluster mass, {flips}, forming p {s['forming_p']:g} (|t| > {s['threshold_t']:.2f}), "
+            f"{s['alternative']}, seed {s['seed']}"
+        )
+
+    def significant(self, alpha: float = 0.05) -> list[Cluster]:
+        return [cluster for cluster in self.clusters if cluster.p <= alpha]
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """Tidy: one row per layer (and scale), with effect, interval, t, p and the cluster it belongs to."""
+        frame = self.table.to_dataframe().reset_index()
+        p_of = {number: cluster.p for number, cluster in enumerate(self.clusters, 1)}
+        frame["cluster_p"] = frame["cluster"].map(p_of)
+        frame.insert(0, "contrast", self.name)
+        frame.insert(1, "n", self.n)
+        return frame
+
+    def clusters_dataframe(self) -> pd.DataFrame:
+        """Tidy: one row per cluster."""
+        columns = ["contrast", "n", *Cluster.__dataclass_fields__]
+        rows = [{"contrast": self.name, "n": self.n, **vars(cluster)} for cluster in self.clusters]
+        return pd.DataFrame(rows, columns=columns)
+
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """Draw the difference by depth with its interval and clusters, or the map of dz; returns matplotlib axes."""
+        if "scale" in self.table.dims:
+            from depthscope.drawing.plane import draw_plane
+
+            numbers = [i for i, cluster in enumerate(self.clusters, 1) if cluster.p <= 0.05]
+            found = np.isin(self.table["cluster"].values, numbers)
+            return draw_plane(self.table, found, self.name, self.settings_text, ax)
+        from depthscope.drawing.difference import draw_difference
+
+        return draw_difference(self.table, self.spans, self.name, self.settings_text, ax, self.measure.upper())
+
+    def __str__(self) -> str:
+        lines = [f"{self.name}: {self.measure}, n = {self.n} items"]
+        for c in self.clusters:
+            lines.append(
+                f"  layers {c.first}-{c.last}: mass {c.mass:.1f}, p = {c.p:.4f} [{c.p_low:.4f}, {c.p_high:.4f}], "
+                f"dz {c.dz:+.2f} [{c.dz_low:+.2f}, {c.dz_high:+.2f}] at layer {c.peak_layer}"
+            )
+        return "\n".join(lines if self.clusters else [*lines, "  no cluster"])
