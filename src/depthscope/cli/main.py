@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import os
 import sys
 from collections.abc import Sequence
 
@@ -38,6 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.handler(options)
     except DepthscopeError as problem:
         return _complain(str(problem))
+    except BrokenPipeError:  # whoever read our output has had enough
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - the interpreter flushes it on its way out
+        return 0
     except OSError as problem:
         if problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             return _complain(

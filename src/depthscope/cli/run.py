@@ -1,6 +1,7 @@
 """``depthscope run STUDY``."""
 
 import argparse
+import os
 import shlex
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,7 @@ class RunMetaphor:
         add("--include-same-context", action="store_true", help="keep pairs with the same text up to the target")
 
     def run(self, options: argparse.Namespace) -> None:
+        os.environ.setdefault("MPLBACKEND", "Agg")  # files only; no display is needed
         from depthscope.studies.metaphor import Settings, run_metaphor
 
         given = vars(options)

@@ -1,5 +1,6 @@
 """One look for every figure."""
 
+import textwrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,8 +40,17 @@ def axes(ax: "Axes | None" = None, size: tuple[float, float] = (6.5, 3.4)) -> "A
 
 def note(ax: "Axes", text: str) -> None:
     """What every figure owes its reader: n, settings, seed."""
+    # a line wider than the figure would make the layout shrink the axes
+    wrapped = textwrap.fill(text, int(16 * ax.figure.bbox.width / ax.figure.dpi))
     ax.annotate(
-        text, (0, 0), (0, -32), xycoords="axes fraction", textcoords="offset points", fontsize=6.5, color=GREY, va="top"
+        wrapped,
+        (0, 0),
+        (0, -32),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        fontsize=6.5,
+        color=GREY,
+        va="top",
     )
 
 

@@ -154,8 +154,10 @@ def _accept(network: Any, tokenizer: Any, name: str, path: str | None) -> "Model
     from depthscope.model.model import Model, measuring
     from depthscope.model.verify import verify
 
-    if not hasattr(network, "get_input_embeddings"):
+    if not hasattr(network, "get_input_embeddings") or not hasattr(network, "config"):
         raise DepthscopeError(f"{name}: {type(network).__name__} has no token embeddings, so it is no language model")
+    if getattr(network.config, "is_encoder_decoder", False):
+        raise DepthscopeError(f"{name}: {type(network).__name__} is an encoder-decoder; load a decoder-only model")
     device = next(network.parameters()).device
     vocabulary = network.get_input_embeddings().weight.shape[0]
 

@@ -54,6 +54,8 @@ def stream_out(output: Any) -> torch.Tensor:
 
 def with_stream_out(output: Any, state: torch.Tensor) -> Any:
     """The same output with another state in it."""
+    if isinstance(output, tuple) and hasattr(output, "_replace"):  # a named tuple
+        return type(output)(state, *output[1:])
     if isinstance(output, tuple | list):
         return type(output)([state, *output[1:]])
     return state

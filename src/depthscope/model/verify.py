@@ -28,7 +28,13 @@ def verify(model: Model, inputs: dict[str, torch.Tensor], others: dict[str, torc
         If a check fails: the model is refused, with the reason and the argument that overrides the path.
     """
     states, output = _run(model, inputs)
+    if not all(bool(state.isfinite().all()) for state in states):
+        raise DepthscopeError(
+            f"{model.name}: NaN or infinity in the residual stream of a plain text: the weights are damaged, or need a "
+            "wider precision (dtype='float32')"
+        )
     return {
+        "causal": _check_causal(model, inputs, others, states),
         "trunk": _check_trunk(model, inputs, states),
         "hidden_states": _check_hidden_states(model, states, output),
         "logits": _check_logits(model, states[-1], output, others),
@@ -58,6 +64,22 @@ def _check_trunk(model: Model, inputs: dict[str, torch.Tensor], states: list[tor
             f"{model.name}: the states differ by {worst:.1g} (relative) when the network runs without its head"
         )
     return f"states without the head differ by at most {worst:.1g}"
+
+
+def _check_causal(
+    model: Model, inputs: dict[str, torch.Tensor], others: dict[str, torch.Tensor], states: list[torch.Tensor]
+) -> str:
+    """Other tokens in the second half leave the states of the first half as they were."""
+    half = inputs["input_ids"].shape[1] // 2
+    ids = torch.cat([inputs["input_ids"][:, :half], others["input_ids"][:, half:]], dim=1)
+    changed, _ = _run(model, {**inputs, "input_ids": ids})
+    worst = max(_difference(a[:, :half], b[:, :half]) for a, b in zip(changed, states, strict=True))
+    if worst > TOLERANCE.get(model.dtype, 1e-2):
+        raise DepthscopeError(
+            f"{model.name}: tokens change the states of those before them (relative difference {worst:.1g}), so "
+            f"{type(model.network).__name__} is no decoder-only model; load one, such as 'embedded'"
+        )
+    return f"later tokens change earlier states by at most {worst:.1g}"
 
 
 def _check_hidden_states(model: Model, states: list[torch.Tensor], output: Any) -> str:

@@ -1,6 +1,8 @@
 """The figures of a run, as PNG and SVG."""
 
+import re
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,11 +36,9 @@ def write_figures(
     source : str
         Model and settings, for the line below each figure.
     """
-    matplotlib = require("matplotlib", "figures")
-    matplotlib.use("Agg")  # files only; no display is needed
     plt = require("matplotlib.pyplot", "figures")
     folder.mkdir(exist_ok=True)
-    written = []
+    written, taken = [], set[str]()
     with plt.rc_context(RC):
         main = contrasts[0]
         shown = h.sel(condition=[main.a, main.b, *(c for c in h["condition"].values if c not in (main.a, main.b))])
@@ -47,7 +47,7 @@ def write_figures(
         )
         written += _save(ax.figure, folder / "cse-by-condition")
         for c in contrasts:
-            stem = f"{c.a}-minus-{c.b}".replace("/", "_").replace(" ", "_")
+            stem = file_stem(f"{c.a}-minus-{c.b}", taken)
             ax = c.plot()
             ax.set_title(f"{c.name} ({source})", loc="left")
             written += _save(ax.figure, folder / f"difference-{stem}")
@@ -55,6 +55,14 @@ def write_figures(
             written += _save(ax.figure, folder / f"items-{stem}")
             written += _save(_scalograms(share, c, source), folder / f"scalograms-{stem}")
     return written
+
+
+def file_stem(name: str, taken: set[str]) -> str:
+    """A name that every file system takes, told apart from those already ``taken``."""
+    plain = re.sub(r"[^\w.-]+", "_", name)[:80]
+    stem = next(s for i in count(1) if (s := plain if i == 1 else f"{plain}-{i}") not in taken)
+    taken.add(stem)
+    return stem
 
 
 def _scalograms(share: xr.DataArray, c: Contrast, source: str) -> "Figure":

@@ -9,10 +9,14 @@ from depthscope.errors import DepthscopeError, listed
 
 def parse_contrast(text: str, conditions: Sequence[str]) -> tuple[str, str]:
     """Split ``a-b`` where both sides are conditions; names may contain hyphens themselves."""
-    for i, character in enumerate(text):
-        a, b = text[:i].strip(), text[i + 1 :].strip()
-        if character == "-" and a in conditions and b in conditions and a != b:
-            return a, b
+    hyphens = [i for i, character in enumerate(text) if character == "-"]
+    splits = [(text[:i].strip(), text[i + 1 :].strip()) for i in hyphens]
+    found = [(a, b) for a, b in splits if a in conditions and b in conditions and a != b]
+    if len(found) > 1:
+        readings = listed(f"{a!r} minus {b!r}" for a, b in found)
+        raise DepthscopeError(f"contrast {text!r} can be read in several ways ({readings}); rename a condition")
+    if found:
+        return found[0]
     raise DepthscopeError(
         f"contrast {text!r}: write it as a-b with two conditions of this table, which has {listed(conditions, 12)}"
     )

@@ -188,7 +188,7 @@ def _write(
         write_text(out / name, frame.to_csv(index=False))
     transform = {name: value for name, value in settings.cse.items() if name not in ENTROPY_OPTIONS}
     share = scalogram(traj, **transform, share=True)
-    source = f"{settings.model}, {settings.stimuli}, {record.settings['cse']['wavelet']}"
+    source = f"{_short(settings.model)}, {_short(settings.stimuli)}, {record.settings['cse']['wavelet']}"
     write_figures(out / "figures", h, share, contrasts, source)
     described = {
         "model": f"{traj.attrs['model']} ({traj.attrs['model_class']}, fingerprint {traj.attrs['fingerprint']})",
@@ -203,6 +203,11 @@ def _write(
     depth = traj.sizes["layer"]
     text = summarize(title, contrasts, clusters, depth, _remarks(traj, h), described, record.command)
     write_text(out / "summary.md", text)
+
+
+def _short(name: str) -> str:
+    """The last part of a path, for figures; a name as it is."""
+    return Path(name).name if Path(name).exists() else name
 
 
 def _remarks(traj: xr.Dataset, h: xr.DataArray) -> list[str]:

@@ -1,0 +1,3 @@
+from tests.running import depthscope, model_folder, run, table_file
+
+__all__ = ["depthscope", "model_folder", "run", "table_file"]

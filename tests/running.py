@@ -1,0 +1,94 @@
+"""What tests of whole runs share: a saved random-weight model, a table, and the command line in this process."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+
+from depthscope.cli.main import main
+from depthscope.model.tokenizer import load_tokenizer
+from tests.conftest import tiny_llama
+
+# quick, and the same in every process
+QUICK = ("--permutations", "200", "--resamples", "50", "--threads", "1", "--no-progress")
+RESULTS = ("cse.nc", "layers.csv", "contrasts.csv", "clusters.csv")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    status: int
+    out: str
+    err: str
+
+    @property
+    def sentence(self) -> str:
+        """What was complained of: exactly one line on stderr."""
+        assert self.status == 2, (self.status, self.err)
+        lines = [line for line in self.err.splitlines() if line.startswith("depthscope: ")]
+        assert len(lines) == 1, self.err
+        assert self.err.rstrip().endswith(lines[0])
+        return lines[0]
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random-weight Llama of ten blocks with a real tokenizer, as a local folder."""
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    tokenizer, _ = load_tokenizer("embedded")
+    tiny_llama(len(tokenizer), blocks=10).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def table_file(pairs: pd.DataFrame, tmp_path: Path) -> Path:
+    path = tmp_path / "pairs.csv"
+    pairs.to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture
+def depthscope(capsys: pytest.CaptureFixture[str]) -> Any:
+    """The command line, called in this process; leaves torch's threads as they were."""
+    threads = torch.get_num_threads()
+
+    def call(*words: object) -> Outcome:
+        capsys.readouterr()
+        try:
+            status = main([str(word) for word in words])
+        except SystemExit as leaving:  # argparse leaves by itself
+            status = int(leaving.code or 0)
+        return Outcome(status, *capsys.readouterr())
+
+    yield call
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def run(depthscope: Callable[..., Outcome], model_folder: Path) -> Callable[..., Outcome]:
+    """``run(stimuli, out, ...)``: a quick run of the metaphor study."""
+
+    def call(stimuli: object, out: object, *more: object) -> Outcome:
+        words = ("run", "metaphor", "--model", model_folder, "--stimuli", stimuli, "--out", out)
+        return depthscope(*words, *QUICK, *more)
+
+    return call
+
+
+def record_of(out: Path) -> dict[str, Any]:
+    return json.loads((out / "run.json").read_text(encoding="utf-8"))
+
+
+def results_of(out: Path) -> dict[str, Any]:
+    """Everything that must not depend on interruptions: bytes of the results, digest of the trajectories."""
+    found: dict[str, Any] = {name: (out / name).read_bytes() for name in RESULTS}
+    found["trajectories"] = record_of(out)["digests"]["trajectories"]
+    found["clusters"] = record_of(out)["results"]
+    for path in sorted((out / "figures").iterdir()):
+        found[path.name] = path.read_bytes()
+    return found

@@ -1,0 +1,137 @@
+"""Bytes on disk: every kind of file, and everything that can be wrong with one."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from depthscope.stimuli.files import read_json_lines, read_table, read_text
+from depthscope.stimuli.read import read_stimuli
+
+
+def save(pairs: pd.DataFrame, path) -> None:
+    if path.suffix == ".parquet":
+        pairs.to_parquet(path)
+    elif path.suffix in (".jsonl", ".ndjson"):
+        pairs.to_json(path, orient="records", lines=True)
+    else:
+        pairs.to_csv(path, index=False, sep="\t" if path.suffix == ".tsv" else ",")
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".CSV"])
+def test_every_kind_of_file_holds_the_same_table(pairs, tmp_path, suffix):
+    path = tmp_path / f"pairs{suffix}"
+    save(pairs, path)
+    pd.testing.assert_frame_equal(read_stimuli(path), read_stimuli(pairs))
+
+
+def test_a_byte_order_mark_and_windows_line_ends_change_nothing(pairs, tmp_path):
+    path = tmp_path / "windows.csv"
+    path.write_bytes(b"\xef\xbb\xbf" + pairs.to_csv(index=False, lineterminator="\r\n").encode())
+    assert path.read_bytes().count(b"\r\n") == 9
+    pd.testing.assert_frame_equal(read_stimuli(path), read_stimuli(pairs))
+
+
+def test_commas_quotes_and_line_ends_inside_quotes_are_text(tmp_path):
+    path = tmp_path / "quotes.csv"
+    path.write_text('item,condition,text,target\nx,a,"Well, ""he"" said,\nno.",no\nx,b,Yes or no.,no\n')
+    assert read_stimuli(path)["text"][0] == 'Well, "he" said,\nno.'
+
+
+def test_labels_that_look_like_something_else_stay_text(tmp_path):
+    path = tmp_path / "labels.csv"
+    rows = [f"{item},{condition},A big wall.,wall" for item in ("NA", "007", "null") for condition in ("1", "None")]
+    path.write_text("\n".join(["item,condition,text,target", *rows]))
+    table = read_stimuli(path)
+    assert list(table["item"].unique()) == ["NA", "007", "null"]
+    assert list(table["condition"].unique()) == ["1", "None"]
+
+
+def test_blank_offsets_fall_back_on_the_word(tmp_path):
+    path = tmp_path / "offsets.csv"
+    path.write_text("item,condition,text,target,start,end\nx,a,wall to wall,,8,12\nx,b,A wall.,wall,,\n")
+    assert list(read_stimuli(path)["start"]) == [8, 2]
+
+
+def test_covariates_keep_their_numbers(pairs, tmp_path):
+    path = tmp_path / "covariates.csv"
+    pairs.assign(frequency=[0.1 * k for k in range(8)], genre="news").to_csv(path, index=False)
+    table = read_stimuli(path)
+    assert list(table["frequency"]) == [0.1 * k for k in range(8)]
+    assert set(table["genre"]) == {"news"}
+
+
+def test_a_file_that_is_not_utf8_is_refused_with_file_byte_and_line(pairs, tmp_path, refuses):
+    path = tmp_path / "latin.csv"
+    start = pairs.to_csv(index=False).encode()
+    path.write_bytes(start + "café,metaphor,Ein café.,café\n".encode("latin-1"))
+    with refuses("latin.csv", f"byte {len(start) + 3} ", "line 10", "save the file as UTF-8"):
+        read_table(path)
+
+
+def test_a_file_known_not_to_be_utf8_is_read_in_its_own_encoding(tmp_path):
+    path = tmp_path / "latin.csv"
+    path.write_bytes("café".encode("latin-1"))
+    assert read_text(path, fallback="latin-1") == "café"
+
+
+@pytest.mark.parametrize("content", ["", "\n \n", "\ufeff"])
+def test_an_empty_file_is_refused(tmp_path, refuses, content):
+    path = tmp_path / "empty.csv"
+    path.write_text(content, encoding="utf-8")
+    with refuses("empty.csv", "empty"):
+        read_table(path)
+
+
+def test_a_file_of_an_unknown_kind_is_refused(tmp_path, refuses):
+    path = tmp_path / "table.xlsx"
+    path.write_bytes(b"")
+    with refuses("table.xlsx", "'.xlsx'", ".csv", ".jsonl", ".parquet"):
+        read_table(path)
+
+
+def test_an_unreadable_file_is_refused(tmp_path, refuses):
+    with refuses("gone.csv", "cannot be read", "No such file"):
+        read_table(tmp_path / "gone.csv")
+
+
+def test_a_row_with_too_many_cells_is_refused_with_its_line(tmp_path, refuses):
+    path = tmp_path / "wide.csv"
+    path.write_text("item,condition,text,target\nx,a,A wall.,wall\nx,b,Well, a wall.,wall\n")
+    with refuses("wide.csv", "not readable as csv", "line 3"):
+        read_table(path)
+
+
+def test_cells_are_never_moved_into_the_wrong_column(tmp_path, refuses):
+    path = tmp_path / "moved.csv"
+    path.write_text("item,condition,text,target\nx,a,Well, a wall.,wall\nx,b,Oh, a wall.,wall\n")
+    with refuses("moved.csv", "more cells than the header", "quotation marks"):
+        read_table(path)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_json_lines_may_hold_any_character_and_blank_lines(tmp_path, end):
+    texts = ["one\u2028two", "three\x85four", "tab\\ttab", "\U0001f468\u200d\U0001f469"]
+    lines = [json.dumps({"text": text}, ensure_ascii=False) for text in texts]
+    assert [row["text"] for row in read_json_lines(tmp_path, f"{end}{end}".join(lines) + end)] == texts
+
+
+def test_a_broken_json_line_is_refused_with_its_number(tmp_path, refuses):
+    path = tmp_path / "broken.jsonl"
+    path.write_text('{"item": 1}\n\n{"item": \n')
+    with refuses("broken.jsonl", "line 3", "not JSON"):
+        read_table(path)
+
+
+def test_a_json_line_without_columns_is_refused(tmp_path, refuses):
+    path = tmp_path / "list.jsonl"
+    path.write_text('["item"]\n')
+    with refuses("list.jsonl", "line 1", "not an object"):
+        read_table(path)
+
+
+def test_a_broken_parquet_file_is_refused(tmp_path, refuses):
+    path = tmp_path / "broken.parquet"
+    path.write_bytes(b"PAR1 and nothing else")
+    with refuses("broken.parquet", "not readable as Parquet"):
+        read_table(path)
