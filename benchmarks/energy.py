@@ -11,6 +11,7 @@ from depthscope.arrays import Precision, depth_gram
 from depthscope.instrument.filters import FilterBank
 
 TOKENS, WIDTH, DEPTH, SCALES = 64, 4096, 32, 16
+SAMPLED = 512
 WAVELET = "cmor2-0.955"  # the complex Morlet, omega0 = 6
 
 
@@ -32,8 +33,13 @@ def compare() -> list[Row]:
     taps = pywt.cwt(np.eye(DEPTH), scales, WAVELET, axis=0)[0]
     bank = FilterBank(taps.conj(), scales, scales, np.zeros(DEPTH), np.ones((SCALES, DEPTH), bool))
 
+    def one_by_one() -> None:
+        for feature in range(SAMPLED):
+            pywt.cwt(updates[0, :, feature], scales, WAVELET)
+
     expected = np.moveaxis(theirs(), 0, 1)
     slow = cpu_seconds(theirs)
+    slowest = cpu_seconds(one_by_one) * TOKENS * WIDTH / SAMPLED
     rows = []
     for precision in get_args(Precision):
 
@@ -44,6 +50,11 @@ def compare() -> list[Row]:
         fast = cpu_seconds(ours, repeats=15)
         work = f"scalogram energy, {TOKENS} x {WIDTH} x {DEPTH} layers, {SCALES} scales, {precision}; rel. error {error:.0e}"
         ratio = slow / fast
-        against = f"PyWavelets cwt ({WAVELET}), CPU time"
-        rows.append(Row(work, against, f"{fast * 1000:.0f} ms", f"{slow:.0f} s", ratio, ">= 2000", ratio >= 2000))
+        ours_text = f"{fast * 1000:.0f} ms"
+        against = f"PyWavelets cwt ({WAVELET}), one call, CPU time"
+        rows.append(Row(work, against, ours_text, f"{slow:.0f} s", ratio, ">= 2000", ratio >= 2000))
+        against = f"one call per feature (from {SAMPLED} of them), CPU time"
+        rows.append(
+            Row(work, against, ours_text, f"{slowest:.0f} s", slowest / fast, ">= 2000", slowest / fast >= 2000)
+        )
     return rows
