@@ -1,5 +1,6 @@
 """What a user did, and what to do instead."""
 
+from collections.abc import Iterable
 from importlib import import_module
 from types import ModuleType
 
@@ -23,8 +24,8 @@ def require(module: str, extra: str) -> ModuleType:
         ) from None
 
 
-def listed(names: object, limit: int = 5) -> str:
+def listed(names: Iterable[object], limit: int = 5) -> str:
     """Names for a sentence: the first few, then how many more."""
-    shown = [str(name) for name in names]  # type: ignore[attr-defined]
+    shown = [str(name) for name in names]
     more = f" and {len(shown) - limit} more" if len(shown) > limit else ""
     return ", ".join(shown[:limit]) + more

@@ -17,6 +17,8 @@ from depthscope.stimuli.read import Source, read_stimuli
 from depthscope.stimuli.table import row_name
 from depthscope.store.shards import Shards
 
+Keep = Literal["gram", "states"]
+
 DIMS = {
     "gram": ("stimulus", "layer", "other_layer"),
     "initial_dot": ("stimulus", "layer"),
@@ -35,7 +37,7 @@ def trace(
     stimuli: Source,
     *,
     subtoken: Subtoken = "last",
-    keep: Literal["gram", "states"] = "gram",
+    keep: Keep = "gram",
     token_budget: int | None = None,
     progress: bool = True,
     shards: Shards | None = None,

@@ -6,6 +6,7 @@ influence from its support.
 """
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import factorial, gamma, pi, sqrt
@@ -22,7 +23,7 @@ Sampling = Literal["point", "cell"]
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(32)
 
 
-class Wavelet:
+class Wavelet(ABC):
     """A mother wavelet of unit energy over the dimensionless offset ``eta = (k - l) / s``.
 
     ``fourier_factor`` is the Fourier period of a scale of one layer; ``coi_factor`` the distance from an edge,
@@ -31,12 +32,16 @@ class Wavelet:
     """
 
     sampling: ClassVar[Sampling] = "point"
-    fourier_factor: float
-    coi_factor: float
+    coi_factor: ClassVar[float]
 
+    @property
+    @abstractmethod
+    def fourier_factor(self) -> float:
+        """Fourier period of the unit scale."""
+
+    @abstractmethod
     def psi(self, eta: NDArray[np.float64]) -> NDArray[Any]:
         """Value at ``eta``."""
-        raise NotImplementedError
 
     def mean_over_cell(self, eta: NDArray[np.float64], width: float) -> NDArray[Any]:
         """Average of ``psi`` over ``eta - width/2 .. eta + width/2`` (Gauss-Legendre, 32 nodes)."""
@@ -65,7 +70,7 @@ class Morlet(Wavelet):
             raise DepthscopeError(f"a Morlet wavelet with omega0 = {self.omega0:g}: it must be positive, e.g. 6")
 
     @property
-    def fourier_factor(self) -> float:  # type: ignore[override]
+    def fourier_factor(self) -> float:
         return 4 * pi / (self.omega0 + sqrt(2 + self.omega0**2))
 
     coi_factor = sqrt(2)
@@ -89,7 +94,7 @@ class Paul(Wavelet):
             raise DepthscopeError(f"a Paul wavelet of order {self.order}: the order must be from 1 to 80, e.g. 4")
 
     @property
-    def fourier_factor(self) -> float:  # type: ignore[override]
+    def fourier_factor(self) -> float:
         return 4 * pi / (2 * self.order + 1)
 
     coi_factor = 1 / sqrt(2)
@@ -115,7 +120,7 @@ class DOG(Wavelet):
             raise DepthscopeError(f"a DOG wavelet of order {self.order}: the order must be from 1 to 80, e.g. 2")
 
     @property
-    def fourier_factor(self) -> float:  # type: ignore[override]
+    def fourier_factor(self) -> float:
         return 2 * pi / sqrt(self.order + 0.5)
 
     coi_factor = sqrt(2)
@@ -137,9 +142,12 @@ class Haar(Wavelet):
     """
 
     sampling = "cell"
-    # the power of a wave, s |psi^(s w)|^2 ~ sin(x)^4 / x with x = s w / 4, is greatest where tan x = 4 x
-    fourier_factor = 2 * pi / 5.5729963013023545
     coi_factor = 0.5
+
+    @property
+    def fourier_factor(self) -> float:
+        # the power of a wave, s |psi^(s w)|^2 ~ sin(x)^4 / x with x = s w / 4, is greatest where tan x = 4 x
+        return 2 * pi / 5.5729963013023545
 
     def psi(self, eta: NDArray[np.float64]) -> NDArray[Any]:
         inside = np.where(np.abs(eta) < 0.5, 1.0, np.where(np.abs(eta) == 0.5, 0.5, 0.0))

@@ -33,7 +33,8 @@ def find_clusters(t: Float, threshold: float, tail: int) -> list[Cells]:
 def largest_mass(t: Float, threshold: float, tail: int) -> Float:
     """Largest absolute cluster mass of each map ``t[i]``: (maps,), 0 where there is no cluster."""
     search = _largest_run if t.ndim == 2 else _largest_label
-    return np.max([search(sign * t, threshold) for sign in _signs(tail)], axis=0)  # type: ignore[no-any-return]
+    largest: Float = np.max([search(sign * t, threshold) for sign in _signs(tail)], axis=0)
+    return largest
 
 
 def _largest_run(t: Float, threshold: float) -> Float:

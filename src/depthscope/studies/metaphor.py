@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from depthscope.capture.trace import trace
+from depthscope.capture.tokens import Subtoken
+from depthscope.capture.trace import Keep, trace
 from depthscope.errors import DepthscopeError, require
 from depthscope.instrument.cse import cse
 from depthscope.instrument.scalogram import scalogram
@@ -45,8 +46,8 @@ class Settings:
     stimuli: str = "builtin"
     folder: str | None = None
     contrasts: tuple[str, ...] = ("metaphor-literal",)
-    subtoken: str = "last"
-    keep: str = "gram"
+    subtoken: Subtoken = "last"
+    keep: Keep = "gram"
     token_budget: int | None = None
     threads: int | None = None
     load: dict[str, Any] = field(default_factory=dict)
@@ -160,8 +161,8 @@ def _trajectories(
     traj = trace(
         model,
         table,
-        subtoken=settings.subtoken,  # type: ignore[arg-type]
-        keep=settings.keep,  # type: ignore[arg-type]
+        subtoken=settings.subtoken,
+        keep=settings.keep,
         token_budget=settings.token_budget,
         progress=progress,
         shards=shards,
