@@ -20,7 +20,8 @@ A cluster test asks one question of the whole depth: could differences like thes
 corrected for looking at every layer. A small p says that the conditions differ; **it does not say where**: the edges of
 a cluster depend on the forming threshold, and single layers inside it are not each significant. The effect at the peak is
 the largest of many and therefore too large on average. A cluster does not say **why** the conditions differ either:
-differences in surprisal, rarity or length of the words can do it. Compare with the controls before you call it metaphor.\
+differences in surprisal, rarity or length of the words can do it. Compare with the controls before you name a cause. Each
+contrast is a family of its own: its p is not corrected for the other contrasts.\
 """
 
 
