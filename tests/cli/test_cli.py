@@ -201,7 +201,7 @@ def test_a_text_longer_than_the_context_is_refused(depthscope, run, pairs, tmp_p
     ("words", "said"),
     [
         (["--periods", "2", "40"], ["40 layers does not fit a depth of 10", "keep periods at or below 10"]),
-        (["--periods", "4", "2"], ["periods 4 to 2", "the shorter first"]),
+        (["--periods", "4", "2"], ["periods 4 to 2", "a shorter and a longer"]),
         (["--scales", "1"], ["scales=1", "from 2 to 512"]),
         (["--min-scales", "99"], ["no layer of 10 has 99 scales", "shorter periods"]),
         (["--layers", "3", "99"], ["layers 3 to 99", "10 layers"]),

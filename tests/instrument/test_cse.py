@@ -140,10 +140,12 @@ def test_every_kind_of_array_comes_back_as_its_kind():
 
 def test_gradients_pass_through_torch():
     u = torch.randn(20, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(0), requires_grad=True)
-    total = ds.cse(u, mask_coi=False).sum()
+    # summed over the layers that are not missing: those that are must not spoil the gradient of the others
+    total = ds.cse(u)[4:16].sum()
     total.backward()
+    assert bool(u.grad.isfinite().all())
     step = 1e-6 * torch.randn(20, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    ahead, behind = (ds.cse((u + sign * step).detach(), mask_coi=False).sum() for sign in (1, -1))
+    ahead, behind = (ds.cse((u + sign * step).detach())[4:16].sum() for sign in (1, -1))
     assert float((u.grad * step).sum()) == pytest.approx(float(ahead - behind) / 2, rel=1e-5)
 
 

@@ -130,3 +130,16 @@ def test_an_empty_summary_says_so():
     text = summary(h.copy(data=np.broadcast_to(h[:, :1], h.shape)), [])
     assert "None: no layer passes the forming threshold." in text
     assert "## Left out, and noticed\n\nNothing.\n" in text
+
+
+def test_too_few_items_are_not_called_not_found():
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(4, 2, 6)) + np.array([3.0, 0.0])[None, :, None]
+    h = xr.DataArray(
+        values,
+        {"item": list("abcd"), "condition": ["x", "y"], "layer": np.arange(1, 7)},
+        ("item", "condition", "layer"),
+    )
+    words = verdict(ds.contrast(h, "x", "y"), 6)
+    assert "cannot be decided" in words
+    assert "0.125" in words

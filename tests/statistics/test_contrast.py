@@ -117,3 +117,17 @@ def test_settings_that_mean_nothing_are_refused(h, refuses):
         ds.contrast(h, "metaphor", "literal", forming_p=2)
     with refuses("'metaphors'", "metaphor, literal, complex"):
         ds.contrast(h, "metaphors", "literal")
+
+
+def test_too_few_items_for_any_verdict_say_so(h):
+    few = ds.contrast(h[:5], "metaphor", "literal")
+    assert few.settings["exact"]
+    assert few.smallest_p == 2 / 32
+    assert "too few items" in str(few)
+    assert "interval" in str(few) or not few.clusters
+    assert ds.contrast(h[:6], "metaphor", "literal").smallest_p < 0.05
+    assert ds.contrast(h[:5], "metaphor", "literal", alternative="greater").smallest_p < 0.05
+
+
+def test_it_shows_itself_in_a_few_lines(h):
+    assert repr(ds.contrast(h, "metaphor", "literal", permutations=50)).count("\n") < 12

@@ -114,6 +114,8 @@ class RunMetaphor:
         run = run_metaphor(settings, Path(options.out), command=command, progress="no_progress" not in given)
         for c in run.contrasts:
             print(c)
+        for remark in run.remarks:
+            print(f"note: {remark}")
         seconds = ", ".join(f"{stage} {s:.1f} s" for stage, s in run.timings.items())
         print(f"\n{seconds}\nrun folder: {run.folder} (begin with summary.md, then figures/)")
 

@@ -26,7 +26,7 @@ def draw_items(differences: xr.DataArray, title: str, text: str, ax: "Axes | Non
     ax.set_yticks(np.arange(len(labels)), labels, fontsize=5)
     ax.set_ylim(len(values) - 0.5, -0.5)
     ax.set_xlabel("layer")
-    ax.set_ylabel(f"{len(values)} items, largest mean difference first")
+    ax.set_ylabel(f"{len(values)} items")
     ax.set_title(title, loc="left")
     note(ax, text)
     return ax

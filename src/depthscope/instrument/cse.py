@@ -113,7 +113,8 @@ def entropy(energy: Array, used: NDArray[np.bool_], normalize: bool, min_scales:
     total = xp.sum(kept, axis=-2)
     nan = xp.full_like(total, np.nan)
     # ln sum(E) - sum(E ln E) / sum(E) would cancel; shares first keep every digit
-    share = kept / xp.where(total > 0, total, nan)[..., None, :]
+    # (a layer without energy is divided by 1, not by NaN, which would reach every gradient)
+    share = kept / xp.where(total > 0, total, xp.ones_like(total))[..., None, :]
     positive = share > 0
     logs = xp.log(xp.where(positive, share, xp.ones_like(share)))
     values = -xp.sum(share * logs, axis=-2)
@@ -122,4 +123,4 @@ def entropy(energy: Array, used: NDArray[np.bool_], normalize: bool, min_scales:
         values = values / like(np.log(np.maximum(count, 2).astype(np.float64)), energy)
     enough = like(np.broadcast_to(count >= max(min_scales, 1), tuple(values.shape)).copy(), energy)
     # -0.0 for a single occupied scale reads as a mistake
-    return xp.where(enough, values + 0.0, nan)
+    return xp.where(enough & (total > 0), values + 0.0, nan)

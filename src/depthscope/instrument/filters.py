@@ -26,10 +26,11 @@ EnergyNorm = Literal["L1", "L2"]
 ZeroMean = Literal["none", "filter", "signal"]
 
 MIN_DEPTH = 4
+SHORTEST = 2.0
 _NUMPY_MODE = {"reflect": "reflect", "symmetric": "symmetric", "periodic": "wrap"}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class FilterBank:
     """The plan of a transform over ``L`` layers at ``S`` scales.
 
@@ -56,6 +57,12 @@ class FilterBank:
     @property
     def depth(self) -> int:
         return int(self.filters.shape[1])
+
+    def __repr__(self) -> str:
+        low, high = self.period.min(), self.period.max()
+        return (
+            f"FilterBank({self.depth} layers, {len(self.scale)} scales, Fourier periods {low:.3g} to {high:.3g} layers)"
+        )
 
     @cached_property
     def quadratic(self) -> tuple[Float, Float, Float]:
@@ -213,12 +220,17 @@ def _scales(depth: int, shape: Wavelet, scales: int | tuple[float, ...], periods
             raise DepthscopeError("both scales and periods say which scales to use: give a count with periods")
         chosen = np.asarray(scales)
     else:
-        low, high = periods or (2.0, depth / 2)
-        if not 0 < low <= high:
-            raise DepthscopeError(f"periods {low:g} to {high:g}: give two positive numbers, the shorter first")
+        low, high = periods or (SHORTEST, depth / 2)
+        if not SHORTEST <= low < high:
+            raise DepthscopeError(
+                f"periods {low:g} to {high:g} (default 2 to L/2, with L = {depth} layers): give a shorter and a longer "
+                f"one, from {SHORTEST:g} layers, the shortest that layers can resolve"
+            )
         chosen = np.geomspace(low, high, scales) / shape.fourier_factor
     if len(chosen) < 2 or not np.all(np.isfinite(chosen)) or np.any(chosen <= 0):
         raise DepthscopeError("the scales must be at least two positive, finite numbers of layers")
+    if len(np.unique(chosen)) < len(chosen):
+        raise DepthscopeError("two of the scales are the same: breadth over them means nothing")
     longest = float(chosen.max() * shape.fourier_factor)
     if longest > depth:
         raise DepthscopeError(

@@ -42,7 +42,7 @@ def scalogram(
     precision : {"double", "single"}
         Of the products of plain updates: see :func:`depthscope.arrays.depth_gram`. The result is float64.
     share : bool
-        Divide by the sum over scales at each layer: ``p(s | l)``, whose entropy is CSE.
+        Divide by the sum over all scales at each layer. CSE takes the same shares over the valid scales only.
 
     Returns
     -------

@@ -43,7 +43,10 @@ def write_figures(
         main = contrasts[0]
         shown = h.sel(condition=[main.a, main.b, *(c for c in h["condition"].values if c not in (main.a, main.b))])
         ax = draw_conditions(
-            describe_layers(shown), main.spans, f"CSE by depth; shaded: {main.name}", f"{source}; {main.settings_text}"
+            describe_layers(shown),
+            main.spans,
+            f"CSE by depth{f'; shaded: {main.name}' if main.clusters else ''}",
+            f"{source}; {main.settings_text}",
         )
         written += _save(ax.figure, folder / "cse-by-condition")
         for c in contrasts:
@@ -51,7 +54,7 @@ def write_figures(
             ax = c.plot()
             ax.set_title(f"{c.name} ({source})", loc="left")
             written += _save(ax.figure, folder / f"difference-{stem}")
-            ax = draw_items(c.differences, f"{c.name}, item by item", f"{source}; n = {c.n}")
+            ax = draw_items(c.differences, f"{c.name}, item by item, largest mean first", f"{source}; n = {c.n}")
             written += _save(ax.figure, folder / f"items-{stem}")
             written += _save(_scalograms(share, c, source), folder / f"scalograms-{stem}")
     return written
@@ -76,7 +79,9 @@ def _scalograms(share: xr.DataArray, c: Contrast, source: str) -> "Figure":
     gap = means[c.a] - means[c.b]
     reach = float(np.nanmax(np.abs(gap.values))) or 1.0
     draw_scalogram(gap, c.name, right, "difference", cmap=DIVERGING, vmin=-reach, vmax=reach)
-    figure.suptitle(f"Share of wavelet energy by scale; hatched: cone of influence ({source}; n = {c.n})", fontsize=8)
+    figure.suptitle(
+        f"Share of wavelet energy over all scales; hatched: cone of influence ({source}; n = {c.n})", fontsize=8
+    )
     return figure  # type: ignore[no-any-return]
 
 

@@ -34,6 +34,11 @@ def p_text(cluster: Cluster) -> str:
 def verdict(c: Contrast, depth: int) -> str:
     """One paragraph on one contrast."""
     found = c.significant(ALPHA)
+    if c.smallest_p > ALPHA:
+        return (
+            f"**{c.name}: cannot be decided.** With {c.n} items the smallest possible p is {c.smallest_p:.3g}: no effect, "
+            "however large, could be found. More items are needed."
+        )
     if not found:
         best = min(c.clusters, key=lambda k: k.p, default=None)
         nearest = f" The nearest: layers {best.first} to {best.last}, {p_text(best)}." if best else ""
@@ -46,8 +51,8 @@ def verdict(c: Contrast, depth: int) -> str:
         higher = "higher" if k.mass > 0 else "lower"
         parts.append(
             f"{c.measure.upper()} is {higher} for {c.a} than for {c.b} over layers {k.first} to {k.last} of {depth} "
-            f"(relative depth {k.first / depth:.2f} to {k.last / depth:.2f}), {p_text(k)}, dz = {k.dz:+.2f} "
-            f"[{k.dz_low:+.2f}, {k.dz_high:+.2f}] at layer {k.peak_layer}"
+            f"(relative depth {k.first / depth:.2f} to {k.last / depth:.2f}), {p_text(k)}, dz = {k.effect} at layer "
+            f"{k.peak_layer}"
         )
     signs = {k.mass > 0 for k in found}
     mixed = " The direction changes along depth." if len(signs) > 1 else ""
@@ -80,7 +85,7 @@ def summarize(
 ) -> str:
     """The whole of ``summary.md``."""
     left_out = [line for c in contrasts for line in exclusions(c)]
-    rows = "\n".join(f"| {name} | `{value}` |" for name, value in settings.items())
+    rows = "\n".join(f"| {name} | `{str(value).replace('|', '/')}` |" for name, value in settings.items())
     sections = [
         f"# {title}",
         *(verdict(c, depth) for c in contrasts),

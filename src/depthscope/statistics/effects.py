@@ -7,6 +7,8 @@ from scipy import stats
 
 from depthscope.arrays import Float
 
+MIN_ITEMS = 6
+
 
 def cohens_dz(differences: Float) -> Float:
     """Mean over standard deviation of the paired differences, per cell; 0 where all are 0."""
@@ -25,10 +27,10 @@ def dz_interval(
 ) -> tuple[Float, Float]:
     """Bootstrap interval of Cohen's dz over items (BCa), per cell.
 
-    Efron (1987), JASA 82:171. Percentile where the acceleration is not defined (differences without spread, or
-    fewer than three items).
+    Efron (1987), JASA 82:171. NaN with fewer than six items, whose resamples are too often all the same, and where
+    differences have no spread.
     """
-    if len(differences) < 3:
+    if len(differences) < MIN_ITEMS:
         empty = np.full(differences.shape[1:], np.nan)
         return empty, empty.copy()
     with warnings.catch_warnings():

@@ -48,8 +48,15 @@ class Cluster:
     cells: int
     periods: tuple[float, float] | None = None
 
+    @property
+    def effect(self) -> str:
+        """dz and its interval in words, ``+0.40 [+0.27, +0.52]``."""
+        if np.isnan(self.dz_low):
+            return f"{self.dz:+.2f} [too few items for an interval]"
+        return f"{self.dz:+.2f} [{self.dz_low:+.2f}, {self.dz_high:+.2f}]"
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Contrast:
     """A paired contrast ``a - b``, per layer and over clusters. Returned by :func:`contrast`.
 
@@ -88,6 +95,13 @@ class Contrast:
         return int(self.differences.sizes["item"])
 
     @property
+    def smallest_p(self) -> float:
+        """The smallest p that this many items and flips can give, whatever the effect."""
+        flips = self.settings["permutations"]
+        both = 2 if self.settings["alternative"] == "two-sided" else 1
+        return float(both / flips if self.settings["exact"] else 1 / (1 + flips))
+
+    @property
     def spans(self) -> list[tuple[int, int, float, float]]:
         """First layer, last layer, p and sign of each cluster."""
         return [(c.first, c.last, c.p, float(np.sign(c.mass))) for c in self.clusters]
@@ -98,7 +112,7 @@ class Contrast:
         s = self.settings
         flips = f"all {s['permutations']:,} sign flips" if s["exact"] else f"{s['permutations']:,} sign flips"
         return (
-            f"n = {self.n} items; cluster mass, {flips}, forming p {s['forming_p']:g} (|t| > {s['threshold_t']:.2f}), "
+            f"n = {self.n} items; cluster mass, {flips}, forming p {s['forming_p']:g} (t beyond {s['threshold_t']:.2f}), "
             f"{s['alternative']}, seed {s['seed']}"
         )
 
@@ -137,6 +151,12 @@ class Contrast:
         for c in self.clusters:
             lines.append(
                 f"  layers {c.first}-{c.last}: mass {c.mass:.1f}, p = {c.p:.4f} [{c.p_low:.4f}, {c.p_high:.4f}], "
-                f"dz {c.dz:+.2f} [{c.dz_low:+.2f}, {c.dz_high:+.2f}] at layer {c.peak_layer}"
+                f"dz {c.effect} at layer {c.peak_layer}"
             )
-        return "\n".join(lines if self.clusters else [*lines, "  no cluster"])
+        if not self.clusters:
+            lines.append("  no cluster")
+        if self.smallest_p > 0.05:
+            lines.append(f"  too few items for any verdict: the smallest possible p is {self.smallest_p:.3g}")
+        return "\n".join(lines)
+
+    __repr__ = __str__

@@ -28,8 +28,11 @@ def run_folder(path: Path, record: RunRecord) -> Iterator[Path]:
         _make(path)
         lock = FileLock(path / LOCK, timeout=0)
         with lock:
-            _claim(path, record)
-            yield path
+            try:
+                _claim(path, record)
+                yield path
+            finally:
+                _leave_no_empty(path)
     except Timeout:
         raise DepthscopeError(f"{path}: another run is writing there; wait for it, or choose another --out") from None
     except PermissionError as problem:
@@ -41,6 +44,13 @@ def _make(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
     except (FileNotFoundError, NotADirectoryError, FileExistsError) as problem:
         raise DepthscopeError(f"{path}: cannot be made ({problem.strerror}); choose another --out") from None
+
+
+def _leave_no_empty(path: Path) -> None:
+    """A run that failed before it wrote anything leaves nothing behind."""
+    if [p.name for p in path.iterdir()] == [LOCK]:
+        (path / LOCK).unlink()
+        path.rmdir()
 
 
 def _claim(path: Path, record: RunRecord) -> None:

@@ -16,7 +16,7 @@ class RunRecord:
     """The schema of ``run.json`` (described in docs/run-folder.md).
 
     ``settings``, ``identity`` and ``environment`` decide whether a folder may be continued: all that can change a bit of
-    the result stands in them. ``timings``, ``checks`` and ``results`` are for readers.
+    the result stands in them. ``timings``, ``checks``, ``resolved`` and ``results`` are for readers.
     """
 
     study: str
@@ -29,6 +29,7 @@ class RunRecord:
     checks: dict[str, str] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
     timings: dict[str, float] = field(default_factory=dict)
+    resolved: dict[str, Any] = field(default_factory=dict)
     results: dict[str, Any] = field(default_factory=dict)
 
     def write(self, path: Path) -> None:

@@ -63,6 +63,7 @@ class Run:
     cse: xr.DataArray
     contrasts: list[Contrast]
     timings: dict[str, float]
+    remarks: list[str]
 
 
 def run_metaphor(settings: Settings, out: Path, *, command: str = "", progress: bool = True) -> Run:
@@ -78,13 +79,11 @@ def run_metaphor(settings: Settings, out: Path, *, command: str = "", progress: 
         check_pairs(table, a, b)
     _check_statistics(settings)
     torch = require("torch", "models")
-    if settings.threads is not None:
-        if settings.threads < 1:
-            raise DepthscopeError(f"threads={settings.threads}: give at least 1")
-        torch.set_num_threads(settings.threads)
+    torch.set_num_threads(_threads(settings.threads, out) or torch.get_num_threads())
 
     options = {"cse": _with_defaults(cse, settings.cse), "contrast": _with_defaults(contrast, settings.contrast)}
-    record = RunRecord("metaphor", {**asdict(settings), **options}, command=command)
+    asked = {name: value for name, value in asdict(settings).items() if name != "threads"}
+    record = RunRecord("metaphor", {**asked, **options}, command=command)
     with run_folder(out, record):
         clock = Clock()
         with clock("load"):
@@ -106,7 +105,28 @@ def run_metaphor(settings: Settings, out: Path, *, command: str = "", progress: 
         record.timings = clock.seconds
         record.results = {c.name: [asdict(k) for k in c.clusters] for c in contrasts}
         record.write(out / RECORD)
-    return Run(out, h, contrasts, clock.seconds)
+    return Run(out, h, contrasts, clock.seconds, _remarks(traj, h))
+
+
+def _threads(asked: int | None, out: Path) -> int | None:
+    """What is asked for, else what the folder was begun with: the last bits of a result depend on it."""
+    if asked is not None and asked < 1:
+        raise DepthscopeError(f"threads={asked}: give at least 1")
+    path = out / RECORD
+    if asked is None and path.is_file():
+        recorded = RunRecord.read(path).environment.get("threads", "")
+        return int(recorded) if recorded.isdigit() else None
+    return asked
+
+
+def _resolved(traj: xr.Dataset, share: xr.DataArray) -> dict[str, Any]:
+    """What the settings that were left open came to."""
+    return {
+        "layers": [int(share["layer"].values[0]), int(share["layer"].values[-1])],
+        "scales": [round(float(s), 6) for s in share["scale"].values],
+        "periods": [round(float(p), 6) for p in share["period"].values],
+        "token_budget": int(traj.attrs["token_budget"]),
+    }
 
 
 def _check_statistics(settings: Settings) -> None:
@@ -189,6 +209,7 @@ def _write(
         write_text(out / name, frame.to_csv(index=False))
     transform = {name: value for name, value in settings.cse.items() if name not in ENTROPY_OPTIONS}
     share = scalogram(traj, **transform, share=True)
+    record.resolved = _resolved(traj, share)
     source = f"{_short(settings.model)}, {_short(settings.stimuli)}, {record.settings['cse']['wavelet']}"
     write_figures(out / "figures", h, share, contrasts, source)
     described = {
@@ -196,7 +217,8 @@ def _write(
         "stimuli": f"{settings.stimuli} ({traj.sizes['stimulus']} texts)",
         "target token": traj.attrs["subtoken"],
         "added before each text": traj.attrs["special_prefix"] or "nothing",
-        "CSE": ", ".join(f"{name} {value}" for name, value in record.settings["cse"].items()),
+        "CSE": ", ".join(f"{name} {value}" for name, value in record.settings["cse"].items() if value is not None),
+        "Fourier periods": f"{share['period'].values.min():.3g} to {share['period'].values.max():.3g} layers",
         "statistics": contrasts[0].settings_text,
         "versions": ", ".join(f"{k} {v}" for k, v in record.environment.items()),
     }
