@@ -24,6 +24,13 @@ def require(module: str, extra: str) -> ModuleType:
         ) from None
 
 
+def check_choice(name: str, value: object, allowed: Iterable[object]) -> None:
+    """Refuse a value that is not among the ``allowed`` ones, and name them."""
+    allowed = list(allowed)
+    if value not in allowed:
+        raise DepthscopeError(f"{name}={value!r}: choose one of {', '.join(map(str, allowed))}")
+
+
 def listed(names: Iterable[object], limit: int = 5) -> str:
     """Names for a sentence: the first few, then how many more."""
     shown = [str(name) for name in names]

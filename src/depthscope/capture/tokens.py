@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args
 
 import pandas as pd
 
-from depthscope.errors import DepthscopeError
+from depthscope.errors import DepthscopeError, check_choice
 from depthscope.stimuli.table import row_name
 
 Subtoken = Literal["last", "first", "mean"]
@@ -52,8 +52,7 @@ def tokenize(
 
     Special tokens (BOS ...) are added as the tokenizer itself does for plain text.
     """
-    if subtoken not in get_args(Subtoken):
-        raise DepthscopeError(f"subtoken={subtoken!r}: choose one of {', '.join(get_args(Subtoken))}")
+    check_choice("subtoken", subtoken, get_args(Subtoken))
     encoded = tokenizer(list(table["text"]), return_offsets_mapping=True, return_attention_mask=False)
     rows = []
     columns = (table[name] for name in ("item", "condition", "text", "start", "end"))

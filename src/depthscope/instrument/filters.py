@@ -18,7 +18,7 @@ from depthscope.arrays import (
     namespace,
     split_at_mean,
 )
-from depthscope.errors import DepthscopeError
+from depthscope.errors import DepthscopeError, check_choice
 from depthscope.instrument.wavelets import Sampling, Wavelet, wavelet
 
 Padding = Literal["zero", "reflect", "symmetric", "periodic", "renormalize"]
@@ -177,8 +177,7 @@ def _bank(
         ("zero_mean", zero_mean, get_args(ZeroMean)),
         ("sampling", sampling, (*get_args(Sampling), None)),
     ):
-        if value not in allowed:
-            raise DepthscopeError(f"{name}={value!r}: choose one of {', '.join(map(str, allowed))}")
+        check_choice(name, value, allowed)
     if depth < MIN_DEPTH:
         raise DepthscopeError(f"{depth} layers are too few for a transform along depth: at least {MIN_DEPTH}")
     scale = _scales(depth, shape, scales, periods)

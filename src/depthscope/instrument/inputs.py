@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from depthscope.arrays import Array, DepthGram, Precision, as_array, depth_gram, is_torch, namespace, split_at_mean
-from depthscope.errors import DepthscopeError, listed
+from depthscope.errors import DepthscopeError, check_choice, listed
 from depthscope.instrument.labels import by_item
 from depthscope.instrument.signals import Signal, signal_gram
 
@@ -33,19 +33,18 @@ def measurable(
     data: Any, signal: Signal, layers: tuple[int, int] | None, precision: Precision = "double"
 ) -> Measurable:
     """Read ``data`` as Gram matrices of ``signal``, restricted to ``layers`` (first, last; counted from 1)."""
+    check_choice("precision", precision, get_args(Precision))
     if isinstance(data, xr.Dataset):
         parts, dot, norm, wrap = _from_dataset(data)
     else:
         parts, wrap = _from_updates(data, precision)
         dot = norm = None
-    if precision not in get_args(Precision):
-        raise DepthscopeError(f"precision={precision!r}: choose one of {', '.join(get_args(Precision))}")
     depth = int(parts.centred.shape[-1])
     first, last = layers or (1, depth)
     if not 1 <= first < last <= depth:
         raise DepthscopeError(f"layers {first} to {last} do not lie within the {depth} layers measured")
-    full = parts.full()
     if signal != "update" or last - first + 1 < depth:
+        full = parts.full()
         whole = signal_gram(full, "state", dot, norm) if signal == "state" else full
         window = whole[..., first - 1 : last, first - 1 : last]
         parts = split_at_mean(window if signal == "state" else signal_gram(window, signal))

@@ -3,7 +3,7 @@
 from typing import Literal, get_args
 
 from depthscope.arrays import Array, namespace
-from depthscope.errors import DepthscopeError
+from depthscope.errors import DepthscopeError, check_choice
 
 Signal = Literal["update", "direction", "norm", "state"]
 
@@ -27,8 +27,7 @@ def signal_gram(
     -------
     array (..., L, L)
     """
-    if signal not in get_args(Signal):
-        raise DepthscopeError(f"signal={signal!r}: choose one of {', '.join(get_args(Signal))}")
+    check_choice("signal", signal, get_args(Signal))
     if signal == "update":
         return gram
     xp = namespace(gram)

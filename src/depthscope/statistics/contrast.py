@@ -7,7 +7,7 @@ import xarray as xr
 from scipy import stats
 
 from depthscope.arrays import Float
-from depthscope.errors import DepthscopeError
+from depthscope.errors import DepthscopeError, check_choice
 from depthscope.statistics.effects import cohens_dz, dz_interval, mean_interval
 from depthscope.statistics.pairing import pair
 from depthscope.statistics.permutation import ClusterTest, cluster_test
@@ -68,8 +68,7 @@ def contrast(
     ----------
     Maris & Oostenveld (2007), J Neurosci Meth 164:177.
     """
-    if alternative not in _TAILS:
-        raise DepthscopeError(f"alternative={alternative!r}: choose one of {', '.join(_TAILS)}")
+    check_choice("alternative", alternative, _TAILS)
     if permutations < 1 or not 0 < forming_p < 1:
         raise DepthscopeError("permutations must be at least 1, and forming_p between 0 and 1")
     if resamples < 1 or seed < 0:

@@ -100,12 +100,13 @@ def run_metaphor(settings: Settings, out: Path, *, command: str = "", progress: 
             h = cse(traj, **settings.cse)
             contrasts = [contrast(h, a, b, **settings.contrast) for a, b in pairs]
         with clock("report"):
-            _write(out, traj, h, contrasts, record, settings)
+            remarks = _remarks(traj, h)
+            _write(out, traj, h, contrasts, remarks, record, settings)
         record.status = "finished"
         record.timings = clock.seconds
         record.results = {c.name: [asdict(k) for k in c.clusters] for c in contrasts}
         record.write(out / RECORD)
-    return Run(out, h, contrasts, clock.seconds, _remarks(traj, h))
+    return Run(out, h, contrasts, clock.seconds, remarks)
 
 
 def _threads(asked: int | None, out: Path) -> int | None:
@@ -196,7 +197,13 @@ def _trajectories(
 
 
 def _write(
-    out: Path, traj: xr.Dataset, h: xr.DataArray, contrasts: list[Contrast], record: RunRecord, settings: Settings
+    out: Path,
+    traj: xr.Dataset,
+    h: xr.DataArray,
+    contrasts: list[Contrast],
+    remarks: list[str],
+    record: RunRecord,
+    settings: Settings,
 ) -> None:
     """Files to work on, figures to look at, words to read."""
     write_netcdf(h, out / "cse.nc")
@@ -224,7 +231,7 @@ def _write(
     }
     title = f"{contrasts[0].name} in {settings.model}: conditional scale entropy by depth"
     depth = traj.sizes["layer"]
-    text = summarize(title, contrasts, clusters, depth, _remarks(traj, h), described, record.command)
+    text = summarize(title, contrasts, clusters, depth, remarks, described, record.command)
     write_text(out / "summary.md", text)
 
 
