@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import depthscope as ds
-from depthscope.capture.record import NotFiniteError, record, target_states
+from depthscope.capture.record import NotFiniteError, measure, record
 from depthscope.capture.tokens import Subtoken, Tokenized, tokenize
 from depthscope.stimuli.read import read_stimuli
 from tests.capture import naive
@@ -82,7 +82,7 @@ def test_kept_states_reproduce_the_gram_matrix(tiny: ds.Model, pairs: pd.DataFra
 
 
 def test_states_are_kept_only_when_asked_for(tiny: ds.Model, pairs: pd.DataFrame) -> None:
-    assert set(record(tiny, rows_of(tiny, pairs))) == {"gram", "initial_dot", "state_norm"}
+    assert set(record(tiny, rows_of(tiny, pairs))) == {"gram", "initial_dot", "state_norm", "surprisal"}
 
 
 def test_the_mean_of_a_double_precision_model_stays_in_double_precision(tokenizer: Any, pairs: pd.DataFrame) -> None:
@@ -149,4 +149,5 @@ def test_massive_activations_leave_the_gram_matrix_within_the_rounding_of_the_st
 
 def test_target_states_are_those_of_the_very_forward_pass(tiny: ds.Model, pairs: pd.DataFrame) -> None:
     row = rows_of(tiny, pairs)[0]
-    np.testing.assert_array_equal(target_states(tiny, [row])[0].numpy(), expected(tiny, row).astype(np.float32))
+    states, _ = measure(tiny, [row])
+    np.testing.assert_array_equal(states[0].numpy(), expected(tiny, row).astype(np.float32))

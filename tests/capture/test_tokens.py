@@ -52,6 +52,7 @@ def test_a_word_of_several_tokens_is_stood_for_by_its_last_first_or_all(tokenize
     assert mean.positions == [2, 3, 4, 5, 6]
     assert (first.positions, last.positions) == ([2], [6])
     assert {row.n_subtokens for row in (last, first, mean)} == {5}
+    assert [row.covering for row in (last, first, mean)] == [mean.positions] * 3
     assert not any(row.exceeds for row in (last, first, mean))
 
 

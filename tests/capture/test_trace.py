@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -180,15 +181,27 @@ def test_finished_shards_are_loaded_without_running_the_model(
         assert len(calls) == shards.count() > 1
         second = trace(tiny, pairs, keep="states", token_budget=20, shards=shards)
         assert len(calls) == shards.count()
+    assert not first["surprisal"].isnull().any()
     xr.testing.assert_identical(first, second)
     xr.testing.assert_identical(first, trace(tiny, pairs, keep="states", token_budget=20))
 
 
-def test_no_language_model_head_runs(tiny: ds.Model, pairs: pd.DataFrame) -> None:
+def test_the_head_runs_on_what_predicts_the_targets_and_on_nothing_else(tiny: ds.Model, pairs: pd.DataFrame) -> None:
     network: Any = tiny.network
-    with counting(network.lm_head) as heads, counting(network.model) as trunks:
-        trace(tiny, pairs, token_budget=10**6)
-    assert (len(heads), len(trunks)) == (0, 1)
+    seen: list[torch.Size] = []
+    handle = network.lm_head.register_forward_hook(lambda module, args, output: seen.append(output.shape))
+    with counting(network.model) as trunks:
+        traj = trace(tiny, pairs, token_budget=10**6)
+    handle.remove()
+    assert len(trunks) == 1
+    assert seen == [(1, int(traj["n_subtokens"].sum()), len(tiny.tokenizer))]
+
+
+def test_the_gram_matrices_are_the_same_with_and_without_the_head(tiny: ds.Model, pairs: pd.DataFrame) -> None:
+    with_head, without = trace(tiny, pairs), trace(replace(tiny, predicts=False), pairs)
+    assert not with_head["surprisal"].isnull().any()
+    assert without["surprisal"].isnull().all()
+    xr.testing.assert_identical(with_head.drop_vars("surprisal"), without.drop_vars("surprisal"))
 
 
 def test_no_hook_and_no_gradient_is_left_behind(tokenizer: Any, pairs: pd.DataFrame) -> None:

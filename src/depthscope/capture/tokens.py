@@ -1,7 +1,7 @@
 """Which tokens stand for the target."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 import pandas as pd
@@ -26,12 +26,15 @@ class Tokenized:
         How many tokens overlap the target.
     exceeds : bool
         Some chosen token also covers characters outside the target, other than blank space.
+    covering : list of int
+        The tokens that overlap the target, all of them whichever stand for it; without them there is no surprisal.
     """
 
     ids: list[int]
     positions: list[int]
     n_subtokens: int
     exceeds: bool
+    covering: list[int] = field(default_factory=list)
 
     @property
     def at_start(self) -> bool:
@@ -75,7 +78,7 @@ def _find(
         raise DepthscopeError(f"{name}: no token covers the target {text[start:end]!r}; the tokenizer drops it")
     chosen = {"last": covering[-1:], "first": covering[:1], "mean": covering}[subtoken]
     outside = text[offsets[chosen[0]][0] : start] + text[end : offsets[chosen[-1]][1]]
-    return Tokenized(ids, chosen, len(covering), exceeds=bool(outside.strip()))
+    return Tokenized(ids, chosen, len(covering), bool(outside.strip()), covering)
 
 
 def special_prefix(tokenizer: Any) -> str:

@@ -24,10 +24,11 @@ DIMS = {
     "initial_dot": ("stimulus", "layer"),
     "state_norm": ("stimulus", "state"),
     "states": ("stimulus", "state", "feature"),
+    "surprisal": ("stimulus",),
 }
 
 # names of the Dataset's own variables and coordinates, which a covariate of the table must not take
-PER_STIMULUS = ("token_index", "n_tokens", "n_subtokens", "at_start", "token_exceeds", "context")
+PER_STIMULUS = ("token_index", "n_tokens", "n_subtokens", "at_start", "token_exceeds", "context", "surprisal")
 DERIVED = ("stimulus", "group", "update_norm", "relative_depth", "scale", "period", "coi", "valid", "valid_scales")
 RESERVED = {*DIMS, *(dim for dims in DIMS.values() for dim in dims), *PER_STIMULUS, *DERIVED}
 
@@ -68,7 +69,10 @@ def trace(
         ``update_norm`` (stimulus, layer), ``state_norm`` (stimulus, state) for states 0 .. L, ``initial_dot``
         (stimulus, layer): ``<h_0, u_l>``. Coordinates: the table's columns; ``token_index``, ``n_tokens``,
         ``n_subtokens``; ``at_start`` (target at position 0, an attention sink), ``token_exceeds`` (a token reaches
-        beyond the target), ``context`` (a digest of what a causal model sees at the target).
+        beyond the target), ``context`` (a digest of what a causal model sees at the target), ``surprisal``: ``-log2`` of
+        the probability that the model gives to the target after the text before it, summed over all tokens that overlap
+        it (blank space before it included, where the tokenizer joins the two), float64, in bits, 0 or more; NaN for a
+        target that begins at position 0 and for a model whose logits cannot be read at single tokens.
 
     Raises
     ------
@@ -151,7 +155,10 @@ def _dataset(
         "token_exceeds": ("stimulus", np.array([row.exceeds for row in tokens])),
         "context": ("stimulus", np.array([row.context for row in tokens], dtype=object)),
     }
-    data = {name: (DIMS[name], values) for name, values in arrays.items()}
+    variables = {name: (DIMS[name], values) for name, values in arrays.items()}
+    # a coordinate, so that it travels with whatever is computed from the Gram matrices
+    coords["surprisal"] = variables.pop("surprisal")
+    data: dict[str, Any] = dict(variables)
     power = np.diagonal(arrays["gram"], axis1=1, axis2=2)
     data["update_norm"] = (("stimulus", "layer"), np.sqrt(np.maximum(power, 0)))
     attrs = {
@@ -159,6 +166,7 @@ def _dataset(
         "model_class": type(model.network).__name__,
         "fingerprint": model.fingerprint,
         "blocks": model.path,
+        "width": model.width,
         "dtype": str(model.dtype),
         **settings,
     }

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,7 +77,7 @@ def load(
             network = _to(network, device or ("cuda" if torch.cuda.is_available() else "cpu"))
         network.eval()
     check_fast(tokenizer, name)
-    return _accept(network, tokenizer, name, blocks)
+    return accept(network, tokenizer, name, blocks)
 
 
 def _read(source: Any, tokenizer: Any, options: dict[str, Any]) -> tuple[Any, Any]:
@@ -147,12 +148,13 @@ def _quiet(transformers: Any) -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def _accept(network: Any, tokenizer: Any, name: str, path: str | None) -> "Model":
+def accept(network: Any, tokenizer: Any, name: str, path: str | None) -> "Model":
+    """Find the blocks of a network, or take ``path``, and prove its stream: the last step of every way to a model."""
     import torch
 
     from depthscope.model.blocks import find_blocks
     from depthscope.model.model import Model, measuring
-    from depthscope.model.verify import verify
+    from depthscope.model.verify import verify, verify_head
 
     if not hasattr(network, "get_input_embeddings") or not hasattr(network, "config"):
         raise DepthscopeError(f"{name}: {type(network).__name__} has no token embeddings, so it is no language model")
@@ -170,5 +172,6 @@ def _accept(network: Any, tokenizer: Any, name: str, path: str | None) -> "Model
     model = Model(network, tokenizer, name, found)
     if model.depth < MIN_BLOCKS:
         raise DepthscopeError(f"{name}: {model.depth} blocks are too few to speak of depth: at least {MIN_BLOCKS}")
-    model.checks.update(verify(model, probe(11), probe(4321)))
-    return model
+    checks = verify(model, probe(11), probe(4321))
+    predicts, checks["head"] = verify_head(model, probe(11), probe(4321))
+    return replace(model, checks=checks, predicts=predicts)

@@ -1,7 +1,7 @@
 """A network that can be measured: its blocks found, its stream proven."""
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from depthscope.model.fingerprint import fingerprint
+from depthscope.model.head import logits_at
 from depthscope.model.stream import Receive, listening
 from depthscope.model.tokenizer import context_length
 
@@ -30,6 +31,8 @@ class Model:
         Where the blocks stand in the network, e.g. ``"model.layers"``.
     checks : dict
         What was verified when the model was loaded, and how exactly it held.
+    predicts : bool
+        Its logits can be read at single tokens (:meth:`run`), as was verified too.
     """
 
     network: nn.Module
@@ -37,6 +40,7 @@ class Model:
     name: str
     path: str
     checks: dict[str, str] = field(default_factory=dict)
+    predicts: bool = False
 
     @cached_property
     def blocks(self) -> list[nn.Module]:
@@ -63,6 +67,14 @@ class Model:
         return int(network.get_input_embeddings().weight.shape[0])
 
     @cached_property
+    def width(self) -> int:
+        """Number of features of the stream, as seen in a pass over one token."""
+        seen: list[int] = []
+        with self.listening(lambda _, state: seen.append(state.shape[-1])):
+            self.run_trunk(torch.zeros(1, 1, dtype=torch.long, device=self.device))
+        return seen[0]
+
+    @cached_property
     def max_length(self) -> int | None:
         """Longest context in tokens, if the model has one."""
         return context_length(self.network.config, self.tokenizer)
@@ -87,13 +99,15 @@ class Model:
 
     def run_trunk(self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None) -> None:
         """One forward pass without the head, for what the hooks receive of it. Padding stands on the right."""
-        inputs: dict[str, Any] = {"input_ids": input_ids, "attention_mask": attention_mask}
-        if "position_ids" in _parameters(self.trunk.forward):
-            inputs["position_ids"] = torch.arange(input_ids.shape[1], device=input_ids.device).expand_as(input_ids)
-        if "use_cache" in _parameters(self.trunk.forward):
-            inputs["use_cache"] = False
         with measuring(self.network):
-            self.trunk(**inputs)
+            self.trunk(**_inputs(self.trunk, input_ids, attention_mask))
+
+    def run(
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None, rows: torch.Tensor, positions: torch.Tensor
+    ) -> torch.Tensor:
+        """The same pass with the head, at N chosen tokens only: logits (N, vocabulary); see :func:`logits_at`."""
+        with measuring(self.network):
+            return logits_at(self.network, _inputs(self.network, input_ids, attention_mask), rows, positions)
 
     def __repr__(self) -> str:
         kind = type(self.network).__name__
@@ -113,5 +127,12 @@ def measuring(network: nn.Module) -> Iterator[None]:
             module.training = True
 
 
-def _parameters(forward: Callable[..., Any]) -> set[str]:
-    return set(inspect.signature(forward).parameters)
+def _inputs(network: nn.Module, input_ids: torch.Tensor, attention_mask: torch.Tensor | None) -> dict[str, Any]:
+    """Keywords of one pass without a cache; positions are given, because some models derive them from padding."""
+    inputs: dict[str, Any] = {"input_ids": input_ids, "attention_mask": attention_mask}
+    known = inspect.signature(network.forward).parameters
+    if "position_ids" in known:
+        inputs["position_ids"] = torch.arange(input_ids.shape[1], device=input_ids.device).expand_as(input_ids)
+    if "use_cache" in known:
+        inputs["use_cache"] = False
+    return inputs

@@ -119,6 +119,27 @@ def _check_logits(model: Model, last: torch.Tensor, output: Any, others: dict[st
     return f"logits from the last state differ by at most {difference:.1g}"
 
 
+def verify_head(model: Model, inputs: dict[str, torch.Tensor], others: dict[str, torch.Tensor]) -> tuple[bool, str]:
+    """Whether logits can be read at single tokens, and the line for the record.
+
+    A model is not refused for it: its stream is sound, only the surprisal is missing.
+    """
+    # two rows and three tokens, in no order: a network that forces its own shape upon the logits cannot pass
+    ids, mask = (torch.cat([inputs[name], others[name]]) for name in ("input_ids", "attention_mask"))
+    last = ids.shape[1] - 1
+    rows, positions = torch.tensor([1, 0, 1]), torch.tensor([last, last // 2, 0])
+    try:
+        with measuring(model.network):
+            full = model.network(input_ids=ids, attention_mask=mask).logits
+        difference = _difference(model.run(ids, mask, rows, positions), full[rows, positions])
+    except Exception as problem:  # foreign code objects in whatever way it likes
+        reason = " ".join(str(problem).split())[:200]
+        return False, f"no surprisal: logits cannot be read at single tokens ({reason or type(problem).__name__})"
+    if not difference <= TOLERANCE.get(model.dtype, 1e-2):
+        return False, f"no surprisal: logits read at single tokens differ by {difference:.1g} (relative)"
+    return True, f"logits read at single tokens differ by at most {difference:.1g}"
+
+
 def _difference(a: torch.Tensor, b: torch.Tensor) -> float:
     """Largest absolute difference over the largest absolute value."""
     a, b = a.double().cpu(), b.double().cpu()
