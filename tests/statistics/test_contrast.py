@@ -1,10 +1,13 @@
 import numpy as np
 import pytest
+import statsmodels.api as sm
 import xarray as xr
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 import depthscope as ds
+from depthscope.statistics.terms import Terms
+from tests.statistics.simulated import measure, smooth
 
 
 @pytest.fixture
@@ -131,3 +134,163 @@ def test_too_few_items_for_any_verdict_say_so(h):
 
 def test_it_shows_itself_in_a_few_lines(h):
     assert repr(ds.contrast(h, "metaphor", "literal", permutations=50)).count("\n") < 12
+
+
+def confounded(seed=0, items=60, covariate_effect=1.0, effect=0.0):
+    """Layers 4 to 8 follow two correlated covariates that are larger in a; layers 13 to 17 have an effect of their own."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(items, 2, 2)) @ ((1, 0.7), (0, 0.7))
+    x[:, 0] += (1.2, 0.5)
+    values = np.stack([smooth(rng, items, 20), smooth(rng, items, 20)], axis=1)
+    values[..., 3:8] += covariate_effect * (x @ (0.8, 0.4))[..., None]
+    values[:, 0, 12:17] += effect
+    return measure(values, x=x[..., 0], y=x[..., 1])
+
+
+def gaps(h, *names):
+    return np.stack([(h[n].sel(condition="a") - h[n].sel(condition="b")).values for n in names], -1)
+
+
+def test_the_adjusted_table_is_that_of_a_regression_on_the_differences_of_the_covariates():
+    h = confounded()
+    result = ds.contrast(h, "a", "b", adjust=["x", "y"], permutations=100)
+    frame = result.to_dataframe()
+    d = result.differences.values
+    for layer in range(20):
+        ols = sm.OLS(d[:, layer], sm.add_constant(gaps(h, "x", "y"))).fit()
+        row = frame.iloc[layer]
+        assert row["difference"] == pytest.approx(ols.params[0], rel=1e-10)
+        assert row["t"] == pytest.approx(ols.tvalues[0], rel=1e-10)
+        assert row["p"] == pytest.approx(ols.pvalues[0], rel=1e-9)
+        assert row[["low", "high"]].tolist() == pytest.approx(ols.conf_int()[0], rel=1e-9)
+        assert row["dz"] == pytest.approx(ols.params[0] / np.sqrt(ols.mse_resid), rel=1e-10)
+        assert row["dz_low"] < row["dz"] < row["dz_high"]
+    assert frame["mean_a"].to_numpy() == pytest.approx(h.sel(condition="a").mean("item").values)
+    assert result.settings["adjust"] == ["x", "y"]
+    assert result.settings["threshold_t"] == pytest.approx(stats.t.isf(0.025, 57))
+
+
+def test_an_effect_that_covariates_carry_is_found_and_goes_when_they_are_held_equal():
+    plain, held = (
+        [ds.contrast(confounded(seed), "a", "b", adjust=names, permutations=300, resamples=20) for seed in range(7)]
+        for names in ((), ("x", "y"))
+    )
+    assert sum(any(c.first <= 6 <= c.last for c in one.significant()) for one in plain) >= 6
+    assert sum(bool(one.significant()) for one in held) <= 2
+    # the adjusted t is centred on 0: its mean over studies has a standard error of at most 1 / sqrt(7)
+    t = np.array([one.table["t"].values[3:8] for one in held])
+    assert abs(t.mean()) < 3 / np.sqrt(7)
+
+
+def test_one_of_two_covariates_does_not_remove_what_the_other_carries():
+    h = confounded(items=120, covariate_effect=2.0)
+    one, both = (ds.contrast(h, "a", "b", adjust=names, permutations=300) for names in (["y"], ["y", "x"]))
+    assert any(c.first <= 6 <= c.last for c in one.significant())
+    assert not any(c.first <= 8 and c.last >= 4 for c in both.significant())
+
+
+def test_an_effect_beside_a_confound_stays_and_is_found_at_its_layers():
+    h = confounded(items=100, effect=0.8)
+    plain, held = (ds.contrast(h, "a", "b", adjust=names, permutations=500) for names in ((), ("x", "y")))
+    assert len(plain.significant()) == 2
+    (found,) = held.significant()
+    assert 11 <= found.first <= 14
+    assert 15 <= found.last <= 19
+    inside = held.table.sel(layer=slice(13, 17))
+    assert ((inside["low"] < 0.8) & (inside["high"] > 0.8)).all()
+
+
+def test_an_effect_that_covariates_hide_appears_when_they_are_held_equal():
+    h = confounded(items=100, covariate_effect=-1.0)
+    h[:, 0, 3:8] += 0.8 * 1.2 + 0.4 * 0.5  # what the covariates take away on average
+    assert not ds.contrast(h, "a", "b", permutations=300).significant()
+    (found,) = ds.contrast(h, "a", "b", adjust=["x", "y"], permutations=300).significant()
+    assert found.mass > 0
+    assert found.first <= 6 <= found.last
+
+
+def test_where_nothing_is_planted_nothing_is_found_with_covariates_either():
+    h = confounded(covariate_effect=0.0)
+    assert not ds.contrast(h, "a", "b", permutations=500).significant()
+    assert not ds.contrast(h, "a", "b", adjust=["x", "y"], permutations=500).significant()
+
+
+def test_adjusting_for_what_does_not_differ_changes_nothing():
+    h = confounded()
+    h = h.assign_coords(same=h["x"].isel(condition=0).expand_dims(condition=h["condition"]).transpose(*h["x"].dims))
+    plain = ds.contrast(h, "a", "b", permutations=300)
+    held = ds.contrast(h, "a", "b", adjust=["same"], permutations=300)
+    assert [c.p for c in held.clusters] == [c.p for c in plain.clusters]
+    assert held.table["t"].values == pytest.approx(plain.table["t"].values)
+
+
+def test_items_without_a_covariate_are_left_out_and_named():
+    h = confounded()
+    h["x"][3, 1] = np.nan
+    result = ds.contrast(h, "a", "b", adjust=["x"], permutations=50)
+    assert result.uncovered == ["i3"]
+    assert result.n == 59
+    assert ds.contrast(h, "a", "b", permutations=50).n == 60
+
+
+def test_equal_differences_at_equal_covariates_are_certain_and_have_no_interval():
+    h = confounded()
+    h[:, 0, 0] = h[:, 1, 0] + 0.3 + 2 * (h["x"][:, 0] - h["x"][:, 1])
+    h[:, 0, 1] = h[:, 1, 1] + 2 * (h["x"][:, 0] - h["x"][:, 1])
+    table = ds.contrast(h, "a", "b", adjust=["x"], permutations=50).table
+    assert table["difference"].values[:2] == pytest.approx([0.3, 0])
+    assert table["t"].values[:2].tolist() == [1e6, 0]
+    assert np.isnan(table["dz_low"].values[0])
+    assert table["p_equivalence"].values[0] == pytest.approx(1, abs=1e-6)
+
+
+def four(seed=3, items=40):
+    rng = np.random.default_rng(seed)
+    values = np.stack([smooth(rng, items, 12) for _ in range(4)], axis=1) + rng.normal(size=(items, 1, 12))
+    values[:, 0, 4:8] += 1.5
+    values[:, 2, 4:8] += 0.7
+    return measure(values, "abcd", x=rng.normal(size=(items, 4)))
+
+
+def test_a_contrast_is_asked_for_in_three_ways():
+    h = four()
+    results = [
+        ds.contrast(h, *words, permutations=200)
+        for words in (("a", "b"), ("a-b",), (" a - b ",), (Terms(("a",), ("b",)),))
+    ]
+    assert len({str(result) for result in results}) == 1
+    assert (results[0].a, results[0].b, results[0].name) == ("a", "b", "a - b")
+
+
+def test_a_difference_of_differences_is_tested_like_any_difference():
+    h = four()
+    result = ds.contrast(h, "(a-b)-(c-d)", permutations=500)
+    by_hand = (h.sel(condition="a") - h.sel(condition="b")).values - (
+        h.sel(condition="c") - h.sel(condition="d")
+    ).values
+    assert result.table["t"].values == pytest.approx(stats.ttest_1samp(by_hand, 0).statistic)
+    assert (result.a, result.b, result.name) == ("a - b", "c - d", "(a - b) - (c - d)")
+    (found,) = result.significant()
+    assert found.first <= 6 <= found.last
+    assert result.table["mean_b"].values == pytest.approx((h[:, 2] - h[:, 3]).mean("item").values)
+
+
+def test_a_shared_baseline_cancels():
+    h = four()
+    both, direct = (ds.contrast(h, text, adjust=["x"], permutations=300) for text in ("(a-b)-(c-b)", "a-c"))
+    assert both.name == "(a - b) - (c - b)"
+    assert [c.p for c in both.clusters] == [c.p for c in direct.clusters]
+    for name in ("difference", "low", "high", "t", "p", "dz", "dz_low", "dz_high", "p_equivalence"):
+        assert both.table[name].values == pytest.approx(direct.table[name].values, rel=1e-6, abs=1e-9), name
+
+
+def test_contrasts_and_bounds_that_mean_nothing_are_refused(h, refuses):
+    for bound in (0, -0.2, float("nan")):
+        with refuses("bound", "above 0"):
+            ds.contrast(h, "metaphor", "literal", bound=bound)
+    with refuses("cannot adjust for 'surprisal'"):
+        ds.contrast(h, "metaphor", "literal", adjust=["surprisal"])
+    with refuses("'metaphor-metaphor'", "(a-b)-(c-d)"):
+        ds.contrast(h, "metaphor-metaphor")
+    with refuses("item and condition"):
+        ds.contrast(h.values, "a-b")

@@ -30,22 +30,42 @@ def find_clusters(t: Float, threshold: float, tail: int) -> list[Cells]:
     return sorted(found, key=lambda cells: tuple(np.argwhere(cells.where.T)[0]))
 
 
-def largest_mass(t: Float, threshold: float, tail: int) -> Float:
-    """Largest absolute cluster mass of each map ``t[i]``: (maps,), 0 where there is no cluster."""
-    search = _largest_run if t.ndim == 2 else _largest_label
-    largest: Float = np.max([search(sign * t, threshold) for sign in _signs(tail)], axis=0)
-    return largest
+def largest_mass(t: Float, threshold: float, tail: int, peaks: bool = False) -> tuple[Float, Float]:
+    """Largest absolute cluster mass of each map ``t[i]``, 0 where there is no cluster, and with ``peaks`` its largest t.
+
+    Returns
+    -------
+    mass, peak : arrays (maps,)
+        The peak with its sign; where there is no cluster, the largest t of the map. Empty unless asked for, which maps of
+        one dimension only can be.
+    """
+    if t.ndim == 2:
+        found = [_largest_run(sign * t, threshold, peaks) for sign in _signs(tail)]
+    else:
+        found = [(_largest_label(sign * t, threshold), np.zeros(0)) for sign in _signs(tail)]
+    mass = np.max([one for one, _ in found], axis=0)
+    if not peaks:
+        return mass, np.zeros(0)
+    peak = np.take_along_axis(t, np.abs(t).argmax(1)[:, None], 1)[:, 0]
+    for sign, (own, top) in zip(_signs(tail), found, strict=True):
+        peak = np.where((own == mass) & (mass > 0), sign * top, peak)
+    return mass, peak
 
 
-def _largest_run(t: Float, threshold: float) -> Float:
+def _largest_run(t: Float, threshold: float, peaks: bool) -> tuple[Float, Float]:
     """In one dimension a running sum that starts afresh below the threshold does, for all maps at once."""
-    running = np.zeros(len(t))
-    largest = np.zeros(len(t))
+    running, largest = np.zeros(len(t)), np.zeros(len(t))
+    top, peak = (np.zeros(len(t) if peaks else 0) for _ in range(2))
     for layer in np.ascontiguousarray(t.T):
+        inside = layer > threshold
         running += layer
-        running *= layer > threshold
+        running *= inside
+        if peaks:
+            top = np.maximum(top, layer) * inside
+            # within a run the mass only grows, so the last to exceed is the whole run
+            peak = np.where(running > largest, top, peak)
         np.maximum(largest, running, out=largest)
-    return largest
+    return largest, peak
 
 
 def _largest_label(t: Float, threshold: float) -> Float:

@@ -1,5 +1,6 @@
 """The door of the stage: two conditions in, evidence out."""
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -8,10 +9,12 @@ from scipy import stats
 
 from depthscope.arrays import Float
 from depthscope.errors import DepthscopeError, check_choice
-from depthscope.statistics.effects import cohens_dz, dz_interval, mean_interval
+from depthscope.statistics.design import Design, design
+from depthscope.statistics.effects import dz_interval, equivalence_p, holm, noncentral_interval
 from depthscope.statistics.pairing import pair
 from depthscope.statistics.permutation import ClusterTest, cluster_test
 from depthscope.statistics.result import Cluster, Contrast
+from depthscope.statistics.terms import Terms, parse_terms
 
 Alternative = Literal["two-sided", "greater", "less"]
 _TAILS: dict[str, int] = {"two-sided": 0, "greater": 1, "less": -1}
@@ -19,12 +22,14 @@ _TAILS: dict[str, int] = {"two-sided": 0, "greater": 1, "less": -1}
 
 def contrast(
     h: xr.DataArray,
-    a: str,
-    b: str,
+    a: str | Terms,
+    b: str | None = None,
     *,
+    adjust: Sequence[str] = (),
     permutations: int = 10_000,
     forming_p: float = 0.05,
     alternative: Alternative = "two-sided",
+    bound: float = 0.2,
     seed: int = 0,
     resamples: int = 2000,
     include_same_context: bool = False,
@@ -36,16 +41,22 @@ def contrast(
     h : DataArray (item, condition, layer) or (item, condition, scale, layer)
         Any measure, e.g. from :func:`depthscope.cse` or :func:`depthscope.scalogram`.
     a, b : str
-        Conditions; the effect is ``a - b``.
+        Conditions; the effect is ``a - b``. Or one text, ``"a-b"`` or a difference of differences ``"(a-b)-(c-d)"``. With
+        a shared baseline, ``(a-b)-(c-b)``, the baseline cancels item by item, and what is tested is ``a - c``.
+    adjust : sequence of str
+        Covariates to hold equal: numeric coordinates of ``h`` over item and condition (``surprisal``,
+        ``log_frequency``, ``n_subtokens``, any column of the stimuli). Effects are then those at no difference in them.
     permutations : int
         Random sign flips. All flips are enumerated if there are no more than this.
     forming_p : float
         Layers join a cluster where the uncorrected p of their t is below this (two-sided for a two-sided test).
     alternative : {"two-sided", "greater", "less"}
+    bound : float
+        Equivalence: the smallest |dz| that would matter. ``p_equivalence`` tests that the effect is smaller.
     seed : int
         Of the sign flips and of the bootstrap.
     resamples : int
-        Bootstrap resamples for the intervals of dz.
+        Bootstrap resamples for the intervals of dz (with ``adjust`` they come from the noncentral t instead).
     include_same_context : bool
         Keep pairs whose texts are the same up to the target; by default they are reported and left out.
 
@@ -57,28 +68,35 @@ def contrast(
     Raises
     ------
     DepthscopeError
-        Unknown condition, or fewer than two usable pairs.
+        Unknown condition or covariate, fewer than two usable pairs, covariates that no effect can be told from.
 
     Notes
     -----
     Layers at which any item is missing are left out and separate clusters. Items with several pairs are averaged first.
-    A cluster with a small p says that the conditions differ; its edges are not estimates of where.
+    A cluster with a small p says that the conditions differ; its edges are not estimates of where. Covariates enter as
+    differences between the conditions: ``d_i = effect + x_i' g + e_i``, tested after Freedman & Lane.
 
     References
     ----------
-    Maris & Oostenveld (2007), J Neurosci Meth 164:177.
+    Maris & Oostenveld (2007), J Neurosci Meth 164:177. Freedman & Lane (1983), J Bus Econ Stat 1:292.
     """
     check_choice("alternative", alternative, _TAILS)
     if permutations < 1 or not 0 < forming_p < 1:
         raise DepthscopeError("permutations must be at least 1, and forming_p between 0 and 1")
     if resamples < 1 or seed < 0:
         raise DepthscopeError("resamples must be at least 1, and the seed a whole number from 0")
-    paired = pair(h, a, b, include_same_context)
+    if not bound > 0:
+        raise DepthscopeError(f"bound={bound:g}: equivalence needs a bound on dz above 0, e.g. 0.2")
+    terms = _terms(h, a, b)
+    paired = pair(h, terms, include_same_context, adjust)
     differences = paired.differences
     values: Float = differences.values.astype(np.float64)
     tail = _TAILS[alternative]
-    test = cluster_test(values, permutations=permutations, forming_p=forming_p, tail=tail, seed=seed)
-    table = _table(paired.a.values, paired.b.values, values, test, tail, resamples, seed)
+    gaps = paired.covariates.values
+    model = design(len(values), gaps)
+    test = cluster_test(values, covariates=gaps, permutations=permutations, forming_p=forming_p, tail=tail, seed=seed)
+    means = {"mean_a": paired.left.values.mean(0), "mean_b": paired.right.values.mean(0)}
+    table = {**means, **_table(values, model, test, tail, bound, resamples, seed)}
     dims = tuple(str(d) for d in differences.dims[1:])
     coords = {name: c for name, c in differences.coords.items() if "item" not in c.dims}
     dataset = xr.Dataset({name: (dims, column) for name, column in table.items()}, coords)
@@ -88,61 +106,76 @@ def contrast(
         "forming_p": forming_p,
         "threshold_t": test.threshold,
         "alternative": alternative,
+        "bound": bound,
         "seed": seed,
         "resamples": resamples,
         "include_same_context": include_same_context,
+        "adjust": list(adjust),
     }
     return Contrast(
-        a,
-        b,
+        terms,
         str(h.name or "value"),
         dataset,
         tuple(_cluster(cells.where, cells.mass, test, dataset) for cells in test.clusters),
         differences,
+        paired.covariates,
         settings,
         paired.incomplete,
         paired.same_context,
+        paired.uncovered,
     )
 
 
+def _terms(h: xr.DataArray, a: str | Terms, b: str | None) -> Terms:
+    if isinstance(a, Terms):
+        return a
+    if b is not None:
+        return Terms((a,), (b,))
+    if not isinstance(h, xr.DataArray) or "condition" not in h.coords:
+        raise DepthscopeError("a contrast needs an array with dimensions item and condition, and names of conditions")
+    return parse_terms(a, [str(c) for c in h["condition"].values])
+
+
 def _table(
-    a: Float, b: Float, differences: Float, test: ClusterTest, tail: int, resamples: int, seed: int
+    differences: Float, model: Design, test: ClusterTest, tail: int, bound: float, resamples: int, seed: int
 ) -> dict[str, Any]:
     present = np.isfinite(differences).all(0)
-    degrees = len(differences) - 1
-    t = np.where(present, test.t, np.nan)
-    p = {0: 2 * stats.t.sf(np.abs(t), degrees), 1: stats.t.sf(t, degrees), -1: stats.t.cdf(t, degrees)}[tail]
-    low, high = mean_interval(differences)
-    dz_low, dz_high = (np.full(t.shape, np.nan) for _ in range(2))
-    dz_low[present], dz_high[present] = dz_interval(differences[:, present], resamples=resamples, seed=seed)
-    number = np.zeros(t.shape, dtype=np.int64)
+
+    def everywhere(values: Float) -> Float:
+        filled = np.full(present.shape, np.nan)
+        filled[present] = values
+        return filled
+
+    kept = differences[:, present]
+    effect, sigma = model.fit(kept)
+    half = stats.t.isf(0.025, model.degrees) * sigma / model.leverage
+    t = test.t[present]
+    p = {
+        0: 2 * stats.t.sf(np.abs(t), model.degrees),
+        1: stats.t.sf(t, model.degrees),
+        -1: stats.t.cdf(t, model.degrees),
+    }
+    if model.basis.shape[1] == 1:
+        dz_low, dz_high = dz_interval(kept, resamples=resamples, seed=seed)
+    else:
+        dz_low, dz_high = noncentral_interval(t, model.degrees, model.leverage)
+    number = np.zeros(present.shape, dtype=np.int64)
     for i, cells in enumerate(test.clusters, 1):
         number[cells.where] = i
     return {
-        "mean_a": a.mean(0),
-        "mean_b": b.mean(0),
-        "difference": differences.mean(0),
-        "low": low,
-        "high": high,
-        "t": t,
-        "p": p,
-        "p_holm": _corrected(p, "holm"),
-        "p_bh": _corrected(p, "fdr_bh"),
-        "dz": np.where(present, cohens_dz(differences), np.nan),
-        "dz_low": dz_low,
-        "dz_high": dz_high,
+        "difference": everywhere(effect),
+        "low": everywhere(effect - half),
+        "high": everywhere(effect + half),
+        "t": everywhere(t),
+        "p": everywhere(p[tail]),
+        "p_holm": everywhere(holm(p[tail])),
+        "p_bh": everywhere(stats.false_discovery_control(p[tail]) if p[tail].size else p[tail]),
+        "dz": everywhere(np.divide(effect, sigma, out=np.zeros_like(effect), where=sigma > 0)),
+        "dz_low": everywhere(dz_low),
+        "dz_high": everywhere(dz_high),
+        "p_equivalence": everywhere(equivalence_p(t, model.degrees, model.leverage, bound)),
         "cluster": number,
     }
-
-
-def _corrected(p: Float, method: str) -> Float:
-    from statsmodels.stats.multitest import multipletests
-
-    corrected = np.full(p.shape, np.nan)
-    known = np.isfinite(p)
-    if known.any():
-        corrected[known] = multipletests(p[known], method=method)[1]
-    return corrected
 
 
 def _cluster(where: np.ndarray[Any, Any], mass: float, test: ClusterTest, table: xr.Dataset) -> Cluster:

@@ -1,75 +1,142 @@
 """From (item, condition, ...) to one difference per item."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
+from depthscope.arrays import Float
 from depthscope.errors import DepthscopeError, listed
+from depthscope.statistics.terms import Side, Terms
 
 
 @dataclass(frozen=True)
 class Paired:
-    """Differences ``a - b`` of the items that have both, and what was left out and why.
+    """Differences ``left - right`` of the items that have all conditions, and what was left out and why.
 
-    ``differences`` is (item, ...); items with several pairs are averaged, so that items stay independent.
+    ``differences`` is (item, ...), ``covariates`` (item, k) the same difference of each covariate; items with several
+    pairs are averaged, so that items stay independent.
     """
 
     differences: xr.DataArray
-    a: xr.DataArray
-    b: xr.DataArray
+    left: xr.DataArray
+    right: xr.DataArray
+    covariates: xr.DataArray
     incomplete: list[str] = field(default_factory=list)
     same_context: list[str] = field(default_factory=list)
+    uncovered: list[str] = field(default_factory=list)
 
 
-def pair(h: xr.DataArray, a: str, b: str, include_same_context: bool = False) -> Paired:
-    """Pair two conditions by item.
+def pair(h: xr.DataArray, terms: Terms, include_same_context: bool = False, covariates: Sequence[str] = ()) -> Paired:
+    """Pair the conditions of ``terms`` by item.
 
-    An item is incomplete if a condition is missing. It has the same context if both texts are the same up to and
-    including the target, as far as tokens go: a causal model cannot tell them apart there, and the difference is zero
-    by construction. Both kinds are left out; the second can be kept.
+    An item is incomplete if a condition is missing. It has the same context if two texts that are compared are the same
+    up to and including the target, as far as tokens go: a causal model cannot tell them apart there, and the difference is
+    zero by construction. Both kinds are left out; the second can be kept. Items without one of the ``covariates``
+    (coordinates of ``h`` over item and condition) are left out too.
     """
     if not isinstance(h, xr.DataArray) or not {"item", "condition"} <= set(h.dims):
         raise DepthscopeError(
             "a contrast needs an array with dimensions item and condition: give what depthscope.cse returns for a "
             "traced table with columns item and condition"
         )
-    known = [str(c) for c in h["condition"].values]
-    for name in (a, b):
-        if name not in known:
-            raise DepthscopeError(f"unknown condition {name!r}: this table has {listed(known, 12)}")
-    if a == b:
-        raise DepthscopeError(f"a contrast of {a!r} with itself is empty: name two conditions")
+    check_conditions(h, terms)
     h = h.transpose("item", "condition", ...)
-    left, right = (h.sel(condition=name, drop=True) for name in (a, b))
+    if "layer" in h.dims and "layer" not in h.coords:
+        h = h.assign_coords(layer=np.arange(1, h.sizes["layer"] + 1))
     labels = np.array([str(v) for v in h["item"].values], dtype=object)
+    chosen = h.sel(condition=terms.conditions)
 
-    cells = tuple(range(1, left.ndim))
-    there = np.isfinite(left.values).any(cells) & np.isfinite(right.values).any(cells)
-    same = np.zeros(len(labels), dtype=bool)
-    if "context" in h.coords and "condition" in h["context"].dims:
-        contexts = h["context"].transpose("item", "condition").sel(condition=[a, b]).values
-        same = there & (contexts[:, 0] == contexts[:, 1]) & (contexts[:, 0] != "")
-    used = there if include_same_context else there & ~same
+    there = np.isfinite(chosen.values).any(tuple(range(2, chosen.ndim))).all(1)
+    same = there & _same_context(h, terms)
+    values = np.stack([_covariate(h, name, terms) for name in covariates], -1) if covariates else None
+    covered = np.isfinite(values).all((1, 2)) if values is not None else np.ones(len(labels), dtype=bool)
+    used = there & covered if include_same_context else there & ~same & covered
     if used.sum() == 0 and same.any():
         raise DepthscopeError(
-            f"{a} - {b}: in all {int(same.sum())} pairs the texts are the same up to the target, where a causal model "
+            f"{terms.name}: in all {int(same.sum())} pairs the texts are the same up to the target, where a causal model "
             "cannot tell them apart; put the cue before the target, or ask for include_same_context"
         )
-    left, right = (_average_groups(side[used]) for side in (left, right))
+    groups = _groups(h)[used]
+    left, right = (_average_groups(_side(h, side)[used], groups) for side in (terms.left, terms.right))
     if left.sizes["item"] < 2:
+        known = f" and known {listed(covariates)}" if len(covariates) else ""
         raise DepthscopeError(
-            f"{a} - {b}: {left.sizes['item']} usable pair(s); a paired test needs at least 2 items with both conditions"
+            f"{terms.name}: {left.sizes['item']} usable pair(s); a paired test needs at least 2 items "
+            f"with all conditions{known}"
         )
-    return Paired(left - right, left, right, list(labels[~there]), list(labels[same & there]))
+    gaps = np.zeros((left.sizes["item"], 0))
+    if values is not None:
+        signs = np.array([_sign(c, terms) for c in terms.conditions])
+        gaps = _mean_by(np.einsum("c,ick->ik", signs, values[used]), groups)
+    labelled = {"item": left["item"].values, "covariate": list(covariates)}
+    return Paired(
+        left - right,
+        left,
+        right,
+        xr.DataArray(gaps, labelled, dims=("item", "covariate")),
+        list(labels[~there]),
+        list(labels[same]),
+        list(labels[there & ~covered]),
+    )
 
 
-def _average_groups(side: xr.DataArray) -> xr.DataArray:
-    names = [str(v) for v in (side["group"] if "group" in side.coords else side["item"]).values]
+def check_conditions(h: xr.DataArray, terms: Terms) -> None:
+    known = [str(c) for c in h["condition"].values]
+    for name in terms.conditions:
+        if name not in known:
+            raise DepthscopeError(f"unknown condition {name!r}: this table has {listed(known, 12)}")
+    if terms.left == terms.right or any(len(set(side)) < len(side) for side in (terms.left, terms.right)):
+        raise DepthscopeError(f"a contrast of a condition with itself is empty ({terms.name}): name two conditions")
+
+
+def _same_context(h: xr.DataArray, terms: Terms) -> NDArray[np.bool_]:
+    same = np.zeros(h.sizes["item"], dtype=bool)
+    if "context" not in h.coords or "condition" not in h["context"].dims:
+        return same
+    for a, b in terms.compared:
+        contexts = h["context"].transpose("item", "condition").sel(condition=[a, b]).values
+        same |= (contexts[:, 0] == contexts[:, 1]) & (contexts[:, 0] != "")
+    return same
+
+
+def _covariate(h: xr.DataArray, name: str, terms: Terms) -> Float:
+    """A covariate of the conditions that are compared, (item, condition)."""
+    if name not in h.coords or set(h[name].dims) != {"item", "condition"} or h[name].dtype.kind not in "biuf":
+        numeric = [
+            str(n) for n, c in h.coords.items() if set(c.dims) == {"item", "condition"} and c.dtype.kind in "biuf"
+        ]
+        raise DepthscopeError(f"cannot adjust for {name!r}: the numeric covariates here are {listed(numeric, 20)}")
+    return h[name].transpose("item", "condition").sel(condition=terms.conditions).values.astype(np.float64)
+
+
+def _sign(condition: str, terms: Terms) -> int:
+    """How often a condition is added, less how often it is taken away."""
+    sides = ((terms.left, 1), (terms.right, -1))
+    return sum(sign * (1 if i == 0 else -1) for side, sign in sides for i, c in enumerate(side) if c == condition)
+
+
+def _side(h: xr.DataArray, side: Side) -> xr.DataArray:
+    first = h.sel(condition=side[0], drop=True)
+    return first if len(side) == 1 else first - h.sel(condition=side[1], drop=True)
+
+
+def _groups(h: xr.DataArray) -> NDArray[np.object_]:
+    return np.array([str(v) for v in (h["group"] if "group" in h.coords else h["item"]).values], dtype=object)
+
+
+def _average_groups(side: xr.DataArray, names: NDArray[np.object_]) -> xr.DataArray:
     plain = side.drop_vars([c for c, v in side.coords.items() if "item" in v.dims])
-    if len(set(names)) == len(names):
-        return plain.assign_coords(item=names)
     first = list(dict.fromkeys(names))
+    return plain.isel(item=slice(0, len(first))).copy(data=_mean_by(plain.values, names)).assign_coords(item=first)
+
+
+def _mean_by(values: Float, names: NDArray[np.object_]) -> Float:
+    """Means over the rows of each name, in the order in which names first appear."""
+    first = list(dict.fromkeys(names))
+    if len(first) == len(names):
+        return values
     rows = np.array([first.index(name) for name in names])
-    averaged = np.stack([plain.values[rows == i].mean(0) for i in range(len(first))])
-    return plain.isel(item=slice(0, len(first))).copy(data=averaged).assign_coords(item=first)
+    return np.stack([values[rows == i].mean(0) for i in range(len(first))])

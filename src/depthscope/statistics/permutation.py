@@ -9,6 +9,7 @@ from scipy import stats
 
 from depthscope.arrays import Float
 from depthscope.statistics.clusters import Cells, find_clusters, largest_mass
+from depthscope.statistics.design import design
 
 # of the maps that are made at a time: small enough for a processor's own cache
 BLOCK_CELLS = 2**16
@@ -27,6 +28,8 @@ class ClusterTest:
     null : array (permutations,)
         Largest absolute cluster mass under each flip of signs; the observed labelling is not among random flips, and
         is one of exact ones.
+    peaks : array (permutations,)
+        t at the peak of that cluster, with its sign; without one, the largest t. Empty unless asked for.
     exact : bool
         All flips were enumerated.
     """
@@ -35,6 +38,7 @@ class ClusterTest:
     threshold: float
     clusters: list[Cells]
     null: Float
+    peaks: Float
     exact: bool
 
     def p_value(self, mass: float, confidence: float = 0.95) -> tuple[float, float, float]:
@@ -51,10 +55,12 @@ class ClusterTest:
 def cluster_test(
     differences: Float,
     *,
+    covariates: Float | None = None,
     permutations: int = 10_000,
     forming_p: float = 0.05,
     tail: int = 0,
     seed: int = 0,
+    peaks: bool = False,
 ) -> ClusterTest:
     """Cluster-mass test of paired differences against sign flips.
 
@@ -62,51 +68,52 @@ def cluster_test(
     ----------
     differences : array (item, layer) or (item, scale, layer)
         Cells with any missing value are left out and separate what stands on either side.
+    covariates : array (item, k), optional
+        Differences of covariates between the conditions. The test is then of the effect at equal covariates, after
+        Freedman & Lane: the residuals of a model without the effect are flipped, and the whole model is fitted anew.
     permutations : int
         Random sign flips; all of them are enumerated instead if there are no more than this.
     forming_p : float
         A cell joins a cluster if its t exceeds the t quantile at this p, two-sided if ``tail`` is 0.
     tail : {0, 1, -1}
         Both directions, greater, or less.
+    peaks : bool
+        Also keep the peak of the largest cluster under each flip.
 
     Notes
     -----
     Under the null hypothesis that the differences are symmetric about zero in every item, the probability that any
-    cluster is called at p <= alpha is at most alpha. The test speaks of the whole map; it does not locate the effect.
+    cluster is called at p <= alpha is at most alpha; with covariates, asymptotically so. The test speaks of the whole
+    map; it does not locate the effect. The same seed and number of items give the same flips, whatever the maps.
 
     References
     ----------
     Maris & Oostenveld (2007), J Neurosci Meth 164:177. Sassenhagen & Draschkow (2019), Psychophysiology 56:e13335.
+    Freedman & Lane (1983), J Bus Econ Stat 1:292; Winkler et al. (2014), NeuroImage 92:381.
     """
     n = len(differences)
+    model = design(n, covariates)
     present = np.isfinite(differences).all(0)
-    kept = np.where(present, differences, 0.0)
-    threshold = float(stats.t.isf(forming_p / (2 if tail == 0 else 1), n - 1))
-    t = t_values(kept)
-    cells = kept.reshape(n, -1)
-    squares = (cells**2).sum(0)
-    null, exact = [], 2.0**n <= permutations
-    total, doubled = cells.sum(0), 2 * cells
-    for flipped in _flips(n, permutations, exact, cells.shape[1], seed):
-        maps = _t_of_sums(total - flipped @ doubled, squares, n).reshape(-1, *t.shape)
-        null.append(largest_mass(maps, threshold, tail))
-    return ClusterTest(t, threshold, find_clusters(t, threshold, tail), np.concatenate(null), exact)
+    cells = np.where(present, differences, 0.0).reshape(n, -1)
+    threshold = float(stats.t.isf(forming_p / (2 if tail == 0 else 1), model.degrees))
+    # what the covariates explain drops out of the whole model whatever the flips: their residuals are enough
+    rest = model.without_covariates(cells)
+    squares = (rest**2).sum(0)
+    turned = (model.basis[:, :, None] * rest[:, None, :]).reshape(n, -1)
+    total, doubled = turned.sum(0), 2 * turned
 
+    def maps(products: Float) -> Float:
+        t = model.t_values(products.reshape(len(products), -1, cells.shape[1]), squares)
+        return t.reshape(-1, *present.shape)
 
-def t_values(differences: Float) -> Float:
-    """One-sample t of each cell; 0 where all differences are 0."""
-    return _t_of_sums(differences.sum(0), (differences**2).sum(0), len(differences))
-
-
-def _t_of_sums(sums: Float, squares: Float, n: int) -> Float:
-    """t from the sum and the sum of squares; flipping signs changes the former only."""
-    spread = n * squares - sums**2
-    # equal differences leave a spread of rounding errors; what is below them is none
-    flat = spread <= 1e-13 * n * squares
-    with np.errstate(divide="ignore", invalid="ignore"):
-        t: Float = sums / np.sqrt(spread / (n - 1))
-    # equal, non-zero differences: as certain as can be, and still a number
-    return np.where(flat, np.sign(sums) * 1e6, t) if flat.any() else t
+    t = maps(total[None])[0]
+    exact = 2**n <= permutations
+    null = [
+        largest_mass(maps(total - flipped @ doubled), threshold, tail, peaks)
+        for flipped in _flips(n, permutations, exact, turned.shape[1], seed)
+    ]
+    masses, tops = (np.concatenate(column) for column in zip(*null, strict=True))
+    return ClusterTest(t, threshold, find_clusters(t, threshold, tail), masses, tops, exact)
 
 
 def _flips(n: int, permutations: int, exact: bool, cells: int, seed: int) -> Iterator[NDArray[np.float64]]:

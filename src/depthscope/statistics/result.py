@@ -7,6 +7,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from depthscope.statistics.effects import Effect, effect_text, mean_effect
+from depthscope.statistics.terms import Terms, side_name
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -51,9 +54,7 @@ class Cluster:
     @property
     def effect(self) -> str:
         """dz and its interval in words, ``+0.40 [+0.27, +0.52]``."""
-        if np.isnan(self.dz_low):
-            return f"{self.dz:+.2f} [too few items for an interval]"
-        return f"{self.dz:+.2f} [{self.dz_low:+.2f}, {self.dz_high:+.2f}]"
+        return effect_text(self.dz, self.dz_low, self.dz_high)
 
 
 @dataclass(frozen=True, repr=False)
@@ -62,32 +63,48 @@ class Contrast:
 
     Attributes
     ----------
+    terms : Terms
+        What was compared; ``.a``, ``.b`` and ``.name`` put it in words.
     table : Dataset over layer, or (scale, layer)
         ``difference`` with 95 % interval ``low``, ``high``; ``t``; ``p`` (uncorrected); ``p_holm``; ``p_bh``
-        (Benjamini-Hochberg); ``dz``, ``dz_low``, ``dz_high``; ``mean_a``, ``mean_b``.
+        (Benjamini-Hochberg); ``dz``, ``dz_low``, ``dz_high``; ``p_equivalence`` that |dz| is below ``bound``;
+        ``mean_a``, ``mean_b``. With covariates, everything but the means is adjusted for them.
     clusters : tuple of Cluster
         All of them, whatever their p, in order of depth.
     differences : DataArray (item, ...)
         ``a - b`` of each item.
+    covariates : DataArray (item, covariate)
+        The same difference of every covariate adjusted for.
     settings : dict
-        Everything that was chosen: permutations, forming_p, threshold on t, alternative, seed, exact.
-    incomplete, same_context : list of str
+        Everything that was chosen: permutations, forming_p, threshold on t, alternative, bound, seed, exact, adjust.
+    incomplete, same_context, uncovered : list of str
         Items left out, by reason.
     """
 
-    a: str
-    b: str
+    terms: Terms
     measure: str
     table: xr.Dataset
     clusters: tuple[Cluster, ...]
     differences: xr.DataArray
+    covariates: xr.DataArray
     settings: dict[str, Any]
     incomplete: list[str] = field(default_factory=list)
     same_context: list[str] = field(default_factory=list)
+    uncovered: list[str] = field(default_factory=list)
+
+    @property
+    def a(self) -> str:
+        """The left side: a condition, or a difference of two."""
+        return side_name(self.terms.left)
+
+    @property
+    def b(self) -> str:
+        """The right side."""
+        return side_name(self.terms.right)
 
     @property
     def name(self) -> str:
-        return f"{self.a} - {self.b}"
+        return self.terms.name
 
     @property
     def n(self) -> int:
@@ -113,11 +130,48 @@ class Contrast:
         flips = f"all {s['permutations']:,} sign flips" if s["exact"] else f"{s['permutations']:,} sign flips"
         return (
             f"n = {self.n} items; cluster mass, {flips}, forming p {s['forming_p']:g} (t beyond {s['threshold_t']:.2f}), "
-            f"{s['alternative']}, seed {s['seed']}"
+            f"{s['alternative']}, seed {s['seed']}{self._adjusted_text}"
         )
+
+    @property
+    def _adjusted_text(self) -> str:
+        names = self.settings["adjust"]
+        return f"; adjusted for {', '.join(names)}" if names else ""
 
     def significant(self, alpha: float = 0.05) -> list[Cluster]:
         return [cluster for cluster in self.clusters if cluster.p <= alpha]
+
+    def strongest(self) -> Cluster | None:
+        """The cluster of the largest mass, whatever its p."""
+        return max(self.clusters, key=lambda cluster: abs(cluster.mass), default=None)
+
+    def equivalence(self, first: int | None = None, last: int | None = None) -> float:
+        """p that |dz| is below the bound at every layer from ``first`` to ``last`` (default: all that were measured).
+
+        The largest p of its layers (intersection-union), so no correction is needed. NaN if none was measured.
+        """
+        layers = self.table["layer"]
+        inside = (layers >= (layers[0] if first is None else first)) & (
+            layers <= (layers[-1] if last is None else last)
+        )
+        p = self.table["p_equivalence"].where(inside, drop=True).values
+        p = p[np.isfinite(p)]
+        return float(p.max()) if p.size else float("nan")
+
+    def over(self, first: int, last: int) -> Effect:
+        """The effect on the mean over the layers from ``first`` to ``last``: one number per item, so nothing to correct.
+
+        Layers that were chosen because this contrast is large there make it too large; layers that another contrast
+        or another set of items chose do not. NaN if none was measured.
+        """
+        layers = self.differences["layer"].values
+        values = self.differences.transpose("item", "layer").values[:, (layers >= first) & (layers <= last)]
+        settings = {name: self.settings[name] for name in ("permutations", "resamples", "bound", "seed")}
+        present = np.isfinite(values).all(0)
+        if not present.any():
+            return Effect(self.n, *(float("nan"),) * 5)
+        means = values[:, present].mean(1)
+        return mean_effect(means, self.covariates.values, **settings)
 
     def to_dataframe(self) -> pd.DataFrame:
         """Tidy: one row per layer (and scale), with effect, interval, t, p and the cluster it belongs to."""
@@ -147,7 +201,7 @@ class Contrast:
         return draw_difference(self.table, self.spans, self.name, self.settings_text, ax, self.measure.upper())
 
     def __str__(self) -> str:
-        lines = [f"{self.name}: {self.measure}, n = {self.n} items"]
+        lines = [f"{self.name}: {self.measure}, n = {self.n} items{self._adjusted_text}"]
         for c in self.clusters:
             lines.append(
                 f"  layers {c.first}-{c.last}: mass {c.mass:.1f}, p = {c.p:.4f} [{c.p_low:.4f}, {c.p_high:.4f}], "

@@ -1,0 +1,117 @@
+"""What is measured where there is nothing to find: expected values, and how often something is found all the same."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from depthscope.arrays import Float
+from depthscope.errors import DepthscopeError
+from depthscope.statistics.calibration import Rate
+from depthscope.statistics.contrast import contrast
+from depthscope.statistics.pairing import pair
+from depthscope.statistics.permutation import cluster_test
+from depthscope.statistics.result import Contrast
+
+
+@dataclass(frozen=True)
+class Null:
+    """Measurements of several draws from which the thing in question is known to be absent.
+
+    Attributes
+    ----------
+    name : str
+    words : str
+        What was kept and what was destroyed.
+    expected : Dataset
+        ``mean``, ``low``, ``high`` (condition, layer): mean over items, averaged over draws, and 95 % of the draws;
+        ``difference``, ``difference_low``, ``difference_high`` (layer) likewise. With fewer than 40 draws the limits are
+        the extremes.
+    anywhere : Rate
+        Draws in which the contrast has a cluster of family-wise p <= .05.
+    there : Rate, optional
+        Draws in which such a cluster overlaps that of the real contrast, in its direction; None if there is none.
+    excess : Contrast
+        The same contrast on what is measured less what is expected, text by text: what the null does not explain.
+    """
+
+    name: str
+    words: str
+    expected: xr.Dataset
+    anywhere: Rate
+    there: Rate | None
+    excess: Contrast
+
+
+def against(
+    draws: Iterable[xr.DataArray],
+    h: xr.DataArray,
+    real: Contrast,
+    name: str,
+    words: str,
+    *,
+    permutations: int = 1000,
+    alpha: float = 0.05,
+) -> Null:
+    """Put the contrast ``real`` of ``h`` to measures ``(item, condition, layer)`` from a null, one per draw.
+
+    Conditions, forming threshold and seed are those of ``real``; covariates are not adjusted for, and so items that miss one
+    are kept.
+    """
+    s = real.settings
+    h = h.sel(condition=real.terms.conditions).transpose("item", "condition", "layer")
+    total = np.zeros(h.shape)
+    tail = {"two-sided": 0, "greater": 1, "less": -1}[s["alternative"]]
+    main = next(iter(sorted(real.significant(alpha), key=lambda c: -abs(c.mass))), None)
+    means, gaps, anywhere, there = [], [], [], []
+    inside = None if main is None else ((real.table["layer"] >= main.first) & (real.table["layer"] <= main.last)).values
+    for drawn in draws:
+        drawn = drawn.reindex(item=h["item"], condition=h["condition"]).transpose("item", "condition", "layer")
+        paired = pair(drawn, real.terms, s["include_same_context"])
+        differences = paired.differences.transpose("item", "layer").values
+        test = cluster_test(differences, permutations=permutations, forming_p=s["forming_p"], tail=tail, seed=s["seed"])
+        found = [c for c in test.clusters if test.p_value(c.mass)[0] <= alpha]
+        anywhere.append(bool(found))
+        if main is not None and inside is not None:
+            there.append(any(c.mass * main.mass > 0 and (c.where & inside).any() for c in found))
+        total += drawn.values
+        means.append(drawn.mean("item").values)
+        gaps.append(differences.mean(0))
+    if not means:
+        raise DepthscopeError(f"null {name!r}: no draws")
+    return Null(
+        name,
+        words,
+        _expected(np.stack(means), np.stack(gaps), h),
+        Rate(sum(anywhere), len(anywhere)),
+        Rate(sum(there), len(there)) if main is not None else None,
+        contrast(
+            h.copy(data=h.values - total / len(means)),
+            real.terms,
+            **{
+                option: s[option]
+                for option in ("permutations", "forming_p", "alternative", "bound", "seed", "resamples")
+            },
+            include_same_context=s["include_same_context"],
+        ),
+    )
+
+
+def _expected(means: Float, gaps: Float, like: xr.DataArray) -> xr.Dataset:
+    outer = (0.025, 0.975) if len(means) >= 40 else (0.0, 1.0)
+    low, high = np.quantile(means, outer, axis=0)
+    gap_low, gap_high = np.quantile(gaps, outer, axis=0)
+    over = ("condition", "layer")
+    coords = {name: c for name, c in like.coords.items() if set(c.dims) <= set(over)}
+    return xr.Dataset(
+        {
+            "mean": (over, means.mean(0)),
+            "low": (over, low),
+            "high": (over, high),
+            "difference": ("layer", gaps.mean(0)),
+            "difference_low": ("layer", gap_low),
+            "difference_high": ("layer", gap_high),
+        },
+        coords,
+    )
