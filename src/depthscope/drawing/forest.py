@@ -1,0 +1,155 @@
+"""Many effects under one another: a row per contrast, model or set of texts."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from depthscope.drawing.style import DOWN, GREY, UP, axes, note
+from depthscope.errors import require
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# points
+GAP, INDENT = 8.0, 7.0
+ROW: dict[str, Any] = {"fontsize": 7.5, "parse_math": False}
+HEADING: dict[str, Any] = {"fontsize": 6.5, "weight": "bold", "parse_math": False}
+# intervals are cut at this many times the largest effect: those of a handful of items would flatten all the others
+REACH = 2.5
+
+
+def draw_forest(
+    rows: pd.DataFrame, title: str, text: str, unit: str = "Cohen's dz", ax: "Axes | None" = None
+) -> "Axes":
+    """Draw effects with their intervals, one row each, in the order given.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        ``group``: heading of a block of consecutive rows (may be empty); ``label``; ``n``; ``dz`` with its interval
+        ``low``, ``high`` (NaN: could not be computed); ``p``; ``found``: a filled, coloured marker, else a hollow grey one;
+        ``said``: words for the right margin, where p stands if they are empty.
+    title, text : str
+        Above and below: what is shown; n, settings, seed.
+    unit : str
+        Name of the effect.
+    ax : Axes, optional
+        Default: new axes, as high as the rows ask for.
+    """
+    places, headings, height = _lines([str(group) for group in rows["group"]])
+    ax = axes(ax, (6.5, 1.1 + 0.21 * height))
+    ax.set_ylim(height - 0.3, -0.7)
+    ax.set_xlim(*_limits(rows))
+    ax.axvline(0, color=GREY, lw=0.7, zorder=0)
+    records = rows.to_dict("records")
+    for y, row in zip(places, records, strict=True):
+        _draw_row(ax, y, row)
+    labels = [f"{row['label']} (n = {row['n']})" for row in records]
+    names = [name.upper() for _, name in headings]
+    indent = INDENT if headings else 0.0
+    left = GAP + max(indent + text_width(ax, labels, **ROW), text_width(ax, names, **HEADING))
+    column(ax, [y for y, _ in headings], names, -left, **HEADING)
+    for y, label, row in zip(places, labels, records, strict=True):
+        column(ax, [y], [label], (INDENT if row["group"] else 0.0) - left, **ROW)
+    column(ax, places, [_said(row) for row in records], GAP, color="0.3", **ROW)
+    ax.set_yticks([])
+    ax.spines["left"].set_visible(False)
+    ax.set_xlabel(unit)
+    title_left(ax, title, -left)
+    note_left(ax, text, -left)
+    return ax
+
+
+def column(ax: "Axes", ys: Sequence[float], texts: Sequence[str], start: float, **look: Any) -> None:
+    """Write a left-aligned column of texts beside the axes, at the heights ``ys``.
+
+    ``start`` is where the texts begin: points from the right edge of the axes or, if negative, from the left edge.
+    """
+    for y, text in zip(ys, texts, strict=True):
+        ax.annotate(
+            text,
+            (0 if start < 0 else 1, y),
+            (start, 0),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            va="center_baseline",
+            annotation_clip=False,
+            **look,
+        )
+
+
+def text_width(ax: "Axes", texts: Sequence[str], **look: Any) -> float:
+    """Points that the widest of the texts takes."""
+    widths = [0.0]
+    for text in texts:
+        trial = ax.text(0, 0, text, transform=None, **look)
+        widths.append(trial.get_window_extent().width * 72 / ax.figure.dpi)
+        trial.remove()
+    return max(widths)
+
+
+def title_left(ax: "Axes", title: str, start: float, pad: float | None = None) -> None:
+    """Write the title so that it begins where a column does: the axes alone may be narrow."""
+    heading = ax.set_title(title, loc="left", pad=pad)
+    offset = require("matplotlib.transforms", "figures").offset_copy
+    heading.set_transform(offset(heading.get_transform(), ax.figure, start, 0, units="points"))
+
+
+def note_left(ax: "Axes", text: str, start: float) -> None:
+    """Write the note so that it begins where a column does."""
+    note(ax, text)
+    written = ax.texts[-1]
+    written.xyann = (start, written.xyann[1])  # type: ignore[attr-defined]
+
+
+def _lines(groups: Sequence[str]) -> tuple[list[float], list[tuple[float, str]], float]:
+    """Heights of the rows, counted downward; those of the headings; and of the whole."""
+    places: list[float] = []
+    headings: list[tuple[float, str]] = []
+    y, before = 0.0, ""
+    for group in groups:
+        if group != before:
+            # a block is set off from the one above it
+            y += 0.4 if places else 0.0
+            if group:
+                headings.append((y, group))
+                y += 1
+        places.append(y)
+        y, before = y + 1, group
+    return places, headings, max(y, 1.0)
+
+
+def _limits(rows: pd.DataFrame) -> tuple[float, float]:
+    """Room for every effect, for 0, and for all of every interval that is not absurdly wide."""
+    values = rows[["dz", "low", "high"]].to_numpy(dtype=np.float64)
+    reach = max(REACH * float(np.nanmax(np.abs(values[:, 0]), initial=0.0)), 0.4)
+    inside = np.clip(values[np.isfinite(values)], -reach, reach)
+    low, high = min(inside.min(initial=0.0), -0.05), max(inside.max(initial=0.0), 0.05)
+    return low - 0.04 * (high - low), high + 0.04 * (high - low)
+
+
+def _draw_row(ax: "Axes", y: float, row: dict[Any, Any]) -> None:
+    if not np.isfinite(row["dz"]):
+        box = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
+        ax.text(
+            0, y, "not estimated", ha="center", va="center_baseline", color=GREY, style="italic", fontsize=7, bbox=box
+        )
+        return
+    colour = (UP if row["dz"] > 0 else DOWN) if row["found"] else GREY
+    if np.isfinite(row["low"]) and np.isfinite(row["high"]):
+        left, right = ax.get_xlim()
+        ax.plot([max(row["low"], left), min(row["high"], right)], [y, y], color=colour, lw=1.4, solid_capstyle="butt")
+        # an interval that goes on beyond the axes says so
+        for end, cut, marker in ((left, row["low"] < left, "<"), (right, row["high"] > right, ">")):
+            if cut:
+                ax.plot(end, y, marker=marker, ms=4, color=colour, clip_on=False)
+    ax.plot(row["dz"], y, "o", ms=5, mec=colour, mfc=colour if row["found"] else "white", mew=1.2)
+
+
+def _said(row: dict[Any, Any]) -> str:
+    """The words for the margin, else p."""
+    if row["said"] or not np.isfinite(row["p"]):
+        return str(row["said"])
+    return "p < .001" if row["p"] < 0.001 else f"p = {row['p']:.3f}".replace("0.", ".")

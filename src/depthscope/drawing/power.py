@@ -1,0 +1,84 @@
+"""Detection rate over the number of items."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from depthscope.drawing.style import GREY, UP, axes, note
+from depthscope.errors import require
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+GOAL = 0.8
+# dark enough on white, and in grey print still in order
+SCALE, PALEST, DARKEST = "viridis_r", 0.2, 0.9
+
+
+def draw_power(power: xr.Dataset, title: str, text: str, ax: "Axes | None" = None) -> "Axes":
+    """Draw the table of :func:`depthscope.statistics.power.power_curve`: one line per size of the effect.
+
+    The effect observed stands out, with the interval of its rates; the dotted line marks the number of items at hand.
+    """
+    ax = axes(ax)
+    sizes = power["n"].values
+    shares = [float(share) for share in power["share"].values]
+    colours = _graded(shares)
+    ax.axhline(GOAL, color=GREY, lw=0.8, ls="--", zorder=1)
+    # from the largest down, as the lines lie
+    for i in np.argsort(shares)[::-1]:
+        one, observed = power.isel(share=i), shares[i] == 1
+        if observed:
+            ax.fill_between(sizes, one["low"], one["high"], color=colours[i], alpha=0.18, lw=0)
+        style: dict[str, Any] = {
+            "ls": ":" if shares[i] == 0 else "-",
+            "lw": 2.0 if observed else 1.2,
+            "zorder": 4 if observed else 3,
+        }
+        label = _label(shares[i], float(one["dz"]))
+        ax.plot(sizes, one["rate"], color=colours[i], marker="o", ms=3, label=label, **style)
+    ax.set_xscale("log")
+    ax.set_xticks(sizes, [str(n) for n in sizes], fontsize=8)
+    ax.set_xticks([], minor=True)
+    _mark_here(ax, float(power.attrs["items"]))
+    ax.set_ylim(-0.02, 1.03)
+    ax.set_yticks([0, 0.2, 0.4, 0.6, 0.8, 1.0])
+    ax.set_xlabel("number of items")
+    ax.set_ylabel("share of studies that detect it")
+    # room for the word above the dotted line
+    ax.set_title(title, loc="left", pad=14)
+    if shares:
+        ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=7.5, title="effect", title_fontsize=7.5)
+    note(ax, text)
+    return ax
+
+
+def _graded(shares: list[float]) -> list[object]:
+    """A colour per share: darker the larger; the observed effect and no effect have their own."""
+    scale = require("matplotlib", "figures").colormaps[SCALE]
+    order = sorted(shares)
+    special: dict[float, object] = {0.0: GREY, 1.0: UP}
+    steps = np.linspace(PALEST, DARKEST, max(len(order), 2))
+    return [special.get(share, scale(steps[order.index(share)])) for share in shares]
+
+
+def _label(share: float, dz: float) -> str:
+    if share == 0:
+        return "no effect"
+    return f"dz {dz:.2f} (observed)" if share == 1 else f"dz {dz:.2f}"
+
+
+def _mark_here(ax: "Axes", items: float) -> None:
+    ax.axvline(items, color="0.2", lw=0.9, ls=":", zorder=1)
+    ax.annotate(
+        "here",
+        (items, 1),
+        (0, 2),
+        xycoords=("data", "axes fraction"),
+        textcoords="offset points",
+        ha="center",
+        va="bottom",
+        fontsize=7.5,
+        color="0.2",
+    )

@@ -1,0 +1,112 @@
+"""A forest says of each row what it was given, and no more."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_hex
+
+from depthscope.drawing.forest import REACH, draw_forest
+from depthscope.drawing.style import DOWN, GREY, RC, UP
+
+NAN = float("nan")
+COLUMNS = ["group", "label", "n", "dz", "low", "high", "p", "found", "said"]
+ROWS = pd.DataFrame(
+    [
+        ("first", "up", 186, 0.78, 0.62, 0.92, 0.0001, True, "layers 14-24, p < .001"),
+        ("first", "$x$ \\e^{", 171, -0.41, -0.57, -0.26, 0.001, True, ""),
+        ("second", "neither", 43, 0.05, -0.25, 0.36, 0.31, False, ""),
+        ("second", "too few", 2, NAN, NAN, NAN, NAN, False, ""),
+        ("", "no interval", 3, 0.2, NAN, NAN, 1.0, False, "no cluster"),
+    ],
+    columns=COLUMNS,
+)
+
+
+@pytest.fixture(autouse=True)
+def style():
+    with plt.rc_context(RC):
+        yield
+    plt.close("all")
+
+
+def words(ax):
+    return [text.get_text() for text in ax.texts]
+
+
+def markers(ax):
+    return [line for line in ax.lines if line.get_marker() == "o"]
+
+
+def intervals(ax):
+    return [line for line in ax.lines if line.get_marker() == "None" and len(set(line.get_xdata())) == 2]
+
+
+def test_markers_and_intervals_are_the_numbers_given():
+    ax = draw_forest(ROWS, "title", "note")
+    np.testing.assert_allclose([m.get_xdata()[0] for m in markers(ax)], ROWS["dz"].dropna())
+    np.testing.assert_allclose([i.get_xdata() for i in intervals(ax)], ROWS[["low", "high"]].dropna())
+    heights = [m.get_ydata()[0] for m in markers(ax)]
+    assert heights == sorted(heights)
+    assert ax.yaxis_inverted()
+
+
+def test_what_was_found_is_filled_and_coloured_by_its_sign():
+    first, second, third, last = markers(draw_forest(ROWS, "title", "note"))
+    assert [to_hex(m.get_mec()).upper() for m in (first, second, third, last)] == [UP, DOWN, GREY, GREY]
+    assert first.get_mfc() == UP
+    assert {third.get_mfc(), last.get_mfc()} == {"white"}
+
+
+def test_words_stand_beside_the_axes():
+    ax = draw_forest(ROWS, "title", "the note", unit="effect")
+    said = words(ax)
+    assert {"FIRST", "SECOND", "up (n = 186)", "$x$ \\e^{ (n = 171)", "too few (n = 2)", "not estimated"} <= set(said)
+    assert {"layers 14-24, p < .001", "p = .001", "p = .310", "no cluster"} <= set(said)
+    assert said.count("not estimated") == 1
+    assert said[-1] == "the note"
+    assert ax.get_xlabel() == "effect"
+    assert ax.get_title(loc="left") == "title"
+    ax.figure.draw_without_rendering()
+    box = ax.get_window_extent()
+    for text in ax.texts:
+        if "(n =" in text.get_text():
+            assert text.get_window_extent().x1 < box.x0
+        if text.get_text().startswith(("layers", "p =")):
+            assert text.get_window_extent().x0 > box.x1
+
+
+def test_everything_stays_within_the_figure():
+    ax = draw_forest(ROWS, "a title of the usual length, in plain words", "word " * 100)
+    ax.figure.draw_without_rendering()
+    assert ax.figure.get_tightbbox().x0 > -0.05
+    assert ax.figure.get_tightbbox().x1 < ax.figure.get_figwidth() + 0.05
+    assert ax.get_window_extent().width > 0.3 * ax.figure.bbox.width
+
+
+def test_the_figure_grows_with_its_rows():
+    heights = [draw_forest(pd.concat([ROWS] * k), "t", "n").figure.get_figheight() for k in (1, 2, 4)]
+    assert heights[0] < heights[1] < heights[2]
+
+
+def test_an_absurd_interval_is_cut_and_says_so():
+    wild = ROWS.copy()
+    wild.loc[2, ["low", "high"]] = -50.0, 50.0
+    ax = draw_forest(wild, "title", "note")
+    assert np.max(np.abs(ax.get_xlim())) < 1.1 * REACH * 0.78
+    assert {"<", ">"} <= {line.get_marker() for line in ax.lines}
+    assert not {"<", ">"} & {line.get_marker() for line in draw_forest(ROWS, "title", "note").lines}
+
+
+@pytest.mark.parametrize("rows", [ROWS.iloc[:0], ROWS.iloc[:1], ROWS.iloc[3:4], ROWS.iloc[4:]])
+def test_few_rows_are_drawn_too(rows):
+    ax = draw_forest(rows, "title", "note")
+    ax.figure.draw_without_rendering()
+    low, high = ax.get_xlim()
+    assert low < 0 < high
+    assert len(markers(ax)) == rows["dz"].notna().sum()
+
+
+def test_given_axes_are_used():
+    _, ax = plt.subplots()
+    assert draw_forest(ROWS, "title", "note", ax=ax) is ax
