@@ -14,8 +14,9 @@ from depthscope.cli.main import main
 from depthscope.model.tokenizer import load_tokenizer
 from tests.conftest import tiny_llama
 
-# quick, and the same in every process
-QUICK = ("--permutations", "200", "--resamples", "50", "--threads", "1", "--no-progress")
+# quick, and the same in every process; what is asked beyond the contrast has tests of its own
+FEW = ("--permutations", "200", "--resamples", "50", "--threads", "1", "--no-progress")
+QUICK = (*FEW, "--evidence", "none")
 RESULTS = ("cse.nc", "layers.csv", "contrasts.csv", "clusters.csv")
 
 
@@ -85,9 +86,10 @@ def record_of(out: Path) -> dict[str, Any]:
 
 
 def results_of(out: Path) -> dict[str, Any]:
-    """Everything that must not depend on interruptions: bytes of the results, digest of the trajectories."""
-    found: dict[str, Any] = {name: (out / name).read_bytes() for name in RESULTS}
-    found["trajectories"] = record_of(out)["digests"]["trajectories"]
+    """Everything that must not depend on interruptions: bytes of the results, digests of the traces."""
+    found: dict[str, Any] = {path.name: path.read_bytes() for path in sorted(out.glob("*.csv"))}
+    found |= {name: (out / name).read_bytes() for name in RESULTS}
+    found["digests"] = record_of(out)["digests"]
     found["clusters"] = record_of(out)["results"]
     for path in sorted((out / "figures").iterdir()):
         found[path.name] = path.read_bytes()

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import depthscope as ds
-from tests.running import record_of
+from tests.running import QUICK, record_of
 
 HEAVY = {"torch", "transformers", "pandas", "xarray", "matplotlib", "scipy", "zarr", "numpy"}
 
@@ -20,7 +20,14 @@ def python(code: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "words", [["--help"], ["--version"], ["run", "metaphor", "--help"], ["stimuli", "check", "-h"]]
+    "words",
+    [
+        ["--help"],
+        ["--version"],
+        ["run", "metaphor", "--help"],
+        ["run", "corpora", "--help"],
+        ["stimuli", "check", "-h"],
+    ],
 )
 def test_help_imports_no_heavy_library(words):
     loaded = python(
@@ -160,7 +167,7 @@ def test_one_pair_is_refused(run, tmp_path):
     path = tmp_path / "few.csv"
     path.write_text("\n".join([HEADER, *GOOD]))
     sentence = run(path, tmp_path / "out").sentence
-    assert "metaphor - literal: 1 item(s) with both conditions; a paired test needs at least 2" in sentence
+    assert "metaphor - literal: 1 item(s) with all its conditions; a paired test needs at least 2" in sentence
 
 
 def test_no_pair_for_a_contrast_is_refused(run, tmp_path):
@@ -168,7 +175,7 @@ def test_no_pair_for_a_contrast_is_refused(run, tmp_path):
     rows = [*GOOD, *MORE, "c,literal,It was a big wall.,wall", "c,other,It was no wall.,wall"]
     path.write_text("\n".join([HEADER, *rows]))
     sentence = run(path, tmp_path / "out", "--contrast", "metaphor-other").sentence
-    assert "metaphor - other: 0 item(s) with both conditions" in sentence
+    assert "metaphor - other: 0 item(s) with all its conditions" in sentence
 
 
 def test_pairs_that_no_causal_model_can_tell_apart_are_refused(run, tmp_path):
@@ -268,8 +275,7 @@ def settled(model_folder, tmp_path_factory):
     folder = tmp_path_factory.mktemp("settled")
     (folder / "pairs.csv").write_text("\n".join([HEADER, *GOOD, *MORE]))
     words = ["--model", str(model_folder), "--stimuli", str(folder / "pairs.csv"), "--out", str(folder / "run")]
-    quick = ["--permutations", "200", "--resamples", "50", "--threads", "1", "--no-progress"]
-    assert main(["run", "metaphor", *words, *quick, "--layers", "1", "10"]) == 0
+    assert main(["run", "metaphor", *words, *QUICK, "--layers", "1", "10"]) == 0
     return folder
 
 
@@ -345,7 +351,9 @@ def test_a_run_prints_its_result_and_keeps_the_command(depthscope, model_folder,
         *("--wavelet", "dog(2)", "--scales", "1,1.2,1.4,1.6", "--padding", "reflect", "--signal", "direction"),
         *("--energy-norm", "L1", "--zero-mean", "signal", "--sampling", "cell", "--layers", "1", "9"),
         *("--no-normalize", "--no-mask-coi", "--min-scales", "2", "--permutations", "4", "--forming-p", ".2"),
-        *("--alternative", "greater", "--seed", "7", "--resamples", "9", "--include-same-context"),
+        *("--alternative", "greater", "--seed", "7", "--resamples", "9", "--include-same-context", "--bound", ".3"),
+        *("--evidence", "quick", "--confound", "word frequency", "--confound", "surprisal"),
+        *("--sample", "3", "--language", "fr"),
     ]
     outcome = depthscope(*words)
     assert outcome.status == 0, outcome.err
@@ -371,10 +379,14 @@ def test_a_run_prints_its_result_and_keeps_the_command(depthscope, model_folder,
         "permutations": 4,
         "forming_p": 0.2,
         "alternative": "greater",
+        "bound": 0.3,
         "seed": 7,
         "resamples": 9,
         "include_same_context": True,
+        "adjust": [],
     }
+    assert record["settings"]["confounds"] == ["word frequency", "surprisal"]
+    assert [record["settings"][name] for name in ("evidence", "sample", "language")] == ["quick", 3, "fr"]
     assert record["settings"]["load"] == {"device": "cpu", "dtype": "float64"}
     assert (record["settings"]["subtoken"], record["settings"]["keep"]) == ("mean", "states")
     assert shlex.split(record["command"]) == ["depthscope", *map(str, words)]

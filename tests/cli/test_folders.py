@@ -2,7 +2,7 @@
 
 import torch
 
-from tests.running import record_of
+from tests.running import QUICK, record_of
 
 
 def test_a_folder_goes_on_with_the_threads_it_was_begun_with(run, depthscope, model_folder, table_file, tmp_path):
@@ -10,7 +10,7 @@ def test_a_folder_goes_on_with_the_threads_it_was_begun_with(run, depthscope, mo
     assert run(table_file, out).status == 0
     torch.set_num_threads(2)
     again = ("run", "metaphor", "--model", model_folder, "--stimuli", table_file, "--out", out)
-    quick = ("--permutations", "200", "--resamples", "50", "--no-progress")
+    quick = [word for word in QUICK if word not in ("--threads", "1")]
     assert depthscope(*again, *quick).status == 0
     assert record_of(out)["environment"]["threads"] == "1"
     assert "threads (1, now 2)" in depthscope(*again, *quick, "--threads", "2").sentence

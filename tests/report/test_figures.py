@@ -4,6 +4,7 @@ import xml.etree.ElementTree as ElementTree
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.image import imread
 
@@ -11,9 +12,16 @@ import depthscope as ds
 from depthscope.drawing.conditions import draw_conditions
 from depthscope.drawing.style import RC
 from depthscope.model.tokenizer import load_tokenizer
-from depthscope.report.figures import file_stem, write_figures
+from depthscope.report.evidence import Confounding, Evidence
+from depthscope.report.figures import file_stem, write_evidence_figures, write_figures, write_forest
+from depthscope.report.sets import compare_sets
 from depthscope.report.tables import describe_layers
+from depthscope.statistics.balance import describe_covariates, imbalance
+from depthscope.statistics.curve import specification_curve
+from depthscope.statistics.nulls import against
+from depthscope.statistics.power import power_curve
 from tests.conftest import tiny_llama
+from tests.report.planted import HALF, HIGHER, LOWER, NOTHING, QUICK, compare, evidence, measure
 
 
 @pytest.fixture(scope="module")
@@ -90,3 +98,90 @@ def test_any_condition_makes_a_file_name_of_its_own():
     stems = [file_stem(name, taken) for name in names]
     assert len(set(stems)) == 4
     assert all(len(stem) < 100 and "/" not in stem for stem in stems)
+
+
+ODD = ("a/b $x$", "c_d^{ $\\e$", "plain|er")
+
+
+@pytest.fixture(scope="module")
+def full():
+    """Measures and evidence of every kind, under names that a text renderer could trip over."""
+    a, b, c = ODD
+    gaps = np.column_stack([np.tile([1.0, -1.0, -1.0, np.nan], 6), np.zeros(24), np.ones(24)])
+    h = measure({a: HIGHER, b: NOTHING, c: HALF}, **{"word $freq$": (("item", "condition"), gaps)})
+    main = compare(h, a, b)
+    adjusted = {"word $freq$": compare(h, a, b, adjust=["word $freq$"])}
+    power = power_curve(main.differences.values, sizes=(10, 20), shares=(0.0, 0.5, 1.0), draws=3, permutations=50)
+    choices = (({"wavelet": name}, main.differences) for name in ("paul(4)", "haar"))
+    e = evidence(
+        h,
+        a,
+        b,
+        covariates=describe_covariates(h, ["word $freq$"]),
+        confounding=[Confounding(main, imbalance(h, main.terms, ["word $freq$"]), {}, adjusted, {}, {})],
+        nulls=[against([measure(dict.fromkeys(ODD, NOTHING))], h, main, "order", "shuffled", permutations=50)],
+        curve=specification_curve(choices, permutations=50, resamples=20),
+        power=power,
+    )
+    return h, e
+
+
+@pytest.fixture(scope="module")
+def evidence_drawn(full, tmp_path_factory):
+    return write_evidence_figures(tmp_path_factory.mktemp("evidence") / "figures", *full, "model, set, paul(4)")
+
+
+def test_every_part_of_the_evidence_has_a_figure(evidence_drawn):
+    names = ("evidence", "covariates", "nulls", "specifications", "power")
+    assert [path.name for path in evidence_drawn] == [f"{name}.{kind}" for name in names for kind in ("png", "svg")]
+    assert sorted(evidence_drawn) == sorted(evidence_drawn[0].parent.iterdir())
+
+
+def test_figures_of_the_evidence_say_what_they_show(evidence_drawn, full):
+    shown = {
+        "evidence": (f"{ODD[0]} - {ODD[1]}", "layers 5 to 8", "adjusted for word $freq$", "order", "n = 24"),
+        "covariates": (*ODD, "word $freq$", "n = 24 items"),
+        "nulls": (ODD[0], ODD[1], "order (1 draws)", "n = 24"),
+        "specifications": ("paul(4)", "haar", "n = 24 items in all of 2 specifications"),
+        "power": ("3 studies drawn with replacement",),
+    }
+    for path in evidence_drawn:
+        if path.suffix == ".png":
+            assert np.std(imread(path)[..., :3]) > 0.02, path.name
+        else:
+            text = " ".join(ElementTree.parse(path).getroot().itertext())
+            for words in shown[path.stem]:
+                assert words in text, (path.name, words)
+
+
+def test_figures_of_the_evidence_are_the_same_every_time_and_stay_closed(evidence_drawn, full, tmp_path):
+    before = plt.get_fignums()
+    again = write_evidence_figures(tmp_path / "again", *full, "model, set, paul(4)")
+    assert plt.get_fignums() == before
+    for first, second in zip(evidence_drawn, again, strict=True):
+        assert first.read_bytes() == second.read_bytes(), first.name
+
+
+def test_what_was_not_asked_for_has_no_figure(tmp_path):
+    h = measure({"a": NOTHING, "b": NOTHING})
+    paths = write_evidence_figures(tmp_path / "figures", h, evidence(h), "model")
+    assert [path.name for path in paths] == ["evidence.png", "evidence.svg"]
+
+
+def test_a_difference_of_differences_is_drawn_with_its_null(tmp_path):
+    h = measure({"a": HIGHER, "b": NOTHING, "c": NOTHING, "d": NOTHING})
+    main = ds.contrast(h, "(a-b)-(c-d)", **QUICK)
+    e = Evidence(main, nulls=[against([h], h, main, "same", "the same", permutations=50)])
+    svg = ElementTree.parse(write_evidence_figures(tmp_path / "figures", h, e, "model")[-1])
+    assert "(a - b) - (c - d) and what nulls expect" in " ".join(svg.getroot().itertext())
+
+
+def test_sets_are_drawn_one_below_the_other(tmp_path):
+    sets = {name: evidence(measure({"a": planted, "b": NOTHING})) for name, planted in (("x", HIGHER), ("y|$", LOWER))}
+    rows = compare_sets(sets)
+    paths = write_forest(tmp_path / "figures", rows, "a - b in every set", "model")
+    assert [path.name for path in paths] == ["forest.png", "forest.svg"]
+    text = " ".join(ElementTree.parse(paths[1]).getroot().itertext())
+    for words in ("a - b in every set", "x (n = 24)", "y|$ (n = 24)", rows[0].said, "LAYERS 5-8, CHOSEN BY X"):
+        assert words in text
+    assert pd.DataFrame(rows)["found"].all()

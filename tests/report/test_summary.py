@@ -1,123 +1,42 @@
-"""The result in words, by rules that hold for every contrast alike."""
+"""The result in words: everything is told, once, in tables that stay whole."""
 
 import numpy as np
 import pytest
 import xarray as xr
 
 import depthscope as ds
-from depthscope.report.summary import exclusions, p_text, summarize, verdict
-from depthscope.report.tables import clusters_table
-
-DEPTH = 20
-
-
-def measured(effect: dict[int, float], items: int = 12, **coords) -> xr.DataArray:
-    """(item, condition, layer): noise, and a shift of condition a at the layers of ``effect``."""
-    values = np.random.default_rng(5).normal(size=(items, 2, DEPTH))
-    for layer, size in effect.items():
-        values[:, 0, layer - 1] += size
-    labels = {"item": [f"i{k}" for k in range(items)], "condition": ["a", "b"], "layer": np.arange(1, DEPTH + 1)}
-    return xr.DataArray(values, labels | coords, ("item", "condition", "layer"), name="cse")
-
-
-HIGHER = dict.fromkeys(range(5, 9), 4.0)
-LOWER = dict.fromkeys(range(14, 17), -4.0)
-
-
-def test_an_effect_is_found_with_direction_layers_depth_p_and_size():
-    c = ds.contrast(measured(HIGHER), "a", "b")
-    text = verdict(c, DEPTH)
-    (k,) = c.significant()
-    assert text.startswith("**a - b: found** in 12 items. CSE is higher for a than for b over layers 5 to 8 of 20")
-    assert "(relative depth 0.25 to 0.40)" in text
-    assert p_text(k) in text
-    assert f"dz = {k.dz:+.2f} [{k.dz_low:+.2f}, {k.dz_high:+.2f}] at layer {k.peak_layer}" in text
-    assert "changes along depth" not in text
-    assert "not found" not in text
-
-
-def test_the_direction_turns_with_the_contrast():
-    text = verdict(ds.contrast(measured(HIGHER), "b", "a"), DEPTH)
-    assert "CSE is lower for b than for a over layers 5 to 8" in text
-
-
-def test_effects_in_both_directions_are_both_told():
-    text = verdict(ds.contrast(measured(HIGHER | LOWER), "a", "b"), DEPTH)
-    assert "higher for a than for b over layers 5 to 8" in text
-    assert "lower for a than for b over layers 14 to 16" in text
-    assert "The direction changes along depth." in text
-
-
-def test_what_is_not_found_is_no_evidence_of_sameness():
-    c = ds.contrast(measured({3: 0.9}), "a", "b")
-    assert c.clusters
-    assert not c.significant()
-    text = verdict(c, DEPTH)
-    assert text.startswith("**a - b: not found.** No cluster of layers reaches family-wise p <= 0.05 in 12 items.")
-    assert "no evidence that the conditions are the same" in text
-    nearest = min(c.clusters, key=lambda k: k.p)
-    assert f"The nearest: layers {nearest.first} to {nearest.last}, {p_text(nearest)}." in text
-
-
-def test_where_no_layer_passes_the_threshold_there_is_no_nearest():
-    h = measured({})
-    c = ds.contrast(h.copy(data=np.broadcast_to(h[:, :1], h.shape)), "a", "b")
-    assert "not found" in verdict(c, DEPTH)
-    assert "nearest" not in verdict(c, DEPTH)
-
-
-def test_p_says_whether_it_is_exact():
-    exact = ds.contrast(measured(HIGHER), "a", "b").clusters[0]
-    drawn = ds.contrast(measured(HIGHER), "a", "b", permutations=500).clusters[0]
-    assert p_text(exact) == f"p = {exact.p:.4f} (exact)"
-    assert p_text(drawn) == (f"p = {drawn.p:.4f} (Monte-Carlo 95 % interval {drawn.p_low:.4f} to {drawn.p_high:.4f})")
+from depthscope.report.evidence import Evidence
+from depthscope.report.summary import evidence_lines, summarize
+from depthscope.report.verdicts import in_short, verdict
+from depthscope.statistics.calibration import Rate
+from depthscope.statistics.effects import effect_text
+from tests.report.planted import DEPTH, HALF, HIGHER, NOTHING, compare, evidence, measure, rows_of
 
 
 @pytest.fixture
 def with_gaps():
     """Item i3 lacks condition b; items i5 and i6 have the same text up to the target."""
-    contexts = np.array([[f"{k}a", f"{k}b"] for k in range(12)], dtype=object)
+    contexts = np.array([[f"{k}a", f"{k}b"] for k in range(24)], dtype=object)
     contexts[5, 1], contexts[6, 1] = contexts[5, 0], contexts[6, 0]
-    h = measured(HIGHER, context=(("item", "condition"), contexts))
+    h = measure({"a": HIGHER, "b": NOTHING}, context=(("item", "condition"), contexts))
     h[3, 1] = np.nan
     return h
 
 
-def test_what_was_left_out_is_named_with_its_reason(with_gaps):
-    c = ds.contrast(with_gaps, "a", "b")
-    same, incomplete = exclusions(c)
-    assert c.n == 9
-    assert "2 pair(s) with the same text up to the target" in same
-    assert "left out: i5, i6." in same
-    assert "1 item(s) without both conditions left out: i3." in incomplete
-
-
-def test_pairs_that_were_kept_on_request_are_named_as_kept(with_gaps):
-    c = ds.contrast(with_gaps, "a", "b", include_same_context=True)
-    assert c.n == 11
-    assert "kept: i5, i6." in exclusions(c)[0]
-
-
-def test_nothing_left_out_needs_no_line():
-    assert exclusions(ds.contrast(measured(HIGHER), "a", "b")) == []
-
-
-def summary(h: xr.DataArray, remarks: list[str]) -> str:
-    contrasts = [ds.contrast(h, "a", "b"), ds.contrast(h, "b", "a")]
-    return summarize(
-        "The title", contrasts, clusters_table(contrasts), DEPTH, remarks, {"wavelet": "haar"}, "depthscope run x"
-    )
+def told(contrasts, e: Evidence | None = None, remarks=(), settings=None) -> str:
+    return summarize("The title", contrasts, DEPTH, remarks, settings or {"wavelet": "haar"}, "depthscope run x", e)
 
 
 def test_the_summary_holds_every_contrast_cluster_remark_and_setting(with_gaps):
-    text = summary(with_gaps, ["Layers 1 have too few scales."])
+    contrasts = [compare(with_gaps, "a", "b"), compare(with_gaps, "b", "a")]
+    text = told(contrasts, remarks=["Layers 1 have too few scales."])
     assert text.startswith("# The title\n\n**a - b: found**")
     assert "**b - a: found**" in text
-    rows = [line for line in text.splitlines() if line.startswith(("| a - b |", "| b - a |"))]
-    expected = ds.contrast(with_gaps, "a", "b").clusters + ds.contrast(with_gaps, "b", "a").clusters
+    rows = [row for row in rows_of(text) if row[0] in ("a - b", "b - a")]
+    expected = [(c, k) for c in contrasts for k in c.clusters]
     assert len(rows) == len(expected)
-    for row, k in zip(rows, expected, strict=True):
-        assert f"| {k.first}-{k.last} | {k.mass:.1f} | {k.p:.4f} |" in row
+    for row, (c, k) in zip(rows, expected, strict=True):
+        assert row[:4] == [c.name, f"{k.first}-{k.last}", f"{k.mass:.1f}", f"{k.p:.4f}"]
     assert "- Layers 1 have too few scales.\n" in text
     assert text.count("left out: i5, i6.") == 2
     assert "| wavelet | `haar` |" in text
@@ -126,20 +45,108 @@ def test_the_summary_holds_every_contrast_cluster_remark_and_setting(with_gaps):
 
 
 def test_an_empty_summary_says_so():
-    h = measured({})
-    text = summary(h.copy(data=np.broadcast_to(h[:, :1], h.shape)), [])
+    text = told([compare(measure({"a": NOTHING, "b": NOTHING}), "a", "b")])
     assert "None: no layer passes the forming threshold." in text
     assert "## Left out, and noticed\n\nNothing.\n" in text
+    assert "## The evidence" not in text
 
 
-def test_too_few_items_are_not_called_not_found():
-    rng = np.random.default_rng(0)
-    values = rng.normal(size=(4, 2, 6)) + np.array([3.0, 0.0])[None, :, None]
-    h = xr.DataArray(
-        values,
-        {"item": list("abcd"), "condition": ["x", "y"], "layer": np.arange(1, 7)},
-        ("item", "condition", "layer"),
-    )
-    words = verdict(ds.contrast(h, "x", "y"), 6)
-    assert "cannot be decided" in words
-    assert "0.125" in words
+@pytest.fixture(scope="module")
+def e():
+    h = measure({"a": HIGHER, "b": NOTHING, "c": HALF})
+    return evidence(h, swapped=Rate(10, 200))
+
+
+def test_the_evidence_stands_in_sentences_and_in_a_table(e):
+    text = told([e.main], e)
+    for line in in_short(e):
+        assert f"- {line}\n" in text
+    assert "Every analysis at the same layers 5 to 8, those of the strongest cluster of a - b: CSE" in text
+    start = text.index("## The evidence")
+    table = rows_of(text[start : text.index("## How to read")])[2:]
+    assert [row[0] for row in table] == ["the contrast", "controls", ""]  # a group is named once
+    for row, compared in zip(table, e.compared, strict=True):
+        effect = effect_text(compared.dz, compared.low, compared.high)
+        assert row[1:] == [compared.label, str(compared.n), effect, f"{compared.p:.4f}", compared.said]
+
+
+def test_the_sentences_follow_the_verdict_and_the_table_follows_them(e):
+    text = told([e.main], e)
+    places = [text.index(part) for part in ("**a - b: found", "**Specific to a", "## The evidence", "## All clusters")]
+    assert places == sorted(places)
+
+
+def test_the_clusters_of_the_controls_are_in_the_table_of_all_clusters(e):
+    text = told([e.main], e)
+    clusters = rows_of(text[text.index("## All clusters") : text.index("## Left out")])[2:]
+    assert [row[0] for row in clusters] == ["a - b", "c - b", "a - c"]
+    # the verdict is on what was asked; the controls have their sentence
+    assert "**c - b: " not in text
+
+
+def test_a_control_that_was_asked_for_stands_there_once(e):
+    asked = e.controls[0].excess
+    text = told([e.main, asked], e)
+    clusters = rows_of(text[text.index("## All clusters") : text.index("## Left out")])[2:]
+    assert [row[0] for row in clusters] == ["a - b", "a - c", "c - b"]
+    assert verdict(asked, DEPTH) in text
+
+
+def test_a_condition_that_cannot_be_a_control_is_noticed():
+    h = measure({"a": HIGHER, "b": NOTHING})
+    text = told([compare(h, "a", "b")], evidence(h, no_controls={"c": "c - b: the texts are the same"}))
+    assert "## Left out, and noticed\n\n- c is no control: c - b: the texts are the same.\n" in text
+
+
+def test_without_a_cluster_no_cluster_is_spoken_of():
+    nothing = evidence(measure({"a": NOTHING, "b": NOTHING}))
+    for text in (told([nothing.main], nothing), "\n".join(evidence_lines(nothing))):
+        assert "layers 1 to 20, all there are" in text
+        assert "those of the strongest cluster" not in text
+
+
+def test_a_terminal_gets_the_table_in_columns_and_the_sentences_without_markup(e):
+    lines = evidence_lines(e)
+    assert lines[0] == "mean CSE over layers 5 to 8, those of the strongest cluster of a - b:"
+    assert [line.strip() for line in lines[1:5:2]] == ["the contrast", "controls"]
+    (row,) = (line for line in lines if line.strip().startswith("c - b "))
+    c = e.compared[1]
+    assert row.split("dz ")[1] == f"{effect_text(c.dz, c.low, c.high)}  p = {c.p:.4f}  found: {c.said}"
+    assert len({line.index("  n = ") for line in lines if "  n = " in line}) == 1
+    assert lines[-len(in_short(e)) :] == [line.replace("**", "") for line in in_short(e)]
+
+
+@pytest.mark.parametrize("name", ["a|b", "||", "a\\|b", "x\ny"])
+def test_no_name_breaks_a_table(name):
+    odd = evidence(measure({name: HIGHER, "b": NOTHING, f"{name}?": HALF}), name, "b")
+    text = told([odd.main], odd, settings={"stimuli": f"{name}.csv"})
+    widths = [{len(row) for row in rows_of(part)} for part in text.split("## ")]
+    assert [width for width in widths if width] == [{6}, {7}, {2}]
+    shown = " ".join(name.split())
+    assert f"{shown} - b" in [row[1].replace("\\\\", "\\") for row in rows_of(text) if len(row) == 6]
+
+
+def test_too_few_items_for_an_interval_are_told_as_such():
+    few = evidence(measure({"a": HIGHER, "b": NOTHING}, items=4))
+    text = told([few.main], few)
+    assert "cannot be decided" in text
+    assert "[too few items for an interval]" in text
+    assert "nan" not in text
+
+
+def test_a_difference_of_differences_has_a_whole_summary():
+    h = measure({"a": HIGHER, "b": NOTHING, "c": NOTHING, "d": NOTHING})
+    four = Evidence(ds.contrast(h, "(a-b)-(c-d)", permutations=200, resamples=50), swapped=Rate(10, 200))
+    text = told([four.main], four)
+    assert "| (a - b) - (c - d) | 5-8 |" in text
+    assert "those of the strongest cluster of (a - b) - (c - d)" in text
+
+
+def test_missing_layers_leave_no_hole_in_the_words():
+    h: xr.DataArray = measure({"a": HIGHER, "b": NOTHING})
+    h[:, :, [0, 1, 18, 19]] = np.nan
+    gaps = evidence(h)
+    assert "nan" not in told([gaps.main], gaps)
+    empty = evidence(h.copy(data=np.broadcast_to(h[:, :1], h.shape)))
+    assert empty.window == (1, DEPTH)
+    assert "nan" not in told([empty.main], empty)

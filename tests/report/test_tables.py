@@ -7,7 +7,22 @@ import xarray as xr
 from scipy import stats
 
 import depthscope as ds
-from depthscope.report.tables import clusters_table, contrasts_table, describe_layers, layers_table
+from depthscope.report.evidence import Compared, Confounding
+from depthscope.report.tables import (
+    balance_table,
+    clusters_table,
+    contrasts_table,
+    describe_layers,
+    evidence_table,
+    layers_table,
+    nulls_table,
+    power_table,
+)
+from depthscope.statistics.balance import imbalance
+from depthscope.statistics.nulls import against
+from depthscope.statistics.power import power_curve
+from depthscope.statistics.terms import Terms
+from tests.report.planted import DEPTH, HALF, HIGHER, NOTHING, compare, evidence, measure
 
 
 @pytest.fixture
@@ -84,3 +99,73 @@ def test_tables_survive_a_csv_file(h, tmp_path):
     table = contrasts_table([ds.contrast(h, "b", "a")])
     table.to_csv(tmp_path / "c.csv", index=False)
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "c.csv"), table, check_dtype=False, rtol=1e-15)
+
+
+@pytest.fixture(scope="module")
+def e():
+    """Evidence of every kind on planted data: one covariate is usable, one is not, one is known nowhere."""
+    gaps = np.column_stack([np.tile([1.0, -1.0, -1.0, 1.0], 6)] + [np.zeros(24)] * 2)
+    planted = {"a": HIGHER, "b": NOTHING, "c": HALF}
+    coords = {"rarity": (("item", "condition"), gaps), "length": (("item", "condition"), 0 * gaps + 3)}
+    h = measure(planted, **coords)
+    main = compare(h, "a", "b")
+    balance = imbalance(h, main.terms, ["rarity", "length"])
+    held = Confounding(
+        main, balance, {"length": "the same"}, {"rarity": compare(h, "a", "b", adjust=["rarity"])}, {}, {}
+    )
+    excess = Confounding(
+        compare(h, "a", "c"), imbalance(h, Terms(("a",), ("c",)), ["rarity", "length"]), {}, {}, {}, {}
+    )
+    draws = [measure(planted, seed=seed) for seed in (7, 8)]
+    nulls = [against(draws[:k], h, main, name, "words", permutations=50) for k, name in ((1, "one"), (2, "two"))]
+    power = power_curve(main.differences.values, sizes=(10, 20), shares=(0.0, 1.0), draws=3, permutations=50)
+    return evidence(h, confounding=[held, excess], nulls=nulls, power=power)
+
+
+def test_the_evidence_has_a_row_per_analysis(e):
+    table = evidence_table(e)
+    assert list(table) == ["group", "label", "n", "dz", "low", "high", "p", "p_equivalence", "found", "said"]
+    assert [Compared(**row) for row in table.to_dict("records")] == e.compared
+    assert list(table["label"]) == ["a - b", "c - b", "a - c", "adjusted for rarity", "one", "two"]
+
+
+def test_nulls_have_a_row_per_condition_and_layer_with_their_draws(e):
+    table = nulls_table(e)
+    assert len(table) == 2 * 2 * DEPTH
+    assert set(zip(table["null"], table["draws"], strict=True)) == {("one", 1), ("two", 2)}
+    expected = e.nulls[1].expected
+    own = table[table["null"] == "two"].set_index(["condition", "layer"])
+    for name in ("mean", "low", "high", "difference", "difference_low", "difference_high"):
+        here = expected[name].sel(layer=7)
+        assert own.loc[("b", 7), name] == (here.sel(condition="b") if "condition" in here.dims else here)
+
+
+def test_balance_says_of_every_contrast_why_a_covariate_was_not_adjusted_for(e):
+    table = balance_table(e)
+    assert list(zip(table["contrast"], table["covariate"], strict=True)) == [
+        ("a - b", "rarity"),
+        ("a - b", "length"),
+        ("a - c", "rarity"),
+        ("a - c", "length"),
+    ]
+    assert list(table["not_adjusted"].fillna("")) == ["", "the same", "", ""]
+    first = e.confounding[0].balance.iloc[0]
+    assert (
+        table.loc[0, ["n", "difference", "low", "high", "smd"]].tolist()
+        == first[["n", "difference", "low", "high", "smd"]].tolist()
+    )
+
+
+def test_power_has_a_row_per_size_and_number_of_items(e):
+    table = power_table(e).set_index(["share", "n"])
+    assert len(table) == 4
+    assert table.loc[(1.0, 20), "rate"] == e.power["rate"].sel(share=1.0, n=20)
+    assert table.loc[(1.0, 20), "dz"] == e.power["dz"].sel(share=1.0)
+
+
+@pytest.mark.parametrize("make", [evidence_table, nulls_table, balance_table, power_table])
+def test_tables_of_the_evidence_survive_a_csv_file(e, make, tmp_path):
+    table = make(e)
+    table.to_csv(tmp_path / "t.csv", index=False)
+    stored = pd.read_csv(tmp_path / "t.csv")
+    pd.testing.assert_frame_equal(stored, table.reset_index(drop=True), check_dtype=False, rtol=1e-15)

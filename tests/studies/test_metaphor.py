@@ -37,18 +37,19 @@ def settings(model_folder, tmp_path_factory):
     path = tmp_path_factory.mktemp("stimuli") / "words.csv"
     table.to_csv(path, index=False)
     return Settings(
-        model=str(model_folder), stimuli=str(path), contrasts=CONTRASTS, keep="states", cse=CSE, contrast=CONTRAST
+        model=str(model_folder),
+        stimuli=str(path),
+        contrasts=CONTRASTS,
+        evidence="none",
+        keep="states",
+        cse=CSE,
+        contrast=CONTRAST,
     )
 
 
 @pytest.fixture(scope="module")
 def finished(settings, tmp_path_factory):
     return run_metaphor(settings, tmp_path_factory.mktemp("runs") / "first", command="the command", progress=False)
-
-
-@pytest.fixture(scope="module")
-def model(settings):
-    return ds.load(settings.model)
 
 
 @pytest.fixture(scope="module")
@@ -146,9 +147,11 @@ def test_the_record_holds_settings_with_their_defaults_and_where_the_numbers_com
         "permutations": 200,
         "forming_p": 0.05,
         "alternative": "two-sided",
+        "bound": 0.2,
         "seed": 3,
         "resamples": 50,
         "include_same_context": False,
+        "adjust": [],
     }
     assert record["settings"]["contrasts"] == list(CONTRASTS)
     assert record["identity"]["model"] == model.fingerprint
@@ -231,3 +234,48 @@ def test_targets_at_the_first_position_are_remarked_upon(settings, tmp_path):
     text = (run.folder / "summary.md").read_text(encoding="utf-8")
     assert "2 target(s) stand at position 0" in text
     assert "(items wall)" in text
+
+
+def test_evidence_copes_with_all_that_can_be_odd_about_a_table_and_a_model(model, tmp_path):
+    """Several pairs per item, a control that few items have, unknown numbers, truth values, no logits to read."""
+    rows = [
+        {
+            "item": word,
+            "condition": condition,
+            "pair": pair,
+            "text": f"{start} {'very ' * ((i + k) % 3)}{end} a {word}.",
+            "target": word,
+            "arousal": None if i % 4 == 0 else i % 3 * k,
+            "animate": (i + k) % 2 == 0,
+        }
+        for i, word in enumerate(["shark", "wall", "storm", "key", "bridge", "anchor", "cage", "seed", "mirror"])
+        for pair, start in enumerate(["Her", "My"], 1)
+        for k, (condition, end) in enumerate(
+            [("metaphor", "old idea was"), ("literal", "dog saw"), ("rare", "one ate")]
+        )
+        if condition != "rare" or i < 3
+    ]
+    path = tmp_path / "odd.jsonl"
+    path.write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
+    names = ("surprisal", "token_index", "arousal", "animate")
+    asked = Settings(stimuli=str(path), confounds=names, contrast={"permutations": 100, "resamples": 20})
+    run = run_metaphor(asked, tmp_path / "out", progress=False, model=replace(model, predicts=False))
+    e = run.evidence
+    assert e.main.n == 9
+    assert [control.excess.n for control in e.controls] == [3]
+    assert e.confounding[0].unusable == {"surprisal": "unknown for most items"}
+    assert {label: c.n for label, c in e.confounding[0].adjusted.items()} == {
+        "token_index": 9,
+        "arousal": 6,
+        "animate": 9,
+        "all": 6,
+    }
+    assert set(pd.read_csv(run.folder / "balance.csv")["covariate"]) == set(names)
+    assert "surprisal" not in set(pd.read_csv(run.folder / "covariates.csv")["covariate"])
+    assert "nan" not in (run.folder / "evidence.csv").read_text()
+
+
+def test_an_unknown_level_of_evidence_is_refused_with_those_there_are(settings, tmp_path, refuses):
+    with refuses("evidence='some'", "none, quick, full"):
+        run_metaphor(replace(settings, evidence="some", model="no/such-model"), tmp_path / "out", progress=False)
+    assert not (tmp_path / "out").exists()

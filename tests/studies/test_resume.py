@@ -83,7 +83,7 @@ class Started:
 def shards_of(out: Path) -> dict[str, tuple[int, int]]:
     """Finished shards, each with what a rewrite would change."""
     found = {}
-    for path in (out / "shards").glob("batch-*.npz"):
+    for path in (out / "trajectories.shards").glob("batch-*.npz"):
         status = path.stat()
         found[path.name] = (status.st_ino, status.st_mtime_ns)
     return found
@@ -115,13 +115,13 @@ def test_a_run_killed_again_and_again_ends_in_the_same_bytes(words, again, undis
             assert "interrupted; run the same command again" in run.complaint
             assert "Traceback" not in run.complaint
     # what a write leaves behind that is killed half way
-    (out / "shards" / ".batch-000299.npz.x").write_bytes(b"half")
+    (out / "trajectories.shards" / ".batch-000299.npz.x").write_bytes(b"half")
     (out / ".trajectories.zarr.x").mkdir()
     (out / ".trajectories.zarr.x" / ".zgroup").write_text("half")
     assert again(out).status == 0
     assert results_of(out) == undisturbed
     assert record_of(out)["status"] == "finished"
-    assert not (out / "shards").exists()
+    assert not list(out.glob("*.shards"))
     assert not list(out.glob(".trajectories*"))
 
 
@@ -171,7 +171,7 @@ def test_no_room_and_a_damaged_shard_give_sentences_and_a_run_that_can_be_contin
     assert "Traceback" not in complaint
     assert len(shards_of(out)) == 2 * ITEMS
 
-    shard = out / "shards" / "batch-000007.npz"
+    shard = out / "trajectories.shards" / "batch-000007.npz"
     data = bytearray(shard.read_bytes())
     data[len(data) // 2] ^= 1
     shard.write_bytes(data)

@@ -4,7 +4,7 @@ import argparse
 import os
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 
 class RunCommand:
@@ -14,12 +14,14 @@ class RunCommand:
         parser = commands.add_parser("run", help="run a study", description=self.__doc__)
         studies = parser.add_subparsers(dest="study", required=True, metavar="STUDY")
         RunMetaphor().add_to(studies)
+        RunCorpora().add_to(studies)
 
 
-class RunMetaphor:
-    """Do metaphorical words engage broader structure in depth than literal ones? CSE per layer, paired by item,
-    with a cluster-permutation test. Works for any two conditions of any table.
-    """
+class Study:
+    """What the studies have in common: a run folder, a model, a transform, statistics, evidence."""
+
+    NAME: ClassVar[str]
+    HELP: ClassVar[str]
 
     # where the value of each option goes: options that are not given keep the library's own defaults
     LOAD = ("device", "dtype", "blocks")
@@ -27,14 +29,17 @@ class RunMetaphor:
         *("wavelet", "scales", "periods", "padding", "signal", "energy_norm", "zero_mean", "sampling", "layers"),
         *("normalize", "mask_coi", "min_scales"),
     )
-    CONTRAST = ("permutations", "forming_p", "alternative", "seed", "resamples", "include_same_context")
-    TOP = ("model", "stimuli", "folder", "subtoken", "keep", "token_budget", "threads")
+    CONTRAST = ("permutations", "forming_p", "alternative", "bound", "seed", "resamples", "include_same_context")
+    TOP = (
+        *("model", "stimuli", "folder", "sample", "language", "subtoken", "keep", "token_budget", "threads"),
+        *("evidence", "confounds", "contrasts"),
+    )
 
     def add_to(self, studies: Any) -> None:
         # what is not given stays out of the namespace, so that defaults stand in one place, the library
         parser = studies.add_parser(
-            "metaphor",
-            help="metaphorical against literal words",
+            self.NAME,
+            help=self.HELP,
             description=self.__doc__,
             argument_default=argparse.SUPPRESS,
         )
@@ -42,15 +47,22 @@ class RunMetaphor:
         self._inputs(parser.add_argument_group("model and stimuli"))
         self._transform(parser.add_argument_group("conditional scale entropy (see docs/definition.md)"))
         self._statistics(parser.add_argument_group("statistics"))
+        self._evidence(parser.add_argument_group("evidence (see docs/evidence.md)"))
         parser.add_argument("--no-progress", action="store_true", help="no progress bars")
         parser.set_defaults(handler=self.run)
 
-    @staticmethod
-    def _inputs(group: Any) -> None:
+    def _stimuli(self, add: Any) -> None:
+        raise NotImplementedError
+
+    def start(self, settings: Any, out: Path, **options: Any) -> list[str]:
+        """Run the study; lines for the terminal."""
+        raise NotImplementedError
+
+    def _inputs(self, group: Any) -> None:
         add = group.add_argument
         add("--model", help="'embedded' (default), a model id, a folder, or a .gguf file")
-        add("--stimuli", help="'builtin' (default), a csv/tsv/jsonl/parquet file, or a public set with --folder")
-        add("--folder", metavar="DIR", help="where the files of a public set are")
+        self._stimuli(add)
+        add("--language", metavar="CODE", help="of the targets, for their frequency (default en)")
         add("--device", help="cpu, cuda, ... (default: cuda if there is one)")
         add("--dtype", help="precision of the weights (default: the checkpoint's)")
         add("--blocks", metavar="PATH", help="path of the list of blocks, if it is not found")
@@ -86,38 +98,86 @@ class RunMetaphor:
         add = group.add_argument
         add(
             "--contrast",
+            dest="contrasts",
             action="append",
             metavar="A-B",
-            help="conditions to compare (default metaphor-literal); repeatable",
+            help="conditions to compare (default metaphor-literal), or '(a-b)-(c-d)'; repeatable, the first is the main one",
         )
         add("--permutations", type=int, metavar="N", help="sign flips (default 10000; all of them if fewer exist)")
         add("--forming-p", type=float, metavar="P", help="cluster-forming threshold (default .05)")
         add("--alternative", choices=("two-sided", "greater", "less"), help="default two-sided")
+        add("--bound", type=float, metavar="DZ", help="equivalence: smallest |dz| that would matter (default 0.2)")
         add("--seed", type=int, help="default 0")
         add("--resamples", type=int, metavar="N", help="bootstrap resamples (default 2000)")
         add("--include-same-context", action="store_true", help="keep pairs with the same text up to the target")
 
+    @staticmethod
+    def _evidence(group: Any) -> None:
+        add = group.add_argument
+        add(
+            "--evidence",
+            choices=("none", "quick", "full"),
+            help="quick (default): controls, confounds, false positives, nulls without a model. full: more draws, networks "
+            "with random weights, specification curve, power",
+        )
+        add(
+            "--confound",
+            dest="confounds",
+            action="append",
+            metavar="NAME",
+            help="covariate to adjust for and to match on, also a column of your table; repeatable, replaces the default "
+            "ones: surprisal, log_frequency, target_length, n_subtokens, token_index, n_tokens",
+        )
+
     def run(self, options: argparse.Namespace) -> None:
         os.environ.setdefault("MPLBACKEND", "Agg")  # files only; no display is needed
-        from depthscope.studies.metaphor import Settings, run_metaphor
+        from depthscope.studies.metaphor import Settings
 
         given = vars(options)
 
         def chosen(names: tuple[str, ...]) -> dict[str, Any]:
             return {n: tuple(v) if isinstance(v, list) else v for n in names if (v := given.get(n)) is not None}
 
-        top = chosen(self.TOP)
-        if "contrast" in given:
-            top["contrasts"] = tuple(given["contrast"])
-        settings = Settings(load=chosen(self.LOAD), cse=chosen(self.CSE), contrast=chosen(self.CONTRAST), **top)
+        settings = Settings(
+            load=chosen(self.LOAD), cse=chosen(self.CSE), contrast=chosen(self.CONTRAST), **chosen(self.TOP)
+        )
         command = shlex.join(["depthscope", *options.words])
-        run = run_metaphor(settings, Path(options.out), command=command, progress="no_progress" not in given)
-        for c in run.contrasts:
-            print(c)
-        for remark in run.remarks:
-            print(f"note: {remark}")
-        seconds = ", ".join(f"{stage} {s:.1f} s" for stage, s in run.timings.items())
-        print(f"\n{seconds}\nrun folder: {run.folder} (begin with summary.md, then figures/)")
+        for line in self.start(settings, Path(options.out), command=command, progress="no_progress" not in given):
+            print(line)
+
+
+class RunMetaphor(Study):
+    """Do metaphorical words engage broader structure in depth than literal ones? CSE per layer, paired by item, with a
+    cluster-permutation test, and the evidence for and against. Works for any two conditions of any table.
+    """
+
+    NAME, HELP = "metaphor", "metaphorical against literal words"
+
+    def _stimuli(self, add: Any) -> None:
+        add("--stimuli", help="'builtin' (default), a csv/tsv/jsonl/parquet file, or a public set with --folder")
+        add("--folder", metavar="DIR", help="where the files of a public set are")
+        add("--sample", type=int, metavar="N", help="N of the items, drawn by a seeded rule")
+
+    def start(self, settings: Any, out: Path, **options: Any) -> list[str]:
+        from depthscope.studies.metaphor import run_metaphor
+
+        return run_metaphor(settings, out, **options).told
+
+
+class RunCorpora(Study):
+    """The metaphor study on our own items and on four public sets (Cardillo, IMPLI, VUA: 200 pairs, MOH-X), with one model;
+    the layers that our items show are tested in all the others.
+    """
+
+    NAME, HELP = "corpora", "the metaphor study on all sets, with a forest plot"
+
+    def _stimuli(self, add: Any) -> None:
+        add("--folder", metavar="DIR", required=True, help="where the files of the public sets are")
+
+    def start(self, settings: Any, out: Path, **options: Any) -> list[str]:
+        from depthscope.studies.corpora import run_corpora
+
+        return run_corpora(settings, out, **options).told
 
 
 def _scales(text: str) -> int | list[float]:

@@ -2,29 +2,46 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import asdict
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from depthscope.drawing.conditions import draw_conditions
+from depthscope.drawing.covariates import draw_covariates
+from depthscope.drawing.forest import draw_forest
 from depthscope.drawing.items import draw_items
+from depthscope.drawing.nulls import draw_nulls
+from depthscope.drawing.power import draw_power
 from depthscope.drawing.scalogram import draw_scalogram
 from depthscope.drawing.style import DIVERGING, RC
 from depthscope.errors import require
-from depthscope.report.tables import describe_layers
+from depthscope.report.evidence import Compared, Evidence
+from depthscope.report.tables import describe_layers, evidence_table
 from depthscope.statistics.result import Contrast
+from depthscope.statistics.terms import Side
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+UNITS = {
+    "surprisal": "bits",
+    "log_frequency": "Zipf",
+    "target_length": "characters",
+    "token_index": "tokens before",
+    "n_tokens": "in the text",
+}
 
 
 def write_figures(
     folder: Path, h: xr.DataArray, share: xr.DataArray, contrasts: Sequence[Contrast], source: str
 ) -> list[Path]:
-    """Draw everything a run has to show.
+    """Draw what was measured.
 
     Parameters
     ----------
@@ -41,7 +58,8 @@ def write_figures(
     written, taken = [], set[str]()
     with plt.rc_context(RC):
         main = contrasts[0]
-        shown = h.sel(condition=[main.a, main.b, *(c for c in h["condition"].values if c not in (main.a, main.b))])
+        named = main.terms.conditions
+        shown = h.sel(condition=[*named, *(c for c in h["condition"].values if c not in named)])
         ax = draw_conditions(
             describe_layers(shown),
             main.spans,
@@ -60,6 +78,48 @@ def write_figures(
     return written
 
 
+def write_evidence_figures(folder: Path, h: xr.DataArray, evidence: Evidence, source: str) -> list[Path]:
+    """Draw what stands for and against the main contrast."""
+    plt = require("matplotlib.pyplot", "figures")
+    folder.mkdir(exist_ok=True)
+    main, (first, last) = evidence.main, evidence.window
+    text = f"{source}; {main.settings_text}"
+    written = []
+    with plt.rc_context(RC):
+        title = f"CSE over layers {first} to {last}: {main.name}, its controls and its rivals"
+        ax = draw_forest(evidence_table(evidence), title, f"{text}; dz of the mean over these layers, 95 % intervals")
+        written += _save(ax.figure, folder / "evidence")
+        names = [str(name) for name in dict.fromkeys(evidence.covariates.get("covariate", []))]
+        if names:
+            title = "What the conditions bring along"
+            values = xr.Dataset(
+                {name: h[name].reset_coords(drop=True).assign_attrs(units=UNITS.get(name, "")) for name in names}
+            )
+            ax = draw_covariates(values, title, f"{source}; n = {h.sizes['item']} items")
+            written += _save(ax.figure, folder / "covariates")
+        if evidence.nulls:
+            bands = [(f"{null.name} ({null.anywhere.draws} draws)", null.expected) for null in evidence.nulls]
+            layers, (a, b) = describe_layers(h), main.terms.conditions[:2]
+            ax = draw_nulls(layers, main.table, bands, (a, b), f"{main.name} and what nulls expect", text)
+            written += _save(ax.figure, folder / "nulls")
+        if evidence.curve is not None:
+            written += _save(evidence.curve.plot().figure, folder / "specifications")
+        if evidence.power is not None:
+            drawn = f"{evidence.power.attrs['draws']} studies drawn with replacement per point"
+            ax = draw_power(evidence.power, f"{main.name}: how many items it takes", f"{text}; {drawn}")
+            written += _save(ax.figure, folder / "power")
+    return written
+
+
+def write_forest(folder: Path, rows: Sequence[Compared], title: str, text: str) -> list[Path]:
+    """Draw effects of several sets or analyses, one below the other."""
+    plt = require("matplotlib.pyplot", "figures")
+    folder.mkdir(exist_ok=True)
+    with plt.rc_context(RC):
+        ax = draw_forest(pd.DataFrame([asdict(row) for row in rows]), title, text)
+        return _save(ax.figure, folder / "forest")
+
+
 def file_stem(name: str, taken: set[str]) -> str:
     """A name that every file system takes, told apart from those already ``taken``."""
     plain = re.sub(r"[^\w.-]+", "_", name)[:80]
@@ -69,26 +129,33 @@ def file_stem(name: str, taken: set[str]) -> str:
 
 
 def _scalograms(share: xr.DataArray, c: Contrast, source: str) -> "Figure":
-    """Mean scalograms of both conditions over the items tested, and their difference."""
+    """Mean scalograms of both sides over the items tested, and their difference."""
     plt = require("matplotlib.pyplot", "figures")
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(12, 3.2), layout="constrained")
-    means = {name: _mean(share, name, c) for name in (c.a, c.b)}
-    top = max(float(np.nanmax(m.values)) for m in means.values())
-    for ax, (name, mean) in zip((left, middle), means.items(), strict=True):
-        draw_scalogram(mean, name, ax, "mean share of energy", vmin=0, vmax=top)
-    gap = means[c.a] - means[c.b]
-    reach = float(np.nanmax(np.abs(gap.values))) or 1.0
-    draw_scalogram(gap, c.name, right, "difference", cmap=DIVERGING, vmin=-reach, vmax=reach)
+    sides = {c.a: _mean(share, c.terms.left, c), c.b: _mean(share, c.terms.right, c)}
+    for ax, (name, mean) in zip((left, middle), sides.items(), strict=True):
+        if len(c.terms.left) == 1:
+            top = max(float(np.nanmax(m.values)) for m in sides.values())
+            draw_scalogram(mean, name, ax, "mean share of energy", vmin=0, vmax=top)
+        else:
+            _draw_gap(mean, name, ax)
+    _draw_gap(sides[c.a] - sides[c.b], c.name, right)
     figure.suptitle(
         f"Share of wavelet energy over all scales; hatched: cone of influence ({source}; n = {c.n})", fontsize=8
     )
     return figure  # type: ignore[no-any-return]
 
 
-def _mean(share: xr.DataArray, condition: str, c: Contrast) -> xr.DataArray:
+def _draw_gap(gap: xr.DataArray, name: str, ax: "Axes") -> None:
+    reach = float(np.nanmax(np.abs(gap.values))) or 1.0
+    draw_scalogram(gap, name, ax, "difference", cmap=DIVERGING, vmin=-reach, vmax=reach)
+
+
+def _mean(share: xr.DataArray, side: Side, c: Contrast) -> xr.DataArray:
     names = share["group"] if "group" in share.coords else share["item"]
     tested = np.isin(names.values.astype(str), c.differences["item"].values.astype(str))
-    return share.sel(condition=condition, drop=True)[tested].mean("item", keep_attrs=True)
+    means = [share.sel(condition=name, drop=True)[tested].mean("item", keep_attrs=True) for name in side]
+    return means[0] if len(side) == 1 else means[0] - means[1]
 
 
 def _save(figure: Any, stem: Path) -> list[Path]:

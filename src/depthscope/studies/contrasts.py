@@ -1,31 +1,43 @@
-"""What ``--contrast a-b`` means in a table."""
+"""Which contrasts a table allows."""
 
 from collections.abc import Sequence
 
 import pandas as pd
 
-from depthscope.errors import DepthscopeError, listed
+from depthscope.errors import DepthscopeError
+from depthscope.statistics.terms import Terms
 
 
-def parse_contrast(text: str, conditions: Sequence[str]) -> tuple[str, str]:
-    """Split ``a-b`` where both sides are conditions; names may contain hyphens themselves."""
-    hyphens = [i for i, character in enumerate(text) if character == "-"]
-    splits = [(text[:i].strip(), text[i + 1 :].strip()) for i in hyphens]
-    found = [(a, b) for a, b in splits if a in conditions and b in conditions and a != b]
-    if len(found) > 1:
-        readings = listed(f"{a!r} minus {b!r}" for a, b in found)
-        raise DepthscopeError(f"contrast {text!r} can be read in several ways ({readings}); rename a condition")
-    if found:
-        return found[0]
-    raise DepthscopeError(
-        f"contrast {text!r}: write it as a-b with two conditions of this table, which has {listed(conditions, 12)}"
-    )
+def check_pairs(table: pd.DataFrame, terms: Terms) -> None:
+    """Refuse a contrast that has fewer than two items with all its conditions, before any time is spent."""
+    count = _complete(table, terms)
+    if count < 2:
+        raise DepthscopeError(f"{terms.name}: {count} item(s) with all its conditions; a paired test needs at least 2")
 
 
-def check_pairs(table: pd.DataFrame, a: str, b: str) -> None:
-    """Refuse a contrast that has fewer than two items with both conditions, before any time is spent."""
+def control_terms(main: Terms, table: pd.DataFrame) -> dict[str, tuple[Terms, Terms]]:
+    """For each other condition ``c`` of the table: does c differ from the baseline too, and does ``a`` exceed c?
+
+    ``c - b`` and ``a - c``; the latter is also ``(a - b) - (c - b)``, for the baseline cancels item by item. Conditions that
+    share fewer than two items with the contrast are passed over; a difference of differences has no controls.
+    """
+    if len(main.left) > 1:
+        return {}
+    a, b = main.conditions
+    found = {}
+    for c in _others(table["condition"], main):
+        both = Terms((c,), (b,)), Terms((a,), (c,))
+        if all(_complete(table, terms) >= 2 for terms in both):
+            found[c] = both
+    return found
+
+
+def _others(conditions: "pd.Series[str]", main: Terms) -> Sequence[str]:
+    return [str(c) for c in dict.fromkeys(conditions) if c not in main.conditions]
+
+
+def _complete(table: pd.DataFrame, terms: Terms) -> int:
     keys = ["item", "pair"] if "pair" in table else ["item"]
-    both = table[table["condition"].isin([a, b])].groupby(keys)["condition"].nunique() == 2
-    items = {key[0] if isinstance(key, tuple) else key for key in both.index[both]}
-    if len(items) < 2:
-        raise DepthscopeError(f"{a} - {b}: {len(items)} item(s) with both conditions; a paired test needs at least 2")
+    counts = table[table["condition"].isin(terms.conditions)].groupby(keys)["condition"].nunique()
+    complete = counts.index[counts == len(terms.conditions)]
+    return len({key[0] if isinstance(key, tuple) else key for key in complete})

@@ -2,9 +2,7 @@
 
 import hashlib
 import inspect
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,28 +12,29 @@ import pandas as pd
 import xarray as xr
 
 from depthscope.capture.tokens import Subtoken
-from depthscope.capture.trace import Keep, trace
-from depthscope.errors import DepthscopeError, require
+from depthscope.capture.trace import Keep
+from depthscope.errors import DepthscopeError, check_choice, listed, require
 from depthscope.instrument.cse import cse
-from depthscope.instrument.scalogram import scalogram
 from depthscope.model.load import load
 from depthscope.model.model import Model
-from depthscope.report.figures import write_figures
-from depthscope.report.summary import summarize
-from depthscope.report.tables import clusters_table, contrasts_table, layers_table
+from depthscope.model.untrained import untrained
+from depthscope.report.evidence import Evidence
+from depthscope.report.summary import evidence_lines
 from depthscope.statistics.contrast import contrast
 from depthscope.statistics.result import Contrast
+from depthscope.statistics.terms import Terms, parse_terms
+from depthscope.stimuli.covariates import with_covariates
 from depthscope.stimuli.read import read_stimuli
-from depthscope.store.datasets import digest, read_zarr, write_netcdf, write_zarr
-from depthscope.store.files import write_text
+from depthscope.stimuli.sample import sample_items
 from depthscope.store.folder import RECORD, enter, run_folder
 from depthscope.store.record import RunRecord
-from depthscope.store.shards import Shards
-from depthscope.studies.contrasts import check_pairs, parse_contrast
+from depthscope.studies.clock import Clock
+from depthscope.studies.confounds import CONFOUNDS
+from depthscope.studies.contrasts import check_pairs
 from depthscope.studies.environment import environment
-
-# options of cse() that are not options of the scalogram it is made from
-ENTROPY_OPTIONS = ("normalize", "mask_coi", "min_scales")
+from depthscope.studies.evidence import EFFORTS, Level, Sources, gather
+from depthscope.studies.trajectories import Tracer, by_target_token
+from depthscope.studies.writing import Findings, remarks, write_findings
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,11 @@ class Settings:
     model: str = "embedded"
     stimuli: str = "builtin"
     folder: str | None = None
+    sample: int | None = None
+    language: str = "en"
     contrasts: tuple[str, ...] = ("metaphor-literal",)
+    evidence: Level = "quick"
+    confounds: tuple[str, ...] = CONFOUNDS
     subtoken: Subtoken = "last"
     keep: Keep = "gram"
     token_budget: int | None = None
@@ -62,51 +65,119 @@ class Run:
     folder: Path
     cse: xr.DataArray
     contrasts: list[Contrast]
+    evidence: Evidence | None
     timings: dict[str, float]
     remarks: list[str]
 
+    @property
+    def told(self) -> list[str]:
+        """The run in lines for a terminal: what was found, what stands against it, how long it took."""
+        lines = [str(c) for c in self.contrasts]
+        if self.evidence is not None:
+            lines += ["", *evidence_lines(self.evidence)]
+        lines += [f"note: {remark}" for remark in self.remarks]
+        seconds = ", ".join(f"{stage} {s:.1f} s" for stage, s in self.timings.items())
+        lines += ["", f"{seconds}; {sum(self.timings.values()):.0f} s in all"]
+        return [*lines, f"run folder: {self.folder} (begin with summary.md, then figures/)"]
 
-def run_metaphor(settings: Settings, out: Path, *, command: str = "", progress: bool = True) -> Run:
+
+def run_metaphor(
+    settings: Settings, out: Path, *, command: str = "", progress: bool = True, model: Model | None = None
+) -> Run:
     """Run the study, or continue it, in the folder ``out``.
 
     Finished batches are not recomputed, and the result does not depend on interruptions. Cheap errors come first: the
-    stimuli and the contrasts are checked before the folder is made, the folder before the model is loaded.
+    stimuli and the contrasts are checked before the folder is made, the folder before the model is loaded. A ``model`` that
+    is loaded already is used as it is.
     """
-    table = read_stimuli(settings.stimuli, folder=settings.folder)
-    conditions = list(dict.fromkeys(table["condition"]))
-    pairs = [parse_contrast(text, conditions) for text in settings.contrasts]
-    for a, b in pairs:
-        check_pairs(table, a, b)
-    _check_statistics(settings)
+    table, terms = prepare(settings)
     torch = require("torch", "models")
     torch.set_num_threads(_threads(settings.threads, out) or torch.get_num_threads())
 
-    options = {"cse": _with_defaults(cse, settings.cse), "contrast": _with_defaults(contrast, settings.contrast)}
+    effort = EFFORTS[settings.evidence]
+    options = {
+        "cse": _with_defaults(cse, settings.cse),
+        "contrast": _with_defaults(contrast, settings.contrast),
+        "effort": asdict(effort) if effort else {},
+    }
     asked = {name: value for name, value in asdict(settings).items() if name != "threads"}
     record = RunRecord("metaphor", {**asked, **options}, command=command)
     with run_folder(out, record):
         clock = Clock()
         with clock("load"):
-            model = load(settings.model, **settings.load)
-        # a dry run on as many orthogonal updates: a transform that does not fit the depth fails before the tracing
-        cse(np.eye(model.depth), **settings.cse)
+            model = model or load(settings.model, **settings.load)
+        check_depth(model, settings)
         record.checks = dict(model.checks)
         record.environment = environment(str(model.device), torch.get_num_threads())
         record.identity = {"model": model.fingerprint, "stimuli": _fingerprint(table)}
         record = _continue(out, record)
+        tracer = Tracer(out, record, settings.token_budget, progress)
         with clock("trace"):
-            traj = _trajectories(model, table, settings, out, record, progress)
+            traj = tracer("trajectories", model, table, subtoken=settings.subtoken, keep=settings.keep)
         with clock("analyse"):
             h = cse(traj, **settings.cse)
-            contrasts = [contrast(h, a, b, **settings.contrast) for a, b in pairs]
+            contrasts = [contrast(h, one, **settings.contrast) for one in terms]
+        evidence = None
+        if effort is not None:
+            evidence = gather(
+                contrasts[0],
+                _sources(tracer, model, table, terms[0], traj, h, settings),
+                effort,
+                confounds=settings.confounds,
+                measure=settings.cse,
+                options=settings.contrast,
+                clock=clock,
+                progress=progress,
+            )
+        found = Findings(traj, h, contrasts, evidence, remarks(traj, h))
         with clock("report"):
-            remarks = _remarks(traj, h)
-            _write(out, traj, h, contrasts, remarks, record, settings)
+            write_findings(out, found, record, model=settings.model, stimuli=settings.stimuli, measure=settings.cse)
         record.status = "finished"
         record.timings = clock.seconds
-        record.results = {c.name: [asdict(k) for k in c.clusters] for c in contrasts}
+        record.results = {c.name: [asdict(k) for k in c.clusters] for c in found.tested}
         record.write(out / RECORD)
-    return Run(out, h, contrasts, clock.seconds, remarks)
+    return Run(out, h, contrasts, evidence, clock.seconds, list(found.remarks))
+
+
+def prepare(settings: Settings) -> tuple[pd.DataFrame, list[Terms]]:
+    """The stimuli and the contrasts of a run, or the first thing that is wrong with them: all that needs no model."""
+    table = read_stimuli(settings.stimuli, folder=settings.folder)
+    if settings.sample is not None:
+        table = sample_items(table, settings.sample)
+    table = with_covariates(table, settings.language)
+    conditions = list(dict.fromkeys(table["condition"]))
+    terms = [parse_terms(text, conditions) for text in settings.contrasts]
+    for one in terms:
+        check_pairs(table, one)
+    _check_confounds(settings.confounds, table)
+    check_choice("evidence", settings.evidence, EFFORTS)
+    _check_statistics(settings)
+    return table, terms
+
+
+def check_depth(model: Model, settings: Settings) -> None:
+    """A dry run on as many orthogonal updates: a transform that does not fit the depth fails before the tracing."""
+    cse(np.eye(model.depth), **settings.cse)
+
+
+def _sources(
+    tracer: Tracer,
+    model: Model,
+    table: pd.DataFrame,
+    main: Terms,
+    traj: xr.Dataset,
+    h: xr.DataArray,
+    settings: Settings,
+) -> Sources:
+    compared = table[table["condition"].isin(main.conditions)]
+
+    def target_tokens() -> dict[str, xr.Dataset]:
+        return by_target_token(tracer, model, table, traj, settings.subtoken)
+
+    def random(seed: int) -> xr.Dataset:
+        return tracer(f"untrained-{seed}", untrained(model, seed), compared, subtoken=settings.subtoken)
+
+    return Sources(table, traj, h, target_tokens, random)
 
 
 def _threads(asked: int | None, out: Path) -> int | None:
@@ -120,14 +191,13 @@ def _threads(asked: int | None, out: Path) -> int | None:
     return asked
 
 
-def _resolved(traj: xr.Dataset, share: xr.DataArray) -> dict[str, Any]:
-    """What the settings that were left open came to."""
-    return {
-        "layers": [int(share["layer"].values[0]), int(share["layer"].values[-1])],
-        "scales": [round(float(s), 6) for s in share["scale"].values],
-        "periods": [round(float(p), 6) for p in share["period"].values],
-        "token_budget": int(traj.attrs["token_budget"]),
-    }
+def _check_confounds(names: Sequence[str], table: pd.DataFrame) -> None:
+    """A covariate is measured with the target or stands in the table as a number; anything else is a slip."""
+    known = list(dict.fromkeys([*CONFOUNDS, *(str(c) for c in table if table[c].dtype.kind in "biuf")]))
+    for name in names:
+        if name not in known:
+            what = "is not a column of numbers" if name in table else "there is no such column"
+            raise DepthscopeError(f"confound {name!r}: {what}; choose among {listed(known, 20)}")
 
 
 def _check_statistics(settings: Settings) -> None:
@@ -143,19 +213,6 @@ def _with_defaults(function: Callable[..., Any], given: dict[str, Any]) -> dict[
     return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY} | given
 
 
-class Clock:
-    """Wall time per stage, in seconds."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def __call__(self, stage: str) -> Iterator[None]:
-        start = time.perf_counter()
-        yield
-        self.seconds[stage] = round(time.perf_counter() - start, 3)
-
-
 def _fingerprint(table: pd.DataFrame) -> str:
     return hashlib.sha256(table.to_csv(index=False).encode()).hexdigest()[:16]
 
@@ -169,90 +226,3 @@ def _continue(out: Path, record: RunRecord) -> RunRecord:
         record.digests = before.digests
     record.write(path)
     return record
-
-
-def _trajectories(
-    model: Model, table: pd.DataFrame, settings: Settings, out: Path, record: RunRecord, progress: bool
-) -> xr.Dataset:
-    """From disk if they are there, else traced batch by batch."""
-    store, shards = out / "trajectories.zarr", Shards(out / "shards")
-    if store.exists() and "trajectories" in record.digests:
-        shards.clear()
-        return read_zarr(store, record.digests["trajectories"])
-    traj = trace(
-        model,
-        table,
-        subtoken=settings.subtoken,
-        keep=settings.keep,
-        token_budget=settings.token_budget,
-        progress=progress,
-        shards=shards,
-    )
-    write_zarr(traj, store)
-    record.digests["trajectories"] = digest(traj)
-    record.write(out / RECORD)
-    shards.clear()
-    # what a later continuation would read: types of labels differ in the last byte of a file, and so must not differ here
-    return read_zarr(store, record.digests["trajectories"])
-
-
-def _write(
-    out: Path,
-    traj: xr.Dataset,
-    h: xr.DataArray,
-    contrasts: list[Contrast],
-    remarks: list[str],
-    record: RunRecord,
-    settings: Settings,
-) -> None:
-    """Files to work on, figures to look at, words to read."""
-    write_netcdf(h, out / "cse.nc")
-    clusters = clusters_table(contrasts)
-    for name, frame in (
-        ("layers.csv", layers_table(h)),
-        ("contrasts.csv", contrasts_table(contrasts)),
-        ("clusters.csv", clusters),
-    ):
-        write_text(out / name, frame.to_csv(index=False))
-    transform = {name: value for name, value in settings.cse.items() if name not in ENTROPY_OPTIONS}
-    share = scalogram(traj, **transform, share=True)
-    record.resolved = _resolved(traj, share)
-    source = f"{_short(settings.model)}, {_short(settings.stimuli)}, {record.settings['cse']['wavelet']}"
-    write_figures(out / "figures", h, share, contrasts, source)
-    described = {
-        "model": f"{traj.attrs['model']} ({traj.attrs['model_class']}, fingerprint {traj.attrs['fingerprint']})",
-        "stimuli": f"{settings.stimuli} ({traj.sizes['stimulus']} texts)",
-        "target token": traj.attrs["subtoken"],
-        "added before each text": traj.attrs["special_prefix"] or "nothing",
-        "CSE": ", ".join(f"{name} {value}" for name, value in record.settings["cse"].items() if value is not None),
-        "Fourier periods": f"{share['period'].values.min():.3g} to {share['period'].values.max():.3g} layers",
-        "statistics": contrasts[0].settings_text,
-        "versions": ", ".join(f"{k} {v}" for k, v in record.environment.items()),
-    }
-    title = f"{contrasts[0].name} in {settings.model}: conditional scale entropy by depth"
-    depth = traj.sizes["layer"]
-    text = summarize(title, contrasts, clusters, depth, remarks, described, record.command)
-    write_text(out / "summary.md", text)
-
-
-def _short(name: str) -> str:
-    """The last part of a path, for figures; a name as it is."""
-    return Path(name).name if Path(name).exists() else name
-
-
-def _remarks(traj: xr.Dataset, h: xr.DataArray) -> list[str]:
-    """What a reader should know of the targets and the layers."""
-    remarks = []
-    missing = h["layer"].values[np.isnan(h.values).all((0, 1))]
-    if len(missing):
-        remarks.append(
-            f"Layers {', '.join(map(str, missing))} have too few scales free of edge effects: missing, not zero."
-        )
-    for name, text in (
-        ("at_start", "stand at position 0, where models park attention: their states mean something else"),
-        ("token_exceeds", "share a token with their neighbours: the state covers more than the target"),
-    ):
-        rows = traj["item"].values[traj[name].values.astype(bool)]
-        if len(rows):
-            remarks.append(f"{len(rows)} target(s) {text} (items {', '.join(dict.fromkeys(map(str, rows[:10])))}).")
-    return remarks

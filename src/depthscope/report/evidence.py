@@ -1,0 +1,183 @@
+"""What a report can tell of: the results of a run, gathered."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import pandas as pd
+import xarray as xr
+
+from depthscope.statistics.calibration import Rate
+from depthscope.statistics.curve import Curve
+from depthscope.statistics.nulls import Null
+from depthscope.statistics.result import Cluster, Contrast
+
+ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class Control:
+    """Another condition ``c``: whether it differs from the baseline as well, and whether the contrast exceeds it."""
+
+    condition: str
+    alone: Contrast
+    excess: Contrast
+
+
+@dataclass(frozen=True)
+class Confounding:
+    """One contrast with what its conditions bring along held equal.
+
+    Attributes
+    ----------
+    contrast : Contrast
+        As it is.
+    balance : DataFrame
+        How far each covariate differs (:func:`depthscope.statistics.balance.imbalance`).
+    unusable : dict
+        Covariates that cannot be adjusted for, with the reason.
+    adjusted : dict of Contrast
+        By covariate, and under ``"all"`` for all of them together.
+    matched : dict of Contrast
+        On items among which covariates are balanced; by what they are matched on.
+    unmatched : dict
+        Matchings that left too few items: the reason.
+    """
+
+    contrast: Contrast
+    balance: pd.DataFrame
+    unusable: dict[str, str]
+    adjusted: dict[str, Contrast]
+    matched: dict[str, Contrast]
+    unmatched: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One analysis at the layers where all are compared.
+
+    Attributes
+    ----------
+    group, label : str
+    n : int
+    dz, low, high, p : float
+        The effect on the mean over the window, its 95 % interval, and p by sign flips.
+    p_equivalence : float
+        That |dz| of this mean is below the bound.
+    found : bool
+        p <= .05.
+    said : str
+        The significant cluster of the analysis that overlaps the window, in words.
+    """
+
+    group: str
+    label: str
+    n: int
+    dz: float
+    low: float
+    high: float
+    p: float
+    p_equivalence: float
+    found: bool
+    said: str
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything that stands for or against one contrast. What was not asked for is empty.
+
+    ``no_controls`` says of other conditions why they cannot be controls.
+    """
+
+    main: Contrast
+    controls: list[Control] = field(default_factory=list)
+    no_controls: dict[str, str] = field(default_factory=dict)
+    covariates: pd.DataFrame = field(default_factory=pd.DataFrame)
+    confounding: list[Confounding] = field(default_factory=list)
+    swapped: Rate | None = None
+    nulls: list[Null] = field(default_factory=list)
+    untrained: list[Contrast] = field(default_factory=list)
+    curve: Curve | None = None
+    power: xr.Dataset | None = None
+
+    @property
+    def found(self) -> Cluster | None:
+        """The strongest cluster of the main contrast, if it is significant."""
+        clusters = self.main.significant(ALPHA)
+        return max(clusters, key=lambda cluster: abs(cluster.mass), default=None)
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """The layers at which everything is compared: those of the main contrast's strongest cluster, else all of them."""
+        strongest = self.found or self.main.strongest()
+        if strongest is not None:
+            return strongest.first, strongest.last
+        layers = self.main.table["layer"].values
+        return int(layers[0]), int(layers[-1])
+
+    @property
+    def window_text(self) -> str:
+        """The window and where it comes from, in words."""
+        first, last = self.window
+        if self.main.clusters:
+            return f"layers {first} to {last}, those of the strongest cluster of {self.main.name}"
+        return f"layers {first} to {last}, all there are, for no layer of {self.main.name} passes the forming threshold"
+
+    @property
+    def control_contrasts(self) -> list[Contrast]:
+        return [c for control in self.controls for c in (control.alone, control.excess)]
+
+    def analyses(self) -> Iterator[tuple[str, str, Contrast]]:
+        """Group, label and contrast of every analysis that is comparable with the main one."""
+        yield "the contrast", self.main.name, self.main
+        for contrast in self.control_contrasts:
+            yield "controls", contrast.name, contrast
+        for confounding in self.confounding:
+            group = f"{confounding.contrast.name}, all else equal"
+            for name, contrast in confounding.adjusted.items():
+                yield group, f"adjusted for {name}", contrast
+            for name, contrast in confounding.matched.items():
+                yield group, f"matched on {name}", contrast
+        for null in self.nulls:
+            yield f"{self.main.name}, beyond a null", null.name, null.excess
+        for number, contrast in enumerate(self.untrained):
+            yield f"{self.main.name}, untrained network", f"random weights {number}", contrast
+
+    @cached_property
+    def compared(self) -> list[Compared]:
+        """Every analysis at the layers of the window."""
+        first, last = self.window
+        rows = []
+        for group, label, contrast in self.analyses():
+            effect = contrast.over(first, last)
+            facing = [c for c in contrast.significant(ALPHA) if c.first <= last and c.last >= first]
+            main = max(facing, key=lambda c: abs(c.mass), default=None)
+            said = f"{'higher' if main.mass > 0 else 'lower'} at {span(main)}, {short_p(main.p)}" if main else "no"
+            rows.append(Compared(group, label, **vars(effect), found=effect.p <= ALPHA, said=said))
+        return rows
+
+
+def every_contrast(contrasts: Sequence[Contrast], evidence: Evidence | None) -> list[Contrast]:
+    """The contrasts asked for, then the controls that are not among them."""
+    asked = [c.terms for c in contrasts]
+    controls = evidence.control_contrasts if evidence else []
+    return [*contrasts, *(c for c in controls if c.terms not in asked)]
+
+
+def short_p(p: float) -> str:
+    return "p < .001" if p < 0.001 else f"p = {p:.3f}".replace("0.", ".", 1)
+
+
+def cell(text: object) -> str:
+    """Text for a cell of a Markdown table, which a vertical bar or the end of the line would close."""
+    return " ".join(str(text).split()).replace("|", "\\|")
+
+
+def span(cluster: Cluster) -> str:
+    return str(cluster.first) if cluster.first == cluster.last else f"{cluster.first}-{cluster.last}"
+
+
+def there(contrast: Contrast, window: tuple[int, int], sign: float) -> Cluster | None:
+    """The strongest significant cluster of a contrast that peaks within the window, in the direction ``sign``."""
+    facing = [c for c in contrast.significant(ALPHA) if window[0] <= c.peak_layer <= window[1] and c.mass * sign > 0]
+    return max(facing, key=lambda cluster: abs(cluster.mass), default=None)

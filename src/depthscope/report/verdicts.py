@@ -1,0 +1,277 @@
+"""The rules by which numbers become sentences. They are written out in docs/evidence.md, and know no conditions by name.
+
+"Found" means a cluster of family-wise p <= .05. "There" means such a cluster that peaks within the window, the layers of the
+main contrast's strongest cluster, in the same direction.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+
+from depthscope.errors import listed
+from depthscope.report.evidence import ALPHA, Confounding, Control, Evidence, short_p, span, there
+from depthscope.statistics.curve import Curve
+from depthscope.statistics.effects import effect_text
+from depthscope.statistics.nulls import Null
+from depthscope.statistics.power import GOAL
+from depthscope.statistics.result import Cluster, Contrast
+
+# of the specifications: at least this share must have one sign for it to be called independent of the choices
+AGREEMENT = 0.9
+# of the draws from a null: this share must show the effect for the null to count as showing it
+HALF = 0.5
+
+
+def p_text(cluster: Cluster) -> str:
+    if cluster.p_low == cluster.p_high:
+        return f"p = {cluster.p:.4f} (exact)"
+    return f"p = {cluster.p:.4f} (Monte-Carlo 95 % interval {cluster.p_low:.4f} to {cluster.p_high:.4f})"
+
+
+def verdict(c: Contrast, depth: int) -> str:
+    """One paragraph on one contrast: is it there?"""
+    found = c.significant(ALPHA)
+    if c.smallest_p > ALPHA:
+        return (
+            f"**{c.name}: cannot be decided.** With {c.n} items the smallest possible p is {c.smallest_p:.3g}: no effect, "
+            "however large, could be found. More items are needed."
+        )
+    if not found:
+        best = min(c.clusters, key=lambda k: k.p, default=None)
+        nearest = f" The nearest: layers {best.first} to {best.last}, {p_text(best)}." if best else ""
+        return (
+            f"**{c.name}: not found.** No cluster of layers reaches family-wise p <= {ALPHA:g} in {c.n} items.{nearest} "
+            f"{equivalence_text(c)}"
+        )
+    left, right = (f"({side})" if " - " in side else side for side in (c.a, c.b))
+    parts = []
+    for k in found:
+        higher = "higher" if k.mass > 0 else "lower"
+        parts.append(
+            f"{c.measure.upper()} is {higher} for {left} than for {right} over layers {k.first} to {k.last} of {depth} "
+            f"(relative depth {k.first / depth:.2f} to {k.last / depth:.2f}), {p_text(k)}, dz = {k.effect} at layer "
+            f"{k.peak_layer}"
+        )
+    signs = {k.mass > 0 for k in found}
+    mixed = " The direction changes along depth." if len(signs) > 1 else ""
+    return f"**{c.name}: found** in {c.n} items. {'; '.join(parts)}.{mixed}"
+
+
+def equivalence_text(c: Contrast) -> str:
+    """Whether "no difference" is itself a finding."""
+    bound = c.settings["bound"]
+    if c.equivalence() <= ALPHA:
+        return f"At every layer the effect is smaller than |dz| = {bound:g} (equivalence {short_p(c.equivalence())})."
+    return f"This is no evidence that the conditions are the same: |dz| = {bound:g} is not excluded at every layer."
+
+
+def in_short(e: Evidence) -> list[str]:
+    """Specific? Confounded? Explained by a null? Dependent on a choice? Enough items? One sentence or two on each."""
+    lines = []
+    if e.controls:
+        lines.append(_specificity(e))
+    if e.confounding:
+        lines += [line for c in e.confounding if (line := _confounds(e, c))]
+    lines += [_null(e, null) for null in e.nulls]
+    if e.swapped is not None:
+        lines.append(_swapped(e))
+    if e.curve is not None:
+        lines.append(_choices(e.curve))
+    if e.power is not None:
+        lines.append(_power(e.power))
+    return lines
+
+
+def _sign(e: Evidence) -> float:
+    return float(np.sign(e.found.mass)) if e.found else 1.0
+
+
+def control_text(e: Evidence, control: Control) -> tuple[str, str]:
+    """One of ``specific``, ``in part``, ``not specific``, ``undecided``; and the sentence."""
+    sign, name = _sign(e), control.condition
+    alone, excess = (there(c, e.window, sign) for c in (control.alone, control.excess))
+    shows = (
+        f"{control.alone.name} is found there too ({_at(alone)})"
+        if alone
+        else f"{control.alone.name} is not found there"
+    )
+    if excess and not alone:
+        return "specific", f"against {name}: {shows}, and {control.excess.name} is ({_at(excess)})"
+    if excess:
+        return (
+            "in part",
+            f"in part against {name}: {shows}, but {control.excess.name} as well ({_at(excess)}; "
+            f"{_over(control.excess, e.window)})",
+        )
+    bound = control.excess.settings["bound"]
+    p = control.excess.equivalence(*e.window)
+    same = (
+        f"; {control.excess.name} is smaller than |dz| = {bound:g} at each of these layers (equivalence {short_p(p)})"
+        if p <= ALPHA
+        else ""
+    )
+    if alone or same:
+        return "not specific", f"not against {name}: {shows}, {control.excess.name} is not{same}"
+    return (
+        "undecided",
+        f"undecided against {name}: neither {control.alone.name} nor {control.excess.name} is found there",
+    )
+
+
+def _at(cluster: Cluster | None) -> str:
+    return f"layers {span(cluster)}, {short_p(cluster.p)}, dz {cluster.dz:+.2f}" if cluster else ""
+
+
+def _over(contrast: Contrast, window: tuple[int, int]) -> str:
+    effect = contrast.over(*window)
+    return f"mean over layers {window[0]}-{window[1]}: dz {effect_text(effect.dz, effect.low, effect.high)}"
+
+
+def _specificity(e: Evidence) -> str:
+    if e.found is None:
+        return (
+            "**Specific?** Nothing was found whose specificity could be asked about; the controls stand in the table."
+        )
+    levels, sentences = zip(*(control_text(e, control) for control in e.controls), strict=True)
+    order = ("not specific", "undecided", "in part", "specific")
+    worst = next(level for level in order if level in levels)
+    words = {"not specific": "No", "undecided": "Undecided", "in part": "In part", "specific": "Yes"}[worst]
+    return (
+        f"**Specific to {e.main.a} (layers {e.window[0]}-{e.window[1]})? {words}.** {_sentence('; '.join(sentences))}"
+    )
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _confounds(e: Evidence, held: Confounding) -> str:
+    c = held.contrast
+    own = max(c.significant(ALPHA), key=lambda k: abs(k.mass), default=None)
+    if own is None:
+        return ""
+    window, sign = (own.first, own.last), float(np.sign(own.mass))
+    survived, lost = [], []
+    for label, contrast in _held(held):
+        found = there(contrast, window, sign)
+        if found:
+            survived.append(f"{label} ({_at(found)}, n = {contrast.n})")
+        else:
+            lost.append(f"{label} ({_over(contrast, window)}, n = {contrast.n})")
+    if not survived and not lost:
+        words = "nothing could be adjusted for"
+    elif not lost:
+        words = f"it survives {listed(survived, 12)}"
+    elif not survived:
+        words = f"it does not survive {listed(lost, 12)}"
+    else:
+        words = f"it does not survive {listed(lost, 12)}; it survives {listed(survived, 12)}"
+    idle = [name for name, reason in held.unusable.items() if reason.startswith("the same")]
+    other = {name: reason for name, reason in held.unusable.items() if name not in idle}
+    notes = [f"the same by design: {', '.join(idle)}"] if idle else []
+    notes += [f"{name}: {reason}" for name, reason in other.items()]
+    notes += [f"matched on {name}: {reason}" for name, reason in held.unmatched.items()]
+    aside = f" ({_sentence('; '.join(notes))})" if notes else ""
+    answer = "Yes" if survived and not lost else "Not in every way" if survived else "No" if lost else "Unknown"
+    if c is not e.main and "all" in held.adjusted:
+        aside = f" At the layers of {e.main.name}, adjusted for all: {_over(held.adjusted['all'], e.window)}.{aside}"
+    return f"**{c.name}, all else equal (layers {window[0]}-{window[1]})? {answer}.** {_sentence(words)}{aside}"
+
+
+def _held(held: Confounding) -> list[tuple[str, Contrast]]:
+    adjusted = [(f"adjustment for {'all of them' if k == 'all' else k}", c) for k, c in held.adjusted.items()]
+    matched = [(f"matching on {'all of them' if k == 'all' else 'the word'}", c) for k, c in held.matched.items()]
+    return adjusted + matched
+
+
+def _null(e: Evidence, null: Null) -> str:
+    words = _sentence(null.words)[:-1]
+    if e.found is None or null.there is None:
+        return f"**{words}:** {e.main.name} is found in {null.anywhere}."
+    beyond = there(null.excess, e.window, _sign(e))
+    rest = (
+        f"beyond it, the conditions still differ there ({_at(beyond)})"
+        if beyond
+        else "beyond it, nothing is found there"
+    )
+    shows = null.there.share >= HALF
+    meaning = {
+        (True, True): "It explains a part of the effect, not all of it",
+        (True, False): "It is enough to explain the effect",
+        (False, True): "It does not explain the effect",
+        (False, False): "Undecided: neither it nor what is beyond it shows the effect",
+    }[shows, beyond is not None]
+    inside = slice(*e.window)
+    share = float(
+        null.expected["difference"].sel(layer=inside).mean() / e.main.table["difference"].sel(layer=inside).mean()
+    )
+    return (
+        f"**{words}:** the effect is found in {null.there}; on average it has {100 * share:.0f} % of the size observed; "
+        f"{rest}. {meaning}."
+    )
+
+
+def _swapped(e: Evidence) -> str:
+    assert e.swapped is not None
+    low, high = e.swapped.interval
+    fits = "as it should be" if low <= ALPHA <= high else "below what it should be: the test is cautious here"
+    if low > ALPHA:
+        fits = "more than it should: do not trust the p of this data"
+    return f"**Labels swapped by coin:** something is found in {e.swapped}; nominal 5 %: {fits}."
+
+
+def _choices(curve: Curve) -> str:
+    positive, sure, right, median = (
+        curve.joint[name] for name in ("expected", "significant", "significant_expected", "median")
+    )
+    share = positive.observed
+    words = (
+        f"No: {100 * max(share, 1 - share):.0f} % of {len(curve.table)} settings have the same sign"
+        if max(share, 1 - share) >= AGREEMENT
+        else f"Yes, its sign does: {100 * share:.0f} % of {len(curve.table)} settings give a positive effect, "
+        f"{100 * (1 - share):.0f} % a negative one"
+    )
+    return (
+        f"**Does it depend on an arbitrary choice?** {words}. {100 * sure.observed:.0f} % are significant, "
+        f"{100 * right.observed:.0f} % significant and positive (with labels swapped {100 * right.null_low:.0f} to "
+        f"{100 * right.null_high:.0f} %; joint {short_p(right.p)}); median dz {median.observed:+.2f} (with labels swapped "
+        f"{median.null_low:+.2f} to {median.null_high:+.2f}; joint {short_p(median.p)})."
+    )
+
+
+def _power(power: xr.Dataset) -> str:
+    observed = power["rate"].sel(share=1.0)
+    enough = [int(n) for n in power["n"].values[observed.values >= GOAL]]
+    rates = ", ".join(
+        f"{100 * float(r):.0f} % with {int(n)}" for n, r in zip(power["n"].values, observed.values, strict=True)
+    )
+    smallest = ", ".join(
+        f"{dz:.2f} with {int(n)}"
+        for n, dz in zip(power["n"].values, power["smallest_dz"].values, strict=True)
+        if np.isfinite(dz)
+    )
+    answer = (
+        f"{enough[0]} items are enough for {100 * GOAL:.0f} % power"
+        if enough
+        else "more items are needed than were tried"
+    )
+    return (
+        f"**How many items?** For an effect like this one (dz {float(power['dz'].sel(share=1.0)):+.2f} at its peak), {answer}: "
+        f"it is detected in {rates} items. Smallest peak |dz| found at {100 * GOAL:.0f} % power: {smallest or 'none'}."
+    )
+
+
+def exclusions(c: Contrast) -> Sequence[str]:
+    """What was left out of a contrast, and why."""
+    lines = []
+    if c.same_context:
+        lines.append(
+            f"- {c.name}: {len(c.same_context)} pair(s) with the same text up to the target, which a causal model cannot "
+            f"tell apart, {'kept' if c.settings['include_same_context'] else 'left out'}: {listed(c.same_context, 20)}."
+        )
+    if c.incomplete:
+        lines.append(
+            f"- {c.name}: {len(c.incomplete)} item(s) without all its conditions left out: {listed(c.incomplete, 20)}."
+        )
+    return lines

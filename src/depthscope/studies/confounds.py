@@ -1,0 +1,85 @@
+"""What the conditions bring along: adjusted for, and matched."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import xarray as xr
+
+from depthscope.errors import DepthscopeError
+from depthscope.report.evidence import Confounding
+from depthscope.statistics.balance import imbalance, matched_items
+from depthscope.statistics.contrast import contrast
+from depthscope.statistics.result import Contrast
+
+# of the target: bits in the same model, Zipf frequency, characters, sub-tokens, position; of the text: tokens
+CONFOUNDS = ("surprisal", "log_frequency", "target_length", "n_subtokens", "token_index", "n_tokens")
+# what belongs to the word itself, for conditions whose target words differ
+OF_THE_WORD = ("log_frequency", "n_subtokens", "target_length")
+MIN_MATCHED = 20
+
+
+def confounding(
+    h: xr.DataArray, plain: Contrast, names: Sequence[str], options: dict[str, Any], *, each: bool
+) -> Confounding:
+    """Adjust a contrast for all covariates (and, with ``each``, for every one alone), and repeat it on matched items."""
+    balance = _balance(h, plain, names)
+    unusable = _unusable(h, plain, names)
+    usable = [name for name in names if name not in unusable]
+    adjusted, matched, unmatched = {}, {}, {}
+    sets = {name: [name] for name in usable} if each else {}
+    if usable:
+        sets["all"] = usable
+    for label, chosen in sets.items():
+        try:
+            adjusted[label] = contrast(h, plain.terms, adjust=chosen, **options)
+        except DepthscopeError as problem:
+            unusable[label] = str(problem)
+    seen: list[list[str]] = []
+    for label, chosen in (("all", usable), ("word", [name for name in OF_THE_WORD if name in usable])):
+        try:
+            items = matched_items(h, plain.terms, chosen) if chosen else []
+        except DepthscopeError as problem:
+            unmatched[label] = str(problem)
+            continue
+        if not chosen or items in seen:
+            continue
+        seen.append(items)
+        if len(items) < MIN_MATCHED:
+            unmatched[label] = (
+                f"{len(items)} items can be matched on {', '.join(chosen)}; at least {MIN_MATCHED} are needed"
+            )
+        else:
+            matched[label] = contrast(_only(h, items), plain.terms, **options)
+    return Confounding(plain, balance, unusable, adjusted, matched, unmatched)
+
+
+def _balance(h: xr.DataArray, plain: Contrast, names: Sequence[str]) -> pd.DataFrame:
+    """Each covariate on the items for which it is known: one that is missing must not take the others' items away."""
+    frames = []
+    for name in names:
+        try:
+            frames.append(imbalance(h, plain.terms, [name]))
+        except DepthscopeError:  # known for fewer than two items
+            frames.append(pd.DataFrame({"contrast": [plain.name], "covariate": [name], "n": [0]}))
+    return pd.concat(frames, ignore_index=True) if frames else imbalance(h, plain.terms, [])
+
+
+def _unusable(h: xr.DataArray, plain: Contrast, names: Sequence[str]) -> dict[str, str]:
+    """Covariates without information in this contrast, and why."""
+    reasons = {}
+    values = h.sel(condition=plain.terms.conditions)
+    there = values.notnull().any("layer").all("condition")
+    for name in names:
+        column = values[name].astype(float)
+        known = column.notnull().all("condition") & there
+        if int(known.sum()) * 2 < int(there.sum()):
+            reasons[name] = "unknown for most items"
+        elif float(abs(column - column.isel(condition=0)).where(known).max()) == 0:
+            reasons[name] = "the same in all conditions of every item"
+    return reasons
+
+
+def _only(h: xr.DataArray, items: Sequence[str]) -> xr.DataArray:
+    groups = h["group"] if "group" in h.coords else h["item"]
+    return h[[str(name) in set(items) for name in groups.values]]

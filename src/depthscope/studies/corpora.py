@@ -1,0 +1,106 @@
+"""The metaphor study on every set of stimuli there is, with one model, and what they say together."""
+
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import pandas as pd
+
+from depthscope.errors import DepthscopeError
+from depthscope.model.load import load
+from depthscope.report.evidence import Compared, Evidence
+from depthscope.report.figures import write_forest
+from depthscope.report.sets import compare_sets, replications, summarize_sets
+from depthscope.statistics.effects import effect_text
+from depthscope.store.files import write_text
+from depthscope.store.folder import RECORD, run_folder
+from depthscope.store.record import RunRecord
+from depthscope.studies.clock import Clock
+from depthscope.studies.metaphor import Settings, check_depth, prepare, run_metaphor
+
+# sets by name, and how many of their items: of VUA, 200 naturalistic pairs, as the paper has them
+SETS: dict[str, int | None] = {"builtin": None, "cardillo": None, "impli": None, "vua": 200, "mohx": None}
+BUILTIN = "builtin"
+
+
+@dataclass(frozen=True)
+class Corpora:
+    """A finished study over sets."""
+
+    folder: Path
+    evidence: dict[str, Evidence]
+    rows: list[Compared] = field(default_factory=list)
+    timings: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def told(self) -> list[str]:
+        lines = []
+        group = ""
+        for row in self.rows:
+            if row.group != group:
+                group = row.group
+                lines.append(group)
+            lines.append(f"  {row.label:10} n = {row.n:<4} dz {effect_text(row.dz, row.low, row.high)}  {row.said}")
+        seconds = ", ".join(f"{stage} {s:.0f} s" for stage, s in self.timings.items())
+        return [*lines, "", replications(self.rows, self.evidence), "", seconds, f"run folder: {self.folder}"]
+
+
+def run_corpora(
+    settings: Settings,
+    out: Path,
+    *,
+    sets: dict[str, int | None] | None = None,
+    command: str = "",
+    progress: bool = True,
+) -> Corpora:
+    """Run the metaphor study on each of the ``sets`` into a folder of its own below ``out``; then compare them.
+
+    The first set chooses the layers at which all are compared. Whatever is wrong with any set (no such file, a condition
+    that it lacks) is said before the model is loaded. Continues where it was killed.
+    """
+    sets = SETS if sets is None else sets
+    if settings.evidence == "none":
+        raise DepthscopeError("evidence 'none' leaves nothing to compare sets by: choose quick or full")
+    each = {name: _settings(settings, name, count) for name, count in sets.items()}
+    for name, one in each.items():
+        try:
+            prepare(one)
+        except DepthscopeError as problem:
+            raise DepthscopeError(f"set {name}: {problem}") from None
+    asked = {name: value for name, value in asdict(settings).items() if name not in ("threads", "stimuli", "sample")}
+    record = RunRecord("corpora", {**asked, "sets": sets}, command=command)
+    with run_folder(out, record):
+        clock = Clock()
+        with clock("load"):
+            model = load(settings.model, **settings.load)
+        check_depth(model, settings)
+        record.write(out / RECORD)
+        evidence = {}
+        for name, one in each.items():
+            with clock(name):
+                found = run_metaphor(one, out / name, command=command, progress=progress, model=model).evidence
+            if found is not None:
+                evidence[name] = found
+        with clock("report"):
+            rows = compare_sets(evidence)
+            _write(out, settings, evidence, rows, command)
+        record.status = "finished"
+        record.timings = clock.seconds
+        record.write(out / RECORD)
+    return Corpora(out, evidence, rows, clock.seconds)
+
+
+def _settings(settings: Settings, name: str, count: int | None) -> Settings:
+    return replace(settings, stimuli=name, sample=count, folder=None if name == BUILTIN else settings.folder)
+
+
+def _write(out: Path, settings: Settings, evidence: dict[str, Evidence], rows: list[Compared], command: str) -> None:
+    main = next(iter(evidence.values())).main
+    write_text(out / "sets.csv", pd.DataFrame([asdict(row) for row in rows]).to_csv(index=False))
+    s = main.settings
+    text = (
+        f"{Path(settings.model).name}; cluster mass, {s['permutations']:,} sign flips, forming p {s['forming_p']:g}, "
+        f"seed {s['seed']}; 95 % intervals"
+    )
+    write_forest(out / "figures", rows, f"{main.name} in every set", text)
+    title = f"{main.name} in {settings.model}, set by set"
+    write_text(out / "summary.md", summarize_sets(title, evidence, rows, command))

@@ -1,0 +1,56 @@
+"""The specification curve of a contrast, from trajectories alone."""
+
+from collections.abc import Iterator, Mapping
+
+import xarray as xr
+from tqdm.auto import tqdm
+
+from depthscope.errors import DepthscopeError
+from depthscope.instrument.cse import cse
+from depthscope.instrument.labels import by_item
+from depthscope.instrument.specifications import specifications
+from depthscope.statistics.curve import Curve, specification_curve
+from depthscope.statistics.pairing import pair
+from depthscope.statistics.result import Contrast
+
+
+def curve_of(
+    variants: xr.Dataset | Mapping[str, xr.Dataset],
+    real: Contrast,
+    *,
+    layers: tuple[int, int] | None = None,
+    permutations: int = 1000,
+    progress: bool = False,
+) -> Curve:
+    """Every specification of a contrast, on every choice of target token.
+
+    ``variants`` is what ``trace`` returned, or several of them by the token that stands for the target, the default first.
+    Items that are left out under any choice are left out under all, so that labels can be swapped jointly. Specifications that
+    a depth does not allow (no layer with enough scales) or that the trajectories do not (an update of length zero has no
+    logarithm) are left out.
+    """
+    if isinstance(variants, xr.Dataset):
+        variants = {str(variants.attrs.get("subtoken", "last")): variants}
+    named = [str(c) in real.terms.conditions for c in next(iter(variants.values()))["condition"].values]
+    needed = {token: traj.isel(stimulus=named) for token, traj in variants.items()}
+    plans = specifications(next(iter(needed.values())).sizes["layer"], layers)
+
+    def differences(h: xr.DataArray) -> xr.DataArray:
+        return pair(h, real.terms, real.settings["include_same_context"]).differences
+
+    # of anything that every text has: the default transform may be one that the depth does not allow
+    usable = [set(differences(by_item(traj["update_norm"])).coords["item"].values) for traj in needed.values()]
+    shared = [item for item in real.differences["item"].values if all(item in items for items in usable)]
+
+    def computed() -> Iterator[tuple[dict[str, str], xr.DataArray]]:
+        every = [(token, plan) for token in needed for plan in plans]
+        for token, plan in tqdm(every, desc="specifications", delay=1, disable=not progress, leave=False):
+            try:
+                h = cse(needed[token], **plan.options)
+            except DepthscopeError:
+                continue
+            choices = {**plan.choices, "target token": token} if len(needed) > 1 else plan.choices
+            yield choices, differences(h).sel(item=shared)
+
+    settings = {name: real.settings[name] for name in ("forming_p", "resamples", "seed")}
+    return specification_curve(computed(), permutations=permutations, **settings)

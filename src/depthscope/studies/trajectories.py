@@ -1,0 +1,77 @@
+"""Traces that stay in a run folder: made once, read back ever after."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from depthscope.capture.tokens import Subtoken
+from depthscope.capture.trace import Keep, trace
+from depthscope.model.model import Model
+from depthscope.store.datasets import digest, read_zarr, write_zarr
+from depthscope.store.folder import RECORD
+from depthscope.store.record import RunRecord
+from depthscope.store.shards import Shards
+
+
+@dataclass(frozen=True)
+class Tracer:
+    """Traces into the folder ``out`` under names, batch by batch; what is finished is not traced again."""
+
+    out: Path
+    record: RunRecord
+    token_budget: int | None
+    progress: bool
+
+    def __call__(
+        self, name: str, model: Model, table: pd.DataFrame, *, subtoken: Subtoken = "last", keep: Keep = "gram"
+    ) -> xr.Dataset:
+        """Trajectories of ``table`` through ``model``, from ``NAME.zarr`` if it is there."""
+        store, shards = self.out / f"{name}.zarr", Shards(self.out / f"{name}.shards")
+        if not store.exists() or name not in self.record.digests:
+            traj = trace(
+                model,
+                table,
+                subtoken=subtoken,
+                keep=keep,
+                token_budget=self.token_budget,
+                progress=self.progress,
+                shards=shards,
+            )
+            write_zarr(traj, store)
+            self.record.digests[name] = digest(traj)
+            self.record.write(self.out / RECORD)
+        shards.clear()
+        # also when it was just traced: labels are read back as another type, which differs in the last byte of a file
+        return read_zarr(store, self.record.digests[name])
+
+
+def by_target_token(
+    tracer: Tracer, model: Model, table: pd.DataFrame, traj: xr.Dataset, subtoken: Subtoken
+) -> dict[str, xr.Dataset]:
+    """The trajectories for each choice of the token that stands for the target; the one traced comes first.
+
+    Only targets of several tokens are traced anew. Where there are none, the choice makes no difference, and there is one.
+    """
+    split = np.flatnonzero(traj["n_subtokens"].values > 1)
+    variants = {str(subtoken): traj}
+    for other in (choice for choice in get_args(Subtoken) if choice != subtoken and len(split)):
+        traced = tracer(f"subtoken-{other}", model, table.iloc[split], subtoken=other)
+        variants[str(other)] = _replaced(traj, traced, split)
+    return variants
+
+
+def _replaced(traj: xr.Dataset, rows: xr.Dataset, where: NDArray[np.intp]) -> xr.Dataset:
+    """``traj`` with the rows at ``where`` taken from another trace of the same texts."""
+    changed = {}
+    for name in rows.variables:
+        if "stimulus" in rows[name].dims and name in traj:
+            values = traj[name].values.copy()
+            values[where] = rows[name].values
+            changed[str(name)] = (traj[name].dims, values)
+    names = [name for name in changed if name in traj.coords]
+    return traj.assign(changed).set_coords(names)

@@ -1,0 +1,140 @@
+"""What a finished run leaves in its folder: files to work on, figures to look at, words to read."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from depthscope.instrument.scalogram import scalogram
+from depthscope.report.evidence import Evidence, every_contrast
+from depthscope.report.figures import write_evidence_figures, write_figures
+from depthscope.report.summary import summarize
+from depthscope.report.tables import (
+    balance_table,
+    clusters_table,
+    contrasts_table,
+    evidence_table,
+    layers_table,
+    nulls_table,
+    power_table,
+)
+from depthscope.statistics.result import Contrast
+from depthscope.store.datasets import write_netcdf
+from depthscope.store.files import write_text
+from depthscope.store.record import RunRecord
+
+# options of cse() that are not options of the scalogram it is made from
+ENTROPY_OPTIONS = ("normalize", "mask_coi", "min_scales")
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a run has to tell: everything that is drawn, tabulated and said."""
+
+    traj: xr.Dataset
+    h: xr.DataArray
+    contrasts: Sequence[Contrast]
+    evidence: Evidence | None
+    remarks: Sequence[str]
+
+    @property
+    def tested(self) -> list[Contrast]:
+        """The contrasts asked for, then the controls."""
+        return every_contrast(self.contrasts, self.evidence)
+
+
+def write_findings(
+    out: Path, found: Findings, record: RunRecord, *, model: str, stimuli: str, measure: Mapping[str, Any]
+) -> None:
+    """Write tables, figures and ``summary.md``, and fill in what the record says was resolved."""
+    write_netcdf(found.h, out / "cse.nc")
+    share = scalogram(found.traj, **{k: v for k, v in measure.items() if k not in ENTROPY_OPTIONS}, share=True)
+    record.resolved = _resolved(found.traj, share)
+    for name, frame in _tables(found).items():
+        write_text(out / name, frame.to_csv(index=False))
+    source = f"{_short(model)}, {_short(stimuli)}, {record.settings['cse']['wavelet']}"
+    write_figures(out / "figures", found.h, share, found.contrasts, source)
+    if found.evidence is not None:
+        write_evidence_figures(out / "figures", found.h, found.evidence, source)
+    text = summarize(
+        f"{found.contrasts[0].name} in {model}: conditional scale entropy by depth",
+        found.contrasts,
+        found.traj.sizes["layer"],
+        found.remarks,
+        _described(found, record, stimuli, share),
+        record.command,
+        found.evidence,
+    )
+    write_text(out / "summary.md", text)
+
+
+def _tables(found: Findings) -> dict[str, pd.DataFrame]:
+    tables = {
+        "layers.csv": layers_table(found.h),
+        "contrasts.csv": contrasts_table(found.tested),
+        "clusters.csv": clusters_table(found.tested),
+    }
+    e = found.evidence
+    if e is None:
+        return tables
+    tables |= {"evidence.csv": evidence_table(e), "covariates.csv": e.covariates, "balance.csv": balance_table(e)}
+    if e.nulls:
+        tables["nulls.csv"] = nulls_table(e)
+    if e.curve is not None:
+        tables["specifications.csv"] = e.curve.table
+        tables["specifications-joint.csv"] = e.curve.joint_dataframe()
+    if e.power is not None:
+        tables["power.csv"] = power_table(e)
+    return tables
+
+
+def _resolved(traj: xr.Dataset, share: xr.DataArray) -> dict[str, Any]:
+    """What the settings that were left open came to."""
+    return {
+        "layers": [int(share["layer"].values[0]), int(share["layer"].values[-1])],
+        "scales": [round(float(s), 6) for s in share["scale"].values],
+        "periods": [round(float(p), 6) for p in share["period"].values],
+        "token_budget": int(traj.attrs["token_budget"]),
+    }
+
+
+def _described(found: Findings, record: RunRecord, stimuli: str, share: xr.DataArray) -> dict[str, str]:
+    traj = found.traj
+    return {
+        "model": f"{traj.attrs['model']} ({traj.attrs['model_class']}, fingerprint {traj.attrs['fingerprint']})",
+        "stimuli": f"{stimuli} ({traj.sizes['stimulus']} texts)",
+        "target token": traj.attrs["subtoken"],
+        "added before each text": traj.attrs["special_prefix"] or "nothing",
+        "CSE": ", ".join(f"{name} {value}" for name, value in record.settings["cse"].items() if value is not None),
+        "Fourier periods": f"{share['period'].values.min():.3g} to {share['period'].values.max():.3g} layers",
+        "statistics": found.contrasts[0].settings_text,
+        "evidence": ", ".join(f"{name} {value}" for name, value in record.settings["effort"].items()) or "none",
+        "versions": ", ".join(f"{k} {v}" for k, v in record.environment.items()),
+    }
+
+
+def _short(name: str) -> str:
+    """The last part of a path, for figures; a name as it is."""
+    return Path(name).name if Path(name).exists() else name
+
+
+def remarks(traj: xr.Dataset, h: xr.DataArray) -> list[str]:
+    """What a reader should know of the targets and the layers."""
+    found = []
+    missing = h["layer"].values[np.isnan(h.values).all((0, 1))]
+    if len(missing):
+        found.append(
+            f"Layers {', '.join(map(str, missing))} have too few scales free of edge effects: missing, not zero."
+        )
+    for name, text in (
+        ("at_start", "stand at position 0, where models park attention: their states mean something else"),
+        ("token_exceeds", "share a token with their neighbours: the state covers more than the target"),
+    ):
+        rows = traj["item"].values[traj[name].values.astype(bool)]
+        if len(rows):
+            found.append(f"{len(rows)} target(s) {text} (items {', '.join(dict.fromkeys(map(str, rows[:10])))}).")
+    return found

@@ -1,0 +1,168 @@
+"""What is put side by side: the same layers for all, chosen by one contrast."""
+
+import numpy as np
+import pytest
+
+import depthscope as ds
+from depthscope.report.evidence import Confounding, Control, Evidence, cell, every_contrast, short_p, span, there
+from depthscope.statistics.balance import imbalance
+from depthscope.statistics.nulls import against
+from tests.report.planted import (
+    DEPTH,
+    ELSEWHERE,
+    HALF,
+    HIGHER,
+    INSIDE,
+    LOWER,
+    NOTHING,
+    QUICK,
+    compare,
+    evidence,
+    measure,
+)
+
+
+def test_the_window_is_that_of_the_strongest_cluster_found():
+    small = dict.fromkeys(range(14, 17), -4.0)
+    e = evidence(measure({"a": HIGHER | small, "b": NOTHING}))
+    assert len(e.main.significant()) == 2
+    assert e.found == e.main.clusters[0]
+    assert e.window == (5, 8)
+    assert e.window_text == "layers 5 to 8, those of the strongest cluster of a - b"
+    large = dict.fromkeys(range(14, 17), -12.0)
+    e = evidence(measure({"a": HIGHER | large, "b": NOTHING}))
+    assert e.found
+    assert e.found.mass < 0
+    assert e.window == (14, 16)
+
+
+def test_a_cluster_that_is_not_significant_still_chooses_the_window():
+    e = evidence(measure({"a": {3: 0.75}, "b": NOTHING}))
+    assert e.found is None
+    assert e.main.clusters
+    assert e.window == (3, 3)
+
+
+def test_without_a_cluster_all_layers_are_compared_and_that_is_said():
+    e = evidence(measure({"a": NOTHING, "b": NOTHING}))
+    assert e.window == (1, DEPTH)
+    assert "layers 1 to 20, all there are, for no layer of a - b passes" in e.window_text
+    assert "strongest" not in e.window_text
+
+
+@pytest.fixture(scope="module")
+def whole():
+    """An evidence with every kind of analysis in it."""
+    gaps = np.column_stack([np.tile([1.0, -1.0, -1.0, 1.0], 6)] + [np.zeros(24)] * 2)
+    h = measure({"a": HIGHER, "b": NOTHING, "c": HALF}, rarity=(("item", "condition"), gaps))
+    main = compare(h, "a", "b")
+    adjusted = {"rarity": compare(h, "a", "b", adjust=["rarity"])}
+    matched = {"all": compare(h[2:], "a", "b")}
+    return Evidence(
+        main,
+        [Control("c", compare(h, "c", "b"), compare(h, "a", "c"))],
+        confounding=[Confounding(main, imbalance(h, main.terms, ["rarity"]), {}, adjusted, matched, {})],
+        nulls=[against([h], h, main, "order", "layers shuffled", permutations=100)],
+        untrained=[compare(measure({"a": ELSEWHERE, "b": NOTHING, "c": NOTHING}), "a", "b")],
+    )
+
+
+def test_every_analysis_has_a_row_in_its_group(whole):
+    assert [(row.group, row.label) for row in whole.compared] == [
+        ("the contrast", "a - b"),
+        ("controls", "c - b"),
+        ("controls", "a - c"),
+        ("a - b, all else equal", "adjusted for rarity"),
+        ("a - b, all else equal", "matched on all"),
+        ("a - b, beyond a null", "order"),
+        ("a - b, untrained network", "random weights 0"),
+    ]
+
+
+def test_a_row_holds_the_effect_at_the_window_and_what_was_found_there(whole):
+    assert whole.window == (5, 8)
+    for row, (_, _, contrast) in zip(whole.compared, whole.analyses(), strict=True):
+        effect = vars(contrast.over(5, 8))
+        np.testing.assert_equal({name: getattr(row, name) for name in effect}, effect)
+        assert row.found == (row.p <= 0.05)
+    assert [row.found for row in whole.compared] == [True, True, True, True, True, False, False]
+    assert whole.compared[0].said == "higher at 5-8, p = .005"
+    assert whole.compared[4].n == 22
+    # found, but elsewhere
+    assert whole.untrained[0].significant()
+    assert whole.compared[-1].said == "no"
+
+
+def test_a_cluster_that_overlaps_the_window_is_told_with_its_own_layers():
+    e = evidence(measure({"a": LOWER, "b": NOTHING, "c": dict.fromkeys(range(8, 12), -4.0)}))
+    rows = {row.label: row for row in e.compared}
+    assert rows["a - b"].said == "lower at 5-8, p = .005"
+    assert rows["c - b"].said == "lower at 8-11, p = .005"
+    # a - c goes down at 5 to 7 and up at 9 to 11: what overlaps the window is told
+    assert rows["a - c"].said == "lower at 5-7, p = .005"
+
+
+def test_effects_downward_are_negative():
+    e = evidence(measure({"a": LOWER, "b": NOTHING}))
+    assert e.compared[0].dz < -1
+    assert e.compared[0].high < 0
+
+
+@pytest.mark.parametrize(
+    ("planted", "window", "sign", "expected"),
+    [
+        (HIGHER, (5, 8), 1.0, True),
+        (HIGHER, (5, 8), -1.0, False),
+        (LOWER, (5, 8), -1.0, True),
+        (HIGHER, (9, 20), 1.0, False),
+        ({5: 1.5, 6: 1.5, 7: 1.5, 8: 8.0}, (5, 7), 1.0, False),  # it reaches into the window, but peaks outside
+        ({5: 1.5, 6: 1.5, 7: 1.5, 8: 8.0}, (8, 8), 1.0, True),
+        ({6: 0.75}, (6, 6), 1.0, False),  # a cluster, and not significant
+        (NOTHING, (1, 20), 1.0, False),
+    ],
+)
+def test_there_means_significant_peaking_inside_and_in_the_direction(planted, window, sign, expected):
+    c = compare(measure({"a": planted, "b": NOTHING}), "a", "b")
+    found = there(c, window, sign)
+    assert (found is not None) == expected
+    assert found is None or found in c.significant()
+
+
+def test_of_several_clusters_there_the_strongest_is_told():
+    c = compare(measure({"a": HIGHER | dict.fromkeys(ELSEWHERE, 12.0), "b": NOTHING}), "a", "b")
+    assert there(c, (1, 20), 1.0) == c.clusters[1]
+
+
+def test_a_control_that_was_asked_for_is_reported_once():
+    h = measure({"a": HIGHER, "b": NOTHING, "c": HALF})
+    e = evidence(h)
+    asked = [e.main, compare(h, "a", "c")]
+    assert [c.name for c in every_contrast(asked, e)] == ["a - b", "a - c", "c - b"]
+    assert [c.name for c in every_contrast([e.main], e)] == ["a - b", "c - b", "a - c"]
+    assert every_contrast(asked, None) == asked
+
+
+def test_a_difference_of_differences_is_compared_like_any_contrast():
+    h = measure({"a": HIGHER, "b": NOTHING, "c": NOTHING, "d": NOTHING})
+    e = Evidence(ds.contrast(h, "(a-b)-(c-d)", **QUICK))
+    (row,) = e.compared
+    assert row.label == "(a - b) - (c - d)"
+    assert e.window == (min(INSIDE), max(INSIDE))
+    assert row.found
+
+
+@pytest.mark.parametrize(
+    ("p", "text"), [(0.0004, "p < .001"), (0.001, "p = .001"), (0.05, "p = .050"), (1.0, "p = 1.000")]
+)
+def test_p_in_short(p, text):
+    assert short_p(p) == text
+
+
+def test_one_layer_is_a_number_and_several_are_a_span():
+    one, several = compare(measure({"a": {3: 4.0} | dict.fromkeys(ELSEWHERE, 4.0), "b": NOTHING}), "a", "b").clusters
+    assert (span(one), span(several)) == ("3", "14-16")
+
+
+def test_a_cell_cannot_leave_its_table():
+    assert cell("a|b\nc") == r"a\|b c"
+    assert cell(3) == "3"
