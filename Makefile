@@ -3,10 +3,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 OUT ?= runs/demo
 
-.PHONY: demo test lint benchmarks figures clean
+.PHONY: demo battery test lint benchmarks simulations figures clean
 
 demo: .venv/.demo
 	$(BIN)/depthscope run metaphor --model embedded --stimuli builtin --out $(OUT)
+
+# everything that can be asked of the result: see docs/evidence.md
+battery: .venv/.demo
+	$(BIN)/depthscope run metaphor --model embedded --stimuli builtin --evidence full --out runs/battery
 
 test: .venv/.dev
 	$(BIN)/python -m pytest
@@ -19,9 +23,13 @@ lint: .venv/.dev
 benchmarks: .venv/.dev
 	$(BIN)/python -m benchmarks
 
-# the figures that the README shows, from the demo's run folder
-figures: demo
-	cp $(OUT)/figures/cse-by-condition.png $(OUT)/figures/scalograms-metaphor-minus-literal.png docs/images/
+simulations: .venv/.dev
+	$(BIN)/python -m benchmarks.simulations
+
+# the figures that the README and the documents show, from the run folder of the battery
+figures: battery
+	for name in cse-by-condition scalograms-metaphor-minus-literal evidence nulls specifications; do \
+		cp runs/battery/figures/$$name.png docs/images/; done
 
 .venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "depthscope needs Python 3.11 or newer: make PYTHON=python3.12 ...")'

@@ -4,7 +4,7 @@ import platform
 from importlib import metadata
 from pathlib import Path
 
-from benchmarks import clusters, energy, tracing
+from benchmarks import clusters, energy, specifications, tracing
 
 
 def processor() -> str:
@@ -17,7 +17,7 @@ def main() -> None:
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("torch", "transformers", "PyWavelets", "mne"))
     print(f"{processor()}; {versions}\n")
     print("| work | against | depthscope | the other | ratio | goal |\n|---|---|---|---|---|---|")
-    for module in (tracing, clusters, energy):
+    for module in (tracing, clusters, energy, specifications):
         for row in module.run():
             goal = f"{row.goal} {'met' if row.met else 'MISSED'}" if row.goal else ""
             ratio = f"{row.ratio:,.0f}" if row.ratio >= 10 else f"{row.ratio:.2f}"

@@ -20,7 +20,7 @@ def run() -> list[Row]:
     model = ds.load("embedded", device="cpu")
     generator = torch.Generator().manual_seed(0)
     ids = torch.randint(100, 40_000, (TEXTS, TOKENS), generator=generator)
-    rows = [Tokenized(row.tolist(), [TOKENS - 1], 1, False) for row in ids]
+    rows = [Tokenized(row.tolist(), [TOKENS - 1], 1, False, [TOKENS - 1]) for row in ids]
     bank = filter_bank(model.depth)
 
     def ours() -> Any:
