@@ -18,7 +18,7 @@ from depthscope.errors import require
 from depthscope.instrument.surrogates import surrogate
 from depthscope.statistics.balance import balanced_subset
 from depthscope.statistics.calibration import Rate
-from depthscope.statistics.curve import specification_curve
+from depthscope.statistics.curve import joint_curve
 from depthscope.statistics.effects import equivalence_p
 from depthscope.statistics.permutation import ClusterTest, cluster_test
 from depthscope.statistics.power import power_curve
@@ -160,7 +160,7 @@ def curves() -> Iterator[Row]:
                 values[:, 8:16] += effect
                 labels = {"item": np.arange(ITEMS), "layer": np.arange(1, LAYERS + 1)}
                 specifications.append(({"number": str(number)}, xr.DataArray(values, labels, ("item", "layer"))))
-            curve = specification_curve(specifications, permutations=200, resamples=10)
+            curve = joint_curve(specifications, permutations=200, resamples=10)
             return curve.joint["significant"].p <= 0.05
 
         return rate(run, 200)

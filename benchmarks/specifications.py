@@ -9,7 +9,7 @@ import xarray as xr
 
 import depthscope as ds
 from benchmarks.measure import Row
-from depthscope.studies.curve import curve_of
+from depthscope.studies.curve import specification_curve
 
 PAIRS, LAYERS, WIDTH, FLIPS = 160, 30, 576, 1000
 TRIED = 16  # texts that PyWavelets is given; its time is theirs, times as many as there are
@@ -32,7 +32,7 @@ def run() -> list[Row]:
     )
     contrast = ds.contrast(ds.cse(traj), "a", "b", permutations=FLIPS)
     start = time.perf_counter()
-    curve = curve_of(traj, contrast, permutations=FLIPS)
+    curve = specification_curve(traj, contrast, permutations=FLIPS)
     ours = time.perf_counter() - start
 
     start = time.perf_counter()

@@ -19,12 +19,17 @@ if TYPE_CHECKING:
     from depthscope.instrument.cse import cse
     from depthscope.instrument.filters import FilterBank, filter_bank
     from depthscope.instrument.scalogram import scalogram
+    from depthscope.instrument.surrogates import surrogate
     from depthscope.instrument.wavelets import DOG, Haar, Morlet, Paul
     from depthscope.model.load import load
     from depthscope.model.model import Model
+    from depthscope.model.untrained import untrained
     from depthscope.statistics.contrast import contrast
+    from depthscope.statistics.power import power_curve
     from depthscope.statistics.result import Contrast
+    from depthscope.stimuli.covariates import with_covariates
     from depthscope.stimuli.read import read_stimuli
+    from depthscope.studies.curve import specification_curve
 
 # Where each public name lives: imported when first asked for, so that nothing unused is paid for.
 _HOMES = {
@@ -40,6 +45,11 @@ _HOMES = {
     "Paul": "depthscope.instrument.wavelets",
     "DOG": "depthscope.instrument.wavelets",
     "Haar": "depthscope.instrument.wavelets",
+    "surrogate": "depthscope.instrument.surrogates",
+    "untrained": "depthscope.model.untrained",
+    "power_curve": "depthscope.statistics.power",
+    "specification_curve": "depthscope.studies.curve",
+    "with_covariates": "depthscope.stimuli.covariates",
     "contrast": "depthscope.statistics.contrast",
     "Contrast": "depthscope.statistics.result",
 }
@@ -58,9 +68,14 @@ __all__ = [
     "cse",
     "filter_bank",
     "load",
+    "power_curve",
     "read_stimuli",
     "scalogram",
+    "specification_curve",
+    "surrogate",
     "trace",
+    "untrained",
+    "with_covariates",
 ]
 
 

@@ -17,7 +17,7 @@ from depthscope.report.figures import file_stem, write_evidence_figures, write_f
 from depthscope.report.sets import compare_sets
 from depthscope.report.tables import describe_layers
 from depthscope.statistics.balance import describe_covariates, imbalance
-from depthscope.statistics.curve import specification_curve
+from depthscope.statistics.curve import joint_curve
 from depthscope.statistics.nulls import against
 from depthscope.statistics.power import power_curve
 from tests.conftest import tiny_llama
@@ -120,7 +120,7 @@ def full():
         covariates=describe_covariates(h, ["word $freq$"]),
         confounding=[Confounding(main, imbalance(h, main.terms, ["word $freq$"]), {}, adjusted, {}, {})],
         nulls=[against([measure(dict.fromkeys(ODD, NOTHING))], h, main, "order", "shuffled", permutations=50)],
-        curve=specification_curve(choices, permutations=50, resamples=20),
+        curve=joint_curve(choices, permutations=50, resamples=20),
         power=power,
     )
     return h, e

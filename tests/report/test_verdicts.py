@@ -9,7 +9,7 @@ from depthscope.report.evidence import Confounding, Control, Evidence
 from depthscope.report.verdicts import control_text, equivalence_text, exclusions, in_short, p_text, verdict
 from depthscope.statistics.balance import imbalance
 from depthscope.statistics.calibration import Rate
-from depthscope.statistics.curve import specification_curve
+from depthscope.statistics.curve import joint_curve
 from depthscope.statistics.effects import effect_text
 from depthscope.statistics.nulls import against
 from depthscope.statistics.power import power_curve
@@ -456,7 +456,7 @@ def choices_line(*sizes):
     """A specification for each size of the effect."""
     differences = (compare(two(dict.fromkeys(INSIDE, size)), "a", "b").differences for size in sizes)
     named = (({"wavelet": f"w{k}"}, one) for k, one in enumerate(differences))
-    curve = specification_curve(named, permutations=100, resamples=20)
+    curve = joint_curve(named, permutations=100, resamples=20)
     (line,) = in_short(Evidence(compare(two(HIGHER), "a", "b"), curve=curve))
     return line, curve
 

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 import depthscope as ds
-from depthscope.statistics.curve import Curve, specification_curve
+from depthscope.statistics.curve import Curve, joint_curve
 from depthscope.statistics.pairing import pair
 from depthscope.statistics.terms import Terms
 from tests.statistics.simulated import largest_cluster, measure, smooth
@@ -33,7 +33,7 @@ def test_every_point_is_the_strongest_cluster_of_its_contrast():
     found = measures()
     found[1][:, :, 6] = np.nan
     found[2][:, 0, 10] -= 1.5  # a cluster of one layer, higher than the strongest one at its peak
-    curve = specification_curve(specifications(found), seed=3, **QUICK)
+    curve = joint_curve(specifications(found), seed=3, **QUICK)
     for (_, row), h in zip(curve.table.iterrows(), found, strict=True):
         main = ds.contrast(h, "a-b", seed=3, **QUICK).strongest()
         expected = (main.dz, main.dz_low, main.dz_high, main.peak_layer, main.first, main.last, main.mass, main.p)
@@ -49,7 +49,7 @@ def test_every_point_is_the_strongest_cluster_of_its_contrast():
 def test_without_a_cluster_the_largest_effect_stands_there_with_p_one():
     differences = pair(measures(effect=0.0, seed=4)[0], TERMS).differences
     differences[:, 0] = np.nan
-    curve = specification_curve([({"w": "x"}, differences)], forming_p=1e-6, **QUICK)
+    curve = joint_curve([({"w": "x"}, differences)], forming_p=1e-6, **QUICK)
     row = curve.table.iloc[0]
     dz = differences.values.mean(0) / differences.values.std(0, ddof=1)
     assert row["layer"] == np.nanargmax(np.abs(dz)) + 1
@@ -66,7 +66,7 @@ def test_the_whole_curve_is_judged_against_the_same_flips_of_every_specification
     found = measures(items=items, count=3, effect=1.0)
     flips = 2**items
     differences = [pair(h, TERMS).differences.values for h in found]
-    curve = specification_curve(specifications(found), expected=expected, permutations=flips, resamples=50)
+    curve = joint_curve(specifications(found), expected=expected, permutations=flips, resamples=50)
     threshold = stats.t.isf(0.025, items - 1)
     mass, dz = np.zeros((3, flips)), np.zeros((3, flips))
     for j, signs in enumerate(itertools.product([1, -1], repeat=items)):
@@ -97,7 +97,7 @@ def test_the_whole_curve_is_judged_against_the_same_flips_of_every_specification
 
 
 def test_a_planted_effect_makes_the_whole_curve_unlikely():
-    curve = specification_curve(specifications(measures()), **QUICK)
+    curve = joint_curve(specifications(measures()), **QUICK)
     for name in ("median", "significant", "significant_expected"):
         assert curve.joint[name].p < 0.02, name
     assert curve.joint["median"].observed > curve.joint["median"].null_high
@@ -107,8 +107,8 @@ def test_a_planted_effect_makes_the_whole_curve_unlikely():
 
 def test_an_expectation_below_zero_mirrors_one_above():
     found = measures(effect=0.5)
-    up = specification_curve(specifications(found), expected=1, **QUICK)
-    down = specification_curve(specifications([-h for h in found]), expected=-1, **QUICK)
+    up = joint_curve(specifications(found), expected=1, **QUICK)
+    down = joint_curve(specifications([-h for h in found]), expected=-1, **QUICK)
     for name in ("significant", "significant_expected", "expected"):
         assert down.joint[name] == up.joint[name]
     assert 0 < up.joint["expected"].null_median < 1
@@ -118,7 +118,7 @@ def test_an_expectation_below_zero_mirrors_one_above():
 
 
 def test_an_effect_against_expectation_is_significant_and_not_as_expected():
-    curve = specification_curve(specifications(measures()), expected=-1, **QUICK)
+    curve = joint_curve(specifications(measures()), expected=-1, **QUICK)
     assert curve.joint["significant"].p < 0.02
     assert curve.joint["significant_expected"].observed == 0
     assert curve.joint["significant_expected"].p > 0.5
@@ -128,7 +128,7 @@ def test_without_an_effect_the_curve_is_called_unlikely_in_five_per_cent():
     called = dict.fromkeys(("median", "significant", "significant_expected", "expected"), 0)
     for seed in range(120):
         found = measures(effect=0.0, items=16, count=2, seed=seed)
-        curve = specification_curve(specifications(found), permutations=99, resamples=2, seed=seed)
+        curve = joint_curve(specifications(found), permutations=99, resamples=2, seed=seed)
         for name in called:
             called[name] += curve.joint[name].p <= 0.05
     low, high = stats.binom.interval(0.999, 120, 0.05)
@@ -139,7 +139,7 @@ def test_without_an_effect_the_curve_is_called_unlikely_in_five_per_cent():
 
 def test_specifications_that_are_the_same_count_as_one():
     (h,) = measures(count=1)
-    one, five = (specification_curve(specifications([h] * count), **QUICK) for count in (1, 5))
+    one, five = (joint_curve(specifications([h] * count), **QUICK) for count in (1, 5))
     assert five.joint == one.joint
     assert five.band == pytest.approx(np.repeat(one.band, 5, axis=1))
     assert five.table.drop(columns=["wavelet", "copy"]).drop_duplicates().shape[0] == 1
@@ -147,8 +147,8 @@ def test_specifications_that_are_the_same_count_as_one():
 
 def test_the_order_of_specifications_does_not_matter():
     found = measures()
-    there = specification_curve(specifications(found), **QUICK)
-    back = specification_curve(list(specifications(found))[::-1], **QUICK)
+    there = joint_curve(specifications(found), **QUICK)
+    back = joint_curve(list(specifications(found))[::-1], **QUICK)
     assert back.joint == there.joint
     assert back.band == pytest.approx(there.band)
 
@@ -157,13 +157,13 @@ def test_other_items_or_another_order_of_items_are_refused(refuses):
     (_, first), (_, second) = specifications(measures(count=2))
     for other in (second[1:], second[::-1]):
         with refuses("same items"):
-            specification_curve([({"w": "x"}, first), ({"w": "y"}, other)], **QUICK)
+            joint_curve([({"w": "x"}, first), ({"w": "y"}, other)], **QUICK)
     with refuses("at least one specification"):
-        specification_curve([])
+        joint_curve([])
 
 
 def test_the_joint_tests_are_told_in_words_and_in_a_table():
-    curve = specification_curve(specifications(measures()), **QUICK)
+    curve = joint_curve(specifications(measures()), **QUICK)
     assert isinstance(curve, Curve)
     lines = str(curve).splitlines()
     assert "n = 30 items in all of 4 specifications" in lines[0]

@@ -225,7 +225,7 @@ def test_no_effect_at_all_has_p_one():
 
 def test_an_effect_in_words_says_where_there_is_no_interval():
     assert effect_text(0.4, 0.268, 0.52) == "+0.40 [+0.27, +0.52]"
-    assert effect_text(-0.4, float("nan"), float("nan")) == "-0.40 [too few items for an interval]"
+    assert effect_text(-0.4, float("nan"), float("nan")) == "-0.40 [no interval]"
 
 
 def test_holm_equals_statsmodels():

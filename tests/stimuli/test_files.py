@@ -135,3 +135,15 @@ def test_a_broken_parquet_file_is_refused(tmp_path, refuses):
     path.write_bytes(b"PAR1 and nothing else")
     with refuses("broken.parquet", "not readable as Parquet"):
         read_table(path)
+
+
+def test_blanks_do_not_turn_a_column_of_numbers_into_text(tmp_path):
+    path = tmp_path / "ages.csv"
+    path.write_text("item,condition,text,target,age,note,empty\n1,a,x y,y,3.5,,\nNA,a,x y,y,,late,\n3,a,x y,y,NA,,\n")
+    table = read_table(path)
+    assert table["age"].dtype.kind == "f"
+    assert table["age"].tolist()[0] == 3.5
+    assert table["age"].isna().tolist() == [False, True, True]
+    assert table["note"].tolist() == ["", "late", ""]
+    assert table["empty"].tolist() == ["", "", ""]
+    assert table["item"].tolist() == ["1", "NA", "3"]

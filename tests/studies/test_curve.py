@@ -5,7 +5,7 @@ import pytest
 
 import depthscope as ds
 from depthscope.instrument.specifications import specifications
-from depthscope.studies.curve import curve_of
+from depthscope.studies.curve import specification_curve
 
 OPTIONS = {"permutations": 30, "resamples": 20, "forming_p": 0.2, "seed": 3}
 NEEDED = ("item", "condition", "context")
@@ -43,7 +43,7 @@ def two_tokens(few, real):
     changed[(few["item"] == "storm").values] = "the same"
     size = np.linspace(1, 2, 10)
     other = few.assign_coords(context=changed).assign(gram=few["gram"] * np.outer(size, size))
-    return other, curve_of({"last": few, "first": other}, real, permutations=OPTIONS["permutations"])
+    return other, specification_curve({"last": few, "first": other}, real, permutations=OPTIONS["permutations"])
 
 
 def test_all_specifications_are_there_for_every_choice_of_token(two_tokens):
@@ -71,7 +71,7 @@ def test_items_that_one_choice_leaves_out_are_left_out_of_all(two_tokens, few, r
 def shallow(few):
     """Six of the ten layers, at which some specifications are not possible."""
     real = ds.contrast(ds.cse(few, layers=(3, 8)), "metaphor", "literal", **OPTIONS)
-    return real, curve_of({"mean": few}, real, layers=(3, 8), permutations=OPTIONS["permutations"])
+    return real, specification_curve({"mean": few}, real, layers=(3, 8), permutations=OPTIONS["permutations"])
 
 
 def test_what_a_shallow_model_does_not_allow_is_left_out(shallow, few):
@@ -110,6 +110,8 @@ def test_a_depth_at_which_the_default_itself_is_not_possible_still_has_a_curve(f
     with pytest.raises(ds.DepthscopeError, match="periods 2 to 2"):
         ds.cse(few, layers=layers)
     h = ds.cse(few, layers=layers, periods=(2, 3), mask_coi=False)
-    curve = curve_of({"last": few}, ds.contrast(h, "metaphor", "literal", **OPTIONS), layers=layers, permutations=10)
+    curve = specification_curve(
+        {"last": few}, ds.contrast(h, "metaphor", "literal", **OPTIONS), layers=layers, permutations=10
+    )
     assert 0 < len(curve.table) < len(specifications(10))
     assert set(curve.table["periods"]) == {"2 to L/3"}  # 2 to L/2 is empty

@@ -86,7 +86,7 @@ class Compared:
 class Evidence:
     """Everything that stands for or against one contrast. What was not asked for is empty.
 
-    ``no_controls`` says of other conditions why they cannot be controls.
+    ``no_controls`` says of other conditions why they cannot be controls, ``no_untrained`` why there is no random network.
     """
 
     main: Contrast
@@ -97,6 +97,7 @@ class Evidence:
     swapped: Rate | None = None
     nulls: list[Null] = field(default_factory=list)
     untrained: list[Contrast] = field(default_factory=list)
+    no_untrained: str = ""
     curve: Curve | None = None
     power: xr.Dataset | None = None
 
@@ -175,6 +176,10 @@ def cell(text: object) -> str:
 
 def span(cluster: Cluster) -> str:
     return str(cluster.first) if cluster.first == cluster.last else f"{cluster.first}-{cluster.last}"
+
+
+def layers_text(cluster: Cluster) -> str:
+    return f"layer {cluster.first}" if cluster.first == cluster.last else f"layers {span(cluster)}"
 
 
 def there(contrast: Contrast, window: tuple[int, int], sign: float) -> Cluster | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from depthscope.report.evidence import ALPHA, Compared, Evidence, cell, short_p, span
+from depthscope.report.evidence import ALPHA, Compared, Evidence, cell, layers_text, short_p
 from depthscope.report.verdicts import control_text
 from depthscope.statistics.effects import effect_text
 from depthscope.statistics.result import Cluster, Contrast
@@ -51,7 +51,7 @@ def _at_peak(name: str, contrast: Contrast, own: Cluster) -> Compared:
         p=own.p,
         p_equivalence=contrast.equivalence(own.first, own.last),
         found=own.p <= ALPHA,
-        said=f"layers {span(own)}, {short_p(own.p)}",
+        said=f"{layers_text(own)}, {short_p(own.p)}",
     )
 
 

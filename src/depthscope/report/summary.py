@@ -39,6 +39,7 @@ def summarize(
     left_out = [line for c in all_tested for line in exclusions(c)]
     if evidence:
         left_out += [f"- {name} is no control: {reason}." for name, reason in evidence.no_controls.items()]
+        left_out += [f"- No network with random weights: {evidence.no_untrained}."] if evidence.no_untrained else []
     rows = "\n".join(f"| {name} | `{cell(value)}` |" for name, value in settings.items())
     told = [f"- {line}" for line in in_short(evidence)] if evidence else []
     sections = [

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from depthscope.errors import listed
-from depthscope.report.evidence import ALPHA, Confounding, Control, Evidence, short_p, span, there
+from depthscope.report.evidence import ALPHA, Confounding, Control, Evidence, layers_text, short_p, there
 from depthscope.statistics.curve import Curve
 from depthscope.statistics.effects import effect_text
 from depthscope.statistics.nulls import Null
@@ -120,7 +120,7 @@ def control_text(e: Evidence, control: Control) -> tuple[str, str]:
 
 
 def _at(cluster: Cluster | None) -> str:
-    return f"layers {span(cluster)}, {short_p(cluster.p)}, dz {cluster.dz:+.2f}" if cluster else ""
+    return f"{layers_text(cluster)}, {short_p(cluster.p)}, dz {cluster.dz:+.2f}" if cluster else ""
 
 
 def _over(contrast: Contrast, window: tuple[int, int]) -> str:
@@ -195,17 +195,18 @@ def _null(e: Evidence, null: Null) -> str:
         if beyond
         else "beyond it, nothing is found there"
     )
-    shows = null.there.share >= HALF
+    inside = slice(*e.window)
+    share = float(
+        null.expected["difference"].sel(layer=inside).mean() / e.main.table["difference"].sel(layer=inside).mean()
+    )
+    # draws scatter: those that show it must also do so on average
+    shows = null.there.share >= HALF and share > 0
     meaning = {
         (True, True): "It explains a part of the effect, not all of it",
         (True, False): "It is enough to explain the effect",
         (False, True): "It does not explain the effect",
         (False, False): "Undecided: neither it nor what is beyond it shows the effect",
     }[shows, beyond is not None]
-    inside = slice(*e.window)
-    share = float(
-        null.expected["difference"].sel(layer=inside).mean() / e.main.table["difference"].sel(layer=inside).mean()
-    )
     return (
         f"**{words}:** the effect is found in {null.there}; on average it has {100 * share:.0f} % of the size observed; "
         f"{rest}. {meaning}."
@@ -226,15 +227,16 @@ def _choices(curve: Curve) -> str:
         curve.joint[name] for name in ("expected", "significant", "significant_expected", "median")
     )
     share = positive.observed
+    asked, other = ("positive", "negative") if curve.settings["expected"] > 0 else ("negative", "positive")
     words = (
         f"No: {100 * max(share, 1 - share):.0f} % of {len(curve.table)} settings have the same sign"
         if max(share, 1 - share) >= AGREEMENT
-        else f"Yes, its sign does: {100 * share:.0f} % of {len(curve.table)} settings give a positive effect, "
-        f"{100 * (1 - share):.0f} % a negative one"
+        else f"Yes, its sign does: {100 * share:.0f} % of {len(curve.table)} settings give a {asked} effect, "
+        f"{100 * (1 - share):.0f} % a {other} one"
     )
     return (
         f"**Does it depend on an arbitrary choice?** {words}. {100 * sure.observed:.0f} % are significant, "
-        f"{100 * right.observed:.0f} % significant and positive (with labels swapped {100 * right.null_low:.0f} to "
+        f"{100 * right.observed:.0f} % significant and {asked} (with labels swapped {100 * right.null_low:.0f} to "
         f"{100 * right.null_high:.0f} %; joint {short_p(right.p)}); median dz {median.observed:+.2f} (with labels swapped "
         f"{median.null_low:+.2f} to {median.null_high:+.2f}; joint {short_p(median.p)})."
     )

@@ -91,7 +91,7 @@ class Curve:
     __repr__ = __str__
 
 
-def specification_curve(
+def joint_curve(
     specifications: Iterable[tuple[dict[str, str], xr.DataArray]],
     *,
     expected: int = 1,

@@ -8,6 +8,7 @@ import pandas as pd
 
 from depthscope.errors import DepthscopeError, require
 
+LABELS = ("item", "condition", "pair", "text", "target")
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 
 
@@ -34,7 +35,7 @@ def read_table(path: Path) -> pd.DataFrame:
             sep="\t" if suffix == ".tsv" else ",",
             keep_default_na=False,
             na_values={"start": [""], "end": [""], "occurrence": [""]},
-            dtype={"item": str, "condition": str, "pair": str, "text": str, "target": str},
+            dtype=dict.fromkeys(LABELS, str),
         )
     except ValueError as problem:
         raise DepthscopeError(f"{path}: not readable as {suffix[1:]} ({str(problem).strip()})") from None
@@ -44,7 +45,16 @@ def read_table(path: Path) -> pd.DataFrame:
             f"{path}: rows have more cells than the header has columns; put a text that holds the separator in "
             "quotation marks, and name every column"
         )
-    return table
+    return table.apply(_numbers)
+
+
+def _numbers(column: pd.Series) -> pd.Series:
+    """A column of numbers with blanks, which blanks alone made text; labels and texts were read as such and stay."""
+    if column.name in LABELS or pd.api.types.is_numeric_dtype(column):
+        return column
+    blank = column.isin(("", "NA", "NaN", "nan"))
+    numbers = pd.to_numeric(column.mask(blank), errors="coerce")
+    return numbers if bool((numbers.notna() | blank).all()) and not bool(blank.all()) else column
 
 
 def read_text(path: Path, fallback: str | None = None) -> str:

@@ -27,7 +27,7 @@ def confounding(
     unusable = _unusable(h, plain, names)
     usable = [name for name in names if name not in unusable]
     adjusted, matched, unmatched = {}, {}, {}
-    sets = {name: [name] for name in usable} if each else {}
+    sets = {name: [name] for name in usable} if each and len(usable) > 1 else {}
     if usable:
         sets["all"] = usable
     for label, chosen in sets.items():
@@ -77,7 +77,14 @@ def _unusable(h: xr.DataArray, plain: Contrast, names: Sequence[str]) -> dict[st
             reasons[name] = "unknown for most items"
         elif float(abs(column - column.isel(condition=0)).where(known).max()) == 0:
             reasons[name] = "the same in all conditions of every item"
+        elif _fixed(column.where(known)):
+            reasons[name] = "differs by the same amount in every item, so that no effect can be told from its own"
     return reasons
+
+
+def _fixed(column: xr.DataArray) -> bool:
+    gaps = column - column.isel(condition=0)
+    return float((gaps.max("item") - gaps.min("item")).max()) == 0
 
 
 def _only(h: xr.DataArray, items: Sequence[str]) -> xr.DataArray:

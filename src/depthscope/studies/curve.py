@@ -9,12 +9,12 @@ from depthscope.errors import DepthscopeError
 from depthscope.instrument.cse import cse
 from depthscope.instrument.labels import by_item
 from depthscope.instrument.specifications import specifications
-from depthscope.statistics.curve import Curve, specification_curve
+from depthscope.statistics.curve import Curve, joint_curve
 from depthscope.statistics.pairing import pair
 from depthscope.statistics.result import Contrast
 
 
-def curve_of(
+def specification_curve(
     variants: xr.Dataset | Mapping[str, xr.Dataset],
     real: Contrast,
     *,
@@ -53,4 +53,5 @@ def curve_of(
             yield choices, differences(h).sel(item=shared)
 
     settings = {name: real.settings[name] for name in ("forming_p", "resamples", "seed")}
-    return specification_curve(computed(), permutations=permutations, **settings)
+    expected = -1 if real.settings["alternative"] == "less" else 1
+    return joint_curve(computed(), expected=expected, permutations=permutations, **settings)

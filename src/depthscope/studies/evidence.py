@@ -18,7 +18,7 @@ from depthscope.statistics.power import power_curve
 from depthscope.statistics.result import Contrast
 from depthscope.studies.confounds import confounding
 from depthscope.studies.contrasts import control_terms
-from depthscope.studies.curve import curve_of
+from depthscope.studies.curve import specification_curve
 from depthscope.studies.nulls import surrogate_nulls, untrained_null
 
 Level = Literal["none", "quick", "full"]
@@ -108,14 +108,16 @@ def gather(
     with clock("nulls"):
         swapped = _swapped(main, effort, progress)
         nulls = surrogate_nulls(traj, h, main, measure, effort.surrogates, progress) if effort.surrogates else []
-        random = [cse(sources.untrained(seed), **measure) for seed in range(effort.untrained)]
+        random, no_untrained = _untrained(sources, effort.untrained, measure)
         if random:
             nulls.append(untrained_null(random, h, main))
     curve = power = None
     with clock("specifications"):
         if effort.joint:
             layers = measure.get("layers")
-            curve = curve_of(sources.target_tokens(), main, layers=layers, permutations=effort.joint, progress=progress)
+            curve = specification_curve(
+                sources.target_tokens(), main, layers=layers, permutations=effort.joint, progress=progress
+            )
     with clock("power"):
         if effort.studies:
             power = _power(main, effort, progress)
@@ -128,9 +130,18 @@ def gather(
         swapped=swapped,
         nulls=nulls,
         untrained=[contrast(one, main.terms, **options) for one in random],
+        no_untrained=no_untrained,
         curve=curve,
         power=power,
     )
+
+
+def _untrained(sources: Sources, count: int, measure: dict[str, Any]) -> tuple[list[xr.DataArray], str]:
+    """The measure on networks with random weights; or none, and the reason: not every class can be built afresh."""
+    try:
+        return [cse(sources.untrained(seed), **measure) for seed in range(count)], ""
+    except DepthscopeError as problem:
+        return [], str(problem)
 
 
 def _swapped(main: Contrast, effort: Effort, progress: bool) -> Rate | None:

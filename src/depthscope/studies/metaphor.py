@@ -175,7 +175,7 @@ def _sources(
         return by_target_token(tracer, model, table, traj, settings.subtoken)
 
     def random(seed: int) -> xr.Dataset:
-        return tracer(f"untrained-{seed}", untrained(model, seed), compared, subtoken=settings.subtoken)
+        return tracer(f"untrained-{seed}", lambda: untrained(model, seed), compared, subtoken=settings.subtoken)
 
     return Sources(table, traj, h, target_tokens, random)
 

@@ -1,5 +1,6 @@
 """Traces that stay in a run folder: made once, read back ever after."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
@@ -28,13 +29,19 @@ class Tracer:
     progress: bool
 
     def __call__(
-        self, name: str, model: Model, table: pd.DataFrame, *, subtoken: Subtoken = "last", keep: Keep = "gram"
+        self,
+        name: str,
+        model: Model | Callable[[], Model],
+        table: pd.DataFrame,
+        *,
+        subtoken: Subtoken = "last",
+        keep: Keep = "gram",
     ) -> xr.Dataset:
-        """Trajectories of ``table`` through ``model``, from ``NAME.zarr`` if it is there."""
+        """Trajectories of ``table`` through ``model``, from ``NAME.zarr`` if it is there; the model may be made on demand."""
         store, shards = self.out / f"{name}.zarr", Shards(self.out / f"{name}.shards")
         if not store.exists() or name not in self.record.digests:
             traj = trace(
-                model,
+                model if isinstance(model, Model) else model(),
                 table,
                 subtoken=subtoken,
                 keep=keep,
