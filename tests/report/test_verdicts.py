@@ -329,14 +329,14 @@ def test_what_could_not_be_used_is_named_with_its_reason():
         unmatched={"all": "3 items can be matched on idle; at least 20 are needed"},
     )
     assert line.endswith(
-        "(The same by design: length, position; arousal: unknown for most items; "
+        "(the same by design: length, position; arousal: unknown for most items; "
         "matched on all: 3 items can be matched on idle; at least 20 are needed.)"
     )
 
 
 def test_where_nothing_can_be_adjusted_for_the_answer_is_unknown():
     (line,) = on_confounds(two(HIGHER), unusable={"length": "the same in all conditions of every item"})
-    assert "? Unknown.** Nothing could be adjusted for. (The same by design: length.)" in line
+    assert "? Unknown.** Nothing could be adjusted for. (the same by design: length.)" in line
 
 
 def test_what_exceeds_a_control_is_held_at_its_own_layers_and_told_at_those_of_the_main_contrast():
@@ -345,11 +345,11 @@ def test_what_exceeds_a_control_is_held_at_its_own_layers_and_told_at_those_of_t
     held = Confounding(excess, imbalance(h, excess.terms, ["rarity"]), {"n": "unknown"}, {"all": adjusted}, {}, {})
     (line,) = in_short(Evidence(main, confounding=[held]))
     assert line.startswith(
-        "**a - c, all else equal (layers 7-8)? Yes.** It survives adjustment for all of them (layers 7-8, "
+        "**a - c, all else equal (layers 7-8)? Yes.** It survives adjustment for rarity (layers 7-8, "
     )
     over = adjusted.over(5, 8)
-    told = f"At the layers of a - b, adjusted for all: mean over layers 5-8: dz {effect_text(over.dz, over.low, over.high)}."
-    assert line.endswith(f"{told} (N: unknown.)")
+    told = f"At the layers of a - b, adjusted for rarity: mean over layers 5-8: dz {effect_text(over.dz, over.low, over.high)}."
+    assert line.endswith(f"{told} (n: unknown.)")
 
 
 def rarity(conditions):

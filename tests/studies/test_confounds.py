@@ -101,7 +101,7 @@ def test_a_covariate_that_never_differs_is_not_used():
     same = np.repeat(drawn()[:, :1], 2, axis=1)
     parts = held(measured(target_length=same, rarity=drawn()), "target_length", "rarity")
     assert parts.unusable == {"target_length": "the same in all conditions of every item"}
-    assert list(parts.adjusted) == ["rarity", "all"]
+    assert list(parts.adjusted) == ["all"]
     assert parts.adjusted["all"].settings["adjust"] == ["rarity"]
 
 
@@ -122,7 +122,7 @@ def test_a_covariate_that_is_known_nowhere_does_not_stop_the_others(known):
     nowhere[:known] = 1.0
     parts = held(measured(surprisal=nowhere, rarity=drawn()), "surprisal", "rarity")
     assert parts.unusable == {"surprisal": "unknown for most items"}
-    assert list(parts.adjusted) == ["rarity", "all"]
+    assert list(parts.adjusted) == ["all"]
     row = parts.balance.set_index("covariate").loc["surprisal"]
     assert row["n"] == 0
     assert np.isnan(row["smd"])
@@ -143,7 +143,7 @@ def test_what_is_known_is_asked_of_items_that_have_both_conditions():
     h["rarity"][30:, 1] = np.nan
     parts = held(h, "rarity")
     assert parts.unusable == {}
-    assert parts.adjusted["rarity"].n == 30
+    assert parts.adjusted["all"].n == 30
 
 
 def test_a_covariate_that_differs_by_the_same_amount_everywhere_cannot_be_told_from_the_effect():
@@ -179,7 +179,7 @@ def test_truth_values_are_covariates_too():
     parts = held(measured(animate=flag), "animate")
     assert parts.unusable == {}
     number = measured(animate=flag.astype(float))
-    assert same_contrast(parts.adjusted["animate"], ds.contrast(number, "a", "b", adjust=["animate"], **OPTIONS))
+    assert same_contrast(parts.adjusted["all"], ds.contrast(number, "a", "b", adjust=["animate"], **OPTIONS))
 
 
 def test_without_covariates_nothing_is_held_equal():
@@ -208,3 +208,11 @@ def test_the_default_covariates_are_measured_with_every_target(h):
     )
     assert set(parts.unusable) == {"log_frequency", "target_length", "n_subtokens"}
     assert list(parts.adjusted) == ["surprisal", "token_index", "n_tokens", "arousal", "all"]
+
+
+def test_a_covariate_that_differs_by_the_same_amount_in_every_item_is_set_aside_and_the_rest_is_adjusted_for():
+    shifted = np.column_stack([np.arange(80) + 2.0, np.arange(80)])
+    parts = held(measured(token_index=shifted, rarity=drawn()), "token_index", "rarity")
+    assert list(parts.unusable) == ["token_index"]
+    assert "same amount in every item" in parts.unusable["token_index"]
+    assert parts.adjusted["all"].settings["adjust"] == ["rarity"]

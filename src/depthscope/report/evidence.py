@@ -135,8 +135,8 @@ class Evidence:
             yield "controls", contrast.name, contrast
         for confounding in self.confounding:
             group = f"{confounding.contrast.name}, all else equal"
-            for name, contrast in confounding.adjusted.items():
-                yield group, f"adjusted for {name}", contrast
+            for contrast in confounding.adjusted.values():
+                yield group, f"adjusted for {adjusted_for(contrast)}", contrast
             for name, contrast in confounding.matched.items():
                 yield group, f"matched on {name}", contrast
         for null in self.nulls:
@@ -176,6 +176,11 @@ def cell(text: object) -> str:
 
 def span(cluster: Cluster) -> str:
     return str(cluster.first) if cluster.first == cluster.last else f"{cluster.first}-{cluster.last}"
+
+
+def adjusted_for(contrast: Contrast) -> str:
+    names = contrast.settings["adjust"]
+    return str(names[0]) if len(names) == 1 else "all"
 
 
 def layers_text(cluster: Cluster) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from depthscope.errors import listed
-from depthscope.report.evidence import ALPHA, Confounding, Control, Evidence, layers_text, short_p, there
+from depthscope.report.evidence import ALPHA, Confounding, Control, Evidence, adjusted_for, layers_text, short_p, there
 from depthscope.statistics.curve import Curve
 from depthscope.statistics.effects import effect_text
 from depthscope.statistics.nulls import Null
@@ -172,15 +172,18 @@ def _confounds(e: Evidence, held: Confounding) -> str:
     notes = [f"the same by design: {', '.join(idle)}"] if idle else []
     notes += [f"{name}: {reason}" for name, reason in other.items()]
     notes += [f"matched on {name}: {reason}" for name, reason in held.unmatched.items()]
-    aside = f" ({_sentence('; '.join(notes))})" if notes else ""
+    aside = f" ({'; '.join(notes)}.)" if notes else ""
     answer = "Yes" if survived and not lost else "Not in every way" if survived else "No" if lost else "Unknown"
-    if c is not e.main and "all" in held.adjusted:
-        aside = f" At the layers of {e.main.name}, adjusted for all: {_over(held.adjusted['all'], e.window)}.{aside}"
+    full = held.adjusted.get("all")
+    if c is not e.main and full is not None:
+        aside = f" At the layers of {e.main.name}, adjusted for {adjusted_for(full)}: {_over(full, e.window)}.{aside}"
     return f"**{c.name}, all else equal (layers {window[0]}-{window[1]})? {answer}.** {_sentence(words)}{aside}"
 
 
 def _held(held: Confounding) -> list[tuple[str, Contrast]]:
-    adjusted = [(f"adjustment for {'all of them' if k == 'all' else k}", c) for k, c in held.adjusted.items()]
+    adjusted = [
+        (f"adjustment for {adjusted_for(c)}".replace("for all", "for all of them"), c) for c in held.adjusted.values()
+    ]
     matched = [(f"matching on {'all of them' if k == 'all' else 'the word'}", c) for k, c in held.matched.items()]
     return adjusted + matched
 
