@@ -115,7 +115,7 @@ def confounds() -> Iterator[Row]:
                 cluster_test(differences, covariates=covariates if adjust else None, permutations=PERMUTATIONS)
             )
 
-        return rate(run)
+        return rate(run, 1000)
 
     yield "a difference, unadjusted", "a confound carries all of it", study(False, 0.0), 1.0
     for correlation in (0.0, 0.5, 0.9):
@@ -132,7 +132,7 @@ def confounds() -> Iterator[Row]:
         return found(cluster_test(differences[balanced_subset(covariate, 0.1)], permutations=PERMUTATIONS))
 
     words = "a confound of 0.4 sd carries all; matching leaves up to 0.1 sd"
-    yield "a difference, matched items", words, rate(matched), 0.05
+    yield "a difference, matched items", words, rate(matched, 1000), 0.05
 
 
 def equivalence() -> Iterator[Row]:
