@@ -64,6 +64,8 @@ class Compared:
         The effect on the mean over the window, its 95 % interval, and p by sign flips.
     p_equivalence : float
         That |dz| of this mean is below the bound.
+    difference, difference_low, difference_high : float
+        The effect in the units of the measure, with its 95 % interval (Student).
     found : bool
         p <= .05.
     said : str
@@ -78,6 +80,9 @@ class Compared:
     high: float
     p: float
     p_equivalence: float
+    difference: float
+    difference_low: float
+    difference_high: float
     found: bool
     said: str
 
@@ -113,8 +118,8 @@ class Evidence:
         strongest = self.found or self.main.strongest()
         if strongest is not None:
             return strongest.first, strongest.last
-        layers = self.main.table["layer"].values
-        return int(layers[0]), int(layers[-1])
+        measured = self.main.table["layer"].values[self.main.table["t"].notnull().values]
+        return int(measured[0]), int(measured[-1])
 
     @property
     def window_text(self) -> str:
@@ -160,7 +165,7 @@ class Evidence:
 
 def every_contrast(contrasts: Sequence[Contrast], evidence: Evidence | None) -> list[Contrast]:
     """The contrasts asked for, then the controls that are not among them."""
-    asked = [c.terms for c in contrasts]
+    asked = [c.terms.reduced for c in contrasts]
     controls = evidence.control_contrasts if evidence else []
     return [*contrasts, *(c for c in controls if c.terms not in asked)]
 
@@ -188,6 +193,13 @@ def layers_text(cluster: Cluster) -> str:
 
 
 def there(contrast: Contrast, window: tuple[int, int], sign: float) -> Cluster | None:
-    """The strongest significant cluster of a contrast that peaks within the window, in the direction ``sign``."""
-    facing = [c for c in contrast.significant(ALPHA) if window[0] <= c.peak_layer <= window[1] and c.mass * sign > 0]
-    return max(facing, key=lambda cluster: abs(cluster.mass), default=None)
+    """The strongest significant cluster of a contrast in the direction ``sign`` that overlaps the window, if the mean over the
+    window differs in that direction too (p <= .05): a cluster that only touches the window is not enough.
+    """
+    facing = [
+        c for c in contrast.significant(ALPHA) if c.first <= window[1] and c.last >= window[0] and c.mass * sign > 0
+    ]
+    if not facing:
+        return None
+    effect = contrast.over(*window)
+    return max(facing, key=lambda cluster: abs(cluster.mass)) if effect.p <= ALPHA and effect.dz * sign > 0 else None

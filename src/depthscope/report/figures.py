@@ -87,7 +87,11 @@ def write_evidence_figures(folder: Path, h: xr.DataArray, evidence: Evidence, so
     written = []
     with plt.rc_context(RC):
         title = f"CSE over layers {first} to {last}: {main.name}, its controls and its rivals"
-        ax = draw_forest(evidence_table(evidence), title, f"{text}; dz of the mean over these layers, 95 % intervals")
+        ax = draw_forest(
+            evidence_table(evidence),
+            title,
+            f"{text}; dz of the mean over these layers, 95 % intervals, filled: p <= .05; at the right: the cluster there",
+        )
         written += _save(ax.figure, folder / "evidence")
         names = [str(name) for name in dict.fromkeys(evidence.covariates.get("covariate", []))]
         if names:
@@ -100,12 +104,15 @@ def write_evidence_figures(folder: Path, h: xr.DataArray, evidence: Evidence, so
         if evidence.nulls:
             bands = [(f"{null.name} ({null.anywhere.draws} draws)", null.expected) for null in evidence.nulls]
             layers, (a, b) = describe_layers(h), main.terms.conditions[:2]
-            ax = draw_nulls(layers, main.table, bands, (a, b), f"{main.name} and what nulls expect", text)
+            ax = draw_nulls(
+                layers, main.table, bands, (a, b), f"{main.name} and what nulls expect", f"{text} (1,000 on each draw)"
+            )
             written += _save(ax.figure, folder / "nulls")
         if evidence.curve is not None:
-            written += _save(evidence.curve.plot().figure, folder / "specifications")
+            written += _save(evidence.curve.plot(source).figure, folder / "specifications")
         if evidence.power is not None:
-            drawn = f"{evidence.power.attrs['draws']} studies drawn with replacement per point"
+            drawn, flips = (evidence.power.attrs[name] for name in ("draws", "permutations"))
+            drawn = f"{drawn} studies drawn with replacement per point, {flips} flips each"
             ax = draw_power(evidence.power, f"{main.name}: how many items it takes", f"{text}; {drawn}")
             written += _save(ax.figure, folder / "power")
     return written

@@ -50,6 +50,10 @@ def _at_peak(name: str, contrast: Contrast, own: Cluster) -> Compared:
         high=own.dz_high,
         p=own.p,
         p_equivalence=contrast.equivalence(own.first, own.last),
+        **{
+            name: float(contrast.table[column].sel(layer=own.peak_layer))
+            for name, column in (("difference", "difference"), ("difference_low", "low"), ("difference_high", "high"))
+        },
         found=own.p <= ALPHA,
         said=f"{layers_text(own)}, {short_p(own.p)}",
     )

@@ -20,8 +20,9 @@ contrast is a family of its own: its p is not corrected for the other contrasts.
 
 COMPARED = """\
 Every analysis at the same {window}: CSE is averaged over them, item by item; dz and its 95 % interval are of that one number,
-and p is of sign flips. Where a cluster of the first row chose the layers, its own effect is too large. "Found" names the
-significant cluster that overlaps them.\
+and p is of sign flips. Where a cluster of the first row chose the layers, its own effect is too large. "Cluster" names the
+significant cluster of the analysis that overlaps them, if there is one. Adjusted dz is in units of what the covariates leave;
+intervals (bootstrap, noncentral t) and p (flips) come from different tests and can part at the margin.\
 """
 
 
@@ -62,7 +63,7 @@ def summarize(
 
 
 def _evidence(e: Evidence) -> list[str]:
-    lines = ["| | analysis | n | dz [95 % interval] | p | found |\n|---|---|---|---|---|---|"]
+    lines = ["| | analysis | n | dz [95 % interval] | p | cluster |\n|---|---|---|---|---|---|"]
     for group, rows in groupby(e.compared, lambda row: row.group):
         for i, r in enumerate(rows):
             effect = effect_text(r.dz, r.low, r.high)
@@ -83,7 +84,7 @@ def evidence_lines(e: Evidence) -> list[str]:
         lines.append(f"  {group}")
         for r in rows:
             effect = effect_text(r.dz, r.low, r.high)
-            lines.append(f"    {r.label:{wide}}  n = {r.n:<4} dz {effect}  p = {r.p:.4f}  found: {r.said}")
+            lines.append(f"    {r.label:{wide}}  n = {r.n:<4} dz {effect}  p = {r.p:.4f}  cluster: {r.said}")
     return [*lines, "", *(line.replace("**", "") for line in in_short(e))]
 
 

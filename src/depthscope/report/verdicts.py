@@ -1,7 +1,7 @@
 """The rules by which numbers become sentences. They are written out in docs/evidence.md, and know no conditions by name.
 
-"Found" means a cluster of family-wise p <= .05. "There" means such a cluster that peaks within the window, the layers of the
-main contrast's strongest cluster, in the same direction.
+"Found" means a cluster of family-wise p <= .05. "There" means such a cluster that overlaps the window, the layers of the main
+contrast's strongest cluster, in the same direction, while the mean over the window differs in that direction too.
 """
 
 from collections.abc import Sequence
@@ -21,6 +21,8 @@ from depthscope.statistics.result import Cluster, Contrast
 AGREEMENT = 0.9
 # of the draws from a null: this share must show the effect for the null to count as showing it
 HALF = 0.5
+# of the items: at least this share must lie on either side of no difference in a covariate, or adjusting extrapolates
+OVERLAP = 0.05
 
 
 def p_text(cluster: Cluster) -> str:
@@ -91,32 +93,34 @@ def control_text(e: Evidence, control: Control) -> tuple[str, str]:
     """One of ``specific``, ``in part``, ``not specific``, ``undecided``; and the sentence."""
     sign, name = _sign(e), control.condition
     alone, excess = (there(c, e.window, sign) for c in (control.alone, control.excess))
-    shows = (
-        f"{control.alone.name} is found there too ({_at(alone)})"
-        if alone
-        else f"{control.alone.name} is not found there"
-    )
-    if excess and not alone:
-        return "specific", f"against {name}: {shows}, and {control.excess.name} is ({_at(excess)})"
+    shows = f"{control.alone.name} {_shown(control.alone, e.window, sign)}"
+    exceeds = f"{control.excess.name} {_shown(control.excess, e.window, sign)}"
     if excess:
         return (
-            "in part",
-            f"in part against {name}: {shows}, but {control.excess.name} as well ({_at(excess)}; "
-            f"{_over(control.excess, e.window)})",
+            ("in part", f"in part against {name}: {shows}, but {exceeds}")
+            if alone
+            else (
+                "specific",
+                f"against {name}: {shows}, and {exceeds}",
+            )
         )
-    bound = control.excess.settings["bound"]
-    p = control.excess.equivalence(*e.window)
-    same = (
-        f"; {control.excess.name} is smaller than |dz| = {bound:g} at each of these layers (equivalence {short_p(p)})"
-        if p <= ALPHA
-        else ""
-    )
+    same = control.excess.equivalence(*e.window) <= ALPHA or control.excess.over(*e.window).p_equivalence <= ALPHA
     if alone or same:
-        return "not specific", f"not against {name}: {shows}, {control.excess.name} is not{same}"
-    return (
-        "undecided",
-        f"undecided against {name}: neither {control.alone.name} nor {control.excess.name} is found there",
-    )
+        return "not specific", f"not against {name}: {shows}, {exceeds}"
+    return "undecided", f"undecided against {name}: {shows}, {exceeds}"
+
+
+def _shown(contrast: Contrast, window: tuple[int, int], sign: float) -> str:
+    """What a contrast shows at the window: the same, the opposite, or nothing; always with the size of it."""
+    mean = _over(contrast, window)
+    if cluster := there(contrast, window, sign):
+        return f"is there ({_at(cluster)}; {mean})"
+    if cluster := there(contrast, window, -sign):
+        return f"goes the other way ({_at(cluster)}; {mean})"
+    effect = contrast.over(*window)
+    same = effect.p_equivalence <= ALPHA
+    bound = f", below |dz| = {contrast.settings['bound']:g}, {short_p(effect.p_equivalence)}" if same else ""
+    return f"is not there ({mean}{bound})"
 
 
 def _at(cluster: Cluster | None) -> str:
@@ -152,32 +156,51 @@ def _confounds(e: Evidence, held: Confounding) -> str:
     if own is None:
         return ""
     window, sign = (own.first, own.last), float(np.sign(own.mass))
-    survived, lost = [], []
+    survived, blurred, lost = [], [], []
     for label, contrast in _held(held):
-        found = there(contrast, window, sign)
+        found, effect = there(contrast, window, sign), contrast.over(*window)
         if found:
             survived.append(f"{label} ({_at(found)}, n = {contrast.n})")
+        elif effect.p <= ALPHA and effect.dz * sign > 0:
+            blurred.append(f"{label} ({_over(contrast, window)}, {short_p(effect.p)}, n = {contrast.n})")
         else:
             lost.append(f"{label} ({_over(contrast, window)}, n = {contrast.n})")
-    if not survived and not lost:
-        words = "nothing could be adjusted for"
-    elif not lost:
-        words = f"it survives {listed(survived, 12)}"
-    elif not survived:
-        words = f"it does not survive {listed(lost, 12)}"
-    else:
-        words = f"it does not survive {listed(lost, 12)}; it survives {listed(survived, 12)}"
+    parts = [f"it does not survive {listed(lost, 12)}"] if lost else []
+    parts += [f"no cluster is left, though the mean still differs, after {listed(blurred, 12)}"] if blurred else []
+    parts += [f"it survives {listed(survived, 12)}"] if survived else []
+    words = "; ".join(parts) or "nothing could be adjusted for"
     idle = [name for name, reason in held.unusable.items() if reason.startswith("the same")]
     other = {name: reason for name, reason in held.unusable.items() if name not in idle}
     notes = [f"the same by design: {', '.join(idle)}"] if idle else []
     notes += [f"{name}: {reason}" for name, reason in other.items()]
     notes += [f"matched on {name}: {reason}" for name, reason in held.unmatched.items()]
+    beyond = _extrapolated(held)
+    if beyond:
+        notes.append(
+            f"{', '.join(beyond)}: nearly all items differ in one direction, so that adjusting for it extrapolates"
+        )
     aside = f" ({'; '.join(notes)}.)" if notes else ""
-    answer = "Yes" if survived and not lost else "Not in every way" if survived else "No" if lost else "Unknown"
+    answer = _answer(bool(survived), bool(blurred), bool(lost))
+    answer += ", but by extrapolation" if beyond and answer == "Yes" else ""
     full = held.adjusted.get("all")
     if c is not e.main and full is not None:
         aside = f" At the layers of {e.main.name}, adjusted for {adjusted_for(full)}: {_over(full, e.window)}.{aside}"
     return f"**{c.name}, all else equal (layers {window[0]}-{window[1]})? {answer}.** {_sentence(words)}{aside}"
+
+
+def _answer(survived: bool, blurred: bool, lost: bool) -> str:
+    if not (survived or blurred or lost):
+        return "Unknown"
+    if lost:
+        return "Not in every way" if survived or blurred else "No"
+    return "In the mean, not everywhere as a cluster" if blurred else "Yes"
+
+
+def _extrapolated(held: Confounding) -> list[str]:
+    """Covariates adjusted for that hardly any item has without a difference, or with the opposite one."""
+    used = {name for c in held.adjusted.values() for name in c.settings["adjust"]}
+    thin = held.balance[held.balance["overlap"] < OVERLAP] if "overlap" in held.balance else held.balance[:0]
+    return [str(name) for name in thin["covariate"] if name in used]
 
 
 def _held(held: Confounding) -> list[tuple[str, Contrast]]:
@@ -198,10 +221,8 @@ def _null(e: Evidence, null: Null) -> str:
         if beyond
         else "beyond it, nothing is found there"
     )
-    inside = slice(*e.window)
-    share = float(
-        null.expected["difference"].sel(layer=inside).mean() / e.main.table["difference"].sel(layer=inside).mean()
-    )
+    assert null.size is not None
+    share, low, high = (100 * part for part in null.size)
     # draws scatter: those that show it must also do so on average
     shows = null.there.share >= HALF and share > 0
     meaning = {
@@ -211,8 +232,8 @@ def _null(e: Evidence, null: Null) -> str:
         (False, False): "Undecided: neither it nor what is beyond it shows the effect",
     }[shows, beyond is not None]
     return (
-        f"**{words}:** the effect is found in {null.there}; on average it has {100 * share:.0f} % of the size observed; "
-        f"{rest}. {meaning}."
+        f"**{words}:** the effect is there in {null.there}; it has {share:.0f} % of the size observed ({low:.0f} to "
+        f"{high:.0f} % in most draws; {null.reached.found if null.reached else 0} reach it); {rest}. {meaning}."
     )
 
 
@@ -222,7 +243,10 @@ def _swapped(e: Evidence) -> str:
     fits = "as it should be" if low <= ALPHA <= high else "below what it should be: the test is cautious here"
     if low > ALPHA:
         fits = "more than it should: do not trust the p of this data"
-    return f"**Labels swapped by coin:** something is found in {e.swapped}; nominal 5 %: {fits}."
+    return (
+        f"**Labels swapped by coin:** something is found in {e.swapped}; nominal 5 %: {fits}. (This "
+        "checks the test; that items are independent of each other is assumed.)"
+    )
 
 
 def _choices(curve: Curve) -> str:

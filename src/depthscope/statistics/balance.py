@@ -51,7 +51,9 @@ def imbalance(h: xr.DataArray, terms: Terms, names: Sequence[str], items: Sequen
     """How far each covariate differs between the sides of a contrast: tidy, one row each.
 
     ``difference`` is the mean of the paired differences, ``low`` and ``high`` its 95 % interval; ``smd`` is the difference
-    in units of the covariate's standard deviation over all its items and conditions, which a subset (``items``) keeps.
+    in units of the covariate's standard deviation over all its items and conditions, which a subset (``items``) keeps;
+    ``overlap`` is the share of items on the rarer side of no difference, both sides having those without one: near 0, an effect
+    "at no difference" is an extrapolation.
     """
     paired, spread = _gaps(h, terms, names)
     kept = np.ones(len(paired[0]), dtype=bool) if items is None else np.isin(paired[0], list(items))
@@ -66,6 +68,7 @@ def imbalance(h: xr.DataArray, terms: Terms, names: Sequence[str], items: Sequen
             "low": low,
             "high": high,
             "smd": _standardised(gaps, spread),
+            "overlap": np.minimum((gaps >= 0).mean(0), (gaps <= 0).mean(0)),
         }
     )
 

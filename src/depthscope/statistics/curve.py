@@ -73,11 +73,16 @@ class Curve:
         """Tidy: one row per question asked of the whole curve."""
         return pd.DataFrame([{"question": name, **vars(joint)} for name, joint in self.joint.items()])
 
-    def plot(self) -> "Axes":
-        """Draw the ordered curve, and below it which choices made each of its points; returns the curve's axes."""
+    def plot(self, source: str = "") -> "Axes":
+        """Draw the ordered curve, and below it which choices made each of its points; returns the curve's axes.
+
+        ``source``, such as the model and the stimuli, goes before the settings in the line below.
+        """
         from depthscope.drawing.curve import draw_curve
 
-        return draw_curve(self.table, self.band, self.settings["choices"], self.settings_text)
+        return draw_curve(
+            self.table, self.band, self.settings["choices"], "; ".join(filter(None, [source, self.settings_text]))
+        )
 
     def __str__(self) -> str:
         lines = [f"specification curve: {self.settings_text}"]

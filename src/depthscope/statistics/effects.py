@@ -16,8 +16,8 @@ MAX_T = 1e3
 
 @dataclass(frozen=True)
 class Effect:
-    """One standardised effect: ``dz`` with its 95 % interval, number of items, p by sign flips (two-sided), and
-    ``p_equivalence`` that |dz| is below a bound.
+    """One effect: ``dz`` with its 95 % interval, number of items, p by sign flips (two-sided), ``p_equivalence`` that |dz| is
+    below a bound; and the same effect in the units of the measure, ``difference`` with its 95 % interval (Student).
     """
 
     n: int
@@ -26,6 +26,9 @@ class Effect:
     high: float
     p: float
     p_equivalence: float
+    difference: float
+    difference_low: float
+    difference_high: float
 
 
 def effect_text(dz: float, low: float, high: float) -> str:
@@ -53,7 +56,11 @@ def mean_effect(
         low, high = noncentral_interval(test.t, model.degrees, model.leverage)
     dz = float(test.t[0] / model.leverage)
     same = float(equivalence_p(test.t, model.degrees, model.leverage, bound)[0])
-    return Effect(len(column), dz, float(low[0]), float(high[0]), test.p_value(float(test.t[0]))[0], same)
+    (mean,), (sigma,) = model.fit(column)
+    half = float(stats.t.isf(0.025, model.degrees) * sigma / model.leverage)
+    mean = float(mean)
+    p = test.p_value(float(test.t[0]))[0]
+    return Effect(len(column), dz, float(low[0]), float(high[0]), p, same, mean, mean - half, mean + half)
 
 
 def cohens_dz(differences: Float) -> Float:

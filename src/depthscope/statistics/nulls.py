@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
+from scipy import stats
 
 from depthscope.arrays import Float
 from depthscope.errors import DepthscopeError
@@ -31,7 +33,12 @@ class Null:
     anywhere : Rate
         Draws in which the contrast has a cluster of family-wise p <= .05.
     there : Rate, optional
-        Draws in which such a cluster overlaps that of the real contrast, in its direction; None if there is none.
+        Draws in which such a cluster overlaps that of the real contrast, in its direction, and the mean over the layers of the
+        real one differs too (t test, p <= .05, same sign); None if the real contrast has no such cluster.
+    reached : Rate, optional
+        Draws in which that mean is at least as large as the real one.
+    size : (mean, low, high), optional
+        That mean as a share of the real one: averaged over draws, and 95 % of them.
     excess : Contrast
         The same contrast on what is measured less what is expected, text by text: what the null does not explain.
     """
@@ -41,6 +48,8 @@ class Null:
     expected: xr.Dataset
     anywhere: Rate
     there: Rate | None
+    reached: Rate | None
+    size: tuple[float, float, float] | None
     excess: Contrast
 
 
@@ -64,7 +73,7 @@ def against(
     total = np.zeros(h.shape)
     tail = {"two-sided": 0, "greater": 1, "less": -1}[s["alternative"]]
     main = next(iter(sorted(real.significant(alpha), key=lambda c: -abs(c.mass))), None)
-    means, gaps, anywhere, there = [], [], [], []
+    means, gaps, anywhere, there, sizes = [], [], [], [], []
     inside = None if main is None else ((real.table["layer"] >= main.first) & (real.table["layer"] <= main.last)).values
     for drawn in draws:
         drawn = drawn.reindex(item=h["item"], condition=h["condition"]).transpose("item", "condition", "layer")
@@ -74,18 +83,25 @@ def against(
         found = [c for c in test.clusters if test.p_value(c.mass)[0] <= alpha]
         anywhere.append(bool(found))
         if main is not None and inside is not None:
-            there.append(any(c.mass * main.mass > 0 and (c.where & inside).any() for c in found))
+            facing = any(c.mass * main.mass > 0 and (c.where & inside).any() for c in found)
+            window = differences[:, inside & np.isfinite(differences).all(0)].mean(1)
+            there.append(facing and window.mean() * main.mass > 0 and stats.ttest_1samp(window, 0).pvalue <= alpha)
+            sizes.append(float(window.mean()))
         total += drawn.values
         means.append(drawn.mean("item").values)
         gaps.append(differences.mean(0))
     if not means:
         raise DepthscopeError(f"null {name!r}: no draws")
+    observed = float("nan") if main is None else float(real.table["difference"].values[inside].mean())
+    shares = np.array(sizes) / observed
     return Null(
         name,
         words,
         _expected(np.stack(means), np.stack(gaps), h),
         Rate(sum(anywhere), len(anywhere)),
-        Rate(sum(there), len(there)) if main is not None else None,
+        Rate(sum(map(bool, there)), len(there)) if main is not None else None,
+        Rate(int((shares >= 1).sum()), len(shares)) if main is not None else None,
+        (float(shares.mean()), float(_range(shares)[0]), float(_range(shares)[1])) if main is not None else None,
         contrast(
             h.copy(data=h.values - total / len(means)),
             real.terms,
@@ -98,10 +114,15 @@ def against(
     )
 
 
+def _range(draws: Float) -> tuple[Any, Any]:
+    """Where 95 % of the draws lie, along the first axis; all of them if they are few."""
+    low, high = np.quantile(draws, (0.025, 0.975) if len(draws) >= 40 else (0.0, 1.0), axis=0)
+    return low, high
+
+
 def _expected(means: Float, gaps: Float, like: xr.DataArray) -> xr.Dataset:
-    outer = (0.025, 0.975) if len(means) >= 40 else (0.0, 1.0)
-    low, high = np.quantile(means, outer, axis=0)
-    gap_low, gap_high = np.quantile(gaps, outer, axis=0)
+    low, high = _range(means)
+    gap_low, gap_high = _range(gaps)
     over = ("condition", "layer")
     coords = {name: c for name, c in like.coords.items() if set(c.dims) <= set(over)}
     return xr.Dataset(

@@ -169,7 +169,7 @@ class Contrast:
         settings = {name: self.settings[name] for name in ("permutations", "resamples", "bound", "seed")}
         present = np.isfinite(values).all(0)
         if not present.any():
-            return Effect(self.n, *(float("nan"),) * 5)
+            return Effect(self.n, *(float("nan"),) * 8)
         means = values[:, present].mean(1)
         return mean_effect(means, self.covariates.values, **settings)
 

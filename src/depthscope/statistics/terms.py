@@ -33,6 +33,13 @@ class Terms:
         return list(dict.fromkeys((*self.left, *self.right)))
 
     @property
+    def reduced(self) -> "Terms":
+        """What is left when a baseline that both sides share cancels: ``a - c`` of ``(a - b) - (c - b)``."""
+        if len(self.left) == 2 and self.left[1] == self.right[1]:
+            return Terms(self.left[:1], self.right[:1])
+        return self
+
+    @property
     def compared(self) -> list[tuple[str, str]]:
         """Pairs of conditions that must differ up to the target for the contrast to mean anything."""
         if len(self.left) == 1:

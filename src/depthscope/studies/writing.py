@@ -81,7 +81,11 @@ def _tables(found: Findings) -> dict[str, pd.DataFrame]:
     e = found.evidence
     if e is None:
         return tables
-    tables |= {"evidence.csv": evidence_table(e), "covariates.csv": e.covariates, "balance.csv": balance_table(e)}
+    tables |= {
+        "evidence.csv": evidence_table(e).rename(columns={"found": "significant", "said": "cluster"}),
+        "covariates.csv": e.covariates,
+        "balance.csv": balance_table(e),
+    }
     if e.nulls:
         tables["nulls.csv"] = nulls_table(e)
     if e.curve is not None:
