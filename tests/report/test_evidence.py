@@ -46,7 +46,7 @@ def test_a_cluster_that_is_not_significant_still_chooses_the_window():
 def test_without_a_cluster_all_layers_are_compared_and_that_is_said():
     e = evidence(measure({"a": NOTHING, "b": NOTHING}))
     assert e.window == (1, DEPTH)
-    assert "layers 1 to 20, all there are, for no layer of a - b passes" in e.window_text
+    assert "layers 1 to 20, all that were measured, for no layer of a - b passes" in e.window_text
     assert "strongest" not in e.window_text
 
 
@@ -115,13 +115,20 @@ def test_effects_downward_are_negative():
         (HIGHER, (5, 8), -1.0, False),
         (LOWER, (5, 8), -1.0, True),
         (HIGHER, (9, 20), 1.0, False),
-        ({5: 1.5, 6: 1.5, 7: 1.5, 8: 8.0}, (5, 7), 1.0, False),  # it reaches into the window, but peaks outside
+        ({5: 1.5, 6: 1.5, 7: 1.5, 8: 8.0}, (5, 7), 1.0, True),  # it peaks outside, and fills the window
+        (dict.fromkeys(range(14, 17), 1.5), (1, 14), 1.0, False),  # it touches the window, whose mean does not differ
+        (dict.fromkeys(range(14, 17), 1.5), (14, 20), 1.0, True),
+        # it overlaps, and the mean goes the other way; and so for that way
+        (dict.fromkeys(range(5, 8), -4.0) | dict.fromkeys(range(8, 12), 4.0), (5, 8), 1.0, False),
+        (dict.fromkeys(range(5, 8), -4.0) | dict.fromkeys(range(8, 12), 4.0), (5, 8), -1.0, True),
+        # the mean differs, and no cluster does
+        (dict.fromkeys(range(1, 21), 0.3), (1, 20), 1.0, False),
         ({5: 1.5, 6: 1.5, 7: 1.5, 8: 8.0}, (8, 8), 1.0, True),
         ({6: 0.75}, (6, 6), 1.0, False),  # a cluster, and not significant
         (NOTHING, (1, 20), 1.0, False),
     ],
 )
-def test_there_means_significant_peaking_inside_and_in_the_direction(planted, window, sign, expected):
+def test_there_means_significant_overlapping_and_so_in_the_mean_of_the_window(planted, window, sign, expected):
     c = compare(measure({"a": planted, "b": NOTHING}), "a", "b")
     found = there(c, window, sign)
     assert (found is not None) == expected
@@ -140,6 +147,16 @@ def test_a_control_that_was_asked_for_is_reported_once():
     assert [c.name for c in every_contrast(asked, e)] == ["a - b", "a - c", "c - b"]
     assert [c.name for c in every_contrast([e.main], e)] == ["a - b", "c - b", "a - c"]
     assert every_contrast(asked, None) == asked
+
+
+def test_a_difference_of_differences_from_one_baseline_is_its_control():
+    h = measure({"a": HIGHER, "b": NOTHING, "c": HALF})
+    e = evidence(h)
+    same = ds.contrast(h, "(a-b)-(c-b)", **QUICK)
+    np.testing.assert_allclose(same.table["t"], e.controls[0].excess.table["t"], atol=1e-10)
+    assert [c.name for c in every_contrast([e.main, same], e)] == ["a - b", "(a - b) - (c - b)", "c - b"]
+    other = ds.contrast(h, "(a-b)-(b-c)", **QUICK)
+    assert [c.name for c in every_contrast([other], e)] == ["(a - b) - (b - c)", "c - b", "a - c"]
 
 
 def test_a_difference_of_differences_is_compared_like_any_contrast():

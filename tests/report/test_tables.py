@@ -124,7 +124,8 @@ def e():
 
 def test_the_evidence_has_a_row_per_analysis(e):
     table = evidence_table(e)
-    assert list(table) == ["group", "label", "n", "dz", "low", "high", "p", "p_equivalence", "found", "said"]
+    effect = ["n", "dz", "low", "high", "p", "p_equivalence", "difference", "difference_low", "difference_high"]
+    assert list(table) == ["group", "label", *effect, "found", "said"]
     assert [Compared(**row) for row in table.to_dict("records")] == e.compared
     assert list(table["label"]) == ["a - b", "c - b", "a - c", "adjusted for rarity", "one", "two"]
 
@@ -150,10 +151,8 @@ def test_balance_says_of_every_contrast_why_a_covariate_was_not_adjusted_for(e):
     ]
     assert list(table["not_adjusted"].fillna("")) == ["", "the same", "", ""]
     first = e.confounding[0].balance.iloc[0]
-    assert (
-        table.loc[0, ["n", "difference", "low", "high", "smd"]].tolist()
-        == first[["n", "difference", "low", "high", "smd"]].tolist()
-    )
+    names = ["n", "difference", "low", "high", "smd", "overlap"]
+    assert table.loc[0, names].tolist() == first[names].tolist()
 
 
 def test_power_has_a_row_per_size_and_number_of_items(e):

@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 import depthscope as ds
-from depthscope.report.evidence import Confounding, Control, Evidence
+from depthscope.report.evidence import Confounding, Control, Evidence, short_p, there
 from depthscope.report.verdicts import control_text, equivalence_text, exclusions, in_short, p_text, verdict
 from depthscope.statistics.balance import imbalance
 from depthscope.statistics.calibration import Rate
@@ -146,39 +146,103 @@ PART = ("in part", "In part")
 NOT = ("not specific", "No")
 UNDECIDED = ("undecided", "Undecided")
 
+OVER = "mean over layers 5-8: dz "
+
+# what is planted, noise, items; level and answer; how it begins for the control alone, and for what exceeds it
 CONTROLS = {
-    "nothing in the control": ({"c": NOTHING}, {}, 24, SPECIFIC, "against c: c - b is not found there, and a - c is ("),
-    "half of it in the control": ({"c": HALF}, {}, 24, PART, "in part against c: c - b is found there too ("),
-    "all of it in the control": ({"c": HIGHER}, {}, 24, NOT, "not against c: c - b is found there too ("),
-    "all of it, and enough items to say so": ({"c": HIGHER}, {}, 80, NOT, "a - c is smaller than |dz| = 0.2 at each"),
-    "more in the control": ({"c": dict.fromkeys(INSIDE, 8.0)}, {}, 24, NOT, "a - c is not"),
-    "the control at other layers": ({"c": ELSEWHERE}, {}, 24, SPECIFIC, "c - b is not found there, and a - c is ("),
-    "the control in the other direction": ({"c": LOWER}, {}, 24, SPECIFIC, "c - b is not found there, and a - c is ("),
-    "a control too noisy to tell": ({"c": NOTHING}, {"c": 100.0}, 24, UNDECIDED, "neither c - b nor a - c is found"),
+    "nothing in the control": (
+        {"c": NOTHING},
+        {},
+        24,
+        SPECIFIC,
+        "against c: c - b is not there (MEAN)",
+        "and a - c is there",
+    ),
+    "half of it in the control": ({"c": HALF}, {}, 24, PART, "in part against c: c - b is there", "but a - c is there"),
+    "all of it in the control": (
+        {"c": HIGHER},
+        {},
+        24,
+        NOT,
+        "not against c: c - b is there",
+        "a - c is not there (MEAN)",
+    ),
+    "all of it, and enough items to say so": (
+        {"c": HIGHER},
+        {},
+        80,
+        NOT,
+        "not against c: c - b is there",
+        "a - c is not there (MEAN, below |dz| = 0.2, SAME)",
+    ),
+    "more in the control": (
+        {"c": dict.fromkeys(INSIDE, 8.0)},
+        {},
+        24,
+        NOT,
+        "not against c: c - b is there",
+        "a - c goes the other way",
+    ),
+    "the control at other layers": (
+        {"c": ELSEWHERE},
+        {},
+        24,
+        SPECIFIC,
+        "against c: c - b is not there (MEAN)",
+        "and a - c is there",
+    ),
+    "the control in the other direction": (
+        {"c": LOWER},
+        {},
+        24,
+        SPECIFIC,
+        "against c: c - b goes the other way",
+        "and a - c is there",
+    ),
+    "a control too noisy to tell": (
+        {"c": NOTHING},
+        {"c": 100.0},
+        24,
+        UNDECIDED,
+        "undecided against c: c - b is not there (MEAN)",
+        "a - c is not there (MEAN)",
+    ),
     # the noise hides it from the baseline, but at n = 80 a - c is known to be small
     "noise, and still the same": (
         {"c": HIGHER},
         {"c": 100.0},
         80,
         NOT,
-        "c - b is not found there, a - c is not; a - c",
+        "not against c: c - b is not there (MEAN)",
+        "a - c is not there (MEAN, below |dz| = 0.2, SAME)",
     ),
 }
 
 
+def spelled(words, contrast):
+    """``words`` with the numbers of the contrast over layers 5 to 8, and of its cluster if one is spoken of."""
+    effect = contrast.over(5, 8)
+    mean = f"{OVER}{effect_text(effect.dz, effect.low, effect.high)}"
+    if not words.endswith(")"):
+        (k,) = (k for k in contrast.significant() if (k.first, k.last) == (5, 8))
+        words += f" (layers {k.first}-{k.last}, {short_p(k.p)}, dz {k.dz:+.2f}; MEAN)"
+    return words.replace("MEAN", mean).replace("SAME", short_p(effect.p_equivalence))
+
+
 @pytest.mark.parametrize("case", CONTROLS)
 def test_a_control_decides_how_specific_the_effect_is(case):
-    planted, noise, items, (level, answer), words = CONTROLS[case]
+    planted, noise, items, (level, answer), alone, excess = CONTROLS[case]
     e = evidence(measure({"a": HIGHER, "b": NOTHING, **planted}, noise=noise, items=items))
-    assert control_text(e, e.controls[0])[0] == level
+    (control,) = e.controls
+    told = f"{spelled(alone, control.alone)}, {spelled(excess, control.excess)}"
+    assert control_text(e, control) == (level, told)
     line = in_short(e)[0]
-    assert line.startswith(f"**Specific to a (layers 5-8)? {answer}.** ")
-    assert words.lower() in line.lower()
+    assert line == f"**Specific to a (layers 5-8)? {answer}.** {told[0].upper()}{told[1:]}."
 
 
 @pytest.mark.parametrize("case", ["nothing in the control", "half of it in the control", "all of it in the control"])
 def test_the_rules_hold_for_an_effect_downward(case):
-    planted, _, _, (level, _), _ = CONTROLS[case]
+    planted, _, _, (level, _), *_ = CONTROLS[case]
     turned = {"a": HIGHER, "b": NOTHING, **planted}
     h = measure({name: {layer: -size for layer, size in shifts.items()} for name, shifts in turned.items()})
     e = evidence(h)
@@ -188,7 +252,25 @@ def test_the_rules_hold_for_an_effect_downward(case):
     # what goes up does not make an effect downward less specific
     h.loc[{"condition": "c", "layer": list(INSIDE)}] = -h.sel(condition="c", layer=list(INSIDE))
     e = evidence(h)
-    assert control_text(e, e.controls[0])[0] == "specific"
+    level, text = control_text(e, e.controls[0])
+    assert level == "specific"
+    assert ("c - b goes the other way (layers 5-8, " in text) == bool(planted["c"])
+
+
+def test_a_control_that_only_touches_the_window_is_not_there():
+    """One layer of five carries all of what the control has: a cluster, and no difference in the mean."""
+    a = dict.fromkeys(range(4, 9), 4.0)
+    e = evidence(
+        measure({"a": a, "b": NOTHING, "c": dict.fromkeys(range(4, 8), -1.5) | dict.fromkeys(range(8, 12), 6.0)})
+    )
+    assert e.window == (4, 8)
+    (control,) = e.controls
+    assert any(k.first == 8 and k.mass > 0 for k in control.alone.significant())
+    assert there(control.alone, (8, 8), 1.0)
+    assert control.alone.over(4, 8).p > 0.05
+    level, text = control_text(e, control)
+    assert level == "specific"
+    assert text.startswith("against c: c - b is not there (mean over layers 4-8: dz ")
 
 
 def test_the_numbers_of_a_control_are_those_of_its_cluster():
@@ -199,7 +281,7 @@ def test_the_numbers_of_a_control_are_those_of_its_cluster():
         assert f"(layers {k.first}-{k.last}, p = {k.p:.3f}".replace("0.", ".", 1) in text
         assert f", dz {k.dz:+.2f}" in text
     over = e.controls[0].excess.over(5, 8)
-    assert text.endswith(f"; mean over layers 5-8: dz {effect_text(over.dz, over.low, over.high)})")
+    assert text.endswith(f"; {OVER}{effect_text(over.dz, over.low, over.high)})")
     assert level == "in part"
 
 
@@ -252,7 +334,10 @@ def carried(gap, size):
     return h
 
 
-DRIVE = 2.0 + np.tile([-1.5, -0.5, 0.5, 1.5], 6)
+# on both sides of no difference, and on one side of it
+DRIVE = 1.0 + np.tile([-1.5, -0.5, 0.5, 1.5], 6)
+ONE_SIDED = DRIVE + 1.0
+EXTRAPOLATES = "drive: nearly all items differ in one direction, so that adjusting for it extrapolates"
 
 
 def held(h, adjust=(), keep=None, unusable=None, unmatched=None):
@@ -278,6 +363,70 @@ def test_an_effect_that_owes_nothing_to_a_covariate_survives():
         assert words in line
     assert line.count("n = 22)") == 2
     assert "not survive" not in line
+    assert "extrapolat" not in line
+
+
+def test_an_adjustment_beyond_what_was_observed_is_called_an_extrapolation():
+    h = two(HIGHER, **covariates(idle=IDLE, drive=ONE_SIDED))
+    (line,) = on_confounds(h, adjust=[("idle", ["idle"]), ("all", ["idle", "drive"])])
+    assert "? Yes, but by extrapolation.** It survives adjustment for idle (layers 5-8, " in line
+    assert line.endswith(f" ({EXTRAPOLATES}.)")
+    # what was not adjusted for extrapolates nothing
+    (line,) = on_confounds(h, adjust=[("idle", ["idle"])])
+    assert "? Yes.** " in line
+    assert "extrapolates" not in line
+    # and a "no" stays one, with the note
+    (line,) = on_confounds(carried(ONE_SIDED, 2.0), adjust=[("drive", ["drive"])])
+    assert "? No.** " in line
+    assert line.endswith(f" ({EXTRAPOLATES}.)")
+
+
+@pytest.mark.parametrize(("opposite", "extrapolates"), [(1, True), (2, False)])
+def test_one_item_in_twenty_on_the_other_side_is_enough_for_overlap(opposite, extrapolates):
+    gaps = ONE_SIDED.copy()
+    gaps[:opposite] *= -1
+    (line,) = on_confounds(two(HIGHER, **covariates(drive=gaps)), adjust=[("drive", ["drive"])])
+    assert (EXTRAPOLATES in line) == extrapolates
+    assert ("? Yes, but by extrapolation.**" if extrapolates else "? Yes.**") in line
+
+
+def blurred_by(few):
+    """An effect too small for a cluster in half of the items, though their mean over the window differs."""
+    h = two(dict.fromkeys(INSIDE, 0.8), **covariates(idle=IDLE))
+    c = compare(h[few], "a", "b")
+    assert not c.significant()
+    assert c.over(5, 8).p <= 0.05
+    return h, c
+
+
+FEW = [*range(6), *range(12, 18)]
+
+
+def test_an_effect_that_is_left_in_the_mean_only_is_blurred():
+    h, c = blurred_by(FEW)
+    effect = c.over(5, 8)
+    confounding = held(h, adjust=[("idle", ["idle"])], keep={"word": FEW})
+    first, last = (lambda k: (k.first, k.last))(confounding.contrast.significant()[0])
+    (line,) = in_short(Evidence(confounding.contrast, confounding=[confounding]))
+    effect = c.over(first, last)
+    begin = f"**a - b, all else equal (layers {first}-{last})? In the mean, not everywhere as a cluster.** "
+    assert line.startswith(
+        f"{begin}No cluster is left, though the mean still differs, after matching on the word (mean over layers "
+        f"{first}-{last}: dz {effect_text(effect.dz, effect.low, effect.high)}, {short_p(effect.p)}, n = 12); "
+        "it survives adjustment for idle ("
+    )
+    # blurred in every way is no "no" either
+    (line,) = on_confounds(h, keep={"word": FEW})
+    assert line.startswith(f"{begin}No cluster is left")
+
+
+def test_blurred_in_one_way_and_lost_in_another_is_not_in_every_way():
+    h, _ = blurred_by(FEW)
+    h = h.assign_coords(covariates(drive=(h[:, 0] - h[:, 1]).sel(layer=list(INSIDE)).mean("layer").values))
+    (line,) = on_confounds(h, adjust=[("drive", ["drive"])], keep={"word": FEW})
+    assert "? Not in every way.** It does not survive adjustment for drive (mean over " in line
+    assert "; no cluster is left, though the mean still differs, after matching on the word (mean over " in line
+    assert "it survives" not in line
 
 
 def test_an_effect_downward_survives_as_one():
@@ -305,7 +454,7 @@ def test_what_survives_one_adjustment_and_not_another_is_told_apart():
 
 
 def test_an_effect_that_turns_when_adjusted_does_not_survive():
-    h = carried(DRIVE, 4.0)
+    h = carried(DRIVE, 8.0)
     h.loc[{"condition": "a", "layer": list(INSIDE)}] -= 4.0
     adjusted = compare(h, "a", "b", adjust=["drive"])
     assert compare(h, "a", "b").significant()[0].mass > 0 > adjusted.significant()[0].mass
@@ -313,8 +462,9 @@ def test_an_effect_that_turns_when_adjusted_does_not_survive():
 
 
 def test_an_effect_that_moves_to_other_layers_when_adjusted_does_not_survive():
-    h = carried(DRIVE, 2.0)
-    h.loc[{"condition": "a", "layer": list(ELSEWHERE)}] += 2.0
+    h = carried(DRIVE, 4.0)
+    h.loc[{"condition": "a", "layer": list(ELSEWHERE)}] += 1.3
+    assert compare(h, "a", "b").strongest().first == 5
     adjusted = compare(h, "a", "b", adjust=["drive"])
     assert [k.first for k in adjusted.significant()] == [14]
     assert "? No.** It does not survive" in on_confounds(h, adjust=[("drive", ["drive"])])[0]
@@ -387,28 +537,34 @@ def mirrored(h):
 
 def test_a_null_without_the_effect_does_not_explain_it():
     line = null_line(HIGHER, with_share(0.0))
-    assert line.startswith("**Layers shuffled:** the effect is found in 0 of 4 (0.0 %, ")
-    assert "on average it has 0 % of the size observed" in line or "has -0 % of the size" in line
+    assert line.startswith(f"**Layers shuffled:** the effect is there in {Rate(0, 4)}; ")
+    assert "; it has 0 % of the size observed (0 to 0 % in most draws; 0 reach it); " in line
     assert "beyond it, the conditions still differ there (layers 5-8, " in line
     assert line.endswith(" It does not explain the effect.")
 
 
 def test_a_null_with_half_of_the_effect_explains_a_part():
     line = null_line(HIGHER, with_share(0.5))
-    assert "the effect is found in 4 of 4 (100.0 %, " in line
-    assert "on average it has 50 % of the size observed" in line
+    assert f"the effect is there in {Rate(4, 4)}; " in line
+    assert "; it has 50 % of the size observed (50 to 50 % in most draws; 0 reach it); " in line
     assert line.endswith(" It explains a part of the effect, not all of it.")
 
 
 def test_a_null_with_all_of_the_effect_is_enough():
     line = null_line(HIGHER, lambda h: [h] * 3)
-    assert "the effect is found in 3 of 3" in line
-    assert "it has 100 % of the size observed; beyond it, nothing is found there. It is enough to explain" in line
+    assert f"the effect is there in {Rate(3, 3)}; " in line
+    assert "it has 100 % of the size observed (100 to 100 % in most draws; 3 reach it); " in line
+    assert line.endswith("; beyond it, nothing is found there. It is enough to explain the effect.")
+
+
+def test_the_range_of_a_null_and_how_many_reach_the_effect_are_told():
+    line = null_line(HIGHER, lambda h: [one for share in (0.5, 1.0, 1.5, 1.0) for one in with_share(share)(h)[:1]])
+    assert "it has 100 % of the size observed (50 to 150 % in most draws; 3 reach it)" in line
 
 
 def test_a_null_that_neither_shows_nor_leaves_the_effect_is_undecided():
     line = null_line(HIGHER, mirrored)
-    assert "the effect is found in 0 of 4" in line
+    assert f"the effect is there in {Rate(0, 4)}; it has 100 % of the size observed (" in line
     assert "beyond it, nothing is found there. Undecided: " in line
 
 
@@ -422,8 +578,8 @@ def test_a_null_works_downward_too():
     assert "It is enough to explain the effect." in null_line(LOWER, all_of_it)
     # an effect in the other direction is not the effect
     line = null_line(LOWER, upward)
-    assert "found in 0 of 2" in line
-    assert "has -100 % of the size" in line
+    assert f"the effect is there in {Rate(0, 2)}; " in line
+    assert "it has -100 % of the size observed (-100 to -100 % in most draws; 0 reach it)" in line
     assert line.endswith(" It does not explain the effect.")
 
 
@@ -446,7 +602,7 @@ def test_without_an_effect_a_null_tells_how_often_it_finds_something():
 def test_labels_swapped_by_coin_tell_whether_p_can_be_trusted(found, words):
     (line,) = in_short(Evidence(compare(two(HIGHER), "a", "b"), swapped=Rate(found, 200)))
     assert line.startswith(f"**Labels swapped by coin:** something is found in {Rate(found, 200)}; ")
-    assert line.endswith(words)
+    assert line.endswith(f"{words} (This checks the test; that items are independent of each other is assumed.)")
 
 
 # --- choices
@@ -541,5 +697,6 @@ def test_names_of_conditions_stand_as_they_are(name):
     e = evidence(measure({name: HIGHER, "b": NOTHING, f"{name}?": HALF}), name, "b")
     assert f"**{name} - b: found**" in verdict(e.main, DEPTH)
     assert (
-        f"**Specific to {name} (layers 5-8)? In part.** In part against {name}?: {name}? - b is found" in in_short(e)[0]
+        f"**Specific to {name} (layers 5-8)? In part.** In part against {name}?: {name}? - b is there ("
+        in in_short(e)[0]
     )

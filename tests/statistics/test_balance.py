@@ -72,6 +72,24 @@ def test_imbalance_is_the_mean_of_the_paired_differences_with_students_interval(
         assert row["smd"] == pytest.approx((a - b).mean() / np.concatenate([a, b]).std())
 
 
+@pytest.mark.parametrize(
+    ("gaps", "overlap"),
+    [
+        ([1, 2, 3, 4], 0.0),
+        ([-1, -2, -3, -4], 0.0),
+        ([1, 2, 3, -4], 0.25),
+        ([1, -2, -3, -4], 0.25),
+        ([1, 2, -3, -4], 0.5),
+        ([1, 2, 3, 0], 0.25),
+        ([1, 2, -3, 0], 0.5),
+        ([0, 0, 0, 0], 1.0),
+    ],
+)
+def test_overlap_is_the_share_on_the_rarer_side_of_no_difference(gaps, overlap):
+    h = measure(np.random.default_rng(1).normal(size=(4, 2, 3)), "ab", x=np.column_stack([gaps, np.zeros(4)]))
+    assert imbalance(h, TERMS, ["x"])["overlap"].tolist() == [overlap]
+
+
 def test_imbalance_of_a_difference_of_differences_counts_every_condition_with_its_sign():
     h = confounded()
     row = imbalance(h, Terms(("a", "b"), ("b", "c")), ["y"]).iloc[0]

@@ -2,6 +2,7 @@ import itertools
 
 import numpy as np
 import pytest
+import statsmodels.api as sm
 from scipy import integrate, stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import ttost_paired
@@ -200,6 +201,24 @@ def test_an_adjusted_mean_effect_is_tested_by_all_flips_of_the_residuals():
     assert effect.p == pytest.approx(np.mean(np.array(all_t) >= abs(t) * (1 - 1e-9)))
     assert effect.dz == pytest.approx(dz)
     assert stats.nct.sf(t, 6, effect.low * t / dz) == pytest.approx(0.025, abs=1e-5)
+
+
+def test_the_difference_of_a_mean_effect_has_students_interval():
+    x = np.random.default_rng(8).normal(0.4, 2, size=25)
+    effect = mean_effect(x, permutations=100, resamples=20)
+    interval = stats.ttest_1samp(x, 0).confidence_interval(0.95)
+    assert effect.difference == pytest.approx(x.mean())
+    assert (effect.difference_low, effect.difference_high) == pytest.approx(tuple(interval))
+
+
+def test_the_difference_at_equal_covariates_is_the_intercept_of_a_regression():
+    rng = np.random.default_rng(9)
+    x = rng.normal(0.5, 1, size=(25, 2))
+    y = 0.4 + x @ [1.0, -2.0] + rng.normal(size=25)
+    effect = mean_effect(y, x, permutations=100)
+    fit = sm.OLS(y, sm.add_constant(x)).fit()
+    assert effect.difference == pytest.approx(fit.params[0])
+    assert (effect.difference_low, effect.difference_high) == pytest.approx(tuple(fit.conf_int()[0]))
 
 
 def test_the_p_of_a_mean_effect_is_that_of_scipys_permutation_test():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 import depthscope as ds
 from depthscope.statistics.nulls import against
@@ -26,6 +27,12 @@ def h():
 @pytest.fixture
 def real(h):
     return ds.contrast(h, "a-b", **OPTIONS)
+
+
+def window(one, cluster):
+    """a - b of each item, averaged over the layers of the cluster."""
+    inside = one.sel(layer=slice(cluster.first, cluster.last))
+    return (inside.sel(condition="a") - inside.sel(condition="b")).values.mean(1)
 
 
 def put(h, real, draws):
@@ -106,11 +113,59 @@ def test_every_draw_is_tested_as_the_contrast_is(h, real):
     draws = [texts(0.5, seed=seed + 1) for seed in range(10)]
     alone = [ds.contrast(one, "a-b", **OPTIONS).significant() for one in draws]
     main = real.strongest()
-    there = [any(c.mass > 0 and c.first <= main.last and c.last >= main.first for c in found) for found in alone]
+    there = [
+        any(c.mass > 0 and c.first <= main.last and c.last >= main.first for c in found)
+        and window(one, main).mean() > 0
+        and stats.ttest_1samp(window(one, main), 0).pvalue <= 0.05
+        for one, found in zip(draws, alone, strict=True)
+    ]
     null = put(h, real, draws)
     assert null.anywhere.found == sum(map(bool, alone))
     assert null.there.found == sum(there)
     assert 0 < sum(there) < 10
+
+
+@pytest.mark.parametrize("count", [5, 45])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_size_in_the_draws_is_a_share_of_the_real_one(h, count, sign):
+    real = ds.contrast(sign * h, "a-b", **OPTIONS)
+    main = real.strongest()
+    draws = [sign * texts(1.3, seed=seed + 1) for seed in range(count)]
+    shares, reached = [], 0
+    for one in draws:
+        share = window(one, main).mean() / window(sign * h, main).mean()
+        shares.append(share)
+        reached += int(share >= 1)
+    shares.sort()
+    low, high = np.quantile(shares, (0.025, 0.975)) if count >= 40 else (shares[0], shares[-1])
+    null = put(sign * h, real, draws)
+    assert null.size == pytest.approx((sum(shares) / count, low, high))
+    assert (null.reached.found, null.reached.draws) == (reached, count)
+    assert 0 < reached < count
+
+
+def test_a_draw_that_equals_what_was_measured_reaches_its_size(h, real):
+    null = put(h, real, [h, h + 7.0, h[::-1], texts(seed=1)])
+    assert (null.reached.found, null.reached.draws) == (3, 4)
+
+
+def test_a_cluster_of_a_draw_that_only_touches_the_layers_is_not_there(h, real):
+    main = real.strongest()
+    assert (main.first, main.last) == (5, 8)
+    draws = [texts(1.8, slice(7, 12), seed=seed + 1) for seed in range(4)]
+    rng = np.random.default_rng(1)
+    for one in draws:
+        # as much lower before as it is higher at layer 8: over the layers, only noise is left
+        noise = rng.normal(size=30)
+        lower = 4 / 3 * (window(one, main) - (noise - noise.mean()))
+        one.loc[{"condition": "a", "layer": slice(5, 7)}] -= lower[:, None]
+    null = put(h, real, draws)
+    touching = [
+        any(c.mass > 0 and c.first <= 8 <= c.last for c in ds.contrast(one, "a-b", **OPTIONS).significant())
+        for one in draws
+    ]
+    assert any(touching)
+    assert null.there.found == 0
 
 
 def test_a_contrast_that_found_nothing_has_no_place_to_look_at(h):
@@ -118,6 +173,8 @@ def test_a_contrast_that_found_nothing_has_no_place_to_look_at(h):
     assert not nothing.significant()
     null = put(texts(), nothing, [texts(1.8, seed=1)])
     assert null.there is None
+    assert null.reached is None
+    assert null.size is None
     assert null.anywhere.found == 1
 
 

@@ -90,3 +90,18 @@ def test_terms_have_a_name_and_name_every_condition_once():
 )
 def test_texts_that_must_differ_are_those_that_are_compared(left, right, compared):
     assert {a + b for a, b in Terms(tuple(left), tuple(right)).compared} == compared
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "reduced"),
+    [
+        ("a", "b", ("a", "b")),
+        ("ab", "cb", ("a", "c")),
+        ("ab", "cd", ("ab", "cd")),
+        ("ab", "ac", ("ab", "ac")),
+        ("ab", "bc", ("ab", "bc")),
+        ("ab", "ba", ("ab", "ba")),
+    ],
+)
+def test_a_baseline_that_both_sides_share_cancels(left, right, reduced):
+    assert Terms(tuple(left), tuple(right)).reduced == Terms(*map(tuple, reduced))

@@ -272,7 +272,9 @@ def test_evidence_copes_with_all_that_can_be_odd_about_a_table_and_a_model(model
     }
     assert set(pd.read_csv(run.folder / "balance.csv")["covariate"]) == set(names)
     assert "surprisal" not in set(pd.read_csv(run.folder / "covariates.csv")["covariate"])
-    assert "nan" not in (run.folder / "evidence.csv").read_text()
+    table = (run.folder / "evidence.csv").read_text()
+    assert "nan" not in table
+    assert table.splitlines()[0].endswith(",difference,difference_low,difference_high,significant,cluster")
 
 
 def test_an_unknown_level_of_evidence_is_refused_with_those_there_are(settings, tmp_path, refuses):

@@ -222,9 +222,10 @@ def _null(e: Evidence, null: Null) -> str:
         else "beyond it, nothing is found there"
     )
     assert null.size is not None
-    share, low, high = (100 * part for part in null.size)
+    # + 0.0, lest a little less than nothing be told as "-0 %"
+    share, low, high = (round(100 * part, 0) + 0.0 for part in null.size)
     # draws scatter: those that show it must also do so on average
-    shows = null.there.share >= HALF and share > 0
+    shows = null.there.share >= HALF and null.size[0] > 0
     meaning = {
         (True, True): "It explains a part of the effect, not all of it",
         (True, False): "It is enough to explain the effect",
