@@ -127,7 +127,8 @@ class Evidence:
         first, last = self.window
         if self.main.clusters:
             return f"layers {first} to {last}, those of the strongest cluster of {self.main.name}"
-        return f"layers {first} to {last}, all that were measured, for no layer of {self.main.name} passes the forming threshold"
+        none = f"for no layer of {self.main.name} passes the forming threshold"
+        return f"layers {first} to {last}, all that were measured, {none}"
 
     @property
     def control_contrasts(self) -> list[Contrast]:

@@ -39,7 +39,7 @@ def specification_curve(
         return pair(h, real.terms, real.settings["include_same_context"]).differences
 
     # of anything that every text has: the default transform may be one that the depth does not allow
-    usable = [set(differences(by_item(traj["update_norm"])).coords["item"].values) for traj in needed.values()]
+    usable = [set(differences(by_item(traj["initial_dot"])).coords["item"].values) for traj in needed.values()]
     shared = [item for item in real.differences["item"].values if all(item in items for items in usable)]
 
     def computed() -> Iterator[tuple[dict[str, str], xr.DataArray]]:
