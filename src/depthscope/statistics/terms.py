@@ -34,9 +34,11 @@ class Terms:
 
     @property
     def reduced(self) -> "Terms":
-        """What is left when a baseline that both sides share cancels: ``a - c`` of ``(a - b) - (c - b)``."""
+        """What is left when a condition that both sides share cancels: ``a - c`` of ``(a - b) - (c - b)``."""
         if len(self.left) == 2 and self.left[1] == self.right[1]:
             return Terms(self.left[:1], self.right[:1])
+        if len(self.left) == 2 and self.left[0] == self.right[0]:
+            return Terms(self.right[1:], self.left[1:])
         return self
 
     @property
