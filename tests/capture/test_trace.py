@@ -79,6 +79,7 @@ def test_how_it_was_made_is_on_record(tiny: ds.Model, pairs: pd.DataFrame) -> No
         "model_class": "LlamaForCausalLM",
         "fingerprint": tiny.fingerprint,
         "blocks": "model.layers",
+        "width": 32,
         "dtype": "torch.float32",
         "subtoken": "mean",
         "token_budget": 77,
@@ -166,6 +167,7 @@ def test_what_was_finished_before_a_bad_text_is_kept(
 
     network: Any = poisoned.network
     network.model.embed_tokens.weight.data.nan_to_num_()
+    assert poisoned.width == 32  # by a pass of its own, once
     with counting(network.model) as calls:
         resumed = trace(poisoned, pairs, token_budget=1, shards=shards)
     assert len(calls) == 1

@@ -101,7 +101,7 @@ def test_a_condition_that_cannot_be_a_control_is_noticed():
 def test_without_a_cluster_no_cluster_is_spoken_of():
     nothing = evidence(measure({"a": NOTHING, "b": NOTHING}))
     for text in (told([nothing.main], nothing), "\n".join(evidence_lines(nothing))):
-        assert "layers 1 to 20, all there are" in text
+        assert "layers 1 to 20, all that were measured" in text
         assert "those of the strongest cluster" not in text
 
 
