@@ -1,6 +1,7 @@
 import itertools
 
 import numpy as np
+import pingouin
 import pytest
 import statsmodels.api as sm
 from scipy import integrate, stats
@@ -138,7 +139,6 @@ def test_with_many_items_equivalence_is_that_of_a_bound_in_raw_units():
 
 
 def test_with_many_items_equivalence_is_that_of_pingouin():
-    pingouin = pytest.importorskip("pingouin")
     a, b, sd = many()
     ours = equivalence_p(stats.ttest_rel(a, b).statistic, len(a) - 1, np.sqrt(len(a)), 0.07)
     theirs = float(pingouin.tost(a, b, bound=0.07 * sd, paired=True)["pval"].iloc[0])
