@@ -3,6 +3,7 @@
 import argparse
 import os
 import shlex
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,7 +18,7 @@ class RunCommand:
         RunCorpora().add_to(studies)
 
 
-class Study:
+class Study(ABC):
     """What the studies have in common: a run folder, a model, a transform, statistics, evidence."""
 
     NAME: ClassVar[str]
@@ -51,12 +52,13 @@ class Study:
         parser.add_argument("--no-progress", action="store_true", help="no progress bars")
         parser.set_defaults(handler=self.run)
 
+    @abstractmethod
     def _stimuli(self, add: Any) -> None:
-        raise NotImplementedError
+        """Options that say what is read."""
 
+    @abstractmethod
     def start(self, settings: Any, out: Path, **options: Any) -> list[str]:
         """Run the study; lines for the terminal."""
-        raise NotImplementedError
 
     def _inputs(self, group: Any) -> None:
         add = group.add_argument

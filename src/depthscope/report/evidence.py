@@ -109,8 +109,7 @@ class Evidence:
     @property
     def found(self) -> Cluster | None:
         """The strongest cluster of the main contrast, if it is significant."""
-        clusters = self.main.significant(ALPHA)
-        return max(clusters, key=lambda cluster: abs(cluster.mass), default=None)
+        return self.main.strongest(ALPHA)
 
     @property
     def window(self) -> tuple[int, int]:

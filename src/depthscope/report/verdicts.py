@@ -152,7 +152,7 @@ def _sentence(text: str) -> str:
 
 def _confounds(e: Evidence, held: Confounding) -> str:
     c = held.contrast
-    own = max(c.significant(ALPHA), key=lambda k: abs(k.mass), default=None)
+    own = c.strongest(ALPHA)
     if own is None:
         return ""
     window, sign = (own.first, own.last), float(np.sign(own.mass))

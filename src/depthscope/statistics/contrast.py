@@ -12,12 +12,11 @@ from depthscope.errors import DepthscopeError, check_choice
 from depthscope.statistics.design import Design, design
 from depthscope.statistics.effects import dz_interval, equivalence_p, holm, noncentral_interval
 from depthscope.statistics.pairing import pair
-from depthscope.statistics.permutation import ClusterTest, cluster_test
+from depthscope.statistics.permutation import TAILS, ClusterTest, cluster_test
 from depthscope.statistics.result import Cluster, Contrast
 from depthscope.statistics.terms import Terms, parse_terms
 
 Alternative = Literal["two-sided", "greater", "less"]
-_TAILS: dict[str, int] = {"two-sided": 0, "greater": 1, "less": -1}
 
 
 def contrast(
@@ -80,7 +79,7 @@ def contrast(
     ----------
     Maris & Oostenveld (2007), J Neurosci Meth 164:177. Freedman & Lane (1983), J Bus Econ Stat 1:292.
     """
-    check_choice("alternative", alternative, _TAILS)
+    check_choice("alternative", alternative, TAILS)
     if permutations < 1 or not 0 < forming_p < 1:
         raise DepthscopeError("permutations must be at least 1, and forming_p between 0 and 1")
     if resamples < 1 or seed < 0:
@@ -91,7 +90,7 @@ def contrast(
     paired = pair(h, terms, include_same_context, adjust)
     differences = paired.differences
     values: Float = differences.values.astype(np.float64)
-    tail = _TAILS[alternative]
+    tail = TAILS[alternative]
     gaps = paired.covariates.values
     model = design(len(values), gaps)
     test = cluster_test(values, covariates=gaps, permutations=permutations, forming_p=forming_p, tail=tail, seed=seed)

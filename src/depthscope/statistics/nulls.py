@@ -13,7 +13,7 @@ from depthscope.errors import DepthscopeError
 from depthscope.statistics.calibration import Rate
 from depthscope.statistics.contrast import contrast
 from depthscope.statistics.pairing import pair
-from depthscope.statistics.permutation import cluster_test
+from depthscope.statistics.permutation import TAILS, cluster_test
 from depthscope.statistics.result import Contrast
 
 
@@ -71,8 +71,8 @@ def against(
     s = real.settings
     h = h.sel(condition=real.terms.conditions).transpose("item", "condition", "layer")
     total = np.zeros(h.shape)
-    tail = {"two-sided": 0, "greater": 1, "less": -1}[s["alternative"]]
-    main = next(iter(sorted(real.significant(alpha), key=lambda c: -abs(c.mass))), None)
+    tail = TAILS[s["alternative"]]
+    main = real.strongest(alpha)
     means, gaps, anywhere, there, sizes = [], [], [], [], []
     inside = None if main is None else ((real.table["layer"] >= main.first) & (real.table["layer"] <= main.last)).values
     for drawn in draws:
@@ -94,6 +94,7 @@ def against(
         raise DepthscopeError(f"null {name!r}: no draws")
     observed = float("nan") if main is None else float(real.table["difference"].values[inside].mean())
     shares = np.array(sizes) / observed
+    low, high = _range(shares) if main is not None else (np.nan, np.nan)
     return Null(
         name,
         words,
@@ -102,7 +103,7 @@ def against(
         Rate(sum(map(bool, there)), len(there)) if main is not None else None,
         # a draw that equals the real thing reaches it, whatever the order of the sums
         Rate(int((shares >= 1 - 1e-9).sum()), len(shares)) if main is not None else None,
-        (float(shares.mean()), float(_range(shares)[0]), float(_range(shares)[1])) if main is not None else None,
+        (float(shares.mean()), float(low), float(high)) if main is not None else None,
         contrast(
             h.copy(data=h.values - total / len(means)),
             real.terms,

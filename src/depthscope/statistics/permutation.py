@@ -14,6 +14,9 @@ from depthscope.statistics.design import design
 # of the maps that are made at a time: small enough for a processor's own cache
 BLOCK_CELLS = 2**16
 
+# the alternatives by name, as the direction in which clusters are sought
+TAILS = {"two-sided": 0, "greater": 1, "less": -1}
+
 
 @dataclass(frozen=True)
 class ClusterTest:

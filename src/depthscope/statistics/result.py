@@ -1,6 +1,7 @@
 """What a contrast found: numbers first, table and plot as methods."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -141,9 +142,14 @@ class Contrast:
     def significant(self, alpha: float = 0.05) -> list[Cluster]:
         return [cluster for cluster in self.clusters if cluster.p <= alpha]
 
-    def strongest(self) -> Cluster | None:
-        """The cluster of the largest mass, whatever its p."""
-        return max(self.clusters, key=lambda cluster: abs(cluster.mass), default=None)
+    def strongest(self, alpha: float = 1.0) -> Cluster | None:
+        """The cluster of the largest mass among those with p <= ``alpha``; by default whatever its p."""
+        return max(self.significant(alpha), key=lambda cluster: abs(cluster.mass), default=None)
+
+    @cached_property
+    def _effects(self) -> dict[tuple[int, int], Effect]:
+        """Effects over windows that were asked for: a report asks for the same few again and again."""
+        return {}
 
     def equivalence(self, first: int | None = None, last: int | None = None) -> float:
         """p that |dz| is below the bound at every layer from ``first`` to ``last`` (default: all that were measured).
@@ -164,6 +170,11 @@ class Contrast:
         Layers that were chosen because this contrast is large there make it too large; layers that another contrast
         or another set of items chose do not. NaN if none was measured.
         """
+        if (first, last) not in self._effects:
+            self._effects[first, last] = self._over(first, last)
+        return self._effects[first, last]
+
+    def _over(self, first: int, last: int) -> Effect:
         layers = self.differences["layer"].values
         values = self.differences.transpose("item", "layer").values[:, (layers >= first) & (layers <= last)]
         settings = {name: self.settings[name] for name in ("permutations", "resamples", "bound", "seed")}

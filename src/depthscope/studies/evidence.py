@@ -14,6 +14,7 @@ from depthscope.report.evidence import Control, Evidence
 from depthscope.statistics.balance import describe_covariates
 from depthscope.statistics.calibration import Rate, false_positive_rate
 from depthscope.statistics.contrast import contrast
+from depthscope.statistics.permutation import TAILS
 from depthscope.statistics.power import power_curve
 from depthscope.statistics.result import Contrast
 from depthscope.studies.confounds import confounding
@@ -152,7 +153,7 @@ def _swapped(main: Contrast, effort: Effort, progress: bool) -> Rate | None:
         main.differences.transpose("item", "layer").values,
         draws=effort.swaps,
         forming_p=s["forming_p"],
-        tail={"two-sided": 0, "greater": 1, "less": -1}[s["alternative"]],
+        tail=TAILS[s["alternative"]],
         seed=s["seed"],
         progress=progress,
     )
