@@ -151,21 +151,23 @@ def test_a_target_that_the_tokenizer_drops_is_refused(tokenizer: Any, refuses: A
 def test_texts_after_the_target_do_not_change_the_context(tokenizer: Any) -> None:
     short = one(tokenizer, "The old wall fell", "wall")
     longer = one(tokenizer, "The old wall was built of stone.", "wall")
-    assert short.context == longer.context
+    assert short.context() == longer.context()
 
 
 def test_texts_before_the_target_change_the_context(tokenizer: Any) -> None:
-    contexts = {one(tokenizer, text, "wall").context for text in ("The old wall", "The new wall", "The very old wall")}
+    contexts = {
+        one(tokenizer, text, "wall").context() for text in ("The old wall", "The new wall", "The very old wall")
+    }
     assert len(contexts) == 3
 
 
 def test_the_way_a_target_is_read_belongs_to_the_context(tokenizer: Any) -> None:
     text = f"We love {LONG} here."
-    assert len({one(tokenizer, text, LONG, how).context for how in ("last", "first", "mean")}) == 3
+    assert len({one(tokenizer, text, LONG, how).context() for how in ("last", "first", "mean")}) == 3
 
 
 def test_a_special_token_belongs_to_the_context(tokenizer: Any, with_bos: Any) -> None:
-    assert one(tokenizer, "The wall", "wall").context != one(with_bos, "The wall", "wall").context
+    assert one(tokenizer, "The wall", "wall").context() != one(with_bos, "The wall", "wall").context()
 
 
 WORDS = st.lists(st.text(st.sampled_from("abcdeéñß東😀0'-"), min_size=1, max_size=9), min_size=1, max_size=8)

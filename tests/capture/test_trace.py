@@ -79,6 +79,8 @@ def test_how_it_was_made_is_on_record(tiny: ds.Model, pairs: pd.DataFrame) -> No
         "model_class": "LlamaForCausalLM",
         "fingerprint": tiny.fingerprint,
         "blocks": "model.layers",
+        "causal": 1,
+        "quantization": "none",
         "width": 32,
         "dtype": "torch.float32",
         "subtoken": "mean",

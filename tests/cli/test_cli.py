@@ -63,14 +63,6 @@ def test_help_shows_every_command_and_no_command_is_an_error(depthscope):
     assert depthscope("run", "nonsense").status == 2
 
 
-def test_models_tells_where_the_embedded_one_is(depthscope):
-    outcome = depthscope("models")
-    assert outcome.status == 0
-    assert "embedded: SmolLM2-135M-Instruct" in outcome.out
-    assert "pip install" in outcome.out
-    assert "installed (" in outcome.out
-
-
 def test_stimuli_list_names_built_in_and_public_sets(depthscope):
     outcome = depthscope("stimuli", "list")
     assert outcome.status == 0

@@ -10,11 +10,11 @@ import depthscope as ds
 from depthscope.model.blocks import find_blocks
 from tests.model.toy import WIDTH, Block, Toy
 
-INPUTS = {"input_ids": torch.arange(8)[None]}
+INPUTS = {"input_ids": torch.arange(16).reshape(2, 8)}
 
 
 def test_an_honest_chain_is_found() -> None:
-    assert find_blocks(Toy().eval(), INPUTS) == "blocks"
+    assert find_blocks(Toy().eval(), INPUTS).path == "blocks"
 
 
 def test_hooks_are_gone_after_the_search() -> None:
@@ -94,7 +94,7 @@ def test_a_change_in_place_between_blocks_breaks_the_chain(refuses: Any) -> None
         def flow(self, state: torch.Tensor) -> torch.Tensor:
             for block in self.blocks:
                 state = block(state)
-                state.mul_(0.5)  # the same tensor object, with other numbers in it
+                state.add_(0.5)  # the same tensor object, with other numbers in it
             return state
 
     with refuses("block 2 receives something else than block 1 gives"):
@@ -121,15 +121,116 @@ def test_a_list_used_twice_is_refused(refuses: Any) -> None:
         find_blocks(Looped(), INPUTS)
 
 
-def test_a_skipped_block_is_refused(refuses: Any) -> None:
+def test_modules_that_do_not_run_on_text_alone_are_passed_over(tokenizer: Any) -> None:
     class Skipping(Toy):
+        """As models do that attend to an image in some of their layers, if there is one."""
+
         def flow(self, state: torch.Tensor) -> torch.Tensor:
-            for block in list(self.blocks)[:-1]:
-                state = block(state)
+            for i, block in enumerate(self.blocks):
+                state = state if i == 3 else block(state)
             return state
 
-    with refuses("do not run once each, in order"):
-        find_blocks(Skipping(), INPUTS)
+    model = ds.load(Skipping(), tokenizer)
+    assert model.chain.members == (0, 1, 2, 4, 5)
+    assert (model.depth, model.blocks[3]) == (5, model.network.blocks[4])
+    assert "1 of 6 modules do not run on text alone" in model.checks["stream"]
+
+
+class Halving(Toy):
+    """Halves its stream after the third block, as RWKV does to stay in the range of half precision."""
+
+    def flow(self, state: torch.Tensor) -> torch.Tensor:
+        for i, block in enumerate(self.blocks):
+            state = block(state)
+            if i == 2:
+                state = state / 2
+        return state
+
+
+def test_a_power_of_two_between_blocks_is_undone(tokenizer: Any) -> None:
+    model = ds.load(Halving(), tokenizer)
+    assert model.chain.factors == (1.0, 1.0, 1.0, 0.5, 1.0, 1.0)
+    assert "before blocks 4 (x 0.5)" in model.checks["stream"]
+    raw: dict[int, torch.Tensor] = {}
+    undone: dict[int, torch.Tensor] = {}
+    ids = torch.arange(5)[None]
+    with model.chain.listening(model.network, raw.__setitem__, raw=True), model.listening(undone.__setitem__):
+        model.run_trunk(ids)
+    for i in range(7):
+        assert torch.equal(undone[i], raw[i] * (2 if i > 3 else 1))
+
+
+def test_any_other_factor_between_blocks_breaks_the_chain(refuses: Any) -> None:
+    class Shrinking(Toy):
+        def flow(self, state: torch.Tensor) -> torch.Tensor:
+            for block in self.blocks:
+                state = block(state) * 0.7
+            return state
+
+    with refuses("block 2 receives something else than block 1 gives"):
+        find_blocks(Shrinking(), INPUTS)
+
+
+@pytest.mark.parametrize(
+    ("layout", "order"),
+    [
+        ("batch token stream feature", (1, 2, 0, 3)),
+        ("stream batch token feature", (0, 1, 2, 3)),
+    ],
+)
+def test_parallel_streams_are_one_long_vector(layout: str, order: tuple[int, ...], tokenizer: Any) -> None:
+    class Wide(Block):
+        def forward(self, state: torch.Tensor) -> Any:
+            streams = state.permute(*(order.index(i) for i in range(4))) if order != (0, 1, 2, 3) else state
+            return torch.stack([super(Wide, self).forward(one) for one in streams]).permute(order)
+
+    class ManyStreams(Toy):
+        block = Wide
+
+        def flow(self, state: torch.Tensor) -> torch.Tensor:
+            state = torch.stack([state, 2 * state, -state]).permute(order)
+            for block in self.blocks:
+                state = block(state)
+            return state.permute(*(order.index(i) for i in range(4))).sum(0)
+
+    model = ds.load(ManyStreams(), tokenizer)
+    assert model.chain.layout == layout
+    assert model.width == 3 * WIDTH
+    states: dict[int, torch.Tensor] = {}
+    with model.listening(states.__setitem__):
+        model.run_trunk(torch.arange(5)[None])
+    embedded = model.network.embedding(torch.arange(5))[None]
+    assert torch.equal(states[0], torch.cat([embedded, 2 * embedded, -embedded], -1))
+
+
+def test_tokens_before_the_batch_are_put_behind_it(tokenizer: Any) -> None:
+    class Turned(Toy):
+        class Block(Block):
+            def forward(self, state: torch.Tensor) -> Any:
+                return super().forward(state.transpose(0, 1)).transpose(0, 1)
+
+        block = Block
+
+        def flow(self, state: torch.Tensor) -> torch.Tensor:
+            return super().flow(state.transpose(0, 1)).transpose(0, 1)
+
+    turned, plain = ds.load(Turned(), tokenizer), ds.load(Toy(), tokenizer)
+    assert turned.chain.layout == "token batch feature"
+    ids = torch.arange(12).reshape(3, 4)
+    seen: list[dict[int, torch.Tensor]] = [{}, {}]
+    for model, states in zip((turned, plain), seen, strict=True):
+        with model.listening(states.__setitem__):
+            model.run_trunk(ids)
+    assert all(torch.equal(seen[0][i], seen[1][i]) for i in range(7))
+
+
+def test_a_stream_that_is_no_token_s_is_refused(refuses: Any) -> None:
+    class Pooled(Toy):
+        def flow(self, state: torch.Tensor) -> torch.Tensor:
+            return super().flow(state.repeat(1, 2, 1))[:, :8]
+
+    with refuses("for 2 texts of 8 tokens its state has the shape (2, 16, 16)"):
+        find_blocks(Pooled(), INPUTS)
 
 
 def test_parallel_experts_are_no_chain(refuses: Any) -> None:
@@ -153,7 +254,7 @@ def test_lists_inside_a_block_are_not_taken_for_the_blocks() -> None:
     class Nested(Toy):
         block = Deep
 
-    assert find_blocks(Nested(), INPUTS) == "blocks"
+    assert find_blocks(Nested(), INPUTS).path == "blocks"
 
 
 class Plain(Toy):
@@ -229,7 +330,7 @@ def test_the_longer_of_two_chains_is_taken() -> None:
                 state = block(state)
             return super().flow(state)
 
-    assert find_blocks(Stacked(), INPUTS) == "blocks"
+    assert find_blocks(Stacked(), INPUTS).path == "blocks"
 
 
 def test_fewer_than_four_blocks_are_refused(tokenizer: Any, refuses: Any) -> None:

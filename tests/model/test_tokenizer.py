@@ -8,7 +8,8 @@ import pytest
 import torch
 from transformers import BloomConfig, ByT5Tokenizer, Gemma3Config, GPT2Config, LlamaConfig
 
-from depthscope.model.embedded import find_weights
+from depthscope.model.pretrained.installed import installed_pieces
+from depthscope.model.pretrained.registry import find
 from depthscope.model.tokenizer import context_length, load_tokenizer
 from tests.conftest import tiny_llama
 
@@ -22,7 +23,8 @@ def test_the_embedded_tokenizer_is_the_models_own(embedded: Any) -> None:
 
 
 def test_a_gguf_file_gives_its_tokenizer(tokenizer: Any) -> None:
-    own, limit = load_tokenizer(str(find_weights()))
+    (weights,) = (installed_pieces(find("embedded")) or {}).values()
+    own, limit = load_tokenizer(str(weights))
     assert own(SENTENCE)["input_ids"] == tokenizer(SENTENCE)["input_ids"]
     assert limit == 8192
 

@@ -24,7 +24,7 @@ def census(tokenizer: Any, table: pd.DataFrame, subtoken: Subtoken, max_length: 
     ):
         if any(flagged):
             lines.append(f"targets {text}: {sum(flagged)} (items {listed(dict.fromkeys(table['item'][flagged]))})")
-    contexts = table.assign(context=[row.context for row in rows])
+    contexts = table.assign(context=[row.context() for row in rows])
     keys = ["item", "pair"] if "pair" in table else ["item"]
     same = contexts[contexts.duplicated([*keys, "context"], keep=False)]
     if len(same):

@@ -41,11 +41,10 @@ class Tokenized:
         """The target is at position 0, where models park attention: its states mean something else."""
         return self.positions[0] == 0
 
-    @property
-    def context(self) -> str:
-        """A digest of all that a causal model sees at the target: equal digests, equal states."""
-        seen = self.ids[: self.positions[-1] + 1], self.positions
-        return hashlib.sha256(repr(seen).encode()).hexdigest()[:16]
+    def context(self, causal: bool = True) -> str:
+        """A digest of all that a model sees at the target: equal digests, equal states. An encoder sees the whole text."""
+        seen = self.ids[: self.positions[-1] + 1] if causal else self.ids
+        return hashlib.sha256(repr((seen, self.positions)).encode()).hexdigest()[:16]
 
 
 def tokenize(

@@ -56,7 +56,7 @@ def trace(
         ``"states"`` adds the full states of the target: L + 1 vectors per stimulus.
     token_budget : int, optional
         Padded tokens per forward pass; by default 1,024 on a CPU, 16,384 on a GPU. Results do not depend on it
-        beyond the rounding of the model's own kernels.
+        beyond the rounding of the model's own kernels; where they would (LLM.int8), texts run one by one.
     progress : bool
         Show a bar if it takes longer than a second.
     shards : Shards, optional
@@ -69,7 +69,7 @@ def trace(
         ``update_norm`` (stimulus, layer), ``state_norm`` (stimulus, state) for states 0 .. L, ``initial_dot``
         (stimulus, layer): ``<h_0, u_l>``. Coordinates: the table's columns; ``token_index``, ``n_tokens``,
         ``n_subtokens``; ``at_start`` (target at position 0, an attention sink), ``token_exceeds`` (a token reaches
-        beyond the target), ``context`` (a digest of what a causal model sees at the target), ``surprisal``: ``-log2`` of
+        beyond the target), ``context`` (a digest of what the model sees at the target), ``surprisal``: ``-log2`` of
         the probability that the model gives to the target after the text before it, summed over all tokens that overlap
         it (blank space before it included, where the tokenizer joins the two), float64, in bits, 0 or more; NaN for a
         target that begins at position 0 and for a model whose logits cannot be read at single tokens.
@@ -99,7 +99,7 @@ def trace(
         )
     tokens = tokenize(model.tokenizer, table, subtoken, model.max_length)
     _check_vocabulary(model, tokens)
-    budget = token_budget or default_budget(model.device)
+    budget = 1 if model.couples else token_budget or default_budget(model.device)
     batches = plan([len(row.ids) for row in tokens], budget)
     parts: list[Arrays] = []
     with tqdm(total=len(table), desc="tracing", unit="text", delay=1, disable=not progress, leave=False) as bar:
@@ -153,7 +153,7 @@ def _dataset(
         "n_subtokens": ("stimulus", np.array([row.n_subtokens for row in tokens])),
         "at_start": ("stimulus", np.array([row.at_start for row in tokens])),
         "token_exceeds": ("stimulus", np.array([row.exceeds for row in tokens])),
-        "context": ("stimulus", np.array([row.context for row in tokens], dtype=object)),
+        "context": ("stimulus", np.array([row.context(model.causal) for row in tokens], dtype=object)),
     }
     variables = {name: (DIMS[name], values) for name, values in arrays.items()}
     # a coordinate, so that it travels with whatever is computed from the Gram matrices
@@ -166,8 +166,10 @@ def _dataset(
         "model_class": type(model.network).__name__,
         "fingerprint": model.fingerprint,
         "blocks": model.path,
+        "causal": int(model.causal),  # a truth value is no attribute of a NetCDF file
         "width": model.width,
         "dtype": str(model.dtype),
+        "quantization": model.quantization or "none",
         **settings,
     }
     return xr.Dataset(data, coords, attrs)

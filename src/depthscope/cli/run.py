@@ -25,7 +25,7 @@ class Study(ABC):
     HELP: ClassVar[str]
 
     # where the value of each option goes: options that are not given keep the library's own defaults
-    LOAD = ("device", "dtype", "blocks")
+    LOAD = ("device", "dtype", "blocks", "stack", "quantization")
     CSE = (
         *("wavelet", "scales", "periods", "padding", "signal", "energy_norm", "zero_mean", "sampling", "layers"),
         *("normalize", "mask_coi", "min_scales"),
@@ -62,12 +62,14 @@ class Study(ABC):
 
     def _inputs(self, group: Any) -> None:
         add = group.add_argument
-        add("--model", help="'embedded' (default), a model id, a folder, or a .gguf file")
+        add("--model", help="'embedded' (default), a name of 'depthscope models', a model id, a folder, a .gguf file")
         self._stimuli(add)
         add("--language", metavar="CODE", help="of the targets, for their frequency (default en)")
         add("--device", help="cpu, cuda, ... (default: cuda if there is one)")
         add("--dtype", help="precision of the weights (default: the checkpoint's)")
         add("--blocks", metavar="PATH", help="path of the list of blocks, if it is not found")
+        add("--stack", choices=("encoder", "decoder"), help="of a model that is not decoder-only")
+        add("--quantization", metavar="SCHEME", help="hold the weights in fewer bits: nf4, int8, torchao-int8, ...")
         add("--subtoken", choices=("last", "first", "mean"), help="which token stands for the target (default last)")
         add("--keep", choices=("gram", "states"), help="also keep the full states of the targets")
         add("--token-budget", type=int, metavar="N", help="padded tokens per forward pass")

@@ -1,13 +1,17 @@
 """Finding the blocks of a network by what they do, not by what they are called."""
 
+import math
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import nn
 
 from depthscope.errors import DepthscopeError
-from depthscope.model.stream import stream_in, stream_out
+from depthscope.model.chain import Chain
+from depthscope.model.quantization import gradless
+from depthscope.model.stream import layout_of, stream_in, stream_out
 
 OVERRIDE = 'name the list of blocks yourself with blocks=, e.g. blocks="model.layers" (--blocks on the command line)'
 
@@ -23,41 +27,48 @@ class Candidate:
     left: dict[int, torch.Tensor] = field(default_factory=dict)
     flaw: str = ""
 
-    def broken(self) -> str:
-        """Why this is not a chain of blocks; empty if it is one."""
+    def chain(self, batch: int, tokens: int) -> Chain:
+        """The chain that was seen in a pass over ``batch`` texts of ``tokens`` tokens; LookupError says why it is none."""
         if self.flaw:
-            return self.flaw
+            raise LookupError(self.flaw)
         if not self.order:
-            return "it does not run when text alone is given"
-        if self.order != list(range(self.size)):
-            return f"its {self.size} modules do not run once each, in order"
-        for i in range(self.size - 1):
-            if not _same(self.left[i], self.entered[i + 1]):
-                return f"block {i + 2} receives something else than block {i + 1} gives"
-        return ""
+            raise LookupError("it does not run when text alone is given")
+        if any(after <= before for before, after in pairwise(self.order)):
+            raise LookupError(f"its {self.size} modules do not run once each, in order")
+        factors = [1.0]
+        for before, after in pairwise(self.order):
+            factors.append(_factor(self.left[before], self.entered[after]))
+            if not factors[-1]:
+                raise LookupError(f"block {after + 1} receives something else than block {before + 1} gives")
+        layout = layout_of(self.left[self.order[-1]], batch, tokens)
+        return Chain(self.path, self.size, tuple(self.order), tuple(factors), layout)
 
 
-def find_blocks(network: nn.Module, inputs: dict[str, Any], path: str | None = None) -> str:
-    """Path of the list of blocks that carries the residual stream.
+def find_blocks(network: nn.Module, inputs: dict[str, Any], path: str | None = None) -> Chain:
+    """The list of blocks that carries the residual stream.
 
-    Runs ``network(**inputs)`` once. A list qualifies if its elements run once each, in order, and each receives what
-    the one before it gave, as (batch, token, feature). Of several the longest is taken.
+    Runs ``network(**inputs)`` once. A list qualifies if those of its elements that run do so once each, in order, and each
+    receives what the one before it gave, or a power of two times that. Of several the longest is taken.
     """
     candidates = _candidates(network, path)
     handles = [handle for candidate in candidates for handle in _watch(network, candidate)]
     try:
-        with torch.inference_mode():
+        with gradless(network):
             network(**inputs)
     finally:
         for handle in handles:
             handle.remove()
-    chains = [c for c in candidates if not c.broken()]
+    chains, reasons = [], {}
+    for candidate in sorted(candidates, key=lambda c: -c.size):
+        try:
+            chains.append(candidate.chain(*inputs["input_ids"].shape))
+        except LookupError as problem:
+            reasons[candidate.path] = str(problem)
     if chains:
-        return max(chains, key=lambda c: c.size).path
+        return max(chains, key=lambda chain: len(chain.members))
     if path is not None:
-        raise DepthscopeError(f"blocks={path!r} is not a chain of blocks: {candidates[0].broken()}")
-    reasons = [f"{c.path} ({c.broken()})" for c in sorted(candidates, key=lambda c: -c.size)[:2]]
-    found = "; ".join(reasons) or "it has no list of modules"
+        raise DepthscopeError(f"blocks={path!r} is not a chain of blocks: {reasons[path]}")
+    found = "; ".join(f"{name} ({reason})" for name, reason in list(reasons.items())[:2]) or "it has no list of modules"
     raise DepthscopeError(f"no chain of blocks found in {type(network).__name__}: {found}; {OVERRIDE}")
 
 
@@ -100,5 +111,19 @@ def _watch(network: nn.Module, candidate: Candidate) -> list[Any]:
     return handles
 
 
+def _factor(given: torch.Tensor, received: torch.Tensor) -> float:
+    """The power of two by which a state was multiplied on its way to the next block, mostly 1; 0 if it is another state."""
+    if given.shape != received.shape:
+        return 0.0
+    given = given.to(received.device)
+    if _same(given, received):
+        return 1.0
+    largest = given.abs().argmax()
+    ratio = float(received.reshape(-1)[largest]) / (float(given.reshape(-1)[largest]) or math.inf)
+    # a power of two changes no digit, so that the product must be the same to the last one
+    exact = math.frexp(ratio)[0] == 0.5 and _same(given * ratio, received)
+    return ratio if exact else 0.0
+
+
 def _same(a: torch.Tensor, b: torch.Tensor) -> bool:
-    return a.shape == b.shape and torch.allclose(a, b.to(a.device), rtol=0, atol=0, equal_nan=True)
+    return torch.allclose(a, b, rtol=0, atol=0, equal_nan=True)

@@ -10,9 +10,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from depthscope.model.chain import Chain, Receive
 from depthscope.model.fingerprint import fingerprint
 from depthscope.model.head import logits_at
-from depthscope.model.stream import Receive, listening
+from depthscope.model.quantization import SCHEMES, gradless, scheme_of
 from depthscope.model.tokenizer import context_length
 
 
@@ -27,24 +28,32 @@ class Model:
     tokenizer : PreTrainedTokenizerFast
     name : str
         What it was loaded as.
-    path : str
-        Where the blocks stand in the network, e.g. ``"model.layers"``.
+    chain : Chain
+        Which modules carry the residual stream, and how it is read off them.
     checks : dict
         What was verified when the model was loaded, and how exactly it held.
     predicts : bool
         Its logits can be read at single tokens (:meth:`run`), as was verified too.
+    causal : bool
+        A token's states depend on nothing after it; false for an encoder.
     """
 
     network: nn.Module
     tokenizer: Any
     name: str
-    path: str
+    chain: Chain
     checks: dict[str, str] = field(default_factory=dict)
     predicts: bool = False
+    causal: bool = True
+
+    @property
+    def path(self) -> str:
+        """Where the blocks stand in the network, e.g. ``"model.layers"``."""
+        return self.chain.path
 
     @cached_property
     def blocks(self) -> list[nn.Module]:
-        return list(self.network.get_submodule(self.path).children())
+        return self.chain.blocks(self.network)
 
     @property
     def depth(self) -> int:
@@ -59,6 +68,17 @@ class Model:
     def dtype(self) -> torch.dtype:
         """Precision of the first block's floating-point weights, in which the stream is carried."""
         return next((p.dtype for p in self.blocks[0].parameters() if p.is_floating_point()), torch.float32)
+
+    @property
+    def quantization(self) -> str | None:
+        """Name of the scheme in which the weights are held; None if they are plain."""
+        return scheme_of(self.network.config)
+
+    @property
+    def couples(self) -> bool:
+        """Tokens that share a pass influence each other through the arithmetic, so that each text must run alone."""
+        scheme = SCHEMES.get(self.quantization or "")
+        return scheme is not None and scheme.couples
 
     @property
     def vocabulary(self) -> int:
@@ -94,20 +114,20 @@ class Model:
     @contextmanager
     def listening(self, receive: Receive) -> Iterator[None]:
         """Hand every state to ``receive(l, state)``, l = 0 .. L, while the context lasts."""
-        with listening(self.blocks, receive):
+        with self.chain.listening(self.network, receive):
             yield
 
     def run_trunk(self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None) -> None:
         """One forward pass without the head, for what the hooks receive of it. Padding stands on the right."""
         with measuring(self.network):
-            self.trunk(**_inputs(self.trunk, input_ids, attention_mask))
+            self.trunk(**inputs_of(self.trunk, input_ids, attention_mask))
 
     def run(
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None, rows: torch.Tensor, positions: torch.Tensor
     ) -> torch.Tensor:
         """The same pass with the head, at N chosen tokens only: logits (N, vocabulary); see :func:`logits_at`."""
         with measuring(self.network):
-            return logits_at(self.network, _inputs(self.network, input_ids, attention_mask), rows, positions)
+            return logits_at(self.network, inputs_of(self.network, input_ids, attention_mask), rows, positions)
 
     def __repr__(self) -> str:
         kind = type(self.network).__name__
@@ -120,19 +140,16 @@ def measuring(network: nn.Module) -> Iterator[None]:
     training = [module for module in network.modules() if module.training]
     network.eval()
     try:
-        with torch.inference_mode():
+        with gradless(network):
             yield
     finally:
         for module in training:
             module.training = True
 
 
-def _inputs(network: nn.Module, input_ids: torch.Tensor, attention_mask: torch.Tensor | None) -> dict[str, Any]:
-    """Keywords of one pass without a cache; positions are given, because some models derive them from padding."""
+def inputs_of(network: nn.Module, input_ids: torch.Tensor, attention_mask: torch.Tensor | None) -> dict[str, Any]:
+    """Keywords of one pass without a cache."""
     inputs: dict[str, Any] = {"input_ids": input_ids, "attention_mask": attention_mask}
-    known = inspect.signature(network.forward).parameters
-    if "position_ids" in known:
-        inputs["position_ids"] = torch.arange(input_ids.shape[1], device=input_ids.device).expand_as(input_ids)
-    if "use_cache" in known:
+    if "use_cache" in inspect.signature(network.forward).parameters:
         inputs["use_cache"] = False
     return inputs

@@ -1,43 +1,38 @@
-"""Listening to the residual stream: hooks that see every state and change nothing."""
+"""The residual stream as a block takes it and gives it back."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Literal, get_args
 
 import torch
-from torch import nn
 
-Receive = Callable[[int, torch.Tensor], None]
+# XLNet puts the tokens first; models with several residual streams (hyper-connections, AltUp) carry them beside the
+# tokens or before the batch.
+Layout = Literal[
+    "batch token feature", "token batch feature", "batch token stream feature", "stream batch token feature"
+]
 
 
-@contextmanager
-def listening(blocks: Sequence[nn.Module], receive: Receive) -> Iterator[None]:
-    """Call ``receive(0, state)`` with what enters the first block and ``receive(l, state)`` with what leaves block l.
+def layout_of(state: torch.Tensor, batch: int, tokens: int) -> Layout:
+    """How a block's state lies in memory, seen from its shape in a pass over ``batch`` texts of ``tokens`` tokens."""
+    expected = {"batch": batch, "token": tokens}
+    for layout in get_args(Layout):
+        names = layout.split()
+        if state.ndim == len(names) and all(expected.get(n, k) == k for n, k in zip(names, state.shape, strict=True)):
+            return layout  # type: ignore[no-any-return]
+    raise LookupError(f"for {batch} texts of {tokens} tokens its state has the shape {tuple(state.shape)}")
 
-    States are (batch, token, feature), before the final norm, the very tensors of the forward pass.
-    """
 
-    def enter(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        receive(0, stream_in(args, kwargs))
-
-    def leave(number: int) -> Callable[[nn.Module, Any, Any], None]:
-        def hook(module: nn.Module, args: Any, output: Any) -> None:
-            # returns nothing: torch would put what a hook returns in the output's place
-            receive(number, stream_out(output))
-
-        return hook
-
-    handles = [blocks[0].register_forward_pre_hook(enter, with_kwargs=True)]
-    handles += [block.register_forward_hook(leave(i)) for i, block in enumerate(blocks, 1)]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
+def to_stream(state: torch.Tensor, layout: Layout) -> torch.Tensor:
+    """(batch, token, feature): the parallel streams of a token, if there are several, as one long vector."""
+    if layout == "batch token feature":
+        return state
+    names = layout.split()
+    order = ["batch", "token", *(name for name in names if name not in ("batch", "token"))]
+    return state.permute(*(names.index(name) for name in order)).flatten(2)
 
 
 def stream_in(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> torch.Tensor:
-    """The state among a block's arguments: its ``hidden_states``, else the first (batch, token, feature) tensor."""
+    """The state among a block's arguments: its ``hidden_states``, else the first that looks like one."""
     for value in (*args, kwargs.get("hidden_states"), *kwargs.values()):
         if _is_state(value):
             return value  # type: ignore[no-any-return]
@@ -53,7 +48,7 @@ def stream_out(output: Any) -> torch.Tensor:
 
 
 def with_stream_out(output: Any, state: torch.Tensor) -> Any:
-    """The same output with another state in it."""
+    """The same output with another state in it, of the very shape that the block gave."""
     if isinstance(output, tuple) and hasattr(output, "_replace"):  # a named tuple
         return type(output)(state, *output[1:])
     if isinstance(output, tuple | list):
@@ -62,4 +57,4 @@ def with_stream_out(output: Any, state: torch.Tensor) -> Any:
 
 
 def _is_state(value: Any) -> bool:
-    return isinstance(value, torch.Tensor) and value.ndim == 3 and value.is_floating_point()
+    return isinstance(value, torch.Tensor) and value.ndim in (3, 4) and value.is_floating_point()

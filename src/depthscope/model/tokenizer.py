@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from depthscope.errors import DepthscopeError, require
-from depthscope.model.embedded import NAME as EMBEDDED
-from depthscope.model.embedded import embedded_folder
 from depthscope.model.hub import check_hub
+from depthscope.model.pretrained import pretrained_folder
 
 
 def load_tokenizer(source: str) -> tuple[Any, int | None]:
@@ -15,8 +14,8 @@ def load_tokenizer(source: str) -> tuple[Any, int | None]:
     transformers = require("transformers", "models")
     path = Path(source)
     options: dict[str, Any] = {}
-    if source == EMBEDDED:
-        where = str(embedded_folder())
+    if (folder := pretrained_folder(source)) is not None:
+        where = str(folder)
     elif path.suffix.lower() == ".gguf":
         require("gguf", "models")
         where, options = str(path.parent), {"gguf_file": path.name}

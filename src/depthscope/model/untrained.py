@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from depthscope.errors import DepthscopeError, listed
-from depthscope.model.load import accept
+from depthscope.model.accept import accept
 from depthscope.model.model import Model
 
 
@@ -54,7 +54,8 @@ def untrained(model: Model, seed: int = 0) -> Model:
         ) from None
     if not quantised:
         _match(network, model)
-    return accept(network.to(model.device), model.tokenizer, f"{model.name}, untrained (seed {seed})", model.path)
+    name = f"{model.name}, untrained (seed {seed})"
+    return accept(network.to(model.device), model.tokenizer, name, model.path, causal=model.causal)
 
 
 def _strip_quantisation(config: Any) -> bool:

@@ -7,20 +7,23 @@ import torch
 
 from depthscope.errors import DepthscopeError
 from depthscope.model.blocks import OVERRIDE
-from depthscope.model.model import Model, measuring
-from depthscope.model.stream import with_stream_out
+from depthscope.model.model import Model, inputs_of, measuring
+from depthscope.model.stream import to_stream, with_stream_out
 
 # Recomputing the same numbers in the same shapes leaves only the noise of non-deterministic kernels.
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-5, torch.bfloat16: 2e-2, torch.float16: 2e-3}
 
+# Where activations are rounded to 8 bits, another shape of the same pass may round otherwise.
+COARSE = 5e-2
 
-def verify(model: Model, inputs: dict[str, torch.Tensor], others: dict[str, torch.Tensor]) -> dict[str, str]:
+
+def verify(model: Model, inputs: dict[str, Any], others: dict[str, Any]) -> dict[str, str]:
     """Check the captured stream of ``inputs``; ``others`` are different tokens in the same shape.
 
     Returns
     -------
     dict
-        One line per check, for the record.
+        One line per check, for the record. States are compared as they lie in memory.
 
     Raises
     ------
@@ -33,15 +36,18 @@ def verify(model: Model, inputs: dict[str, torch.Tensor], others: dict[str, torc
             f"{model.name}: NaN or infinity in the residual stream of a plain text: the weights are damaged, or need a "
             "wider precision (dtype='float32')"
         )
-    return {
+    checks = {
         "causal": _check_causal(model, inputs, others, states),
         "trunk": _check_trunk(model, inputs, states),
+        "padding": _check_padding(model, inputs, states),
         "hidden_states": _check_hidden_states(model, states, output),
         "logits": _check_logits(model, states[-1], output, others),
     }
+    peculiarities = model.chain.peculiarities
+    return {**checks, "stream": peculiarities} if peculiarities else checks
 
 
-def _run(model: Model, inputs: dict[str, torch.Tensor]) -> tuple[list[torch.Tensor], Any]:
+def _run(model: Model, inputs: dict[str, Any]) -> tuple[list[torch.Tensor], Any]:
     states: dict[int, torch.Tensor] = {}
     with measuring(model.network), _copying(model, states):
         output = model.network(**inputs, output_hidden_states=True)
@@ -50,14 +56,14 @@ def _run(model: Model, inputs: dict[str, torch.Tensor]) -> tuple[list[torch.Tens
 
 def _copying(model: Model, states: dict[int, torch.Tensor]) -> AbstractContextManager[None]:
     """Copies, because a block may add to its state in place."""
-    return model.listening(lambda number, state: states.update({number: state.clone()}))
+    return model.chain.listening(model.network, lambda i, state: states.update({i: state.clone()}), raw=True)
 
 
-def _check_trunk(model: Model, inputs: dict[str, torch.Tensor], states: list[torch.Tensor]) -> str:
+def _check_trunk(model: Model, inputs: dict[str, Any], states: list[torch.Tensor]) -> str:
     """Without the head, as capture runs it, the states are the same."""
     alone: dict[int, torch.Tensor] = {}
     with _copying(model, alone):
-        model.run_trunk(**inputs)
+        model.run_trunk(inputs["input_ids"], inputs["attention_mask"])
     worst = max(_difference(alone[i], state) for i, state in enumerate(states))
     if worst > TOLERANCE.get(model.dtype, 1e-2):
         raise DepthscopeError(
@@ -66,71 +72,120 @@ def _check_trunk(model: Model, inputs: dict[str, torch.Tensor], states: list[tor
     return f"states without the head differ by at most {worst:.1g}"
 
 
-def _check_causal(
-    model: Model, inputs: dict[str, torch.Tensor], others: dict[str, torch.Tensor], states: list[torch.Tensor]
-) -> str:
+def _check_causal(model: Model, inputs: dict[str, Any], others: dict[str, Any], states: list[torch.Tensor]) -> str:
     """Other tokens in the second half leave the states of the first half as they were."""
     half = inputs["input_ids"].shape[1] // 2
     ids = torch.cat([inputs["input_ids"][:, :half], others["input_ids"][:, half:]], dim=1)
     changed, _ = _run(model, {**inputs, "input_ids": ids})
-    worst = max(_difference(a[:, :half], b[:, :half]) for a, b in zip(changed, states, strict=True))
+    worst = max(_apart(model, a, b, half) for a, b in zip(changed, states, strict=True))
+    if model.couples:
+        # a few tokens have few outliers: a number measured on them would flatter
+        return (
+            f"later tokens change earlier states through the arithmetic of {model.quantization}: texts run one by one"
+        )
+    if not model.causal:
+        return f"not asked of an encoder: later tokens change earlier states by {worst:.1g}"
     if worst > TOLERANCE.get(model.dtype, 1e-2):
         raise DepthscopeError(
             f"{model.name}: tokens change the states of those before them (relative difference {worst:.1g}), so "
-            f"{type(model.network).__name__} is no decoder-only model; load one, such as 'embedded'"
+            f"{type(model.network).__name__} is no decoder-only model; to measure it as an encoder, give stack='encoder'"
         )
     return f"later tokens change earlier states by at most {worst:.1g}"
 
 
+def _check_padding(model: Model, inputs: dict[str, Any], states: list[torch.Tensor]) -> str:
+    """Masked tokens behind the text leave its states as they are."""
+    ids, mask = inputs["input_ids"], inputs["attention_mask"]
+    longer = torch.cat([ids, torch.zeros_like(ids)], 1), torch.cat([mask, torch.zeros_like(mask)], 1)
+    padded: dict[int, torch.Tensor] = {}
+    with _copying(model, padded):
+        model.run_trunk(*longer)
+    worst = max(_apart(model, padded[i], state, ids.shape[1]) for i, state in enumerate(states))
+    if model.couples:
+        return "not asked: texts run one by one"
+    if model.quantization is not None and worst < COARSE:
+        return f"another shape of batch changes states by {worst:.1g} (activations are rounded)"
+    if worst > TOLERANCE.get(model.dtype, 1e-2):
+        raise DepthscopeError(
+            f"{model.name}: padding changes the states of the text before it (relative difference {worst:.1g}), so "
+            f"{type(model.network).__name__} gives other numbers in a batch than alone, and cannot be measured"
+        )
+    return f"padding changes states by at most {worst:.1g}"
+
+
+def _apart(model: Model, a: torch.Tensor, b: torch.Tensor, tokens: int) -> float:
+    """Difference over the first tokens."""
+    a, b = (to_stream(state, model.chain.layout)[:, :tokens] for state in (a, b))
+    return _difference(a, b)
+
+
 def _check_hidden_states(model: Model, states: list[torch.Tensor], output: Any) -> str:
-    """The model's own hidden states are pre-norm up to the last, which most models normalise."""
+    """The model's own hidden states are pre-norm up to the last, which most models normalise.
+
+    Most models report what enters each block, and then the end; some (Mamba) what leaves each block, and then the end.
+    """
     own = getattr(output, "hidden_states", None)
     if own is None or len(own) != model.depth + 1:
         return "not compared: the model does not give one hidden state per block"
-    for number, (state, reported) in enumerate(zip(states[:-1], own[:-1], strict=True)):
-        if state.shape != reported.shape or _difference(state, reported) > TOLERANCE.get(model.dtype, 1e-2):
-            raise DepthscopeError(
-                f"{model.name}: state {number} at {model.path} is not the model's own hidden state {number}; {OVERRIDE}"
-            )
-    return f"states 0 to {model.depth - 1} equal the model's own"
+    tolerance = TOLERANCE.get(model.dtype, 1e-2)
+    # as the next block receives them, where the network rescales on the way
+    handed = [state * factor for state, factor in zip(states, (*model.chain.factors, 1.0), strict=True)]
+    for first in (0, 1):
+        if all(_agree(a, b, tolerance) for a, b in zip(handed[first:], own[:-1], strict=False)):
+            return f"states {first} to {model.depth - 1 + first} equal the model's own"
+    number = next(i for i, (a, b) in enumerate(zip(handed, own, strict=True)) if not _agree(a, b, tolerance))
+    raise DepthscopeError(
+        f"{model.name}: state {number} at {model.path} is not the model's own hidden state {number}; {OVERRIDE}"
+    )
 
 
-def _check_logits(model: Model, last: torch.Tensor, output: Any, others: dict[str, torch.Tensor]) -> str:
+def _agree(a: torch.Tensor, b: torch.Tensor, tolerance: float) -> bool:
+    return a.shape == b.shape and _difference(a, b) <= tolerance
+
+
+def _check_logits(model: Model, last: torch.Tensor, output: Any, others: dict[str, Any]) -> str:
     """The last state alone, through the model's own final norm and head, gives the model's own logits.
 
     The network runs on other tokens, with the captured state put in the place of what its last block gives.
-    Nothing of the first pass can reach the logits but that state.
+    Nothing of the first pass can reach the logits but that state. A network without a head answers with its last hidden
+    state.
     """
-    logits = getattr(output, "logits", None)
-    if logits is None:
-        return "not compared: the model has no language-model head"
-    handle = model.blocks[-1].register_forward_hook(lambda module, args, given: with_stream_out(given, last))
+    answer = "logits" if getattr(output, "logits", None) is not None else "last_hidden_state"
+    given = getattr(output, answer, None)
+    if given is None:
+        return "not compared: the model gives neither logits nor a last hidden state"
+    handle = model.blocks[-1].register_forward_hook(lambda module, args, out: with_stream_out(out, last))
     try:
         with measuring(model.network):
-            replayed = model.network(**others).logits
+            replayed = getattr(model.network(**others), answer)
     finally:
         handle.remove()
-    difference = _difference(replayed, logits)
+    difference = _difference(replayed, given)
+    what = answer.replace("_", " ")
     if not difference <= TOLERANCE.get(model.dtype, 1e-2):
         raise DepthscopeError(
-            f"{model.name}: the last state at {model.path} does not give the model's logits through its final norm and "
+            f"{model.name}: the last state at {model.path} does not give the model's {what} through its final norm and "
             f"head (relative difference {difference:.1g}), so these blocks do not carry the whole stream; {OVERRIDE}"
         )
-    return f"logits from the last state differ by at most {difference:.1g}"
+    return f"{what} from the last state differ by at most {difference:.1g}"
 
 
-def verify_head(model: Model, inputs: dict[str, torch.Tensor], others: dict[str, torch.Tensor]) -> tuple[bool, str]:
+def verify_head(model: Model, inputs: dict[str, Any], others: dict[str, Any]) -> tuple[bool, str]:
     """Whether logits can be read at single tokens, and the line for the record.
 
     A model is not refused for it: its stream is sound, only the surprisal is missing.
     """
+    if not model.causal:
+        return False, "no surprisal: an encoder sees the target itself, and what follows it"
     # two rows and three tokens, in no order: a network that forces its own shape upon the logits cannot pass
     ids, mask = (torch.cat([inputs[name], others[name]]) for name in ("input_ids", "attention_mask"))
     last = ids.shape[1] - 1
     rows, positions = torch.tensor([1, 0, 1]), torch.tensor([last, last // 2, 0])
     try:
         with measuring(model.network):
-            full = model.network(input_ids=ids, attention_mask=mask).logits
+            full = getattr(model.network(**inputs_of(model.network, ids, mask)), "logits", None)
+        if full is None:
+            return False, "no surprisal: the model has no language-model head"
         difference = _difference(model.run(ids, mask, rows, positions), full[rows, positions])
     except Exception as problem:  # foreign code objects in whatever way it likes
         reason = " ".join(str(problem).split())[:200]

@@ -1,0 +1,58 @@
+"""The last step of every way to a model: find its blocks, prove its stream."""
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from depthscope.errors import DepthscopeError
+from depthscope.model.blocks import find_blocks
+from depthscope.model.model import Model, inputs_of, measuring
+from depthscope.model.quantization import settle
+from depthscope.model.verify import verify, verify_head
+
+MIN_BLOCKS = 4
+PROBE_TOKENS = 8
+
+
+def accept(network: Any, tokenizer: Any, name: str, path: str | None = None, *, causal: bool = True) -> Model:
+    """Find the blocks of a network, or take ``path``, and prove that what is captured is what it computes with.
+
+    Raises
+    ------
+    DepthscopeError
+        No token embeddings, no chain of blocks, fewer than 4 of them, or a check of the stream that fails.
+    """
+    find: Any = getattr(network, "get_input_embeddings", None)
+    if find is None or not hasattr(find(), "weight") or not hasattr(network, "config"):
+        raise DepthscopeError(f"{name}: {type(network).__name__} has no token embeddings, so it is no language model")
+    settle(network)
+    first, second = probe(network, tokenizer, 11), probe(network, tokenizer, 4321)
+    # two texts, so that the batch cannot be mistaken for another dimension of the state
+    both = {key: torch.cat([first[key], second[key]]) for key in ("input_ids", "attention_mask")}
+    try:
+        with measuring(network):
+            chain = find_blocks(network, inputs_of(network, **both), path)
+    except DepthscopeError:
+        raise
+    except Exception as problem:  # whatever its author thought of
+        reason = " ".join(str(problem).split())[:200] or type(problem).__name__
+        raise DepthscopeError(
+            f"{name}: {type(network).__name__} does not run on text alone, so it cannot be measured; it says: {reason}"
+        ) from None
+    model = Model(network, tokenizer, name, chain, causal=causal)
+    if model.depth < MIN_BLOCKS:
+        raise DepthscopeError(f"{name}: {model.depth} blocks are too few to speak of depth: at least {MIN_BLOCKS}")
+    checks = verify(model, first, second)
+    predicts, checks["head"] = verify_head(model, first, second)
+    return replace(model, checks=checks, predicts=predicts)
+
+
+def probe(network: Any, tokenizer: Any, offset: int) -> dict[str, Any]:
+    """Inputs of one short text: ordinary tokens, for a special one may stand for padding, or for an image."""
+    device = next(network.parameters()).device
+    vocabulary = network.get_input_embeddings().weight.shape[0]
+    special = set(getattr(tokenizer, "all_special_ids", ()))
+    ordinary = [i for i in range(vocabulary) if i not in special] or list(range(vocabulary))
+    ids = torch.tensor([[ordinary[(i * 7919 + offset) % len(ordinary)] for i in range(PROBE_TOKENS)]], device=device)
+    return inputs_of(network, ids, torch.ones_like(ids))

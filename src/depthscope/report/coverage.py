@@ -1,0 +1,79 @@
+"""The table of model families: what works, what is refused and why."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Outcome = Literal["works", "refused", "not built"]
+
+KINDS = {
+    "decoder": "Causal language models",
+    "multimodal": "Text decoders inside models of images, sound and text",
+    "encoder": "Encoders (`stack='encoder'`)",
+    "encoder-decoder": "Encoder-decoders (`stack='encoder'` and `stack='decoder'`)",
+}
+
+
+ABOUT = (
+    "Every class that transformers lists is built small (8 layers, 64 features) with random weights, loaded, put to all the",
+    "checks of `depthscope.load` (among them: the last captured state, put back in a pass over other tokens, gives the",
+    "model's own logits), traced in a batch and alone, and measured. No class is known to depthscope by name, save for what",
+    "it takes to build it small. *not built*: transformers could not make a small one from the configuration, so that nothing",
+    "is known of it.",
+)
+
+
+@dataclass(frozen=True)
+class Covered:
+    """What came of one class.
+
+    Attributes
+    ----------
+    kind, model_type, class_name, stack : str
+        As transformers has them, and how depthscope was asked.
+    outcome : {"works", "refused", "not built"}
+        ``"not built"``: transformers could not make a small one, so that nothing is known of it.
+    blocks : str
+        Where they were found.
+    note : str
+        Why it is refused; or what is out of the ordinary with one that works.
+    """
+
+    kind: str
+    model_type: str
+    class_name: str
+    stack: str | None
+    outcome: Outcome
+    blocks: str = ""
+    note: str = ""
+
+
+def count(rows: Sequence[Covered]) -> str:
+    """One line: how many work, are refused, could not be built."""
+    found = Counter(row.outcome for row in rows)
+    known = len(rows) - found["not built"]
+    line = f"{found['works']} of {known} work"
+    if found["refused"]:
+        line += f", {found['refused']} are refused with the reason"
+    return line + (f"; {found['not built']} more could not be built small" if found["not built"] else "")
+
+
+def coverage_document(rows: Sequence[Covered], versions: str, command: str) -> str:
+    """Markdown: the counts, then a table for each kind."""
+    lines = ["# Which models work", "", f"Measured with {versions}, by", "", "```", command, "```", "", *ABOUT, ""]
+    lines += [f"**{count(rows)}.**"]
+    for kind, title in KINDS.items():
+        some = [row for row in rows if row.kind == kind]
+        if some:
+            lines += ["", f"## {title}", "", f"{count(some)}.", ""]
+            lines += ["| model type | class | result | blocks | remark |", "|---|---|---|---|---|"]
+            lines += [_line(row) for row in some]
+    return "\n".join(lines) + "\n"
+
+
+def _line(row: Covered) -> str:
+    name = row.model_type + (f" ({row.stack})" if row.kind == "encoder-decoder" else "")
+    blocks = f"`{row.blocks}`" if row.blocks else ""
+    note = row.note.replace("|", "\\|").replace("<", "&lt;")
+    return f"| {name} | {row.class_name} | {row.outcome} | {blocks} | {note} |"
