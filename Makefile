@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 OUT ?= runs/demo
 
-.PHONY: demo battery test lint benchmarks simulations figures clean
+.PHONY: demo battery test lint benchmarks simulations coverage nightly figures clean
 
 demo: .venv/.demo
 	$(BIN)/depthscope run metaphor --model embedded --stimuli builtin --out $(OUT)
@@ -25,6 +25,15 @@ benchmarks: .venv/.dev
 
 simulations: .venv/.dev
 	$(BIN)/python -m benchmarks.simulations
+
+# which classes of models work, with the installed transformers (minutes)
+coverage: .venv/.dev
+	$(BIN)/depthscope models coverage --out docs/coverage.md
+
+# what takes too long, or too much of the network, for every change: every class of models, every pretrained one
+nightly: .venv/.dev
+	$(BIN)/python -m pytest -m coverage
+	DEPTHSCOPE_FETCH=1 $(BIN)/python -m pytest -m models
 
 # the figures that the README and the documents show, from the run folder of the battery
 figures: battery

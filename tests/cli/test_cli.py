@@ -26,6 +26,7 @@ def python(code: str) -> str:
         ["--version"],
         ["run", "metaphor", "--help"],
         ["run", "corpora", "--help"],
+        ["run", "models", "--help"],
         ["stimuli", "check", "-h"],
     ],
 )

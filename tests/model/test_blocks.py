@@ -333,6 +333,76 @@ def test_the_longer_of_two_chains_is_taken() -> None:
     assert find_blocks(Stacked(), INPUTS).path == "blocks"
 
 
+class Passing(nn.Module):
+    """Two chains, the one that the network lists last running first."""
+
+    def __init__(self, first: int, last: int) -> None:
+        super().__init__()
+        self.after = nn.ModuleList(Block() for _ in range(last))
+        self.before = nn.ModuleList(Block() for _ in range(first))
+        self.embedding = nn.Embedding(97, WIDTH)
+
+    def forward(self, input_ids: torch.Tensor) -> torch.Tensor:
+        state = self.embedding(input_ids)
+        for block in (*self.before, *self.after):
+            state = block(state)
+        return state
+
+
+@pytest.mark.parametrize("first", [4, 5])
+def test_of_equally_long_chains_the_one_that_runs_last_is_taken(first: int) -> None:
+    assert find_blocks(Passing(first, 5), INPUTS).path == "after"
+
+
+def test_a_longer_chain_before_a_short_one_is_taken() -> None:
+    assert find_blocks(Passing(6, 2), INPUTS).path == "before"
+
+
+class Local(Toy):
+    """As byte-level models do: tokens are read by blocks, thought about in patches by others, and no chain goes through."""
+
+    patches = 6
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = nn.ModuleList(Block() for _ in range(self.patches))
+
+    def flow(self, state: torch.Tensor) -> torch.Tensor:
+        read = super().flow(state)
+        thought = read[:, ::2]
+        for block in self.world:
+            thought = block(thought)
+        return read + thought.repeat_interleave(2, 1)
+
+
+def test_a_chain_that_only_prepares_another_is_refused(refuses: Any) -> None:
+    with refuses("blocks (followed by world, no shorter)", "world (for 2 texts of 8 tokens", "blocks="):
+        find_blocks(Local(), INPUTS)
+
+
+def test_a_chain_that_only_prepares_another_can_be_named() -> None:
+    assert find_blocks(Local(), INPUTS, "blocks").path == "blocks"
+
+
+def test_heads_side_by_side_may_follow_the_chain() -> None:
+    class Codebooks(Toy):
+        def __init__(self) -> None:
+            super().__init__()
+            self.heads = nn.ModuleList(nn.Linear(WIDTH, WIDTH) for _ in range(12))
+
+        def head(self, state: torch.Tensor, embedded: torch.Tensor) -> torch.Tensor:
+            return torch.stack([head(state) for head in self.heads])
+
+    assert find_blocks(Codebooks(), INPUTS).path == "blocks"
+
+
+def test_something_shorter_may_follow_the_chain() -> None:
+    class Brief(Local):
+        patches = 3
+
+    assert find_blocks(Brief(), INPUTS).path == "blocks"
+
+
 def test_fewer_than_four_blocks_are_refused(tokenizer: Any, refuses: Any) -> None:
     with refuses("3 blocks are too few", "at least 4"):
         ds.load(Toy(depth=3), tokenizer)

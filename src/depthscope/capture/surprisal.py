@@ -57,12 +57,17 @@ def surprisal(logits: torch.Tensor, wanted: Predictions, count: int) -> NDArray[
     array (B,), float64
         Bits, 0 or more; NaN for a row of which no token is wanted.
     """
-    parts = zip(torch.split(logits, CHUNK), torch.split(wanted.tokens.to(logits.device), CHUNK), strict=True)
-    # in float64, because a bfloat16 sum over a vocabulary is off in the first digits
-    nats = torch.cat([-part.double().log_softmax(-1).gather(-1, ids[:, None])[:, 0] for part, ids in parts])
+    each = nats(logits, wanted.tokens)
     owner = wanted.rows.numpy()
     # summed on the CPU: the order in which a GPU adds up is not the same every time
-    total = np.bincount(owner, nats.cpu().numpy() / np.log(2), minlength=count)
+    total = np.bincount(owner, each.cpu().numpy() / np.log(2), minlength=count)
     bits = np.full(count, np.nan)
     bits[owner] = total[owner]
     return bits
+
+
+def nats(logits: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+    """``-ln p`` of N tokens, float64, from the logits (N, vocabulary) that predict them."""
+    parts = zip(torch.split(logits, CHUNK), torch.split(tokens.to(logits.device), CHUNK), strict=True)
+    # in float64, because a bfloat16 sum over a vocabulary is off in the first digits
+    return torch.cat([-part.double().log_softmax(-1).gather(-1, ids[:, None])[:, 0] for part, ids in parts])

@@ -82,7 +82,12 @@ def _find(
 
 def special_prefix(tokenizer: Any) -> str:
     """What the tokenizer puts before a text, for the record: e.g. ``"<bos>"``, or an empty string."""
+    return "".join(tokenizer.convert_ids_to_tokens(special_ids(tokenizer)))
+
+
+def special_ids(tokenizer: Any) -> list[int]:
+    """The ids of what the tokenizer puts before a text."""
     ids = tokenizer("a")["input_ids"]
     plain = tokenizer("a", add_special_tokens=False)["input_ids"]
     lead = next((i for i in range(len(ids) - len(plain) + 1) if ids[i : i + len(plain)] == plain), 0)
-    return "".join(tokenizer.convert_ids_to_tokens(ids[:lead]))
+    return list(ids[:lead])

@@ -56,7 +56,7 @@ def trace(
         ``"states"`` adds the full states of the target: L + 1 vectors per stimulus.
     token_budget : int, optional
         Padded tokens per forward pass; by default 1,024 on a CPU, 16,384 on a GPU. Results do not depend on it
-        beyond the rounding of the model's own kernels; where they would (LLM.int8), texts run one by one.
+        beyond the rounding of the model's own kernels; where they would (LLM.int8()), texts run one by one.
     progress : bool
         Show a bar if it takes longer than a second.
     shards : Shards, optional
@@ -99,7 +99,7 @@ def trace(
         )
     tokens = tokenize(model.tokenizer, table, subtoken, model.max_length)
     _check_vocabulary(model, tokens)
-    budget = 1 if model.couples else token_budget or default_budget(model.device)
+    budget = 1 if model.alone else token_budget or default_budget(model.device)
     batches = plan([len(row.ids) for row in tokens], budget)
     parts: list[Arrays] = []
     with tqdm(total=len(table), desc="tracing", unit="text", delay=1, disable=not progress, leave=False) as bar:

@@ -1,18 +1,25 @@
-"""``depthscope models list`` and ``depthscope models get``."""
+"""``depthscope models list``, ``depthscope models get`` and ``depthscope models coverage``."""
 
 import argparse
+import shlex
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from depthscope.errors import DepthscopeError
+from depthscope.report.coverage import KINDS, count, coverage_document, named
+from depthscope.store.files import write_text
+
 
 class Models:
-    """Pretrained models that need no model hub, and how to get them."""
+    """Pretrained models that need no model hub, how to get them, and which classes of models can be measured."""
 
     def add_to(self, commands: Any) -> None:
         parser = commands.add_parser("models", help="models that need no hub", description=self.__doc__)
         actions = parser.add_subparsers(dest="action", metavar="ACTION")
         ListModels().add_to(actions)
         GetModels().add_to(actions)
+        Coverage().add_to(actions)
         parser.set_defaults(handler=ListModels().run)  # without an action
 
 
@@ -61,6 +68,42 @@ class GetModels:
             if (entry := find(name)) is not None:
                 print(f"  {loading_line(entry.name, entry.kind, folder)}")
                 print(f"  licence: {entry.licence}")
+
+
+class Coverage:
+    """Try every class of models in the installed transformers, built small with random weights: what works, and why not."""
+
+    def add_to(self, actions: Any) -> None:
+        parser = actions.add_parser("coverage", help="which classes of models work", description=self.__doc__)
+        parser.add_argument(
+            "--family", nargs="+", default=[], metavar="NAME", help="model types, e.g. llama (default: all)"
+        )
+        parser.add_argument("--kind", nargs="+", default=[], choices=list(KINDS), help="kinds of models (default: all)")
+        parser.add_argument("--out", type=Path, metavar="FILE.md", help="write the whole table to this file")
+        parser.add_argument("--no-progress", action="store_true", help="no bars")
+        parser.set_defaults(handler=self.run)
+
+    def run(self, options: argparse.Namespace) -> None:
+        from depthscope.studies.coverage import coverage
+
+        if options.out is not None:
+            _check_place(options.out)  # before minutes are spent
+        rows = list(coverage(options.family, options.kind, progress=not options.no_progress))
+        for row in rows:
+            if row.outcome != "works":
+                print(f"{row.outcome}: {named(row)}, {row.class_name}: {row.note}")
+        print(count(rows))
+        if options.out is not None:
+            versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("transformers", "torch"))
+            write_text(options.out, coverage_document(rows, versions, shlex.join(["depthscope", *options.words])))
+            print(f"written: {options.out}")
+
+
+def _check_place(path: Path) -> None:
+    if path.is_dir():
+        raise DepthscopeError(f"{path} is a folder: give --out a file, e.g. {path / 'coverage.md'}")
+    if not path.parent.is_dir():
+        raise DepthscopeError(f"{path}: there is no folder {path.parent}; make it first")
 
 
 def loading_line(name: str, kind: str, folder: Path) -> str:

@@ -1,8 +1,9 @@
 """Finding the blocks of a network by what they do, not by what they are called."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import Any
 
 import torch
@@ -25,10 +26,17 @@ class Candidate:
     order: list[int] = field(default_factory=list)
     entered: dict[int, torch.Tensor] = field(default_factory=dict)
     left: dict[int, torch.Tensor] = field(default_factory=dict)
+    turns: list[int] = field(default_factory=list)  # when its modules began, counted over those of all lists
     flaw: str = ""
 
     def chain(self, batch: int, tokens: int) -> Chain:
         """The chain that was seen in a pass over ``batch`` texts of ``tokens`` tokens; LookupError says why it is none."""
+        factors = self.factors()
+        layout = layout_of(self.left[self.order[-1]], batch, tokens)
+        return Chain(self.path, self.size, tuple(self.order), factors, layout)
+
+    def factors(self) -> tuple[float, ...]:
+        """What each module multiplied the state of the one before by; LookupError if it was handed something else."""
         if self.flaw:
             raise LookupError(self.flaw)
         if not self.order:
@@ -40,18 +48,19 @@ class Candidate:
             factors.append(_factor(self.left[before], self.entered[after]))
             if not factors[-1]:
                 raise LookupError(f"block {after + 1} receives something else than block {before + 1} gives")
-        layout = layout_of(self.left[self.order[-1]], batch, tokens)
-        return Chain(self.path, self.size, tuple(self.order), tuple(factors), layout)
+        return tuple(factors)
 
 
 def find_blocks(network: nn.Module, inputs: dict[str, Any], path: str | None = None) -> Chain:
     """The list of blocks that carries the residual stream.
 
     Runs ``network(**inputs)`` once. A list qualifies if those of its elements that run do so once each, in order, and each
-    receives what the one before it gave, or a power of two times that. Of several the longest is taken.
+    receives what the one before it gave, or a power of two times that. Of several the longest is taken. One that is followed by
+    another as long, of tokens or of anything else, only prepares it and does not qualify.
     """
     candidates = _candidates(network, path)
-    handles = [handle for candidate in candidates for handle in _watch(network, candidate)]
+    turns = count()
+    handles = [handle for candidate in candidates for handle in _watch(network, candidate, turns)]
     try:
         with gradless(network):
             network(**inputs)
@@ -61,7 +70,9 @@ def find_blocks(network: nn.Module, inputs: dict[str, Any], path: str | None = N
     chains, reasons = [], {}
     for candidate in sorted(candidates, key=lambda c: -c.size):
         try:
-            chains.append(candidate.chain(*inputs["input_ids"].shape))
+            chain = candidate.chain(*inputs["input_ids"].shape)
+            _check_end(chain, candidate, candidates)
+            chains.append(chain)
         except LookupError as problem:
             reasons[candidate.path] = str(problem)
     if chains:
@@ -70,6 +81,18 @@ def find_blocks(network: nn.Module, inputs: dict[str, Any], path: str | None = N
         raise DepthscopeError(f"blocks={path!r} is not a chain of blocks: {reasons[path]}")
     found = "; ".join(f"{name} ({reason})" for name, reason in list(reasons.items())[:2]) or "it has no list of modules"
     raise DepthscopeError(f"no chain of blocks found in {type(network).__name__}: {found}; {OVERRIDE}")
+
+
+def _check_end(chain: Chain, own: Candidate, candidates: list[Candidate]) -> None:
+    """LookupError if, when the chain is done, another as long begins: then its end is not the network's."""
+    for other in candidates:
+        if len(other.order) < len(chain.members) or other.turns[0] <= own.turns[-1]:
+            continue
+        try:
+            other.factors()
+        except LookupError:  # heads side by side, say
+            continue
+        raise LookupError(f"followed by {other.path}, no shorter")
 
 
 def _candidates(network: nn.Module, path: str | None) -> list[Candidate]:
@@ -89,12 +112,13 @@ def _candidates(network: nn.Module, path: str | None) -> list[Candidate]:
     return [Candidate(name, len(lists[name])) for name in outer]
 
 
-def _watch(network: nn.Module, candidate: Candidate) -> list[Any]:
+def _watch(network: nn.Module, candidate: Candidate, turns: Iterator[int]) -> list[Any]:
     handles = []
     for i, module in enumerate(network.get_submodule(candidate.path).children()):
 
         def enter(module: nn.Module, args: Any, kwargs: Any, i: int = i) -> None:
             candidate.order.append(i)
+            candidate.turns.append(next(turns))
             try:
                 candidate.entered[i] = stream_in(args, kwargs).clone()  # it may be changed in place later
             except LookupError as problem:

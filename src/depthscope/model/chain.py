@@ -51,7 +51,7 @@ class Chain:
         said = []
         if len(self.members) < self.size:
             said.append(f"{self.size - len(self.members)} of {self.size} modules do not run on text alone, passed over")
-        scaled = [f"{l + 1} (x {factor:g})" for l, factor in enumerate(self.factors) if factor != 1]
+        scaled = [f"{i + 1} (x {factor:g})" for i, factor in enumerate(self.factors) if factor != 1]
         if scaled:
             said.append(f"the network rescales its stream before blocks {', '.join(scaled)}, undone")
         if "stream" in self.layout:

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import cache
+from typing import Any, Literal, get_args
 
 import torch
 from torch import nn
@@ -27,7 +28,9 @@ _SIZES: tuple[tuple[int, str], ...] = (
         64,
         "hidden_size n_embd d_model embed_dim dim emb_dim dim_model word_embed_proj_dim embedding_size "
         "input_embedding_size output_embedding_size embedding_dim attention_hidden_size lru_width out_hidden_size "
-        "projection_dim hidden_size_global pronunciation_embed_dim shape_embed_dim ple_embed_dim",
+        "projection_dim hidden_size_global pronunciation_embed_dim shape_embed_dim ple_embed_dim text_hidden_size "
+        "audio_hidden_size adapter_in_dim adapter_out_dim "
+        "adapter_input_size",
     ),
     (
         128,
@@ -62,7 +65,7 @@ _SIZES: tuple[tuple[int, str], ...] = (
     (
         VOCABULARY,
         "vocab_size decoder_vocab_size vocab_size_per_layer_input pronunciation_vocab_size shape_vocab_size "
-        "unpadded_vocab_size ngram_vocab_size_base encoder_hash_byte_group_vocab",
+        "unpadded_vocab_size ngram_vocab_size_base encoder_hash_byte_group_vocab entity_vocab_size",
     ),
     (
         256,
@@ -80,15 +83,36 @@ _DEPTHS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "decoder_la
 
 _ROTARY = {"rope_type": "default", "rope_theta": 10000.0}
 _SECTIONS = {"rope_parameters": {**_ROTARY, "mrope_section": [2, 3, 3]}}  # time, height, width: half a head
+_MARKS = {"vision_start_token_id": 500, "vision_end_token_id": 501, "audio_start_token_id": 502}
 # what sizes alone do not settle, because the parts must fit each other or the class has no working default
 FITTING: dict[str, dict[str, Any]] = {
     "bamba": {"attn_layer_indices": [2, 5]},
+    "chameleon": {"vocabulary_map": {"<image>": 500, "IMGIMGAZ": 501}},
     "cohere_compass_text": {"rope_parameters": {"full_attention": _ROTARY, "sliding_attention": _ROTARY}},
+    "dbrx": {"attn_config": {"rope_theta": 10000.0, "clip_qkv": 8.0}},
+    "deepseek_ocr2_text": {"mlp_layer_types": ["dense", "sparse"] * (DEPTH // 2), "num_experts_per_tok": 2},
     "deepseek_v2": {"num_experts_per_tok": 2},
+    "diffusion_gemma_text": {"num_experts": 4, "top_k_experts": 2, "moe_intermediate_size": 32},
     "dots1": {"n_routed_experts": 4, "num_experts_per_tok": 2, "n_shared_experts": 1},
+    "dots3_note_text": {
+        "swa_num_attention_heads": 4,
+        "swa_num_key_value_heads": 4,
+        "swa_q_lora_rank": 32,
+        "swa_kv_lora_rank": 32,
+        "swa_head_dim": 24,
+        "swa_qk_nope_head_dim": 16,
+        "swa_v_head_dim": 16,
+    },
+    "ernie4_5_vl_moe_text": {
+        "rope_parameters": {**_ROTARY, "mrope_section": [3, 3, 2]},
+        "moe_intermediate_size": [32, 32],
+    },
+    "esm": {"vocab_size": VOCABULARY, "pad_token_id": 0, "mask_token_id": 3},
+    "esmc": {"num_key_value_heads": 4},
     **dict.fromkeys(
         [
             "glm4v_text",
+            "qwen2_5_omni_text",
             "glm46v_text",
             "glm_ocr_text",
             "glmga_text",
@@ -99,15 +123,28 @@ FITTING: dict[str, dict[str, Any]] = {
         _SECTIONS,
     ),
     "glm4v_moe_text": {"rope_parameters": {**_ROTARY, "mrope_section": [2, 1, 1], "partial_rotary_factor": 0.5}},
+    "fun_asr_nano": {"adaptor_config": {"hidden_size": 64, "intermediate_size": 16}},
+    "glm5_next_text": {"qk_rope_head_dim": 0},
+    "granite4_vision": {"deepstack_layer_map": [[-4, 2], [-2, 5]], "downsample_rate": "1/2"},
+    "granite_speech_encoder": {"hidden_dim": 64},
+    "granite_speech_plus_encoder": {"hidden_dim": 64},
     "granitemoehybrid": {"layer_types": ["mamba", "attention"] * (DEPTH // 2)},
     "hunyuan_v1_dense": {"head_dim": 16},
     "hunyuan_v1_moe": {"head_dim": 16},
+    "hunyuan_vl_text": {"head_dim": 16, "rope_parameters": {**_ROTARY, "mrope_section": [2, 2, 2, 2]}},
+    "jamba": {"use_mamba_kernels": False},
     "lfm2_moe": {"layer_types": ["conv", "full_attention"] * (DEPTH // 2)},
     "longcat_flash": {"head_dim": 8},
     "mamba2": {"num_heads": 8},
     "ministral": {"head_dim": 16},
+    "mllama_text_model": {"rope_scaling": _ROTARY},
+    "molmo2_adapter": {"vision_feature_layer": [6, 4]},
+    "muse_spark_audio": {"num_hidden_layers": 4, "hidden_sizes": [64, 64, 64, 64]},
     "nemotron": {"head_dim": 16, "num_key_value_heads": 2},
+    "nemotron3_5_transcribe_word_timestamp": {"blank_token_id": VOCABULARY - 1},
     "nemotron_h": {"layers_block_type": ["mamba", "moe", "attention", "moe"] * (DEPTH // 4)},
+    "qwen2_5_omni_thinker": _MARKS,
+    "qwen3_omni_moe_thinker": _MARKS,
     "qwen4_exp_text": {
         "indexer_n_heads": 2,
         "indexer_kv_heads": 1,
@@ -115,13 +152,16 @@ FITTING: dict[str, dict[str, Any]] = {
         "indexer_budget": 64,
         "indexer_compress_ratio": 4,
     },
+    "radio": {"video_temporal_patch_size": 2},
     "reformer": {
         "axial_pos_embds_dim": [16, 48],
         "axial_pos_shape": [16, 16],
         "attn_layers": ["local", "lsh"] * (DEPTH // 2),
     },
+    "step3p5": {"sliding_window": 17},
+    "vibevoice_acoustic_tokenizer_encoder": {"num_filters": 2},
     "xmod": {"default_language": "en_XX"},
-    "zamba": {"attention_hidden_size": 128, "attention_head_dim": 32},
+    "zamba": {"attention_hidden_size": 128, "attention_head_dim": 32, "use_mamba_kernels": False},
     "zamba2": {"attention_hidden_size": 128, "attention_head_dim": 32},
     "zaya": {"num_experts_per_tok": 1},
 }
@@ -140,24 +180,25 @@ class Family:
 def families() -> list[Family]:
     """Every class in the installed transformers that runs text through layers, by transformers' own tables."""
     auto = require("transformers.models.auto.modeling_auto", "models")
-    causal = dict(auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)
-    pictured = {k: v for k, v in auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES.items() if k not in causal}
-    both = dict(auto.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES)
-    masked = {k: v for k, v in auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES.items() if k not in both}
+    causal, masked, translating = (
+        auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+        auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+        auto.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES,
+    )
+    # the table of all that takes more than text is younger than the oldest release that we support
+    mixed = auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES | getattr(auto, "MODEL_FOR_MULTIMODAL_LM_MAPPING_NAMES", {})
+    wholes = sorted((mixed | translating).items())
+    double = {name for name, _ in wholes if _has_two_stacks(name)}
     return [
         *(Family("decoder", name, cls) for name, cls in sorted(causal.items())),
-        *(Family("multimodal", name, cls) for name, cls in sorted(pictured.items()) if name not in both),
-        *(Family("encoder", name, cls, "encoder") for name, cls in sorted(masked.items())),
-        *(
-            Family("encoder-decoder", name, cls, s)
-            for name, cls in sorted(both.items())
-            for s in ("encoder", "decoder")
-        ),
+        *(Family("multimodal", name, cls) for name, cls in wholes if name not in double and name not in causal),
+        *(Family("encoder", name, cls, "encoder") for name, cls in sorted(masked.items()) if name not in double),
+        *(Family("encoder-decoder", name, cls, s) for name, cls in wholes if name in double for s in get_args(Stack)),
     ]
 
 
 def miniature(family: Family, seed: int = 0) -> nn.Module:
-    """A network of this class with 8 layers, 64 features, 512 tokens, and its own initialisation.
+    """A network of this class with 8 layers, 64 features, 512 tokens, and its own initialisation but for the zeros.
 
     Raises
     ------
@@ -174,6 +215,7 @@ def miniature(family: Family, seed: int = 0) -> nn.Module:
             with torch.random.fork_rng(devices=[]):
                 torch.default_generator.manual_seed(seed)
                 network: nn.Module = kind._from_config(config, dtype=torch.float32).eval()
+                _wake(network)
             return network
     except Exception as problem:  # hundreds of classes object in as many ways
         reason = " ".join(str(problem).split())[:160] or type(problem).__name__
@@ -194,6 +236,25 @@ def byte_tokenizer() -> Any:
     return transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names)
 
 
+def _wake(network: nn.Module) -> None:
+    """Noise for what starts at zero: a gate or a last matrix of zeros would hide from every check what it lets through."""
+    with torch.no_grad():
+        for parameter in network.parameters():
+            if parameter.is_floating_point() and not parameter.any():
+                parameter.normal_(std=0.02)
+
+
+@cache
+def _has_two_stacks(model_type: str) -> bool:
+    """Seen in the configuration: the tables hold speech models with one stack among the encoder-decoders."""
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+
+    try:
+        return bool(getattr(CONFIG_MAPPING[model_type](), "is_encoder_decoder", False))
+    except Exception:  # one that has no defaults is made of two others
+        return True
+
+
 def _configuration(family: Family, kind: Any) -> Any:
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
@@ -203,6 +264,9 @@ def _configuration(family: Family, kind: Any) -> Any:
         config = next((part for part in _parts(config) if isinstance(part, wanted)), config)
     if family.kind == "decoder" and hasattr(config, "is_decoder"):
         config.is_decoder = True  # encoders that can be run as decoders are asked to be
+    half: Any = getattr(config, "decoder", None)
+    if hasattr(half, "is_decoder"):  # as it is when two models become one
+        half.is_decoder = half.add_cross_attention = True
     return config
 
 
@@ -217,7 +281,8 @@ def _small(config: Any) -> dict[str, Any]:
     chosen: dict[str, Any] = {}
     for name, value in given.items():
         if hasattr(value, "to_dict"):
-            chosen[name] = type(value)(**_small(value))
+            part = type(value)(**_small(value))
+            chosen[name] = part.to_dict() if _before_5() else part
         elif name in SMALL and isinstance(value, int) and not isinstance(value, bool):
             chosen[name] = SMALL[name]
         elif name == "per_layer_config":
@@ -230,7 +295,16 @@ def _small(config: Any) -> dict[str, Any]:
         chosen.pop("head_dim", None)
         if "num_key_value_heads" in chosen:
             chosen["num_key_value_heads"] = chosen.get("num_attention_heads", SMALL["num_attention_heads"])
-    return chosen | FITTING.get(config.model_type, {})
+    chosen |= FITTING.get(config.model_type, {})
+    if _before_5() and "rope_parameters" in chosen:
+        chosen["rope_scaling"] = chosen.pop("rope_parameters")
+    return chosen
+
+
+@cache
+def _before_5() -> bool:
+    """Releases that overlook a part of a configuration unless it is a dictionary, and call rotary settings a scaling."""
+    return int(require("transformers", "models").__version__.split(".")[0]) < 5
 
 
 def _parts(config: Any) -> Iterator[Any]:

@@ -75,10 +75,10 @@ class Model:
         return scheme_of(self.network.config)
 
     @property
-    def couples(self) -> bool:
-        """Tokens that share a pass influence each other through the arithmetic, so that each text must run alone."""
+    def alone(self) -> bool:
+        """Whether each text must run by itself, because the arithmetic of its weights lets others in the batch in."""
         scheme = SCHEMES.get(self.quantization or "")
-        return scheme is not None and scheme.couples
+        return scheme is not None and scheme.alone
 
     @property
     def vocabulary(self) -> int:

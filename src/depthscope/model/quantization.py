@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from depthscope.errors import DepthscopeError, check_choice, require
+from depthscope.model.quiet import hush
 
 if TYPE_CHECKING:
     import torch
@@ -34,8 +35,8 @@ class Scheme:
         Types of device; on others it is refused.
     build : callable
         Makes transformers' configuration object; called only when the library is there.
-    couples : bool
-        What is rounded depends on all tokens of a pass, later ones and those of other texts included.
+    alone : bool
+        What is rounded depends on the pass as a whole, so that other texts in it change what is measured.
     """
 
     library: str
@@ -43,7 +44,7 @@ class Scheme:
     what: str
     devices: tuple[str, ...]
     build: Callable[[], Any]
-    couples: bool = False
+    alone: bool = False
 
 
 def _bitsandbytes(**settings: Any) -> Callable[[], Any]:
@@ -86,7 +87,7 @@ SCHEMES = {
         "LLM.int8(): features with outliers apart, chosen over all tokens of a pass",
         _CPU_GPU,
         _bitsandbytes(load_in_8bit=True),
-        couples=True,
+        alone=True,
     ),
     "int8-vectorwise": Scheme(
         "bitsandbytes",
@@ -97,7 +98,12 @@ SCHEMES = {
     ),
     "torchao-int8": Scheme("torchao", 8, "int8 weights", _CPU_GPU, _torchao("Int8WeightOnlyConfig")),
     "torchao-int8-dynamic": Scheme(
-        "torchao", 8, "int8 weights and activations", _CPU_GPU, _torchao("Int8DynamicActivationInt8WeightConfig")
+        "torchao",
+        8,
+        "int8 weights and activations",
+        _CPU_GPU,
+        _torchao("Int8DynamicActivationInt8WeightConfig"),
+        alone=True,  # another shape of the pass rounds otherwise here and there, and the blocks amplify it
     ),
     "torchao-int4": Scheme("torchao", 4, "int4 weights in groups of 32", _CPU_GPU, _torchao_int4),
     "torchao-float8": Scheme("torchao", 8, "float8 (e4m3) weights", _CPU_GPU, _torchao("Float8WeightOnlyConfig")),
@@ -153,6 +159,7 @@ def quantization_config(
         Unknown name; library missing; a device it does not run on; a checkpoint that is quantised otherwise; a scheme
         that needs calibration; GGUF and something else mixed.
     """
+    hush()
     present = scheme_of(source_config)
     if present is not None and scheme is None:
         _check_environment(source_config.quantization_config, present, device, pre_quantized=True)

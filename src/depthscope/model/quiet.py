@@ -1,18 +1,31 @@
-"""Loading bars of other libraries say nothing to our users."""
+"""What other libraries say while they load is nothing to our users."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+
+# they report kernels for other machines, and deprecations among each other
+_CHATTY = ("torchao", "torch.utils._pytree", "bitsandbytes")
 
 
 @contextmanager
 def quiet(transformers: Any) -> Iterator[None]:
     """No bars of transformers within the block."""
-    logging = transformers.utils.logging
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
+    hush()
+    settings = transformers.utils.logging
+    shown = settings.is_progress_bar_enabled()
+    settings.disable_progress_bar()
     try:
         yield
     finally:
         if shown:
-            logging.enable_progress_bar()
+            settings.enable_progress_bar()
+
+
+def hush() -> None:
+    """Errors only, from the libraries that quantise, unless the user has said otherwise."""
+    for name in _CHATTY:
+        logger = logging.getLogger(name)
+        if logger.level == logging.NOTSET:
+            logger.setLevel(logging.ERROR)

@@ -52,7 +52,8 @@ def one_stack(network: Any, stack: Stack | None, name: str) -> Any:
         return network
     if stack is None:
         raise DepthscopeError(f"{name}: {type(network).__name__} is an encoder-decoder; {CHOICE}")
-    return network.get_encoder() if stack == "encoder" else network.get_decoder()
+    # what is given may itself be a whole, inside a model of images
+    return one_stack(network.get_encoder() if stack == "encoder" else network.get_decoder(), stack, name)
 
 
 def check_stack(stack: Stack | None) -> None:

@@ -1,7 +1,7 @@
 """The figures of a run, as PNG and SVG."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from itertools import count
 from pathlib import Path
@@ -13,6 +13,8 @@ import xarray as xr
 
 from depthscope.drawing.conditions import draw_conditions
 from depthscope.drawing.covariates import draw_covariates
+from depthscope.drawing.depths import Panel, draw_depths
+from depthscope.drawing.drift import draw_schemes
 from depthscope.drawing.forest import draw_forest
 from depthscope.drawing.items import draw_items
 from depthscope.drawing.nulls import draw_nulls
@@ -22,6 +24,7 @@ from depthscope.drawing.style import DIVERGING, RC
 from depthscope.errors import require
 from depthscope.report.evidence import Compared, Evidence
 from depthscope.report.tables import describe_layers, evidence_table
+from depthscope.statistics.drift import Drift
 from depthscope.statistics.result import Contrast
 from depthscope.statistics.terms import Side
 
@@ -127,6 +130,16 @@ def write_forest(folder: Path, rows: Sequence[Compared], title: str, text: str) 
         return _save(ax.figure, folder / "forest")
 
 
+def write_depths(
+    folder: Path, panels: Sequence[Panel], fixed: tuple[float, float], title: str, text: str
+) -> list[Path]:
+    """Draw one contrast along the relative depth of several models."""
+    plt = require("matplotlib.pyplot", "figures")
+    folder.mkdir(exist_ok=True)
+    with plt.rc_context(RC):
+        return _save(draw_depths(panels, fixed, title, text)[0].figure, folder / "depths")
+
+
 def file_stem(name: str, taken: set[str]) -> str:
     """A name that every file system takes, told apart from those already ``taken``."""
     plain = re.sub(r"[^\w.-]+", "_", name)[:80]
@@ -172,3 +185,24 @@ def _save(figure: Any, stem: Path) -> list[Path]:
     figure.savefig(paths[1], metadata={"Date": None})
     plt.close(figure)
     return paths
+
+
+def write_schemes(
+    folder: Path,
+    original: Contrast,
+    drifts: Mapping[str, Drift],
+    errors: Mapping[str, xr.DataArray],
+    worth: Sequence[tuple[str, float, float]],
+    limit: float,
+    title: str,
+) -> list[Path]:
+    """``schemes.png`` and ``.svg``: what each scheme does to states, to CSE and to the contrast; nothing without a scheme."""
+    if not drifts:
+        return []
+    folder.mkdir(parents=True, exist_ok=True)
+    ratios = {name: drift.by_layer["ratio"] for name, drift in drifts.items()}
+    differences = {name: drift.contrast.table["difference"] for name, drift in drifts.items()}
+    figure = draw_schemes(
+        errors, ratios, original.table, differences, worth, limit, (title, original.name), original.settings_text
+    )
+    return _save(figure, folder / "schemes")

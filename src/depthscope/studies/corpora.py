@@ -7,15 +7,15 @@ import pandas as pd
 
 from depthscope.errors import DepthscopeError
 from depthscope.model.load import load
+from depthscope.report.across import comparison_lines
 from depthscope.report.evidence import Compared, Evidence
 from depthscope.report.figures import write_forest
 from depthscope.report.sets import compare_sets, replications, summarize_sets
-from depthscope.statistics.effects import effect_text
 from depthscope.store.files import write_text
-from depthscope.store.folder import RECORD, run_folder
+from depthscope.store.folder import RECORD
 from depthscope.store.record import RunRecord
-from depthscope.studies.clock import Clock
 from depthscope.studies.metaphor import Settings, check_depth, prepare, run_metaphor
+from depthscope.studies.several import comparison, shared_settings, statistics_text, timings_text
 
 # sets by name, and how many of their items: of VUA, 200 naturalistic pairs, as the paper has them
 SETS: dict[str, int | None] = {"builtin": None, "cardillo": None, "impli": None, "vua": 200, "mohx": None}
@@ -33,15 +33,8 @@ class Corpora:
 
     @property
     def told(self) -> list[str]:
-        lines = []
-        group = ""
-        for row in self.rows:
-            if row.group != group:
-                group = row.group
-                lines.append(group)
-            lines.append(f"  {row.label:10} n = {row.n:<4} dz {effect_text(row.dz, row.low, row.high)}  {row.said}")
-        seconds = ", ".join(f"{stage} {s:.0f} s" for stage, s in self.timings.items())
-        return [*lines, "", replications(self.rows, self.evidence), "", seconds, f"run folder: {self.folder}"]
+        lines = [*comparison_lines(self.rows), "", replications(self.rows, self.evidence), ""]
+        return [*lines, timings_text(self.timings), f"run folder: {self.folder}"]
 
 
 def run_corpora(
@@ -66,10 +59,8 @@ def run_corpora(
             prepare(one)
         except DepthscopeError as problem:
             raise DepthscopeError(f"set {name}: {problem}") from None
-    asked = {name: value for name, value in asdict(settings).items() if name not in ("threads", "stimuli", "sample")}
-    record = RunRecord("corpora", {**asked, "sets": sets}, command=command)
-    with run_folder(out, record):
-        clock = Clock()
+    record = RunRecord("corpora", {**shared_settings(settings, "stimuli", "sample"), "sets": sets}, command=command)
+    with comparison(out, record) as clock:
         with clock("load"):
             model = load(settings.model, **settings.load)
         check_depth(model, settings)
@@ -83,9 +74,6 @@ def run_corpora(
         with clock("report"):
             rows = compare_sets(evidence)
             _write(out, settings, evidence, rows, command)
-        record.status = "finished"
-        record.timings = clock.seconds
-        record.write(out / RECORD)
     return Corpora(out, evidence, rows, clock.seconds)
 
 
@@ -96,11 +84,7 @@ def _settings(settings: Settings, name: str, count: int | None) -> Settings:
 def _write(out: Path, settings: Settings, evidence: dict[str, Evidence], rows: list[Compared], command: str) -> None:
     main = next(iter(evidence.values())).main
     write_text(out / "sets.csv", pd.DataFrame([asdict(row) for row in rows]).to_csv(index=False))
-    s = main.settings
-    text = (
-        f"{Path(settings.model).name}; cluster mass, {s['permutations']:,} sign flips, forming p {s['forming_p']:g}, "
-        f"seed {s['seed']}; 95 % intervals"
-    )
+    text = f"{Path(settings.model).name}; {statistics_text(main)}"
     write_forest(out / "figures", rows, f"{main.name} in every set", text)
     title = f"{main.name} in {settings.model}, set by set"
     write_text(out / "summary.md", summarize_sets(title, evidence, rows, command))

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from depthscope.errors import DepthscopeError, listed, require
 from depthscope.instrument.cse import cse
 from depthscope.model.load import load
 from depthscope.model.miniature import Family, Kind, byte_tokenizer, families, miniature
-from depthscope.report.coverage import Covered, Outcome
+from depthscope.report.coverage import Covered, Outcome, remark
 
 # of unequal length, so that one is padded when they share a batch
 _TEXTS = [
@@ -31,26 +32,35 @@ def coverage(names: Sequence[str] = (), kinds: Sequence[Kind] = (), *, progress:
     Raises
     ------
     DepthscopeError
-        A name that the installed transformers does not know.
+        A name that the installed transformers does not know, or not as one of these kinds.
     """
-    known = families()
-    unknown = [name for name in names if name not in {family.model_type for family in known}]
-    if unknown:
-        raise DepthscopeError(f"{listed(unknown)}: no such model type in this transformers; leave the name out for all")
-    chosen = [f for f in known if (not names or f.model_type in names) and (not kinds or f.kind in kinds)]
-    torch = require("torch", "models")
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # on networks as small as these, threads wait for each other most of the time
-    logging = require("transformers", "models").utils.logging
-    before = logging.get_verbosity()
-    logging.set_verbosity_error()  # remarks on configurations that nobody wrote
+    with _in_peace():
+        known = families()
+        unknown = [name for name in names if name not in {family.model_type for family in known}]
+        if unknown:
+            raise DepthscopeError(
+                f"{listed(unknown)}: no such model type in this transformers; leave the name out to try all"
+            )
+        chosen = [f for f in known if (not names or f.model_type in names) and (not kinds or f.kind in kinds)]
+        if not chosen:
+            raise DepthscopeError(f"{listed(names)}: no model type of the kind {listed(kinds)}; leave the kind out")
+        for family in tqdm(chosen, desc="families", unit="class", delay=1, disable=not progress, leave=False):
+            yield try_family(family)
+
+
+@contextmanager
+def _in_peace() -> Iterator[None]:
+    """One thread, for on networks as small as these they wait for each other; no remarks on settings that nobody made."""
+    torch, logging = require("torch", "models"), require("transformers", "models").utils.logging
+    threads, verbosity = torch.get_num_threads(), logging.get_verbosity()
+    torch.set_num_threads(1)
+    logging.set_verbosity_error()
     try:
-        for family in tqdm(chosen, desc="families", unit="class", disable=not progress, leave=False):
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                yield try_family(family)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
-        logging.set_verbosity(before)
+        logging.set_verbosity(verbosity)
         torch.set_num_threads(threads)
 
 
@@ -58,21 +68,21 @@ def try_family(family: Family) -> Covered:
     """Build, load, check, trace and measure one."""
 
     def outcome(outcome: Outcome, blocks: str = "", note: str = "") -> Covered:
-        return Covered(family.kind, family.model_type, family.class_name, family.stack, outcome, blocks, note)
+        return Covered(family.kind, family.model_type, family.class_name, family.stack, outcome, blocks, remark(note))
 
     try:
         network = miniature(family)
     except DepthscopeError as problem:
-        return outcome("not built", note=str(problem).partition(": ")[2])
+        return outcome("not built", note=str(problem))
     try:
         model = load(network, byte_tokenizer(), stack=family.stack)
         table = pd.DataFrame(_TEXTS, columns=["item", "condition", "text"]).assign(target="shark")
         together, alone = (trace(model, table, token_budget=budget, progress=False) for budget in (10**6, 1))
         h = cse(together)
     except DepthscopeError as problem:
-        return outcome("refused", note=_short(str(problem)))
+        return outcome("refused", note=str(problem))
     except Exception as problem:  # the network's own, on texts longer than those of the checks
-        return outcome("refused", note=f"fails on plain text: {' '.join(str(problem).split())[:120]}")
+        return outcome("refused", note=f"fails on plain text: {problem}")
     gap = float(np.abs(together["gram"] - alone["gram"]).max() / np.abs(alone["gram"]).max())
     if gap > ALONE:
         return outcome("refused", model.path, f"a text gives other states in a batch than alone (by {gap:.1g})")
@@ -82,9 +92,3 @@ def try_family(family: Family) -> Covered:
     if not model.predicts and model.causal:
         remarks.append(model.checks["head"])
     return outcome("works", model.path, "; ".join(filter(None, remarks)))
-
-
-def _short(sentence: str) -> str:
-    """The reason alone: the name of the network stands beside it, the way out is the same for all."""
-    reason = sentence.removeprefix("in memory: ").partition("; name the list of blocks")[0]
-    return reason.partition("(--stack")[0].strip()

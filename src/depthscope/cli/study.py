@@ -1,0 +1,164 @@
+"""What the studies of the command line have in common."""
+
+import argparse
+import os
+import shlex
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, ClassVar
+
+MODEL = "a name of 'depthscope models', a model id, a folder, a .gguf file"
+
+
+class Study(ABC):
+    """What the studies have in common: a run folder, a model, a transform, statistics, evidence."""
+
+    NAME: ClassVar[str]
+    HELP: ClassVar[str]
+
+    # where the value of each option goes: options that are not given keep the library's own defaults
+    LOAD: ClassVar[tuple[str, ...]] = ("device", "dtype", "blocks", "stack", "quantization")
+    CSE = (
+        *("wavelet", "scales", "periods", "padding", "signal", "energy_norm", "zero_mean", "sampling", "layers"),
+        *("normalize", "mask_coi", "min_scales"),
+    )
+    CONTRAST = ("permutations", "forming_p", "alternative", "bound", "seed", "resamples", "include_same_context")
+    TOP = (
+        *("model", "stimuli", "folder", "sample", "language", "subtoken", "keep", "token_budget", "threads"),
+        *("evidence", "confounds", "contrasts"),
+    )
+    # options of one study alone: keywords of its start()
+    OWN: ClassVar[tuple[str, ...]] = ()
+
+    def add_to(self, studies: Any) -> None:
+        # what is not given stays out of the namespace, so that defaults stand in one place, the library
+        parser = studies.add_parser(
+            self.NAME,
+            help=self.HELP,
+            description=self.__doc__,
+            argument_default=argparse.SUPPRESS,
+        )
+        parser.add_argument("--out", required=True, metavar="DIR", help="run folder; an unfinished one is continued")
+        self._inputs(parser.add_argument_group("model and stimuli"))
+        self._transform(parser.add_argument_group("conditional scale entropy (see docs/definition.md)"))
+        self._statistics(parser.add_argument_group("statistics"))
+        self._evidence(parser.add_argument_group("evidence (see docs/evidence.md)"))
+        parser.add_argument("--no-progress", action="store_true", help="no progress bars")
+        parser.set_defaults(handler=self.run)
+
+    def _model(self, add: Any) -> None:
+        add("--model", help=f"'embedded' (default), {MODEL}")
+
+    def _stimuli(self, add: Any) -> None:
+        add("--stimuli", help="'builtin' (default), a csv/tsv/jsonl/parquet file, or a public set with --folder")
+        add("--folder", metavar="DIR", help="where the files of a public set are")
+        add("--sample", type=int, metavar="N", help="N of the items, drawn by a seeded rule")
+
+    @abstractmethod
+    def start(self, settings: Any, out: Path, **options: Any) -> list[str]:
+        """Run the study; lines for the terminal."""
+
+    def _inputs(self, group: Any) -> None:
+        add = group.add_argument
+        self._model(add)
+        self._stimuli(add)
+        add("--language", metavar="CODE", help="of the targets, for their frequency (default en)")
+        add("--device", help="cpu, cuda, ... (default: cuda if there is one)")
+        add("--dtype", help="precision of the weights (default: the checkpoint's)")
+        add("--blocks", metavar="PATH", help="path of the list of blocks, if it is not found")
+        add("--stack", choices=("encoder", "decoder"), help="of a model that is not decoder-only")
+        add("--quantization", metavar="SCHEME", help="hold the weights in fewer bits: nf4, int8, torchao-int8, ...")
+        add("--subtoken", choices=("last", "first", "mean"), help="which token stands for the target (default last)")
+        add("--keep", choices=("gram", "states"), help="also keep the full states of the targets")
+        add("--token-budget", type=int, metavar="N", help="padded tokens per forward pass")
+        add("--threads", type=int, metavar="N", help="CPU threads of torch")
+
+    @staticmethod
+    def _transform(group: Any) -> None:
+        add = group.add_argument
+        add("--wavelet", metavar="NAME", help="paul(4) (default), morlet(6), dog(2), haar; any order or omega0")
+        add("--scales", type=_scales, metavar="N|S,S,..", help="number of scales (default 16), or the scales in layers")
+        add(
+            "--periods",
+            nargs=2,
+            type=float,
+            metavar=("LOW", "HIGH"),
+            help="Fourier periods in layers (default 2 to L/2)",
+        )
+        add("--padding", choices=("zero", "reflect", "symmetric", "periodic", "renormalize"), help="default zero")
+        add("--signal", choices=("update", "direction", "norm", "state"), help="what is transformed (default update)")
+        add("--energy-norm", choices=("L1", "L2"), help="default L2")
+        add("--zero-mean", choices=("none", "filter", "signal"), help="mean removal (default none)")
+        add("--sampling", choices=("point", "cell"), help="of the wavelet (default point; haar: cell)")
+        add("--layers", nargs=2, type=int, metavar=("FIRST", "LAST"), help="analyse these layers only")
+        add("--no-normalize", dest="normalize", action="store_false", help="entropy in nats")
+        add("--no-mask-coi", dest="mask_coi", action="store_false", help="use all scales at every layer")
+        add("--min-scales", type=int, metavar="N", help="layers with fewer valid scales are missing (default 4)")
+
+    @staticmethod
+    def _statistics(group: Any) -> None:
+        add = group.add_argument
+        add(
+            "--contrast",
+            dest="contrasts",
+            action="append",
+            metavar="A-B",
+            help="conditions to compare (default metaphor-literal), or '(a-b)-(c-d)'; repeatable, the first is the main one",
+        )
+        add("--permutations", type=int, metavar="N", help="sign flips (default 10000; all of them if fewer exist)")
+        add("--forming-p", type=float, metavar="P", help="cluster-forming threshold (default .05)")
+        add("--alternative", choices=("two-sided", "greater", "less"), help="default two-sided")
+        add("--bound", type=float, metavar="DZ", help="equivalence: smallest |dz| that would matter (default 0.2)")
+        add("--seed", type=int, help="default 0")
+        add("--resamples", type=int, metavar="N", help="bootstrap resamples (default 2000)")
+        add("--include-same-context", action="store_true", help="keep pairs with the same text up to the target")
+
+    @staticmethod
+    def _evidence(group: Any) -> None:
+        add = group.add_argument
+        add(
+            "--evidence",
+            choices=("none", "quick", "full"),
+            help="quick (default): controls, confounds, false positives, nulls without a model. full: more draws, networks "
+            "with random weights, specification curve, power",
+        )
+        add(
+            "--confound",
+            dest="confounds",
+            action="append",
+            metavar="NAME",
+            help="covariate to adjust for and to match on, also a column of your table; repeatable, replaces the default "
+            "ones: surprisal, log_frequency, target_length, n_subtokens, token_index, n_tokens",
+        )
+
+    def run(self, options: argparse.Namespace) -> None:
+        os.environ.setdefault("MPLBACKEND", "Agg")  # files only; no display is needed
+        from depthscope.studies.metaphor import Settings
+
+        given = vars(options)
+
+        def chosen(names: tuple[str, ...]) -> dict[str, Any]:
+            return {n: tuple(v) if isinstance(v, list) else v for n in names if (v := given.get(n)) is not None}
+
+        settings = Settings(
+            load=chosen(self.LOAD), cse=chosen(self.CSE), contrast=chosen(self.CONTRAST), **chosen(self.TOP)
+        )
+        command = shlex.join(["depthscope", *options.words])
+        progress = "no_progress" not in given
+        for line in self.start(settings, Path(options.out), command=command, progress=progress, **chosen(self.OWN)):
+            print(line)
+
+
+def names(text: str) -> list[str]:
+    # a folder may have a comma in its name
+    return [text] if Path(text).exists() else [name for part in text.split(",") if (name := part.strip())]
+
+
+def _scales(text: str) -> int | list[float]:
+    try:
+        return [float(part) for part in text.split(",")] if "," in text else int(text)
+    except ValueError:
+        # of argparse's own kind: it would replace the words of any other ValueError
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: give a number of scales, or scales in layers as in 2,3,4.5"
+        ) from None

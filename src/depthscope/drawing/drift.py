@@ -1,0 +1,113 @@
+"""What a changed model does to states, to CSE and to a contrast, along depth; and what it is worth in bytes."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+
+from depthscope.drawing.difference import total_depth
+from depthscope.drawing.style import COLOURS, GREY, RC, depth_axis, note
+from depthscope.errors import require
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MARKERS = "osD^vP*Xh<>dp"
+
+
+def draw_schemes(
+    errors: Mapping[str, xr.DataArray],
+    ratios: Mapping[str, xr.DataArray],
+    original: xr.Dataset,
+    differences: Mapping[str, xr.DataArray],
+    worth: Sequence[tuple[str, float, float]],
+    limit: float,
+    titles: tuple[str, str],
+    text: str,
+) -> "Figure":
+    """Four panels, one colour per scheme.
+
+    Parameters
+    ----------
+    errors : name -> DataArray over state
+        Median relative error of the states 0 .. L.
+    ratios : name -> DataArray over layer
+        Drift of the measure over its spread between items.
+    original : Dataset over layer
+        ``difference``, ``low``, ``high`` of the contrast in the original.
+    differences : name -> DataArray over layer
+        The same difference in each changed model.
+    worth : sequence of (name, bytes, share)
+        Bytes of weights, and how far the effect may have moved as a share of its size.
+    limit : float
+        The share that is still accepted.
+    titles : (str, str)
+        Of the figure, and the name of the contrast.
+    text : str
+        Below: n, settings, seed.
+    """
+    plt = require("matplotlib.pyplot", "figures")
+    with plt.rc_context(RC):
+        figure, panels = plt.subplots(2, 2, figsize=(10, 6.6), layout="constrained")
+        looks = {name: (COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)]) for i, name in enumerate(errors)}
+        depth = total_depth(original)
+        _lines(panels[0, 0], errors, "state", looks)
+        panels[0, 0].set_title("Relative error of the states", loc="left")
+        panels[0, 0].set_ylabel("|h' - h| / |h|, median")
+        _lines(panels[0, 1], ratios, "layer", looks)
+        panels[0, 1].set_title("Drift of CSE against the spread between items", loc="left")
+        panels[0, 1].set_ylabel("RMS drift / SD of items")
+        panels[0, 1].axhline(1, color=GREY, lw=0.6, ls=(0, (4, 3)))
+        ax = panels[1, 0]
+        ax.axhline(0, color=GREY, lw=0.6)
+        ax.fill_between(original["layer"], original["low"], original["high"], color="0.85", lw=0)
+        ax.plot(original["layer"], original["difference"], color="black", lw=1.8, label="original, 95 % interval")
+        _lines(ax, differences, "layer", looks, lw=0.9)
+        ax.set_title(titles[1], loc="left")
+        ax.set_ylabel("difference in CSE")
+        for panel in (panels[0, 0], panels[0, 1], ax):
+            depth_axis(panel, depth)
+        panels[0, 0].set(xlim=(-0.5, depth + 0.5), xlabel="state (0: embedding)")
+        _worth(panels[1, 1], worth, limit, looks)
+        panels[0, 0].legend(fontsize=7, ncols=2)
+        ax.legend(fontsize=7)
+        figure.suptitle(titles[0], fontsize=11, x=0.01, ha="left")
+        note(panels[1, 0], text)
+    return figure  # type: ignore[no-any-return]
+
+
+def _lines(
+    ax: "Axes", curves: Mapping[str, xr.DataArray], axis: str, looks: Mapping[str, tuple[str, str]], lw: float = 1.2
+) -> None:
+    for name, curve in curves.items():
+        colour, marker = looks[name]
+        ax.plot(curve[axis], curve, color=colour, lw=lw, marker=marker, ms=2.5, label=name)
+    if axis == "state" or not curves:
+        ax.set_ylim(bottom=0)
+
+
+def _worth(
+    ax: "Axes", worth: Sequence[tuple[str, float, float]], limit: float, looks: Mapping[str, tuple[str, str]]
+) -> None:
+    shown = [(name, count / 1e6, share) for name, count, share in worth if np.isfinite(share)]
+    for name, count, share in shown:
+        colour, marker = looks[name]
+        ax.plot(count, share, marker=marker, color=colour, ms=6, ls="none")
+        ax.annotate(name, (count, share), (5, 4), textcoords="offset points", fontsize=7)
+    ax.set_title("Bytes against the move of the effect", loc="left")
+    ax.set(xlabel="weights, MB", ylabel="effect moved by at most")
+    if not shown:
+        ax.annotate("no effect in the original", (0.5, 0.5), xycoords="axes fraction", ha="center", color=GREY)
+        return
+    ax.set_yscale("log")
+    ax.margins(x=0.2, y=0.25)
+    low, high = ax.get_ylim()
+    low, high = min(low, limit / 2), max(high, limit * 2)
+    ax.axhspan(low, limit, color="#009E73", alpha=0.1, lw=0)
+    ax.annotate(f"accepted: below {limit:.0%}", (0.01, limit), xycoords=("axes fraction", "data"), fontsize=7, va="top")
+    ax.set_ylim(low, high)
+    ticks = [t for t in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10) if low <= t <= high]
+    ax.set_yticks(ticks, [f"{tick:.1%}" if tick < 0.01 else f"{tick:.0%}" for tick in ticks])
+    ax.minorticks_off()

@@ -1,0 +1,188 @@
+"""What quantisation costs, saves, and does to what is measured: one row per scheme, in numbers and in words."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from depthscope.statistics.effects import effect_text
+
+PLAIN = "none"
+
+
+@dataclass(frozen=True)
+class SchemeRow:
+    """One way to hold the weights of a model.
+
+    Attributes
+    ----------
+    scheme, weights : str
+        Its name (``"none"`` for the original), and how the network says it holds its weights.
+    failed : str
+        Why there are no numbers; empty if there are.
+    weight_bytes : float
+        All parameters and buffers, with the scales and tables of quantised ones, what is shared counted once.
+    peak_bytes : float
+        Largest memory of the process (on a GPU: on it) over what it held before loading, from loading to the last measurement.
+    load_seconds : float
+    prefill, decode : float
+        Tokens per second, batch of one.
+    perplexity : float
+        Of the passage.
+    agreement : float
+        Share of the passage's tokens for which the likeliest one is that of the original.
+    state_error, state_cosine : float
+        Median over texts and layers of the relative error, and of the cosine, of the states.
+    cse_drift : float
+        Mean over layers of the root mean square change of CSE over its spread between items.
+    effect, effect_low, effect_high : float
+        dz of the main contrast at the layers of the original's strongest cluster, with its 95 % interval.
+    moved, moved_low, moved_high : float
+        Change of that effect, item by item, as a share of the original's size, with its 95 % interval.
+    share : float
+        The far end of that interval: the effect may have moved by so much.
+    cluster : str
+        Layers of the cluster that answers to the original's strongest (same direction, overlapping, p <= .05); empty if
+        there is none.
+    p : float
+        Of that cluster.
+    clusters : str
+        All clusters with p <= .05: layers and direction.
+    """
+
+    scheme: str
+    weights: str = ""
+    failed: str = ""
+    weight_bytes: float = np.nan
+    peak_bytes: float = np.nan
+    load_seconds: float = np.nan
+    prefill: float = np.nan
+    decode: float = np.nan
+    perplexity: float = np.nan
+    agreement: float = np.nan
+    state_error: float = np.nan
+    state_cosine: float = np.nan
+    cse_drift: float = np.nan
+    effect: float = np.nan
+    effect_low: float = np.nan
+    effect_high: float = np.nan
+    moved: float = np.nan
+    moved_low: float = np.nan
+    moved_high: float = np.nan
+    share: float = np.nan
+    cluster: str = ""
+    p: float = np.nan
+    clusters: str = ""
+
+    def faithful(self, share: float) -> bool:
+        """The effect is found again, and has moved by less than ``share`` of its size."""
+        return not self.failed and bool(self.cluster) and self.share < share
+
+
+COLUMNS = tuple(field.name for field in fields(SchemeRow))
+
+
+def recommend(rows: Sequence[SchemeRow], share: float) -> str:
+    """The cheapest scheme that keeps the effect, by a rule that is stated with it.
+
+    Cheapest is the one with the fewest bytes of weights. ``rows`` begin with the original.
+    """
+    original, *others = rows
+    if original.failed:
+        return "No recommendation: the original could not be measured, so there is nothing to compare with."
+    if not original.cluster:
+        return (
+            "No recommendation: the original shows no effect (no cluster with p <= .05), so there is none to keep. Choose by "
+            "the drift of CSE against the spread between items."
+        )
+    rule = (
+        "the fewest bytes among those in which the strongest cluster is found again (same direction, overlapping layers, "
+        f"p <= .05) and the effect, with 95 % confidence, moved by less than {share:.0%} of its size"
+    )
+    good = [row for row in others if row.faithful(share)]
+    if not good:
+        return f"No scheme can be recommended by the rule: {rule}."
+    best = min(good, key=lambda row: row.weight_bytes)
+    if best.weight_bytes >= original.weight_bytes:
+        return f"Keep the original weights: {best.scheme} keeps the effect but takes no fewer bytes. The rule: {rule}."
+    saved = 1 - best.weight_bytes / original.weight_bytes
+    return (
+        f"**{best.scheme}**: {megabytes(best.weight_bytes)} of weights instead of {megabytes(original.weight_bytes)} "
+        f"(-{saved:.0%}), the effect moved by at most {best.share:.0%}. The rule: {rule}."
+    )
+
+
+def summarize_schemes(
+    model: str, contrast: str, rows: Sequence[SchemeRow], window: str, share: float, settings: str, command: str
+) -> str:
+    """``summary.md``: the recommendation, two tables, and what the columns mean."""
+    lines = [f"# {model}: what quantisation does to {contrast}", "", recommend(rows, share), ""]
+    lines += ["## What it costs and saves", ""]
+    lines += ["| scheme | weights | peak memory | load | prefill | decode | perplexity | next token agrees |"]
+    lines += ["|---|---|---|---|---|---|---|---|"]
+    done = [row for row in rows if not row.failed]
+    lines += [
+        f"| {row.scheme} | {megabytes(row.weight_bytes)} | {megabytes(row.peak_bytes)} | {row.load_seconds:.1f} s "
+        f"| {row.prefill:.0f} tokens/s | {row.decode:.1f} tokens/s | {row.perplexity:,.1f} | {row.agreement:.1%} |"
+        for row in done
+    ]
+    lines += ["", "## What it does to the measurement", ""]
+    columns = ("scheme", "error of the states", "cosine", "drift of CSE / spread", f"dz {window}", "moved")
+    lines += [f"| {' | '.join((*columns, 'cluster kept', 'all clusters'))} |"]
+    lines += ["|---|---|---|---|---|---|---|---|"]
+    for row in done:
+        moved = "" if row.scheme == PLAIN or np.isnan(row.moved) else _moved(row)
+        kept = f"{row.cluster} ({_p(row.p)})" if row.cluster else "**none**"
+        effect = "" if np.isnan(row.effect) else effect_text(row.effect, row.effect_low, row.effect_high)
+        lines.append(
+            f"| {row.scheme} | {row.state_error:.3f} | {row.state_cosine:.4f} | {row.cse_drift:.2f} | {effect} | {moved} "
+            f"| {kept} | {row.clusters or 'none'} |"
+        )
+    failed = [row for row in rows if row.failed]
+    if failed:
+        lines += ["", "Not measured:", "", *(f"- {row.scheme}: {row.failed}" for row in failed)]
+    lines += ["", "## How to read this", "", *_READING, f"- {settings}", ""]
+    return "\n".join([*lines, "```", command, "```", ""]) if command else "\n".join(lines)
+
+
+_READING = (
+    "- *weights*: true bytes of all parameters and buffers, with the scales of packed ones, what is shared counted once.",
+    "- *peak memory*: of a process of its own, over what it held before loading. Times: medians of three, batch of one.",
+    "- *error of the states*: relative, median over texts and layers.",
+    "- *drift of CSE / spread*: root mean square change over the standard deviation between items, mean over layers; at 1 a",
+    "  text's CSE moves as far as texts differ.",
+    "- *moved*: change of the effect, item by item, as a share of the original's, with its 95 % interval. *dz* is at layers",
+    "  that the original chose, which flatters the original.",
+    "- One set of texts, one machine, one release of each library: other kernels round otherwise.",
+)
+
+
+def told_schemes(rows: Sequence[SchemeRow], share: float) -> list[str]:
+    """The result in lines for a terminal."""
+    lines = []
+    for row in rows:
+        known = f"{megabytes(row.weight_bytes):>9}  perplexity {row.perplexity:8,.1f}"
+        if row.failed:
+            said = f"not measured: {row.failed}"
+        elif row.scheme == PLAIN:
+            said = f"{known}  clusters: {row.clusters or 'none'}"
+        else:
+            said = f"{known}  states {row.state_error:5.3f}  CSE {row.cse_drift:4.2f}"
+            if np.isfinite(row.share):
+                kept = f"layers {row.cluster} kept" if row.cluster else "no cluster kept"
+                said += f"  effect moved by at most {row.share:.0%}  {kept}"
+        lines.append(f"{row.scheme:22} {said}")
+    return [*lines, "", recommend(rows, share).replace("**", "")]
+
+
+def megabytes(count: float) -> str:
+    """Bytes for a reader: ``538 MB``."""
+    return "unknown" if np.isnan(count) else f"{count / 1e6:,.0f} MB"
+
+
+def _moved(row: SchemeRow) -> str:
+    return f"{row.moved:+.0%} [{row.moved_low:+.0%}, {row.moved_high:+.0%}]"
+
+
+def _p(p: float) -> str:
+    return "p < .001" if p < 0.001 else f"p = {p:.3f}".replace("0.", ".")

@@ -1,0 +1,246 @@
+"""What quantisation does to a model, and to what is measured on it: one scheme after the other against the original."""
+
+import multiprocessing
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from depthscope.errors import DepthscopeError, require
+from depthscope.instrument.cse import cse
+from depthscope.instrument.drift import state_drift
+from depthscope.model.quantization import quantization_config
+from depthscope.report.figures import write_schemes
+from depthscope.report.quantization import PLAIN, SchemeRow, summarize_schemes, told_schemes
+from depthscope.statistics.contrast import contrast
+from depthscope.statistics.drift import Drift, measure_drift
+from depthscope.statistics.result import Contrast
+from depthscope.statistics.terms import Terms
+from depthscope.stimuli.passage import read_passage
+from depthscope.store.datasets import read_zarr
+from depthscope.store.files import write_text
+from depthscope.store.folder import RECORD
+from depthscope.store.record import RunRecord
+from depthscope.studies.metaphor import Settings, prepare
+from depthscope.studies.scheme import measure_scheme, scheme_record
+from depthscope.studies.several import comparison, shared_settings, timings_text
+
+SCHEMES = ("int8", "nf4", "torchao-int8")
+SHARE = 0.2
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """A finished study of schemes."""
+
+    folder: Path
+    rows: list[SchemeRow]
+    share: float
+    original: Contrast
+    drifts: dict[str, Drift] = field(default_factory=dict)
+    timings: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def told(self) -> list[str]:
+        lines = [*told_schemes(self.rows, self.share), "", timings_text(self.timings)]
+        return [*lines, f"run folder: {self.folder} (begin with summary.md)"]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a scheme's process left in its folder, and what follows from it."""
+
+    record: RunRecord
+    reading: xr.Dataset
+    traj: xr.Dataset
+    h: xr.DataArray
+
+
+def run_quantization(
+    settings: Settings,
+    out: Path,
+    *,
+    schemes: Sequence[str] = SCHEMES,
+    share: float = SHARE,
+    text: str | None = None,
+    command: str = "",
+    progress: bool = True,
+) -> Quantized:
+    """Measure the model as it is and in each of the ``schemes``, and compare.
+
+    Every scheme has a process and a folder of its own below ``out``. What is finished is not measured again, also when
+    more schemes are asked for later; a scheme that fails is named with the reason, and the others go on.
+
+    Parameters
+    ----------
+    settings : Settings
+        As for the metaphor study; only its first contrast is made, without evidence.
+    schemes : sequence of str
+        Names of :data:`depthscope.model.quantization.SCHEMES`.
+    share : float
+        The effect may move by so much of its size; see :func:`depthscope.report.quantization.recommend`.
+    text : str, optional
+        File with the passage whose perplexity is measured; by default one of our own.
+
+    Raises
+    ------
+    DepthscopeError
+        Bad settings; a scheme that does not run here; an original that cannot be measured.
+    """
+    if not share > 0:
+        raise DepthscopeError(f"share={share:g}: give a positive share of the effect, such as 0.2")
+    schemes = [name for name in dict.fromkeys(schemes) if name != PLAIN]
+    _, terms = prepare(settings)
+    read_passage(text)
+    _check_schemes(settings, schemes)
+    asked = {**shared_settings(settings, "evidence", "confounds"), "text": text}
+    record = RunRecord("quantization", asked, command=command)
+    with comparison(out, record) as clock:
+        # not among the settings: more schemes may be asked for later
+        record.resolved = {"schemes": schemes, "share": share}
+        record.write(out / RECORD)
+        failed: dict[str, str] = {}
+        for name in (PLAIN, *schemes):
+            with clock(name):
+                reason = _in_own_process(settings, name, out / name, text, progress)
+            if reason and name == PLAIN:
+                raise DepthscopeError(reason)
+            if reason:
+                failed[name] = reason
+        with clock("compare"):
+            found = _compare(settings, out, [name for name in schemes if name not in failed], terms[0])
+            rows = [*found.rows, *(SchemeRow(name, failed=reason) for name, reason in failed.items())]
+            _write(settings, out, found, rows, share, command)
+        record.results = {row.scheme: asdict(row) for row in rows}
+    return Quantized(out, rows, share, found.original, found.drifts, clock.seconds)
+
+
+def _check_schemes(settings: Settings, schemes: Sequence[str]) -> None:
+    """Whatever cannot run here is said before anything is computed."""
+    if "quantization" in settings.load:
+        raise DepthscopeError("quantization: this study compares schemes with the original; name them with --schemes")
+    torch = require("torch", "models")
+    device = settings.load.get("device") or ("cuda" if torch.cuda.is_available() else "cpu")
+    for name in schemes:
+        quantization_config(name, source=settings.model, device=device)
+
+
+def _in_own_process(settings: Settings, scheme: str, folder: Path, text: str | None, progress: bool) -> str:
+    """Run :func:`measure_scheme` unless it is done; the reason if it failed."""
+    path = folder / RECORD
+    if path.is_file():
+        before = RunRecord.read(path)
+        if before.status == "finished" and not before.differences(scheme_record(settings, scheme, text)):
+            return ""
+    try:
+        # spawned, not forked: a fork would begin with our memory, and with the threads of torch in whatever state
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+            pool.submit(measure_scheme, settings, scheme, folder, text, progress).result()
+    except DepthscopeError as problem:
+        return str(problem)
+    except BrokenProcessPool:
+        return f"{scheme}: the process died, most likely for want of memory; free some, or take a smaller model"
+    return ""
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    original: Contrast
+    rows: list[SchemeRow]
+    drifts: dict[str, Drift]
+    errors: dict[str, xr.DataArray]
+    cosines: dict[str, xr.DataArray]
+
+
+def _compare(settings: Settings, out: Path, schemes: Sequence[str], terms: Terms) -> _Comparison:
+    plain = _read(out / PLAIN, settings)
+    original = contrast(plain.h, terms, **settings.contrast)
+    own = measure_drift(plain.h, plain.h, original, settings.contrast)
+    rows = [_row(PLAIN, plain, plain, own, np.zeros(1), np.ones(1))]
+    found = _Comparison(original, rows, {}, {}, {})
+    for name in schemes:
+        changed = _read(out / name, settings)
+        drift = measure_drift(changed.h, plain.h, original, settings.contrast)
+        error, cosine = state_drift(changed.traj["states"].values, plain.traj["states"].values)
+        rows.append(_row(name, changed, plain, drift, error, cosine))
+        found.drifts[name] = drift
+        for curves, values in ((found.errors, error), (found.cosines, cosine)):
+            curves[name] = xr.DataArray(np.nanmedian(values, axis=0), {"state": plain.traj["state"]}, ("state",))
+    return found
+
+
+def _read(folder: Path, settings: Settings) -> Measured:
+    record = RunRecord.read(folder / RECORD)
+    traj, reading = (read_zarr(folder / f"{name}.zarr", record.digests[name]) for name in ("trajectories", "reading"))
+    return Measured(record, reading, traj, cse(traj, **settings.cse))
+
+
+def _row(name: str, changed: Measured, plain: Measured, drift: Drift, error: Any, cosine: Any) -> SchemeRow:
+    costs = changed.record.results
+    effects: dict[str, Any] = {}
+    if drift.before is not None and drift.after is not None and drift.moved is not None:
+        size = drift.before.difference
+        ends = sorted((drift.moved.difference_low / size, drift.moved.difference_high / size))
+        effects = {
+            "effect": drift.after.dz,
+            "effect_low": drift.after.low,
+            "effect_high": drift.after.high,
+            "moved": drift.moved.difference / size,
+            "moved_low": ends[0],
+            "moved_high": ends[1],
+            "share": drift.share,
+        }
+    kept = drift.kept
+    return SchemeRow(
+        scheme=name,
+        **costs,
+        perplexity=float(np.exp(changed.reading["nats"].mean())),
+        agreement=float((changed.reading["best"] == plain.reading["best"]).mean()),
+        state_error=float(np.nanmedian(error)),
+        state_cosine=float(np.nanmedian(cosine)),
+        cse_drift=float(drift.by_layer["ratio"].mean()),
+        **effects,
+        cluster=f"{kept.first}-{kept.last}" if kept else "",
+        p=kept.p if kept else float("nan"),
+        clusters=", ".join(f"{c.first}-{c.last} ({'+' if c.mass > 0 else '-'})" for c in drift.contrast.significant()),
+    )
+
+
+def _write(
+    settings: Settings, out: Path, found: _Comparison, rows: Sequence[SchemeRow], share: float, command: str
+) -> None:
+    c = found.original
+    write_text(out / "schemes.csv", pd.DataFrame([asdict(row) for row in rows]).to_csv(index=False))
+    if found.drifts:
+        layers = [_layers(name, found) for name in found.drifts]
+        write_text(out / "layers.csv", pd.concat(layers, ignore_index=True).to_csv(index=False))
+        clusters = [drift.contrast.clusters_dataframe().assign(scheme=name) for name, drift in found.drifts.items()]
+        clusters = [c.clusters_dataframe().assign(scheme=PLAIN), *clusters]
+        filled = [frame for frame in clusters if len(frame)] or clusters[:1]
+        write_text(out / "clusters.csv", pd.concat(filled, ignore_index=True).to_csv(index=False))
+    strongest = c.strongest(0.05)
+    window = f"at layers {strongest.first}-{strongest.last}" if strongest else ""
+    name = Path(settings.model).name
+    worth = [(row.scheme, row.weight_bytes, row.share) for row in rows if row.scheme in found.drifts]
+    title = f"{name}: what quantisation does to {c.name}"
+    write_schemes(out / "figures", c, found.drifts, found.errors, worth, share, title)
+    text = summarize_schemes(name, c.name, rows, window, share, c.settings_text, command)
+    write_text(out / "summary.md", text)
+
+
+def _layers(name: str, found: _Comparison) -> pd.DataFrame:
+    """One row per layer: drift of the states after it, drift of the measure, and the contrast."""
+    drift = found.drifts[name]
+    frame = drift.by_layer.to_dataframe().reset_index()[["layer", "drift", "spread", "ratio"]]
+    states = frame["layer"].to_numpy()
+    frame["state_error"], frame["state_cosine"] = (
+        curves[name].sel(state=states).to_numpy() for curves in (found.errors, found.cosines)
+    )
+    difference = drift.contrast.table["difference"].to_series()
+    return frame.assign(scheme=name, difference=frame["layer"].map(difference))

@@ -1,0 +1,40 @@
+"""What studies of several runs share: a folder around the folders of the runs, and what stands beside them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from depthscope.statistics.result import Contrast
+from depthscope.store.folder import RECORD, run_folder
+from depthscope.store.record import RunRecord
+from depthscope.studies.clock import Clock
+from depthscope.studies.metaphor import Settings
+
+
+def shared_settings(settings: Settings, *varied: str) -> dict[str, Any]:
+    """What is asked of all the runs alike, for the record: without what is ``varied``, and without the threads."""
+    return {name: value for name, value in asdict(settings).items() if name not in ("threads", *varied)}
+
+
+@contextmanager
+def comparison(out: Path, record: RunRecord) -> Iterator[Clock]:
+    """Hold the folder, and call the record finished if the block ends well. The block writes the record when it begins to."""
+    with run_folder(out, record):
+        clock = Clock()
+        yield clock
+        record.status = "finished"
+        record.timings = clock.seconds
+        record.write(out / RECORD)
+
+
+def statistics_text(main: Contrast) -> str:
+    """What is the same in all runs, for the line below a figure that compares them."""
+    s = main.settings
+    flips = f"cluster mass, {s['permutations']:,} sign flips, forming p {s['forming_p']:g}, seed {s['seed']}"
+    return f"{flips}; 95 % intervals"
+
+
+def timings_text(seconds: dict[str, float]) -> str:
+    return ", ".join(f"{stage} {s:.0f} s" for stage, s in seconds.items())

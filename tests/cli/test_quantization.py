@@ -1,0 +1,42 @@
+"""``depthscope run quantization``: options reach the study, bad ones cost nothing."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.running import FEW
+
+BAD = {
+    "unknown": (("--schemes", "nf5"), ("nf5", "choose one of")),
+    "calibrated": (("--schemes", "awq"), ("awq", "needs calibration")),
+    "device": (("--schemes", "nf4", "--device", "mps"), ("nf4", "not on mps")),
+    "share": (("--share", "-1"), ("share=-1", "positive")),
+    "text": (("--text", "none.txt"), ("none.txt", "cannot be read")),
+    "contrast": (("--contrast", "a-b"), ("a",)),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_options_are_one_sentence(
+    name: str, depthscope: Any, model_folder: Path, table_file: Path, tmp_path: Path
+) -> None:
+    options, words = BAD[name]
+    out = tmp_path / "run"
+    outcome = depthscope(
+        "run", "quantization", "--model", model_folder, "--stimuli", table_file, "--out", out, *FEW, *options
+    )
+    assert all(word in outcome.sentence for word in words)
+    assert not out.exists()
+
+
+def test_a_quantised_model_goes_through_the_metaphor_study(run: Any, table_file: Path, tmp_path: Path) -> None:
+    assert run(table_file, tmp_path / "run", "--quantization", "torchao-int8").status == 0
+    outcome = run(table_file, tmp_path / "other", "--quantization", "int9")
+    assert "quantization='int9'" in outcome.sentence
+
+
+def test_evidence_is_no_option_of_it(depthscope: Any, tmp_path: Path) -> None:
+    outcome = depthscope("run", "quantization", "--out", tmp_path / "run", "--evidence", "full")
+    assert outcome.status == 2
+    assert "unrecognized arguments" in outcome.err

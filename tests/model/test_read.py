@@ -1,0 +1,103 @@
+"""What is read, and what is refused before anything is read."""
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import depthscope as ds
+from tests.running import model_folder
+
+__all__ = ["model_folder"]
+
+TABLE = pd.DataFrame(
+    [
+        ("shark", "metaphor", "The lawyer is a shark."),
+        ("shark", "literal", "The very old fish over there is a shark, as everybody on the pier could see."),
+    ],
+    columns=["item", "condition", "text"],
+).assign(target="shark")
+
+
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pt", "model.pkl", "model.ckpt", "model.pth"])
+def test_a_pickle_is_not_opened(name: str, tmp_path: Path, refuses: Any) -> None:
+    class Bomb:
+        def __reduce__(self) -> Any:
+            return (Path.touch, (tmp_path / "exploded",))
+
+    path = tmp_path / name
+    path.write_bytes(pickle.dumps(Bomb()))
+    with refuses(str(path), "a pickle can run any code", "safetensors"):
+        ds.load(path)
+    assert not (tmp_path / "exploded").exists()
+
+
+def test_a_file_that_is_no_model_names_what_is(tmp_path: Path, refuses: Any) -> None:
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(b"")
+    with refuses(str(path), "folder"):
+        ds.load(path)
+
+
+def test_a_network_in_memory_is_not_quantised(tiny: ds.Model, tokenizer: Any, refuses: Any) -> None:
+    with refuses("quantization=", "in memory"):
+        ds.load(tiny.network, tokenizer, quantization="nf4")
+
+
+@pytest.mark.parametrize("scheme", ["nf4", "int8", "torchao-int8", "torchao-int8-dynamic"])
+def test_a_quantised_model_is_proven_like_any_other(scheme: str, model_folder: Path) -> None:
+    model = ds.load(model_folder, quantization=scheme)
+    assert model.quantization == scheme
+    assert model.checks["logits"].startswith("logits from the last state differ by at most")
+    assert model.predicts
+    traj = ds.trace(model, TABLE, progress=False)
+    assert traj.attrs["quantization"] == scheme
+    assert np.isfinite(traj["surprisal"]).all()
+    plain = ds.trace(ds.load(model_folder), TABLE, progress=False)
+    error = float(np.abs(traj["state_norm"] / plain["state_norm"] - 1).max())
+    assert 0 < error < 0.3
+
+
+@pytest.mark.parametrize(("scheme", "alone"), [("int8", True), ("torchao-int8-dynamic", True), ("torchao-int8", False)])
+def test_texts_that_would_change_each_other_run_one_by_one(scheme: str, alone: bool, model_folder: Path) -> None:
+    model = ds.load(model_folder, quantization=scheme)
+    assert model.alone == alone
+    shapes: list[tuple[int, ...]] = []
+    handle = model.network.get_input_embeddings().register_forward_pre_hook(
+        lambda module, args: shapes.append(tuple(args[0].shape))
+    )
+    traj = ds.trace(model, TABLE, progress=False)
+    handle.remove()
+    rows = [shape[0] for shape in shapes if shape != (1, 1)]  # one token is run to learn the width
+    assert rows == ([1, 1] if alone else [2])
+    if alone:
+        single = [ds.trace(model, TABLE.iloc[[i]], progress=False)["gram"].to_numpy() for i in range(2)]
+        np.testing.assert_array_equal(traj["gram"], np.concatenate(single))
+
+
+def test_a_config_of_transformers_is_taken_as_well_as_a_name(model_folder: Path) -> None:
+    from transformers import BitsAndBytesConfig
+
+    config = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True)
+    for given in ({"quantization": config}, {"quantization_config": config}):
+        assert ds.load(model_folder, **given).quantization == "nf4-double"
+
+
+def test_a_quantised_checkpoint_needs_no_argument_and_takes_no_other(
+    model_folder: Path, tmp_path: Path, refuses: Any
+) -> None:
+    model = ds.load(model_folder, quantization="nf4")
+    model.network.save_pretrained(tmp_path)
+    model.tokenizer.save_pretrained(tmp_path)
+    again = ds.load(tmp_path)
+    assert again.quantization == "nf4"
+    assert again.fingerprint == model.fingerprint
+    inputs = {"input_ids": torch.arange(9)[None]}
+    with torch.inference_mode():
+        torch.testing.assert_close(again.network(**inputs).logits, model.network(**inputs).logits)
+    with refuses(str(tmp_path), "already quantised (nf4)", "int8"):
+        ds.load(tmp_path, quantization="int8")
