@@ -1,5 +1,6 @@
 """One contrast in several models: depths differ, every answer is planted."""
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -144,6 +145,33 @@ def test_a_first_model_that_shows_nothing_cannot_be_replicated():
     assert "`first` itself shows nothing that could replicate; the table tells what the others show." in lines
 
 
+def adjusted_model(label, planted, gaps, slope=0.0, seed=5):
+    """With one covariate, of which ``gaps`` is the difference in every item; at layers 5 to 8 it adds ``slope`` times that."""
+    values = np.column_stack([gaps, np.zeros(24)])
+    h = measure({"a": planted, "b": NOTHING}, rarity=(("item", "condition"), values), seed=seed)
+    h.values[:, 0, 4:8] += slope * gaps[:, None]
+    held = {name: compare(h, "a", "b", adjust=["rarity"]) for name in ("rarity", "all")}
+    main = compare(h, "a", "b")
+    confounding = Confounding(main, imbalance(h, main.terms, ["rarity"]), {}, held, {}, {})
+    return Studied(label, label, "", "A", 64, "none", Evidence(main, confounding=[confounding]))
+
+
+def test_what_covariates_hide_is_told_beside_what_is_seen():
+    unrelated = np.tile([1.0, -1.0, -1.0, 1.0], 6)
+    first, other = adjusted_model("first", HIGHER, unrelated), adjusted_model("other", HIGHER, unrelated, seed=6)
+    assert "With covariates held equal: what `first` shows replicates in other." in said(first, other)
+    # one that was not adjusted has no place in that sentence
+    assert "With covariates held equal: what `first` shows replicates in other." in said(
+        first, a_model("plain", HIGHER), other
+    )
+    assert not any(line.startswith("With covariates") for line in said(first, a_model("plain", HIGHER)))
+    assert not any(line.startswith("With covariates") for line in said(a_model("plain", HIGHER), other))
+    made = adjusted_model("made", NOTHING, np.tile([2.0, 2.0, 2.0, 2.0, 2.0, 0.0], 4), slope=2.0)
+    lines = said(first, made)
+    assert "What `first` shows replicates in made." in lines
+    assert "With covariates held equal: what `first` shows is not found in made." in lines
+
+
 def test_one_model_alone_has_nothing_to_compare_with():
     assert "There is no other model to compare with." in said(a_model("first", HIGHER))
 
@@ -151,15 +179,11 @@ def test_one_model_alone_has_nothing_to_compare_with():
 @pytest.fixture(scope="module")
 def outcomes():
     """A broken model before all others, one with a covariate, one from the registry, shallower and without a cluster."""
-    gaps = np.column_stack([np.tile([1.0, -1.0, -1.0, 1.0], 6), np.zeros(24)])
-    h = measure({"a": HIGHER, "b": NOTHING}, rarity=(("item", "condition"), gaps))
-    main = compare(h, "a", "b")
-    adjusted = {name: compare(h, "a", "b", adjust=["rarity"]) for name in ("rarity", "all")}
-    held = Confounding(main, imbalance(h, main.terms, ["rarity"]), {}, adjusted, {}, {})
+    first = adjusted_model("first", HIGHER, np.tile([1.0, -1.0, -1.0, 1.0], 6))
     flat = evidence(at_depth(measure({"a": NOTHING, "b": NOTHING}, items=40), 10))
     return [
         BROKEN,
-        Studied("first", "first", "Q4, dequantised", "A", 64, "none", Evidence(main, confounding=[held])),
+        replace(first, about="Q4, dequantised"),
         Studied("flat", "flat", "", "B", 32, "nf4", flat),
     ]
 

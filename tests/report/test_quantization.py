@@ -36,6 +36,12 @@ def test_what_does_not_keep_the_effect_is_not_recommended(spoiled: SchemeRow) ->
     assert recommend([ORIGINAL, spoiled], 0.2).startswith("No scheme can be recommended")
 
 
+def test_of_two_that_are_equally_small_the_one_that_moved_less() -> None:
+    rival = replace(GOOD, scheme="torchao-int8", weight_bytes=505e6, share=0.02)
+    assert recommend([ORIGINAL, GOOD, rival], 0.2).startswith("**torchao-int8**")
+    assert recommend([ORIGINAL, GOOD, replace(rival, weight_bytes=520e6)], 0.2).startswith("**int8**")
+
+
 def test_without_an_effect_there_is_none_to_keep() -> None:
     nothing = replace(ORIGINAL, cluster="", p=np.nan, share=np.nan)
     assert "shows no effect" in recommend([nothing, GOOD], 0.2)

@@ -94,8 +94,7 @@ def _worth(
     shown = [(name, count / 1e6, share) for name, count, share in worth if np.isfinite(share)]
     for name, count, share in shown:
         colour, marker = looks[name]
-        ax.plot(count, share, marker=marker, color=colour, ms=6, ls="none")
-        ax.annotate(name, (count, share), (5, 4), textcoords="offset points", fontsize=7)
+        ax.plot(count, share, marker=marker, color=colour, ms=6, ls="none", label=name)
     ax.set_title("Bytes against the move of the effect", loc="left")
     ax.set(xlabel="weights, MB", ylabel="effect moved by at most")
     if not shown:
@@ -111,3 +110,4 @@ def _worth(
     ticks = [t for t in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10) if low <= t <= high]
     ax.set_yticks(ticks, [f"{tick:.1%}" if tick < 0.01 else f"{tick:.0%}" for tick in ticks])
     ax.minorticks_off()
+    ax.legend(fontsize=7, loc="upper right")

@@ -9,6 +9,8 @@ from depthscope.statistics.effects import effect_text
 from depthscope.statistics.result import Cluster, Contrast
 
 Window = tuple[int, int]
+# ends the heading of the rows that are adjusted for every covariate
+HELD_EQUAL = "covariates held equal"
 
 
 def compare(runs: Mapping[str, Evidence], windows: Mapping[str, Window], where: str) -> list[Compared]:
@@ -29,7 +31,7 @@ def compare(runs: Mapping[str, Evidence], windows: Mapping[str, Window], where: 
     for name, e in runs.items():
         adjusted = adjusted_for_all(e)
         if adjusted is not None:
-            rows.append(at_window(f"{where}, covariates held equal", name, adjusted, windows[name], tell))
+            rows.append(at_window(f"{where}, {HELD_EQUAL}", name, adjusted, windows[name], tell))
     for name, e in runs.items():
         own = e.main.strongest()
         if own is not None:
@@ -78,7 +80,10 @@ def _at_peak(name: str, contrast: Contrast, own: Cluster) -> Compared:
 
 
 def replications(rows: Sequence[Compared], runs: Mapping[str, Evidence], what: str) -> str:
-    """One sentence: in which of the other runs the effect is there. ``what`` they are: sets, models."""
+    """One sentence: in which of the other runs the effect is there, by the rows of the first group.
+
+    ``what`` they are: sets, models.
+    """
     origin, *others = runs
     if runs[origin].found is None:
         return f"`{origin}` itself shows nothing that could replicate; the table tells what the others show."

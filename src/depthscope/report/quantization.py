@@ -8,6 +8,7 @@ import numpy as np
 from depthscope.statistics.effects import effect_text
 
 PLAIN = "none"
+NEAR = 0.02  # schemes whose bytes differ by less are equally cheap
 
 
 @dataclass(frozen=True)
@@ -96,13 +97,14 @@ def recommend(rows: Sequence[SchemeRow], share: float) -> str:
             "the drift of CSE against the spread between items."
         )
     rule = (
-        "the fewest bytes among those in which the strongest cluster is found again (same direction, overlapping layers, "
+        f"the fewest bytes (of several within {NEAR:.0%}, the one that moved least) among those in which the strongest cluster is found again (same direction, overlapping layers, "
         f"p <= .05) and the effect, with 95 % confidence, moved by less than {share:.0%} of its size"
     )
     good = [row for row in others if row.faithful(share)]
     if not good:
         return f"No scheme can be recommended by the rule: {rule}."
-    best = min(good, key=lambda row: row.weight_bytes)
+    fewest = min(row.weight_bytes for row in good)
+    best = min((row for row in good if row.weight_bytes <= fewest * (1 + NEAR)), key=lambda row: row.share)
     if best.weight_bytes >= original.weight_bytes:
         return f"Keep the original weights: {best.scheme} keeps the effect but takes no fewer bytes. The rule: {rule}."
     saved = 1 - best.weight_bytes / original.weight_bytes

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from depthscope.report.across import Window, comparison_table, replications, window_text
+from depthscope.report.across import HELD_EQUAL, Window, comparison_table, replications, window_text
 from depthscope.report.evidence import ALPHA, Compared, cell, layers_text, short_p
 from depthscope.report.models import (
     EARLY,
@@ -46,6 +46,7 @@ def verdicts(models: Sequence[Studied], rows: Sequence[Compared]) -> list[str]:
         _listed(models, "Higher", lambda m: m.positive),
         _listed(models, "Lower", lambda m: m.negative),
         replications(rows, runs_of(models), "model"),
+        *_adjusted(models, rows),
         *_signs(models, rows),
         *_strongest_places(models),
         *_little(models),
@@ -73,6 +74,15 @@ def _listed(models: Sequence[Studied], word: str, clusters: Callable[[Studied], 
     found = [f"{m.label} {', '.join(m.place(k) for k in clusters(m))}" for m in models if clusters(m)]
     where = f" (relative depth): {'; '.join(found)}" if found else ""
     return f"{word} in {len(found)} of {len(models)}{where}."
+
+
+def _adjusted(models: Sequence[Studied], rows: Sequence[Compared]) -> list[str]:
+    """The same with covariates held equal: what is absent may be hidden by them, what is there may be made by them."""
+    held = [row for row in rows if row.group.endswith(HELD_EQUAL)]
+    if len(held) < 2 or held[0].label != models[0].label or models[0].evidence.found is None:
+        return []
+    sentence = replications(held, runs_of(models), "model")
+    return [f"With covariates held equal: {sentence[0].lower()}{sentence[1:]}"]
 
 
 def _signs(models: Sequence[Studied], rows: Sequence[Compared]) -> list[str]:
