@@ -31,6 +31,11 @@ def check_choice(name: str, value: object, allowed: Iterable[object]) -> None:
         raise DepthscopeError(f"{name}={value!r}: choose one of {', '.join(map(str, allowed))}")
 
 
+def reason(problem: BaseException, limit: int = 200) -> str:
+    """What a library objected to, in one line: its first ``limit`` characters, or the kind of error if it said nothing."""
+    return " ".join(str(problem).split())[:limit] or type(problem).__name__
+
+
 def listed(names: Iterable[object], limit: int = 5) -> str:
     """Names for a sentence: the first few, then how many more."""
     shown = [str(name) for name in names]

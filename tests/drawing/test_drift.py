@@ -16,7 +16,7 @@ def curves(*names: str, axis: str, first: int) -> dict[str, xr.DataArray]:
 
 
 def drawn(worth: list[tuple[str, float, float]]):
-    original = xr.Dataset({n: ("layer", LAYERS / 100.0) for n in ("difference", "low", "high")}, {"layer": LAYERS})
+    original = xr.Dataset(dict.fromkeys(("difference", "low", "high"), ("layer", LAYERS / 100.0)), {"layer": LAYERS})
     names = [name for name, _, _ in worth]
     figure = draw_schemes(
         curves(*names, axis="state", first=0),

@@ -8,7 +8,6 @@ import pytest
 import torch
 import transformers
 
-from depthscope.model.footprint import is_packed
 from depthscope.model.quantization import (
     CALIBRATED,
     NAMES,
@@ -19,6 +18,7 @@ from depthscope.model.quantization import (
     scheme_of,
     settle,
 )
+from depthscope.model.quantization.network import is_packed
 from tests.conftest import tiny_llama
 
 pytest.importorskip("bitsandbytes")

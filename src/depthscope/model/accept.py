@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from depthscope.errors import DepthscopeError
+from depthscope.errors import DepthscopeError, reason
 from depthscope.model.blocks import find_blocks
 from depthscope.model.model import Model, inputs_of, measuring
 from depthscope.model.quantization import settle
@@ -36,9 +36,8 @@ def accept(network: Any, tokenizer: Any, name: str, path: str | None = None, *, 
     except DepthscopeError:
         raise
     except Exception as problem:  # whatever its author thought of
-        reason = " ".join(str(problem).split())[:200] or type(problem).__name__
         raise DepthscopeError(
-            f"{name}: {type(network).__name__} does not run on text alone, so it cannot be measured; it says: {reason}"
+            f"{name}: {type(network).__name__} does not run on text alone, so it cannot be measured; it says: {reason(problem)}"
         ) from None
     model = Model(network, tokenizer, name, chain, causal=causal)
     if model.depth < MIN_BLOCKS:

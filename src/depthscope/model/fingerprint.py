@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from depthscope.model.footprint import held, is_packed
+from depthscope.model.footprint import held
+from depthscope.model.quantization import is_packed
 
 SAMPLES = 1024
 

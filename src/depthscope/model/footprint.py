@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
-from depthscope.model.quantization import SCHEMES, scheme_of
+from depthscope.model.quantization import SCHEMES, is_packed, scheme_of
 
 
 def weight_bytes(network: nn.Module) -> int:
@@ -39,17 +39,6 @@ def describe(network: nn.Module) -> str:
         how = f"{name} ({SCHEMES[name].library})" if name in SCHEMES else name
     megabytes = weight_bytes(network) / 1e6
     return f"{how}, {megabytes:.{0 if megabytes >= 10 else 2}f} MB"
-
-
-def is_packed(network: nn.Module) -> bool:
-    """Whether any weight is held in another way than as a plain tensor of 16 bits or more."""
-    return any(_packed(parameter) for parameter in network.parameters())
-
-
-def _packed(parameter: nn.Parameter) -> bool:
-    # bitsandbytes may store its codes under a wider type (bnb_4bit_quant_storage), hence its state
-    state = getattr(parameter, "quant_state", None)
-    return state is not None or parameter.itemsize == 1 or is_traceable_wrapper_subclass(parameter)
 
 
 def held(network: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:

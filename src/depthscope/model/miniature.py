@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import nn
 
-from depthscope.errors import DepthscopeError, require
+from depthscope.errors import DepthscopeError, reason, require
 from depthscope.model.stacks import Stack
 
 Kind = Literal["decoder", "multimodal", "encoder", "encoder-decoder"]
@@ -218,8 +218,7 @@ def miniature(family: Family, seed: int = 0) -> nn.Module:
                 _wake(network)
             return network
     except Exception as problem:  # hundreds of classes object in as many ways
-        reason = " ".join(str(problem).split())[:160] or type(problem).__name__
-        raise DepthscopeError(f"{family.class_name} cannot be built small: {reason}") from None
+        raise DepthscopeError(f"{family.class_name} cannot be built small: {reason(problem, 160)}") from None
     raise DepthscopeError(f"{family.class_name} cannot be built small: {size:,} parameters are left")
 
 

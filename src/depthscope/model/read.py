@@ -4,7 +4,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from depthscope.errors import DepthscopeError, require
+from depthscope.errors import DepthscopeError, reason, require
 from depthscope.model.gguf import load_gguf
 from depthscope.model.hub import check_hub
 from depthscope.model.pretrained import pretrained_folder
@@ -99,8 +99,7 @@ def _pack(
 
 
 def _unreadable(source: str, problem: Exception) -> DepthscopeError:
-    reason = " ".join(str(problem).split())
     return DepthscopeError(
         f"{source}: transformers cannot load this model; check the name, or use a local folder, a .gguf file or "
-        f"'embedded'. It says: {reason[:300]}"
+        f"'embedded'. It says: {reason(problem, 300)}"
     )

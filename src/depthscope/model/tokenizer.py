@@ -4,7 +4,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
-from depthscope.errors import DepthscopeError, require
+from depthscope.errors import DepthscopeError, reason, require
 from depthscope.model.hub import check_hub
 from depthscope.model.pretrained import pretrained_folder
 
@@ -27,9 +27,7 @@ def load_tokenizer(source: str) -> tuple[Any, int | None]:
         tokenizer = transformers.AutoTokenizer.from_pretrained(where, **options)
         config = transformers.AutoConfig.from_pretrained(where, **options)
     except (OSError, ValueError, struct.error) as problem:
-        raise DepthscopeError(
-            f"{source}: no tokenizer can be loaded ({' '.join(str(problem).split())[:200]})"
-        ) from None
+        raise DepthscopeError(f"{source}: no tokenizer can be loaded ({reason(problem)})") from None
     check_fast(tokenizer, source)
     return tokenizer, context_length(config, tokenizer)
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from depthscope.errors import DepthscopeError, listed
+from depthscope.errors import DepthscopeError, listed, reason
 from depthscope.model.accept import accept
 from depthscope.model.model import Model
 
@@ -47,10 +47,9 @@ def untrained(model: Model, seed: int = 0) -> Model:
     try:
         network = _build(type(model.network), config, seed)
     except Exception as problem:  # a class may need whatever else its author thought of
-        reason = " ".join(str(problem).split())[:200]
         raise DepthscopeError(
             f"{model.name}: {type(model.network).__name__} cannot be built from its configuration alone, so it has no "
-            f"untrained twin; build one yourself and give it to load. It says: {reason or type(problem).__name__}"
+            f"untrained twin; build one yourself and give it to load. It says: {reason(problem)}"
         ) from None
     if not quantised:
         _match(network, model)

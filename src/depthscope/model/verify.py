@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from depthscope.errors import DepthscopeError
+from depthscope.errors import DepthscopeError, reason
 from depthscope.model.blocks import OVERRIDE
 from depthscope.model.model import Model, inputs_of, measuring
 from depthscope.model.stream import to_stream, with_stream_out
@@ -184,8 +184,7 @@ def verify_head(model: Model, inputs: dict[str, Any], others: dict[str, Any]) ->
             return False, "no surprisal: the model has no language-model head"
         difference = _difference(model.run(ids, mask, rows, positions), full[rows, positions])
     except Exception as problem:  # foreign code objects in whatever way it likes
-        reason = " ".join(str(problem).split())[:200]
-        return False, f"no surprisal: logits cannot be read at single tokens ({reason or type(problem).__name__})"
+        return False, f"no surprisal: logits cannot be read at single tokens ({reason(problem)})"
     if not difference <= _tolerance(model):
         return False, f"no surprisal: logits read at single tokens differ by {difference:.1g} (relative)"
     return True, f"logits read at single tokens differ by at most {difference:.1g}"

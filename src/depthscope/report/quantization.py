@@ -97,8 +97,9 @@ def recommend(rows: Sequence[SchemeRow], share: float) -> str:
             "the drift of CSE against the spread between items."
         )
     rule = (
-        f"the fewest bytes (of several within {NEAR:.0%}, the one that moved least) among those in which the strongest cluster is found again (same direction, overlapping layers, "
-        f"p <= .05) and the effect, with 95 % confidence, moved by less than {share:.0%} of its size"
+        f"the fewest bytes (of several within {NEAR:.0%}, the one that moved least) among those in which the strongest "
+        "cluster is found again (same direction, overlapping layers, p <= .05) and the effect, with 95 % confidence, moved "
+        f"by less than {share:.0%} of its size"
     )
     good = [row for row in others if row.faithful(share)]
     if not good:

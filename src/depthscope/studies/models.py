@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from depthscope.capture.tokens import tokenize
-from depthscope.errors import DepthscopeError, require
+from depthscope.errors import DepthscopeError, reason, require
 from depthscope.model.pretrained import pretrained_folder
 from depthscope.model.pretrained.registry import find
 from depthscope.model.quiet import quiet
@@ -141,7 +141,7 @@ def _study(label: str, settings: Settings, out: Path, command: str, progress: bo
         if finished:
             raise
         kind = "" if isinstance(problem, DepthscopeError) else f"{type(problem).__name__}: "
-        return Unmeasured(label, settings.model, f"{kind}{' '.join(str(problem).split())[:500]}")
+        return Unmeasured(label, settings.model, f"{kind}{reason(problem, 500)}")
     finally:
         _release()
 
