@@ -32,14 +32,14 @@ def tiny(tokenizer: Any) -> ds.Model:
     return ds.load(tiny_llama(len(tokenizer)), tokenizer)
 
 
-def tiny_llama(vocabulary: int, blocks: int = 6) -> torch.nn.Module:
+def tiny_llama(vocabulary: int, blocks: int = 6, width: int = 32) -> torch.nn.Module:
     from transformers import LlamaConfig, LlamaForCausalLM
 
     torch.manual_seed(1)
     config = LlamaConfig(
         vocab_size=vocabulary,
-        hidden_size=32,
-        intermediate_size=64,
+        hidden_size=width,
+        intermediate_size=2 * width,
         num_hidden_layers=blocks,
         num_attention_heads=4,
         num_key_value_heads=2,

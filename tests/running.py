@@ -38,10 +38,10 @@ class Outcome:
 
 @pytest.fixture(scope="session")
 def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A random-weight Llama of ten blocks with a real tokenizer, as a local folder."""
+    """A random-weight Llama of ten blocks with a real tokenizer, as a local folder; wide enough to be held in 4 bits."""
     folder = tmp_path_factory.mktemp("models") / "tiny"
     tokenizer, _ = load_tokenizer("embedded")
-    tiny_llama(len(tokenizer), blocks=10).save_pretrained(folder)
+    tiny_llama(len(tokenizer), blocks=10, width=64).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 

@@ -101,3 +101,46 @@ def test_a_quantised_checkpoint_needs_no_argument_and_takes_no_other(
         torch.testing.assert_close(again.network(**inputs).logits, model.network(**inputs).logits)
     with refuses(str(tmp_path), "already quantised (nf4)", "int8"):
         ds.load(tmp_path, quantization="int8")
+
+
+def test_four_bit_weights_that_the_library_unpacks_wrongly_are_refused(tmp_path: Path, tokenizer: Any) -> None:
+    """bitsandbytes 0.50 on AVX512: rows that are no whole number of blocks. Elsewhere such a network is right, and taken."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    from depthscope.model.quantization.unpacking import decode
+
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer), hidden_size=96, intermediate_size=192, num_hidden_layers=4, num_attention_heads=4
+    )
+    network = LlamaForCausalLM(config)
+    network.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    try:
+        model = ds.load(tmp_path, quantization="nf4")
+    except ds.DepthscopeError as problem:
+        refusal = str(problem)
+    else:
+        refusal = ""
+    if refusal:
+        assert "unpacks the 4-bit weights" in refusal
+        assert "torchao-int8" in refusal
+        return
+    packed = model.network.model.layers[0].self_attn.q_proj.weight
+    plain = network.model.layers[0].self_attn.q_proj.weight
+    assert float((decode(packed) - plain).norm() / plain.norm()) < 0.12
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_four_bit_codes_are_decoded_by_the_definition(nested: bool) -> None:
+    functional = pytest.importorskip("bitsandbytes.functional")
+    from types import SimpleNamespace
+
+    from depthscope.model.quantization.unpacking import decode
+
+    torch.manual_seed(1)
+    weight = torch.randn(32, 128)
+    packed, state = functional.quantize_4bit(weight, blocksize=64, quant_type="nf4", compress_statistics=nested)
+    found = decode(SimpleNamespace(data=packed, quant_state=state))
+    torch.testing.assert_close(found, functional.dequantize_4bit(packed, state), rtol=1e-4, atol=1e-4)
+    assert 0.05 < float((found - weight).norm() / weight.norm()) < 0.12

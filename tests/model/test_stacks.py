@@ -144,3 +144,8 @@ def test_the_text_decoder_inside_a_model_of_images(tokenizer: Any) -> None:
     alone.model.load_state_dict(network.model.language_model.state_dict())
     expected = ds.trace(ds.load(alone, tokenizer), TABLE, progress=False)
     np.testing.assert_allclose(traj["gram"], expected["gram"], rtol=1e-4, atol=1e-9)
+
+
+def test_a_decoder_is_no_encoder(tiny: ds.Model, tokenizer: Any, refuses: Any) -> None:
+    with refuses("leave the states of earlier ones alone", "no encoder", "--stack"):
+        ds.load(tiny.network, tokenizer, stack="encoder")

@@ -11,7 +11,15 @@ ORIGINAL = SchemeRow(
     PLAIN, weight_bytes=1000e6, cluster="14-24", p=0.0002, clusters="14-24 (+)", share=0.0, perplexity=20.0
 )
 GOOD = SchemeRow(
-    "int8", weight_bytes=500e6, cluster="14-24", p=0.001, share=0.1, moved=0.05, moved_low=0.0, moved_high=0.1
+    "int8",
+    "int8 (bitsandbytes), 500 MB",
+    weight_bytes=500e6,
+    cluster="14-24",
+    p=0.001,
+    share=0.1,
+    moved=0.05,
+    moved_low=0.0,
+    moved_high=0.1,
 )
 SMALLER = replace(GOOD, scheme="nf4", weight_bytes=300e6, share=0.3)
 
@@ -60,7 +68,7 @@ def test_the_summary_names_what_was_not_measured() -> None:
     rows = [ORIGINAL, GOOD, SchemeRow("gptq", failed="needs calibration")]
     text = summarize_schemes("m", "a - b", rows, "at layers 14-24", 0.2, "n = 9", "depthscope run quantization")
     assert "- gptq: needs calibration" in text
-    assert "| int8 | 500 MB |" in text
+    assert "| int8 | int8 (bitsandbytes): 500 MB |" in text
     assert "+5% [+0%, +10%]" in text
     assert "n = 9" in text
     assert text.rstrip().endswith("```")

@@ -76,9 +76,16 @@ class Coverage:
     def add_to(self, actions: Any) -> None:
         parser = actions.add_parser("coverage", help="which classes of models work", description=self.__doc__)
         parser.add_argument(
-            "--family", nargs="+", default=[], metavar="NAME", help="model types, e.g. llama (default: all)"
+            "--family",
+            nargs="+",
+            action="extend",
+            default=[],
+            metavar="NAME",
+            help="model types, e.g. llama (default: all)",
         )
-        parser.add_argument("--kind", nargs="+", default=[], choices=list(KINDS), help="kinds of models (default: all)")
+        parser.add_argument(
+            "--kind", nargs="+", action="extend", default=[], choices=list(KINDS), help="kinds of models (default: all)"
+        )
         parser.add_argument("--out", type=Path, metavar="FILE.md", help="write the whole table to this file")
         parser.add_argument("--no-progress", action="store_true", help="no bars")
         parser.set_defaults(handler=self.run)

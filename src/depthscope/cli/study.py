@@ -67,7 +67,8 @@ class Study(ABC):
         add("--dtype", help="precision of the weights (default: the checkpoint's)")
         add("--blocks", metavar="PATH", help="path of the list of blocks, if it is not found")
         add("--stack", choices=("encoder", "decoder"), help="of a model that is not decoder-only")
-        add("--quantization", metavar="SCHEME", help="hold the weights in fewer bits: nf4, int8, torchao-int8, ...")
+        if "quantization" in self.LOAD:
+            add("--quantization", metavar="SCHEME", help="hold the weights in fewer bits: nf4, int8, torchao-int8, ...")
         add("--subtoken", choices=("last", "first", "mean"), help="which token stands for the target (default last)")
         add("--keep", choices=("gram", "states"), help="also keep the full states of the targets")
         add("--token-budget", type=int, metavar="N", help="padded tokens per forward pass")

@@ -8,7 +8,7 @@ import torch
 from depthscope.errors import DepthscopeError, reason
 from depthscope.model.blocks import find_blocks
 from depthscope.model.model import Model, inputs_of, measuring
-from depthscope.model.quantization import settle
+from depthscope.model.quantization import check_unpacking, settle
 from depthscope.model.verify import verify, verify_head
 
 MIN_BLOCKS = 4
@@ -27,6 +27,7 @@ def accept(network: Any, tokenizer: Any, name: str, path: str | None = None, *, 
     if find is None or not hasattr(find(), "weight") or not hasattr(network, "config"):
         raise DepthscopeError(f"{name}: {type(network).__name__} has no token embeddings, so it is no language model")
     settle(network)
+    check_unpacking(network, name)
     first, second = probe(network, tokenizer, 11), probe(network, tokenizer, 4321)
     # two texts, so that the batch cannot be mistaken for another dimension of the state
     both = {key: torch.cat([first[key], second[key]]) for key in ("input_ids", "attention_mask")}

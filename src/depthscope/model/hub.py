@@ -12,7 +12,9 @@ _PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 def check_hub(name: str, revision: str | None = None, cache_dir: str | None = None) -> None:
     """Refuse a name that is neither in the local cache of the hub nor to be had from it."""
     hub = require("huggingface_hub", "models")
-    way_out = "use a local folder, a .gguf file or 'embedded' (which needs no hub)"
+    way_out = (
+        "use a local folder, a .gguf file or a name of 'depthscope models', such as 'embedded' (which need no hub)"
+    )
     try:
         cached = hub.try_to_load_from_cache(name, "config.json", cache_dir, revision)
     except ValueError:

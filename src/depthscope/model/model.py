@@ -131,7 +131,8 @@ class Model:
 
     def __repr__(self) -> str:
         kind = type(self.network).__name__
-        return f"Model({self.name!r}: {kind}, {self.depth} blocks at {self.path}, {self.dtype}, {self.device})"
+        held = f"{self.quantization} and {self.dtype}" if self.quantization else str(self.dtype)
+        return f"Model({self.name!r}: {kind}, {self.depth} blocks at {self.path}, {held}, {self.device})"
 
 
 @contextmanager

@@ -74,7 +74,11 @@ def _from_pretrained(
     _pack(options, quantization, source, device, config)
     try:
         network = loader.from_pretrained(source, **options)
-    except (OSError, ValueError, damaged) as problem:
+    except damaged as problem:
+        raise DepthscopeError(
+            f"{source}: its weights are damaged ({reason(problem)}); fetch or save the model again"
+        ) from None
+    except (OSError, ValueError) as problem:
         raise _unreadable(source, problem) from None
     if quantization is not None:
         confirm(network, quantization, source)

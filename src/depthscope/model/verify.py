@@ -78,6 +78,11 @@ def _check_causal(model: Model, inputs: dict[str, Any], others: dict[str, Any], 
     ids = torch.cat([inputs["input_ids"][:, :half], others["input_ids"][:, half:]], dim=1)
     changed, _ = _run(model, {**inputs, "input_ids": ids})
     worst = max(_apart(model, a, b, half) for a, b in zip(changed, states, strict=True))
+    if not model.causal and worst <= _tolerance(model):
+        raise DepthscopeError(
+            f"{model.name}: later tokens leave the states of earlier ones alone, so {type(model.network).__name__} is no "
+            "encoder; leave stack= (--stack) out"
+        )
     if not model.causal:
         return f"not asked of an encoder: later tokens change earlier states by {worst:.1g}"
     if worst > _tolerance(model) and model.alone:

@@ -125,8 +125,9 @@ def summarize_schemes(
     lines += ["|---|---|---|---|---|---|---|---|"]
     done = [row for row in rows if not row.failed]
     lines += [
-        f"| {row.scheme} | {megabytes(row.weight_bytes)} | {megabytes(row.peak_bytes)} | {row.load_seconds:.1f} s "
-        f"| {row.prefill:.0f} tokens/s | {row.decode:.1f} tokens/s | {row.perplexity:,.1f} | {row.agreement:.1%} |"
+        f"| {row.scheme} | {row.weights.partition(',')[0]}: {megabytes(row.weight_bytes)} | {megabytes(row.peak_bytes)} "
+        f"| {row.load_seconds:.1f} s | {row.prefill:.0f} tokens/s | {row.decode:.1f} tokens/s | {row.perplexity:,.1f} "
+        f"| {row.agreement:.1%} |"
         for row in done
     ]
     lines += ["", "## What it does to the measurement", ""]
@@ -150,11 +151,14 @@ def summarize_schemes(
 
 _READING = (
     "- *weights*: true bytes of all parameters and buffers, with the scales of packed ones, what is shared counted once.",
-    "- *peak memory*: of a process of its own, over what it held before loading. Times: medians of three, batch of one.",
+    "- *none* is the model as it was loaded; what was quantised at its source (GGUF) was unpacked first.",
+    "- *peak memory*: of a process of its own, over what it held before loading. A scheme that packs the weights as it loads",
+    "  has held them in full as well; a checkpoint saved in it has not. Times: medians of three, batch of one.",
     "- *error of the states*: relative, median over texts and layers.",
     "- *drift of CSE / spread*: root mean square change over the standard deviation between items, mean over layers; at 1 a",
     "  text's CSE moves as far as texts differ.",
-    "- *moved*: change of the effect, item by item, as a share of the original's, with its 95 % interval. *dz* is at layers",
+    "- *moved*: change of the effect in units of CSE, item by item, as a share of the original's, 95 % interval; *dz* is",
+    "  over the spread of the scheme itself, so that the two need not agree. *dz* is at layers",
     "  that the original chose, which flatters the original.",
     "- One set of texts, one machine, one release of each library: other kernels round otherwise.",
 )
@@ -173,7 +177,7 @@ def told_schemes(rows: Sequence[SchemeRow], share: float) -> list[str]:
             said = f"{known}  states {row.state_error:5.3f}  CSE {row.cse_drift:4.2f}"
             if np.isfinite(row.share):
                 kept = f"layers {row.cluster} kept" if row.cluster else "no cluster kept"
-                said += f"  effect moved by at most {row.share:.0%}  {kept}"
+                said += f"  effect moved by at most {row.share:.0%} (95 %)  {kept}"
         lines.append(f"{row.scheme:22} {said}")
     return [*lines, "", recommend(rows, share).replace("**", "")]
 

@@ -27,7 +27,7 @@ ASKED = 0.5
 INTRO = """\
 Positive means higher CSE for {a} than for {b}. Relative depth is layer / number of layers. "Strongest cluster" is where a model
 itself shows most: **chosen by the same data**, so its dz, the largest of many layers, is too large on average, and it tests
-no hypothesis about where. The range {low:.2f} to {high:.2f} was chosen by `{origin}` alone: there its own effect is too large;
+no hypothesis about where. The range {low:.2f} to {high:.2f} {chosen};
 in every other model the layers in this range are a test that nothing in that model could tune. A model counts as a replication
 if the mean over them differs at p <= .05 in the same direction; the effect is absent if two one-sided tests put |dz| below the
 bound.\
@@ -141,7 +141,7 @@ def summarize_models(title: str, outcomes: Sequence[Outcome], rows: Sequence[Com
         f"**{claim}**",
         "\n".join(f"- {line}" for line in [*more, *failures(outcomes)]),
         CAUTION,
-        INTRO.format(a=origin.main.a, b=origin.main.b, low=low, high=high, origin=origin.label),
+        INTRO.format(a=origin.main.a, b=origin.main.b, low=low, high=high, chosen=_chosen(origin)),
         _models_rows(outcomes, rows),
         "![dz by relative depth](figures/depths.png)",
         "![Forest plot](figures/forest.png)",
@@ -150,6 +150,13 @@ def summarize_models(title: str, outcomes: Sequence[Outcome], rows: Sequence[Com
         f"To repeat it:\n\n```\n{command}\n```",
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def _chosen(origin: Studied) -> str:
+    """Where the range comes from."""
+    if origin.evidence.found is None:
+        return f"is all that is measured of `{origin.label}`, which has no cluster to choose by"
+    return f"was chosen by `{origin.label}` alone: there its own effect is too large"
 
 
 def _models_rows(outcomes: Sequence[Outcome], rows: Sequence[Compared]) -> str:

@@ -13,6 +13,7 @@ from depthscope.errors import DepthscopeError, listed, require
 from depthscope.instrument.cse import cse
 from depthscope.model.load import load
 from depthscope.model.miniature import Family, Kind, byte_tokenizer, families, miniature
+from depthscope.model.quiet import hush
 from depthscope.report.coverage import Covered, Outcome, remark
 
 # of unequal length, so that one is padded when they share a batch
@@ -51,6 +52,7 @@ def coverage(names: Sequence[str] = (), kinds: Sequence[Kind] = (), *, progress:
 @contextmanager
 def _in_peace() -> Iterator[None]:
     """One thread, for on networks as small as these they wait for each other; no remarks on settings that nobody made."""
+    hush()
     torch, logging = require("torch", "models"), require("transformers", "models").utils.logging
     threads, verbosity = torch.get_num_threads(), logging.get_verbosity()
     torch.set_num_threads(1)

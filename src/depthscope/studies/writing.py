@@ -110,6 +110,7 @@ def _described(found: Findings, record: RunRecord, stimuli: str, share: xr.DataA
     traj = found.traj
     return {
         "model": f"{traj.attrs['model']} ({traj.attrs['model_class']}, fingerprint {traj.attrs['fingerprint']})",
+        "weights": f"quantised: {traj.attrs['quantization']}" if _quantised(traj) else traj.attrs["dtype"],
         "stimuli": f"{stimuli} ({traj.sizes['stimulus']} texts)",
         "target token": traj.attrs["subtoken"],
         "added before each text": traj.attrs["special_prefix"] or "nothing",
@@ -121,14 +122,29 @@ def _described(found: Findings, record: RunRecord, stimuli: str, share: xr.DataA
     }
 
 
+def _quantised(traj: xr.Dataset) -> bool:
+    return str(traj.attrs["quantization"]) != "none"
+
+
 def _short(name: str) -> str:
     """The last part of a path, for figures; a name as it is."""
     return Path(name).name if Path(name).exists() else name
 
 
 def remarks(traj: xr.Dataset, h: xr.DataArray) -> list[str]:
-    """What a reader should know of the targets and the layers."""
+    """What a reader should know of the model, the targets and the layers."""
     found = []
+    if not traj.attrs["causal"]:
+        found.append(
+            "The model is an encoder: a target's states depend on the whole text, also on what follows; there is no surprisal."
+        )
+    if _quantised(traj):
+        scheme = traj.attrs["quantization"]
+        coupled = "; under it later tokens change earlier states" if scheme == "int8" else ""
+        found.append(
+            f"The weights are quantised ({scheme}{coupled}): what that does to CSE, `depthscope run quantization` tells. "
+            "Networks with random weights are in full precision."
+        )
     missing = h["layer"].values[np.isnan(h.values).all((0, 1))]
     if len(missing):
         found.append(

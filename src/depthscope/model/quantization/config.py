@@ -68,6 +68,10 @@ def quantization_config(
         raise DepthscopeError(
             f"quantization={type(scheme).__name__}: give one of {', '.join(NAMES)}, or a transformers quantisation config"
         )
+    if asked == "bitsandbytes":
+        raise DepthscopeError(
+            "quantization=BitsAndBytesConfig: it asks for neither 4 nor 8 bits; give load_in_4bit=True or load_in_8bit=True"
+        )
     if asked == "gguf" or packed_file:
         return _gguf(asked, source, device, packed_file)
     if present is not None:
