@@ -98,7 +98,7 @@ def test_a_folder_without_weights_is_refused(broken: Path, refuses: Any) -> None
 def test_damaged_weights_are_refused(broken: Path, refuses: Any) -> None:
     weights = broken / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:5000])
-    with refuses(str(broken), "cannot load this model"):
+    with refuses(str(broken), "weights are damaged", "fetch or save the model again"):
         ds.load(broken)
 
 

@@ -121,7 +121,7 @@ def test_a_covariate_that_is_known_nowhere_does_not_stop_the_others(known):
     nowhere = np.full((80, 2), np.nan)
     nowhere[:known] = 1.0
     parts = held(measured(surprisal=nowhere, rarity=drawn()), "surprisal", "rarity")
-    assert parts.unusable == {"surprisal": "unknown for most items"}
+    assert parts.unusable == {"surprisal": "unknown for most items" if known else "not known for any item"}
     assert list(parts.adjusted) == ["all"]
     row = parts.balance.set_index("covariate").loc["surprisal"]
     assert row["n"] == 0

@@ -263,7 +263,7 @@ def test_evidence_copes_with_all_that_can_be_odd_about_a_table_and_a_model(model
     e = run.evidence
     assert e.main.n == 9
     assert [control.excess.n for control in e.controls] == [3]
-    assert e.confounding[0].unusable == {"surprisal": "unknown for most items"}
+    assert e.confounding[0].unusable == {"surprisal": "not known for any item"}
     assert {label: c.n for label, c in e.confounding[0].adjusted.items()} == {
         "token_index": 9,
         "arousal": 6,

@@ -83,7 +83,7 @@ def test_every_model_has_the_run_it_would_have_alone(finished, settings, names, 
         assert (m.model, m.depth, m.width, m.model_class, m.quantization) == (
             name,
             depth,
-            32,
+            64,
             "LlamaForCausalLM",
             "none",
         )
@@ -94,7 +94,7 @@ def test_a_model_that_fails_leaves_the_others_and_its_row_says_why(finished, nam
     first, failed, last = finished.outcomes
     assert isinstance(failed, Unmeasured)
     assert (failed.label, failed.model) == ("broken", names[1])
-    assert "transformers cannot load this model" in failed.reason
+    assert "its weights are damaged" in failed.reason
     assert [first.label, last.label] == ["tiny", "tiny-2"]
     table = pd.read_csv(finished.folder / "models.csv")
     assert list(table["label"]) == ["tiny", "broken", "tiny-2"]
@@ -217,7 +217,7 @@ def test_the_one_before_is_gone_when_the_next_is_loaded(settings, names, tmp_pat
 
 
 def test_none_that_works_is_an_error_that_leaves_nothing(settings, broken, tmp_path, refuses):
-    with refuses("no model could be measured", "broken was not measured", "transformers cannot load"):
+    with refuses("no model could be measured", "broken was not measured", "its weights are damaged"):
         run_models(settings, [str(broken)], tmp_path / "run", progress=False)
     assert not (tmp_path / "run").exists()
 

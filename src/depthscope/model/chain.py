@@ -28,8 +28,8 @@ class Chain:
     members : tuple of int
         Those of its modules that run when text alone is given: all, but for cross-attention to absent images.
     factors : tuple of float
-        What block l multiplies what it is handed by, before it begins: 1, but for networks that halve their stream now
-        and then to stay in range (RWKV).
+        What the network multiplies its stream by before each block: 1, but for networks that halve it now and then to
+        stay in range (RWKV).
     layout : Layout
         Of a state in memory.
     """

@@ -73,7 +73,9 @@ def _unusable(h: xr.DataArray, plain: Contrast, names: Sequence[str]) -> dict[st
     for name in names:
         column = values[name].astype(float)
         known = column.notnull().all("condition") & there
-        if int(known.sum()) * 2 < int(there.sum()):
+        if not known.any():
+            reasons[name] = "not known for any item"
+        elif int(known.sum()) * 2 < int(there.sum()):
             reasons[name] = "unknown for most items"
         elif float(abs(column - column.isel(condition=0)).where(known).max()) == 0:
             reasons[name] = "the same in all conditions of every item"
