@@ -36,7 +36,7 @@ def shallow(tmp_path_factory):
     """Eight blocks, in a folder of the same name as that of ten."""
     folder = tmp_path_factory.mktemp("others") / "tiny"
     tokenizer, _ = load_tokenizer("embedded")
-    tiny_llama(len(tokenizer), blocks=8).save_pretrained(folder)
+    tiny_llama(len(tokenizer), blocks=8, width=64).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 
