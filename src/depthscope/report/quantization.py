@@ -1,7 +1,7 @@
 """What quantisation costs, saves, and does to what is measured: one row per scheme, in numbers and in words."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -78,9 +78,6 @@ class SchemeRow:
     def faithful(self, share: float) -> bool:
         """The effect is found again, and has moved by less than ``share`` of its size."""
         return not self.failed and bool(self.cluster) and self.share < share
-
-
-COLUMNS = tuple(field.name for field in fields(SchemeRow))
 
 
 def recommend(rows: Sequence[SchemeRow], share: float) -> str:
