@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from depthscope.errors import DepthscopeError, require
+from depthscope.model.device import chosen_device
 from depthscope.model.read import read
 from depthscope.model.stacks import Stack, one_stack
 from depthscope.model.tokenizer import check_fast
@@ -72,7 +73,7 @@ def load(
         name = str(source)
         if dtype is not None:
             options["dtype"] = _precision(torch, dtype)
-        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        device = chosen_device(device)
         quantization = quantization or options.pop("quantization_config", None)
         network, tokenizer = read(
             source, tokenizer, stack=stack, quantization=quantization, device=device, options=options

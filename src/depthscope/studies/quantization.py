@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from depthscope.errors import DepthscopeError, require
+from depthscope.errors import DepthscopeError
 from depthscope.instrument.cse import cse
 from depthscope.instrument.drift import state_drift
+from depthscope.model.device import chosen_device
 from depthscope.model.quantization import quantization_config
 from depthscope.report.figures import write_schemes
 from depthscope.report.quantization import PLAIN, SchemeRow, summarize_schemes, told_schemes
@@ -125,8 +126,7 @@ def _check_schemes(settings: Settings, schemes: Sequence[str]) -> None:
     """Whatever cannot run here is said before anything is computed."""
     if "quantization" in settings.load:
         raise DepthscopeError("quantization: this study compares schemes with the original; name them with --schemes")
-    torch = require("torch", "models")
-    device = settings.load.get("device") or ("cuda" if torch.cuda.is_available() else "cpu")
+    device = chosen_device(settings.load.get("device"))
     for name in schemes:
         quantization_config(name, source=settings.model, device=device)
 

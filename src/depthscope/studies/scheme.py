@@ -6,6 +6,7 @@ from pathlib import Path
 from depthscope.capture.reading import read_text
 from depthscope.errors import require
 from depthscope.model.cost import measure_speed, peak_memory
+from depthscope.model.device import chosen_device
 from depthscope.model.footprint import describe, weight_bytes
 from depthscope.model.load import load
 from depthscope.report.quantization import PLAIN
@@ -37,7 +38,7 @@ def measure_scheme(settings: Settings, scheme: str, folder: Path, text: str | No
     passage = read_passage(text)
     record = scheme_record(settings, scheme, text)
     with run_folder(folder, record):
-        device = settings.load.get("device") or ("cuda" if torch.cuda.is_available() else "cpu")
+        device = chosen_device(settings.load.get("device"))
         before = peak_memory(device)
         start = time.perf_counter()
         model = load(settings.model, **settings.load, quantization=None if scheme == PLAIN else scheme)
