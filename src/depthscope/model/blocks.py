@@ -11,6 +11,7 @@ from torch import nn
 
 from depthscope.errors import DepthscopeError
 from depthscope.model.chain import Chain
+from depthscope.model.hooks import held
 from depthscope.model.quantization import gradless
 from depthscope.model.stream import layout_of, stream_in, stream_out
 
@@ -61,12 +62,8 @@ def find_blocks(network: nn.Module, inputs: dict[str, Any], path: str | None = N
     candidates = _candidates(network, path)
     turns = count()
     handles = [handle for candidate in candidates for handle in _watch(network, candidate, turns)]
-    try:
-        with gradless(network):
-            network(**inputs)
-    finally:
-        for handle in handles:
-            handle.remove()
+    with held(handles), gradless(network):
+        network(**inputs)
     chains, reasons = [], {}
     for candidate in sorted(candidates, key=lambda c: -c.size):
         try:

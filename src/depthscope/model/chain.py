@@ -1,18 +1,27 @@
-"""A chain of blocks, and listening to it: hooks that see every state and change nothing."""
+"""A chain of blocks: listening to it with hooks that change nothing, and editing the states on their way."""
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import accumulate
-from operator import mul
 from typing import Any
 
 import torch
 from torch import nn
 
-from depthscope.model.stream import Layout, stream_in, stream_out, to_stream
+from depthscope.model.hooks import held
+from depthscope.model.stream import (
+    Layout,
+    from_stream,
+    stream_in,
+    stream_out,
+    to_stream,
+    with_stream_in,
+    with_stream_out,
+)
 
 Receive = Callable[[int, torch.Tensor], None]
+Edit = Callable[[int, torch.Tensor], None]
 
 
 @dataclass(frozen=True)
@@ -58,20 +67,24 @@ class Chain:
             said.append("parallel streams, taken as one vector")
         return "; ".join(said)
 
+    def scale(self, number: int) -> float:
+        """What the network has multiplied its stream by when state ``number`` stands."""
+        return math.prod(self.factors[: max(number, 1)])
+
+    def unscaled(self, number: int, stream: torch.Tensor) -> torch.Tensor:
+        """A stream at state ``number``, or a part of the update that leads to it, without the network's own rescaling."""
+        scale = self.scale(number)
+        return stream if scale == 1 else stream / scale
+
     @contextmanager
     def listening(self, network: nn.Module, receive: Receive, *, raw: bool = False) -> Iterator[None]:
         """Call ``receive(0, state)`` with what enters the first block and ``receive(l, state)`` with what leaves block l.
 
         States are (batch, token, feature), before the final norm; with ``raw`` the very tensors of the forward pass.
         """
-        scales = list(accumulate(self.factors, mul))
 
         def hand_over(number: int, state: torch.Tensor) -> None:
-            if not raw:
-                state = to_stream(state, self.layout)
-                scale = scales[max(number - 1, 0)]
-                state = state if scale == 1 else state / scale
-            receive(number, state)
+            receive(number, state if raw else self.unscaled(number, to_stream(state, self.layout)))
 
         def enter(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
             hand_over(0, stream_in(args, kwargs))
@@ -86,8 +99,65 @@ class Chain:
         blocks = self.blocks(network)
         handles = [blocks[0].register_forward_pre_hook(enter, with_kwargs=True)]
         handles += [block.register_forward_hook(leave(i)) for i, block in enumerate(blocks, 1)]
+        with held(handles):
+            yield
+
+    @contextmanager
+    def editing(self, network: nn.Module, edit: Edit, numbers: Collection[int]) -> Iterator[None]:
+        """Call ``edit(l, state)`` with a copy of state l, (batch, token, feature), for each l of ``numbers``.
+
+        What it writes into the copy, in place, is what the next block (after the last: the final norm) receives. Hooks of
+        :meth:`listening` that are set inside this context see the edited states.
+        """
+
+        def edited(number: int, state: torch.Tensor) -> torch.Tensor:
+            scale = self.scale(number)
+            stream = to_stream(state, self.layout) / scale if scale != 1 else to_stream(state, self.layout).clone()
+            edit(number, stream)
+            return from_stream(stream * scale if scale != 1 else stream, self.layout, state.shape)
+
+        def enter(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            return with_stream_in(args, kwargs, edited(0, stream_in(args, kwargs)))
+
+        def leave(number: int) -> Callable[[nn.Module, Any, Any], Any]:
+            return lambda module, args, output: with_stream_out(output, edited(number, stream_out(output)))
+
+        blocks = self.blocks(network)
+        handles = [blocks[0].register_forward_pre_hook(enter, with_kwargs=True)] if 0 in numbers else []
+        handles += [blocks[i - 1].register_forward_hook(leave(i)) for i in numbers if i > 0]
+        with held(handles):
+            yield
+
+    @contextmanager
+    def recording(self, network: nn.Module, outputs: list[Any]) -> Iterator[None]:
+        """Append what each block gives, whole, to ``outputs``, first block first."""
+
+        def leave(module: nn.Module, args: Any, output: Any) -> None:
+            # a copy, because the next block may change its state in place
+            outputs.append(with_stream_out(output, stream_out(output).clone()))
+
+        handles = [block.register_forward_hook(leave) for block in self.blocks(network)]
+        with held(handles):
+            yield
+
+    @contextmanager
+    def standing_in(self, network: nn.Module, outputs: Sequence[Any]) -> Iterator[None]:
+        """The first blocks do not compute: block l gives ``outputs[l - 1]``, as :meth:`recording` wrote it down.
+
+        For what is done to later blocks only. Right where blocks hand on nothing but their outputs, which is to be checked.
+        """
+        blocks = self.blocks(network)[: len(outputs)]
+        own = [block.__dict__.get("forward") for block in blocks]  # set on the module itself by accelerate, say
         try:
+            for block, output in zip(blocks, outputs, strict=True):
+                block.forward = _giving(output)
             yield
         finally:
-            for handle in handles:
-                handle.remove()
+            for block, before in zip(blocks, own, strict=True):
+                block.__dict__.pop("forward", None)
+                if before is not None:
+                    block.forward = before
+
+
+def _giving(output: Any) -> Callable[..., Any]:
+    return lambda *args, **kwargs: with_stream_out(output, stream_out(output).clone())

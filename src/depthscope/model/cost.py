@@ -46,6 +46,15 @@ def measure_speed(model: Model, prompt: int = PROMPT, new: int = NEW, repeats: i
     return Speed(prompt / read, new / write)
 
 
+def reading_speed(model: Model, tokens: int = 1024, length: int = 16) -> float:
+    """Tokens per second of short texts in one batch, as tracing reads them: of one pass, after one that is not counted."""
+    texts = max(1, tokens // length)
+    ids = torch.arange(texts * length, device=model.device).reshape(texts, length) * 7919 % model.vocabulary
+    mask = torch.ones_like(ids)
+    seconds = _median_seconds(lambda: model.run_trunk(ids, mask), 1, model.device)
+    return ids.numel() / seconds
+
+
 def peak_memory(device: torch.device | str = "cpu") -> float:
     """Largest number of bytes that this process has held so far: on a GPU there, else resident; NaN where unknown."""
     kind = torch.device(device)

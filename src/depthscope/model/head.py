@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from depthscope.model.hooks import held
+
 
 def logits_at(
     network: nn.Module, inputs: Mapping[str, Any], rows: torch.Tensor, positions: torch.Tensor
@@ -50,11 +52,8 @@ def logits_at(
         chosen = state[rows.to(state.device), positions.to(state.device)]
         return chosen[None], *args[1:]
 
-    handle = head.register_forward_pre_hook(choose)
-    try:
+    with held([head.register_forward_pre_hook(choose)]):
         logits = getattr(network(**inputs), "logits", None)
-    finally:
-        handle.remove()
     if calls != 1 or not isinstance(logits, torch.Tensor) or logits.shape[:-1] != (1, len(rows)):
         raise LookupError(f"the head was called {calls} times, which does not give the logits of the chosen tokens")
     return logits[0]

@@ -1,7 +1,7 @@
 """A network that can be measured: its blocks found, its stream proven."""
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from depthscope.model.chain import Chain, Receive
+from depthscope.model.chain import Chain, Edit, Receive
 from depthscope.model.fingerprint import fingerprint
 from depthscope.model.head import logits_at
 from depthscope.model.quantization import SCHEMES, gradless, scheme_of
@@ -115,6 +115,12 @@ class Model:
     def listening(self, receive: Receive) -> Iterator[None]:
         """Hand every state to ``receive(l, state)``, l = 0 .. L, while the context lasts."""
         with self.chain.listening(self.network, receive):
+            yield
+
+    @contextmanager
+    def editing(self, edit: Edit, numbers: Collection[int]) -> Iterator[None]:
+        """Let ``edit(l, state)`` change a copy of each state l of ``numbers`` in place, while the context lasts."""
+        with self.chain.editing(self.network, edit, numbers):
             yield
 
     def run_trunk(self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None) -> None:

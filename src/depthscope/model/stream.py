@@ -31,12 +31,32 @@ def to_stream(state: torch.Tensor, layout: Layout) -> torch.Tensor:
     return state.permute(*(names.index(name) for name in order)).flatten(2)
 
 
+def from_stream(stream: torch.Tensor, layout: Layout, shape: torch.Size) -> torch.Tensor:
+    """The inverse: the state of ``shape`` as it lies in memory."""
+    if layout == "batch token feature":
+        return stream
+    names = layout.split()
+    order = ["batch", "token", *(name for name in names if name not in ("batch", "token"))]
+    parts = stream.reshape([shape[names.index(name)] for name in order])
+    return parts.permute(*(order.index(name) for name in names))
+
+
 def stream_in(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> torch.Tensor:
     """The state among a block's arguments: its ``hidden_states``, else the first that looks like one."""
     for value in (*args, kwargs.get("hidden_states"), *kwargs.values()):
         if _is_state(value):
             return value  # type: ignore[no-any-return]
     raise LookupError("the block receives no tensor of shape (batch, token, feature)")
+
+
+def with_stream_in(
+    args: tuple[Any, ...], kwargs: Mapping[str, Any], state: torch.Tensor
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The same arguments with another state in them."""
+    old = stream_in(args, kwargs)
+    return tuple(state if value is old else value for value in args), {
+        name: state if value is old else value for name, value in kwargs.items()
+    }
 
 
 def stream_out(output: Any) -> torch.Tensor:

@@ -7,6 +7,7 @@ import torch
 
 from depthscope.errors import DepthscopeError, reason
 from depthscope.model.blocks import OVERRIDE
+from depthscope.model.hooks import held
 from depthscope.model.model import Model, inputs_of, measuring
 from depthscope.model.stream import to_stream, with_stream_out
 
@@ -155,12 +156,9 @@ def _check_logits(model: Model, last: torch.Tensor, output: Any, others: dict[st
     given = getattr(output, answer, None)
     if given is None:
         return "not compared: the model gives neither logits nor a last hidden state"
-    handle = model.blocks[-1].register_forward_hook(lambda module, args, out: with_stream_out(out, last))
-    try:
-        with measuring(model.network):
-            replayed = getattr(model.network(**others), answer)
-    finally:
-        handle.remove()
+    put = model.blocks[-1].register_forward_hook(lambda module, args, out: with_stream_out(out, last))
+    with held([put]), measuring(model.network):
+        replayed = getattr(model.network(**others), answer)
     difference = _difference(replayed, given)
     what = answer.replace("_", " ")
     if not difference <= _tolerance(model):
