@@ -40,7 +40,8 @@ ABOUT = (
     "model's own logits), traced in a batch and alone, and measured. No class is known to depthscope by name, save for what",
     "it takes to build it small. What its initialisation leaves at zero gets a little noise, because a closed gate would hide",
     "what is behind it. *not built*: transformers could not make a small one from the configuration, so that nothing is known",
-    "of it.",
+    "of it. *Parts*: into what its updates are split, if they can be: `attention` is whatever mixes tokens, `mlp` whatever",
+    "does not (docs/mechanism.md).",
 )
 
 
@@ -58,6 +59,8 @@ class Covered:
         Where they were found.
     note : str
         Why it is refused; or what is out of the ordinary with one that works.
+    parts : str
+        Which kinds of parts its updates are the sum of; empty if they cannot be split.
     """
 
     kind: str
@@ -67,6 +70,7 @@ class Covered:
     outcome: Outcome
     blocks: str = ""
     note: str = ""
+    parts: str = ""
 
 
 def remark(sentence: str) -> str:
@@ -83,6 +87,8 @@ def count(rows: Sequence[Covered]) -> str:
     line = f"{found['works']} of {known} work"
     if found["refused"]:
         line += f", {found['refused']} {'is' if found['refused'] == 1 else 'are'} refused with the reason"
+    split = sum(bool(row.parts) for row in rows)
+    line += f"; of {split} of those that work the updates can be split into attention and MLP" if split else ""
     return line + (f"; {found['not built']} more could not be built small" if found["not built"] else "")
 
 
@@ -94,7 +100,7 @@ def coverage_document(rows: Sequence[Covered], versions: str, command: str) -> s
         some = [row for row in rows if row.kind == kind]
         if some:
             lines += ["", f"## {title}", "", f"{count(some)}.", ""]
-            lines += ["| model type | class | result | blocks | remark |", "|---|---|---|---|---|"]
+            lines += ["| model type | class | result | blocks | parts | remark |", "|---|---|---|---|---|---|"]
             lines += [_line(row) for row in some]
     return "\n".join(lines) + "\n"
 
@@ -108,4 +114,4 @@ def _line(row: Covered) -> str:
     name = named(row)
     blocks = f"`{row.blocks}`" if row.blocks else ""
     note = row.note.replace("|", "\\|").replace("<", "&lt;")
-    return f"| {name} | {row.class_name} | {row.outcome} | {blocks} | {note} |"
+    return f"| {name} | {row.class_name} | {row.outcome} | {blocks} | {row.parts} | {note} |"

@@ -13,6 +13,8 @@ from depthscope.errors import DepthscopeError, listed, require
 from depthscope.instrument.cse import cse
 from depthscope.model.load import load
 from depthscope.model.miniature import Family, Kind, byte_tokenizer, families, miniature
+from depthscope.model.model import Model
+from depthscope.model.parts import KINDS, find_parts
 from depthscope.model.quiet import hush
 from depthscope.report.coverage import Covered, Outcome, remark
 
@@ -69,8 +71,9 @@ def _in_peace() -> Iterator[None]:
 def try_family(family: Family) -> Covered:
     """Build, load, check, trace and measure one."""
 
-    def outcome(outcome: Outcome, blocks: str = "", note: str = "") -> Covered:
-        return Covered(family.kind, family.model_type, family.class_name, family.stack, outcome, blocks, remark(note))
+    def outcome(outcome: Outcome, blocks: str = "", note: str = "", parts: str = "") -> Covered:
+        names = family.kind, family.model_type, family.class_name, family.stack
+        return Covered(*names, outcome, blocks, remark(note), parts)
 
     try:
         network = miniature(family)
@@ -93,4 +96,13 @@ def try_family(family: Family) -> Covered:
     remarks = [model.chain.peculiarities]
     if not model.predicts and model.causal:
         remarks.append(model.checks["head"])
-    return outcome("works", model.path, "; ".join(filter(None, remarks)))
+    return outcome("works", model.path, "; ".join(filter(None, remarks)), _parts(model))
+
+
+def _parts(model: Model) -> str:
+    try:
+        found = find_parts(model)
+    except DepthscopeError:
+        return ""
+    there = {part.kind for block in found.blocks for part in block}
+    return ", ".join(kind for kind in KINDS if kind in there)
