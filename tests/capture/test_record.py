@@ -1,16 +1,20 @@
 """One batch: the Gram matrix is that of the model's own states, also where single precision is at its end."""
 
 import copy
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 import depthscope as ds
-from depthscope.capture.record import NotFiniteError, measure, record
+from depthscope.capture.record import NotFiniteError, _participation, measure, record
 from depthscope.capture.tokens import Subtoken, Tokenized, tokenize
+from depthscope.model.parts import find_parts
 from depthscope.stimuli.read import read_stimuli
 from tests.capture import naive
 from tests.conftest import tiny_llama
@@ -82,7 +86,13 @@ def test_kept_states_reproduce_the_gram_matrix(tiny: ds.Model, pairs: pd.DataFra
 
 
 def test_states_are_kept_only_when_asked_for(tiny: ds.Model, pairs: pd.DataFrame) -> None:
-    assert set(record(tiny, rows_of(tiny, pairs))) == {"gram", "initial_dot", "state_norm", "surprisal"}
+    assert set(record(tiny, rows_of(tiny, pairs))) == {
+        "gram",
+        "initial_dot",
+        "participation",
+        "state_norm",
+        "surprisal",
+    }
 
 
 def test_the_mean_of_a_double_precision_model_stays_in_double_precision(tokenizer: Any, pairs: pd.DataFrame) -> None:
@@ -149,5 +159,92 @@ def test_massive_activations_leave_the_gram_matrix_within_the_rounding_of_the_st
 
 def test_target_states_are_those_of_the_very_forward_pass(tiny: ds.Model, pairs: pd.DataFrame) -> None:
     row = rows_of(tiny, pairs)[0]
-    states, _ = measure(tiny, [row])
+    states = measure(tiny, [row]).states
     np.testing.assert_array_equal(states[0].numpy(), expected(tiny, row).astype(np.float32))
+
+
+@pytest.mark.parametrize("subtoken", ["last", "mean"])
+def test_participation_is_what_a_loop_over_coordinates_gives(
+    tiny: ds.Model, pairs: pd.DataFrame, subtoken: Subtoken
+) -> None:
+    rows = rows_of(tiny, pairs, subtoken)
+    for i in (0, -1):
+        states = expected(tiny, rows[i])
+        found = record(tiny, [rows[i]])["participation"]
+        assert found.dtype == np.float64
+        for layer, (before, after) in enumerate(pairwise(states)):
+            squares = [float(a - b) ** 2 for a, b in zip(after, before, strict=True)]
+            ratio = sum(squares) ** 2 / sum(x**2 for x in squares)
+            assert found[0, layer] == pytest.approx(ratio, rel=1e-9)
+            assert 1 < ratio < 32
+
+
+def test_participation_of_one_coordinate_is_one_and_of_all_alike_their_number() -> None:
+    one, alike, none = torch.zeros(3, 1, 20, dtype=torch.float64).unbind(0)
+    one[0, 7] = -3e90  # whose fourth power no number can hold
+    alike[0] = torch.tensor([1e-90, -1e-90], dtype=torch.float64).repeat(10)
+    found = _participation(torch.stack([one, alike, none], dim=1))
+    np.testing.assert_allclose(found[0, :2], [1, 20], rtol=1e-12)
+    assert torch.isnan(found[0, 2])
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=30).filter(any), st.floats(1e-6, 1e6), st.randoms())
+def test_participation_knows_neither_the_length_of_an_update_nor_the_order_of_features(
+    values: list[float], factor: float, random: Any
+) -> None:
+    shuffled = random.sample(values, len(values))
+    given_ = [torch.tensor(v, dtype=torch.float64)[None, None] for v in (values, shuffled)]
+    plain, other = _participation(given_[0]), _participation(-factor * given_[1])
+    torch.testing.assert_close(plain, other, rtol=1e-9, atol=0)
+    assert 1 - 1e-9 <= float(plain) <= sum(v != 0 for v in values) + 1e-9
+
+
+@pytest.mark.parametrize("which", ["tiny", "embedded"])
+def test_the_inner_products_of_the_parts_add_up_to_the_gram_matrix(
+    which: str, pairs: pd.DataFrame, request: pytest.FixtureRequest
+) -> None:
+    model = request.getfixturevalue(which)
+    arrays = record(model, rows_of(model, pairs), parts=find_parts(model))
+    parts = arrays["part_gram"]
+    assert parts.shape == (9, 3, model.depth, model.depth)
+    np.testing.assert_allclose(parts, parts.swapaxes(-1, -2), rtol=0, atol=EXACT * np.abs(parts).max())
+    for whole, split in zip(arrays["gram"], parts, strict=True):
+        assert naive.deviation(split.sum(0), whole) < MODEL
+        assert (np.diagonal(split[:2], axis1=1, axis2=2) > 0).all()
+
+
+@pytest.mark.parametrize("subtoken", ["last", "mean"])
+def test_in_double_precision_the_parts_are_those_of_hooks_written_by_hand_and_add_up_exactly(
+    tokenizer: Any, pairs: pd.DataFrame, subtoken: Subtoken
+) -> None:
+    network: Any = build("gpt2", len(tokenizer)).double()
+    model = ds.load(network, tokenizer)
+    row = rows_of(model, pairs, subtoken)[-1]
+    own: dict[str, list[np.ndarray]] = {"attn": [], "mlp": []}
+    handles = []
+    for block in network.transformer.h:
+        for name in own:
+
+            def keep(module: Any, args: Any, output: Any, name: str = name) -> None:
+                value = output[0] if isinstance(output, tuple) else output
+                own[name].append(value[0, row.positions].mean(0).numpy())
+
+            handles.append(getattr(block, name).register_forward_hook(keep))
+    with torch.inference_mode():
+        network(torch.tensor([row.ids]))
+    for handle in handles:
+        handle.remove()
+    a, m = (np.array(values) for values in own.values())
+    arrays = record(model, [row], parts=find_parts(model))
+    size = np.abs(arrays["gram"][0]).max()
+    for found, wanted in zip(arrays["part_gram"][0], (a @ a.T, m @ m.T, a @ m.T + m @ a.T), strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-12 * size)
+    np.testing.assert_allclose(arrays["part_gram"][0].sum(0), arrays["gram"][0], rtol=0, atol=1e-12 * size)
+
+
+def test_asking_for_parts_and_the_lens_changes_nothing_else(tiny: ds.Model, pairs: pd.DataFrame) -> None:
+    rows = rows_of(tiny, pairs)
+    plain, more = record(tiny, rows), record(tiny, rows, parts=find_parts(tiny), lens=True)
+    assert set(more) - set(plain) == {"part_gram", "lens_entropy"}
+    for name, values in plain.items():
+        np.testing.assert_array_equal(more[name], values)

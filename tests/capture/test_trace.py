@@ -14,10 +14,13 @@ import xarray as xr
 
 import depthscope as ds
 from depthscope.capture.trace import RESERVED
+from depthscope.instrument.attribution import energy_by_part
+from depthscope.model.miniature import byte_tokenizer
 from depthscope.stimuli.read import read_stimuli
 from depthscope.store.shards import Shards
 from tests.capture import naive
 from tests.conftest import tiny_llama
+from tests.model.toy import Toy
 
 
 @contextmanager
@@ -277,3 +280,72 @@ def test_a_covariate_that_no_file_can_name_is_refused(
 
 def test_one_text_in_one_condition_is_enough(tiny: ds.Model) -> None:
     assert trace(tiny, [{"item": 1, "condition": 2, "text": "A wall", "target": "wall"}]).sizes["stimulus"] == 1
+
+
+def test_parts_and_lens_are_labelled_and_how_the_parts_were_found_is_on_record(
+    tiny: ds.Model, pairs: pd.DataFrame
+) -> None:
+    traj = trace(tiny, pairs, parts=True, lens=True)
+    assert traj["part"].values.tolist() == ["attention", "mlp", "cross"]
+    assert traj["part_gram"].dims == ("stimulus", "part", "layer", "other_layer")
+    assert traj["lens_entropy"].dims == traj["participation"].dims == ("stimulus", "layer")
+    assert traj.attrs["parts"] == "model.layers.0.self_attn (attention), model.layers.0.mlp (mlp)"
+    table = read_stimuli(pairs)
+    assert {str(name) for name in (*traj.variables, *traj.dims)} - set(table.columns) <= RESERVED
+
+
+def test_the_parts_add_up_to_the_gram_matrix_and_their_energies_to_the_scalogram(
+    tiny: ds.Model, pairs: pd.DataFrame
+) -> None:
+    traj = trace(tiny, pairs, parts=True, token_budget=20)  # several batches
+    for whole, split in zip(traj["gram"].values, traj["part_gram"].sum("part").values, strict=True):
+        assert naive.deviation(split, whole) < 1e-5
+    energy = energy_by_part(traj)
+    whole = ds.scalogram(traj)
+    added = energy.sum("part").transpose(*whole.dims)
+    np.testing.assert_allclose(added, whole, rtol=0, atol=1e-5 * float(whole.max()))
+    for part in ("attention", "mlp"):
+        alone = traj.assign(gram=traj["part_gram"].sel(part=part, drop=True))
+        np.testing.assert_allclose(
+            energy.sel(part=part).transpose(*whole.dims), ds.scalogram(alone), rtol=1e-9, atol=1e-12
+        )
+    assert float(energy.sel(part="attention").min()) >= 0
+    assert float(energy.sel(part="cross").min()) < 0
+
+
+def test_parts_and_lens_change_nothing_else_and_are_left_out_unless_asked_for(
+    tiny: ds.Model, pairs: pd.DataFrame
+) -> None:
+    plain, more = trace(tiny, pairs), trace(tiny, pairs, parts=True, lens=True)
+    assert "parts" not in plain.attrs
+    assert set(more.variables) - set(plain.variables) == {"part", "part_gram", "lens_entropy"}
+    xr.testing.assert_equal(more.drop_vars(["part", "part_gram", "lens_entropy"]), plain)
+
+
+def test_a_row_holds_the_parts_of_its_own_text_whatever_the_batch(tiny: ds.Model, pairs: pd.DataFrame) -> None:
+    together = trace(tiny, pairs, parts=True, lens=True, token_budget=10**6)
+    alone = trace(tiny, pairs[::-1], parts=True, lens=True, token_budget=1).isel(stimulus=slice(None, None, -1))
+    assert together["text"].values.tolist() == alone["text"].values.tolist()
+    size = float(np.abs(together["part_gram"]).max())
+    np.testing.assert_allclose(together["part_gram"], alone["part_gram"], rtol=0, atol=1e-5 * size)
+    np.testing.assert_allclose(together["lens_entropy"], alone["lens_entropy"], atol=1e-4)
+    np.testing.assert_allclose(together["participation"], alone["participation"], rtol=1e-4)
+    spread = together["part_gram"].std("stimulus")
+    assert float(spread.max()) > 100 * 1e-5 * size  # rows do differ
+
+
+def test_finished_shards_hold_parts_and_lens_too(tiny: ds.Model, pairs: pd.DataFrame, tmp_path: Path) -> None:
+    shards = Shards(tmp_path / "shards")
+    options = {"parts": True, "lens": True, "token_budget": 20}
+    first = trace(tiny, pairs, **options, shards=shards)
+    (tmp_path / "shards" / "batch-000001.npz").unlink()
+    xr.testing.assert_identical(trace(tiny, pairs, **options, shards=shards), first)
+    xr.testing.assert_identical(trace(tiny, pairs, **options), first)
+
+
+def test_a_model_whose_updates_are_no_sums_is_refused_for_the_parts_alone(pairs: pd.DataFrame, refuses: Any) -> None:
+    model = ds.load(Toy(), byte_tokenizer())
+    model.network.embedding.weight.data = torch.randn(300, 16)
+    with refuses("the update of block 1 (Block) is no sum", "without parts"):
+        trace(model, pairs, parts=True)
+    assert trace(model, pairs)["gram"].shape == (8, 6, 6)

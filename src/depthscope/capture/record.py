@@ -1,5 +1,6 @@
 """One forward pass: the states of the targets, what remains of them, and how expected the targets were."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,9 +10,11 @@ from numpy.typing import NDArray
 
 from depthscope.arrays import depth_gram
 from depthscope.capture.batches import pad
+from depthscope.capture.lens import lens_entropy
 from depthscope.capture.surprisal import predictions, surprisal
 from depthscope.capture.tokens import Tokenized
 from depthscope.model.model import Model
+from depthscope.model.parts import KINDS, Kind, Parts
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -24,67 +27,114 @@ class NotFiniteError(Exception):
     state: int
 
 
-def record(model: Model, rows: list[Tokenized], keep_states: bool = False) -> Arrays:
+def record(
+    model: Model, rows: list[Tokenized], keep_states: bool = False, parts: Parts | None = None, lens: bool = False
+) -> Arrays:
     """Run one batch and reduce each target's trajectory.
 
     Returns
     -------
     dict of arrays, B rows, L blocks
         ``gram`` (B, L, L): ``<u_k, u_l>``; ``initial_dot`` (B, L): ``<h_0, u_l>``; ``state_norm`` (B, L + 1): ``|h_l|``;
-        ``surprisal`` (B,): bits, NaN where it is not known; with ``keep_states``, ``states`` (B, L + 1, d) in float32.
-        Inner products and surprisal in float64.
+        ``participation`` (B, L): ``(sum_d u_d^2)^2 / sum_d u_d^4``; ``surprisal`` (B,): bits, NaN where it is not known; with
+        ``keep_states``, ``states`` (B, L + 1, d) in float32; with ``parts``, ``part_gram`` (B, 3, L, L): of attention, of
+        the MLP, and what they have in common; with ``lens``, ``lens_entropy`` (B, L), bits. Inner products and surprisal in
+        float64.
     """
-    states, bits = measure(model, rows)
-    finite = torch.isfinite(states).all(-1)
+    measured = measure(model, rows, parts)
+    finite = torch.isfinite(measured.states).all(-1)
     if not bool(finite.all()):
         row, state = (int(i) for i in (~finite).nonzero()[0])
         raise NotFiniteError(row, state)
-    exact = states.double()
+    exact = measured.states.double()
     updates = exact[:, 1:] - exact[:, :-1]
     arrays = {
         "gram": depth_gram(updates).full(),
         "initial_dot": (updates @ exact[:, 0, :, None])[..., 0],
         "state_norm": exact.norm(dim=-1),
+        "participation": _participation(updates),
     }
     if keep_states:
-        arrays["states"] = states.float()
+        arrays["states"] = measured.states.float()
+    if parts is not None:
+        arrays["part_gram"] = _part_gram(*(measured.parts[kind] for kind in KINDS))
+    if lens:
+        arrays["lens_entropy"] = lens_entropy(model, measured.states[:, 1:])
     reduced = {name: np.ascontiguousarray(values.cpu().numpy()) for name, values in arrays.items()}
-    return {**reduced, "surprisal": bits}
+    return {**reduced, "surprisal": measured.bits}
 
 
-def measure(model: Model, rows: list[Tokenized]) -> tuple[torch.Tensor, NDArray[np.float64]]:
+@dataclass(frozen=True)
+class Measured:
     """What one forward pass tells of each row's target.
 
-    Returns
-    -------
+    Attributes
+    ----------
     states : Tensor (B, L + 1, d)
         ``h_0 .. h_L``, the mean over the tokens that stand for the target.
-    surprisal : array (B,)
-        Bits, over all tokens of the target; NaN for a target that begins at position 0, and for a model whose logits
+    bits : array (B,)
+        Surprisal over all tokens of the target; NaN for a target that begins at position 0, and for a model whose logits
         cannot be read at single tokens.
+    parts : dict of Tensor (B, L, d), float64
+        Of each update, by kind; empty unless asked for.
     """
+
+    states: torch.Tensor
+    bits: NDArray[np.float64]
+    parts: dict[Kind, torch.Tensor]
+
+
+def measure(model: Model, rows: list[Tokenized], parts: Parts | None = None) -> Measured:
+    """Run one batch and take from every state, as it passes, what stands for the targets."""
     # 0, not the tokenizer's padding token, which the network need not know; nothing before it can see it
     ids, mask = pad([row.ids for row in rows], 0, model.device)
     weights = _weights(rows, ids.shape[1])
-    taken: list[torch.Tensor] = []
+    single = all(len(row.positions) == 1 for row in rows)
+    states: list[torch.Tensor] = []
+    split: dict[Kind, list[Any]] = {kind: [0] * model.depth for kind in KINDS}
+
+    def target(values: torch.Tensor) -> torch.Tensor:
+        chosen = weights.to(device=values.device)
+        if single:
+            picked = values[torch.arange(len(rows), device=values.device), chosen.argmax(1)]
+        else:
+            picked = (chosen[:, None, :] @ values.double())[:, 0]
+        return picked.to(model.device)
 
     def take(_: int, state: torch.Tensor) -> None:
-        # reduced at once: no full state outlives its block
-        chosen = weights.to(device=state.device)
-        if all(len(row.positions) == 1 for row in rows):
-            picked = state[torch.arange(len(rows), device=state.device), chosen.argmax(1)]
-        else:
-            picked = (chosen[:, None, :] @ state.double())[:, 0]
-        taken.append(picked.to(model.device))
+        states.append(target(state))  # reduced at once: no full state outlives its block
+
+    def add(kind: Kind, number: int, part: torch.Tensor) -> None:
+        split[kind][number - 1] = split[kind][number - 1] + target(part).double()
 
     wanted = predictions(rows)
     bits = np.full(len(rows), np.nan)
-    with model.listening(take):
+    with model.listening(take), parts.listening(model, add) if parts is not None else nullcontext():
         if model.predicts and len(wanted):
             bits = surprisal(model.run(ids, mask, wanted.rows, wanted.positions), wanted, len(rows))
         else:
             model.run_trunk(ids, mask)
-    return torch.stack(taken, dim=1), bits
+    if parts is None:
+        return Measured(torch.stack(states, dim=1), bits, {})
+    none = torch.zeros_like(states[0], dtype=torch.float64)  # a block without a part of this kind
+    return Measured(
+        torch.stack(states, dim=1),
+        bits,
+        {kind: torch.stack([none + one for one in each], dim=1) for kind, each in split.items()},
+    )
+
+
+def _participation(updates: torch.Tensor) -> torch.Tensor:
+    """How many coordinates an update is spread over, (B, L): 1 for a single one, d for all alike; NaN for none."""
+    # in units of the largest, whose fourth power might not be held
+    scaled = (updates / updates.abs().amax(-1, keepdim=True)) ** 2
+    return scaled.sum(-1) ** 2 / (scaled**2).sum(-1)
+
+
+def _part_gram(attention: torch.Tensor, mlp: torch.Tensor) -> torch.Tensor:
+    """(B, 3, L, L): inner products within attention, within the MLP, and between the two, which add up to the whole."""
+    across = attention @ mlp.mT
+    return torch.stack([depth_gram(attention).full(), depth_gram(mlp).full(), across + across.mT], dim=1)
 
 
 def _weights(rows: list[Tokenized], longest: int) -> torch.Tensor:

@@ -70,4 +70,9 @@ def nats(logits: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
     """``-ln p`` of N tokens, float64, from the logits (N, vocabulary) that predict them."""
     parts = zip(torch.split(logits, CHUNK), torch.split(tokens.to(logits.device), CHUNK), strict=True)
     # in float64, because a bfloat16 sum over a vocabulary is off in the first digits
-    return torch.cat([-part.double().log_softmax(-1).gather(-1, ids[:, None])[:, 0] for part, ids in parts])
+    return torch.cat([_nats(part.double(), ids) for part, ids in parts])
+
+
+def _nats(logits: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+    # not log_softmax, which would write out the probability of every token of the vocabulary
+    return logits.logsumexp(-1) - logits.gather(-1, tokens[:, None])[:, 0]

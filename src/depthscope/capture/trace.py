@@ -13,6 +13,7 @@ from depthscope.capture.record import Arrays, NotFiniteError, record
 from depthscope.capture.tokens import Subtoken, Tokenized, special_prefix, tokenize
 from depthscope.errors import DepthscopeError, listed
 from depthscope.model.model import Model
+from depthscope.model.parts import KINDS, Parts, find_parts
 from depthscope.stimuli.read import Source, read_stimuli
 from depthscope.stimuli.table import row_name
 from depthscope.store.shards import Shards
@@ -23,7 +24,10 @@ DIMS = {
     "gram": ("stimulus", "layer", "other_layer"),
     "initial_dot": ("stimulus", "layer"),
     "state_norm": ("stimulus", "state"),
+    "participation": ("stimulus", "layer"),
     "states": ("stimulus", "state", "feature"),
+    "part_gram": ("stimulus", "part", "layer", "other_layer"),
+    "lens_entropy": ("stimulus", "layer"),
     "surprisal": ("stimulus",),
 }
 
@@ -39,6 +43,8 @@ def trace(
     *,
     subtoken: Subtoken = "last",
     keep: Keep = "gram",
+    parts: bool = False,
+    lens: bool = False,
     token_budget: int | None = None,
     progress: bool = True,
     shards: Shards | None = None,
@@ -54,6 +60,10 @@ def trace(
         Which of the target's tokens stands for it. ``"last"`` has seen the whole word.
     keep : {"gram", "states"}
         ``"states"`` adds the full states of the target: L + 1 vectors per stimulus.
+    parts : bool
+        Split every update into attention and MLP, as :func:`depthscope.model.parts.find_parts` finds and proves them.
+    lens : bool
+        Also the entropy of the logit lens at every layer; it costs another pass over as many tokens as there are layers.
     token_budget : int, optional
         Padded tokens per forward pass; by default 1,024 on a CPU, 16,384 on a GPU. Results do not depend on it
         beyond the rounding of the model's own kernels; where they would (LLM.int8()), texts run one by one.
@@ -67,9 +77,13 @@ def trace(
     Dataset, one row per stimulus, in the order given
         ``gram`` (stimulus, layer, other_layer): ``<u_k, u_l>`` of the updates ``u_l = h_l - h_(l-1)``, float64.
         ``update_norm`` (stimulus, layer), ``state_norm`` (stimulus, state) for states 0 .. L, ``initial_dot``
-        (stimulus, layer): ``<h_0, u_l>``. Coordinates: the table's columns; ``token_index``, ``n_tokens``,
-        ``n_subtokens``; ``at_start`` (target at position 0, an attention sink), ``token_exceeds`` (a token reaches
-        beyond the target), ``context`` (a digest of what the model sees at the target), ``surprisal``: ``-log2`` of
+        (stimulus, layer): ``<h_0, u_l>``, ``participation`` (stimulus, layer): participation ratio of the coordinates of the
+        update, ``(sum_d u_d^2)^2 / sum_d u_d^4``, 1 to d. With ``parts``, ``part_gram`` (stimulus, part, layer, other_layer):
+        inner products within ``attention``, within ``mlp``, and between them (``cross``), which add up to ``gram``. With
+        ``lens``, ``lens_entropy`` (stimulus, layer), bits, of the next token as the model's own norm and head read it from the
+        state after the layer; absent where logits cannot be read. Coordinates: the table's columns; ``token_index``,
+        ``n_tokens``, ``n_subtokens``; ``at_start`` (target at position 0, an attention sink), ``token_exceeds`` (a token
+        reaches beyond the target), ``context`` (a digest of what the model sees at the target), ``surprisal``: ``-log2`` of
         the probability that the model gives to the target after the text before it, summed over all tokens that overlap
         it (blank space before it included, where the tokenizer joins the two), float64, in bits, 0 or more; NaN for a
         target that begins at position 0 and for a model whose logits cannot be read at single tokens.
@@ -77,7 +91,8 @@ def trace(
     Raises
     ------
     DepthscopeError
-        Stimuli that cannot be placed, texts beyond the model's context, NaN or infinity in the stream.
+        Stimuli that cannot be placed, texts beyond the model's context, NaN or infinity in the stream; with ``parts``, a
+        model whose updates are no sums of parts.
 
     Examples
     --------
@@ -99,21 +114,31 @@ def trace(
         )
     tokens = tokenize(model.tokenizer, table, subtoken, model.max_length)
     _check_vocabulary(model, tokens)
+    found = find_parts(model) if parts else None
     budget = 1 if model.alone else token_budget or default_budget(model.device)
     batches = plan([len(row.ids) for row in tokens], budget)
-    parts: list[Arrays] = []
+    done: list[Arrays] = []
     with tqdm(total=len(table), desc="tracing", unit="text", delay=1, disable=not progress, leave=False) as bar:
         for number, batch in enumerate(batches):
             part = shards.load(number) if shards is not None else None
             if part is None:
-                part = _record(model, [tokens[i] for i in batch], table.iloc[batch], keep == "states")
+                part = _record(
+                    model,
+                    [tokens[i] for i in batch],
+                    table.iloc[batch],
+                    keep == "states",
+                    found,
+                    lens and model.predicts,
+                )
                 if shards is not None:
                     shards.save(number, part)
-            parts.append(part)
+            done.append(part)
             bar.update(len(batch))
     order = np.argsort(np.concatenate(batches))
-    arrays = {name: np.concatenate([part[name] for part in parts])[order] for name in parts[0]}
+    arrays = {name: np.concatenate([part[name] for part in done])[order] for name in done[0]}
     settings = {"subtoken": subtoken, "token_budget": budget, "special_prefix": special_prefix(model.tokenizer)}
+    if found is not None:
+        settings["parts"] = found.about
     return _dataset(model, table, tokens, arrays, settings)
 
 
@@ -126,9 +151,11 @@ def _check_vocabulary(model: Model, tokens: list[Tokenized]) -> None:
         )
 
 
-def _record(model: Model, rows: list[Tokenized], table: pd.DataFrame, keep_states: bool) -> Arrays:
+def _record(
+    model: Model, rows: list[Tokenized], table: pd.DataFrame, keep_states: bool, parts: Parts | None, lens: bool
+) -> Arrays:
     try:
-        return record(model, rows, keep_states)
+        return record(model, rows, keep_states, parts, lens)
     except NotFiniteError as problem:
         row = table.iloc[problem.row]
         where = f"after layer {problem.state}" if problem.state else "before layer 1"
@@ -155,6 +182,8 @@ def _dataset(
         "token_exceeds": ("stimulus", np.array([row.exceeds for row in tokens])),
         "context": ("stimulus", np.array([row.context(model.causal) for row in tokens], dtype=object)),
     }
+    if "part_gram" in arrays:
+        coords["part"] = [*KINDS, "cross"]
     variables = {name: (DIMS[name], values) for name, values in arrays.items()}
     # a coordinate, so that it travels with whatever is computed from the Gram matrices
     coords["surprisal"] = variables.pop("surprisal")
