@@ -10,6 +10,7 @@ from depthscope.stimuli.builtin import read_builtin
 
 CONDITIONS = ["anomalous", "complex", "literal", "metaphor", "paraphrase"]
 SHARED = [c for c in CONDITIONS if c != "paraphrase"]
+PROBED = ["literal", "metaphor"]
 FUNCTION_WORDS = set(
     """
     a an the this that these those each every all both no not some any another other such my your his her its our their
@@ -102,6 +103,59 @@ def test_every_text_is_one_plain_sentence(table):
 def test_covariates_are_filled(table):
     assert set(table["pos"]) == {"noun", "verb"}
     assert (table["domain"] != "").all()
+
+
+@pytest.fixture(scope="module")
+def probes(table):
+    """One row per text that has a probe: its words in small letters beside those of the two texts of its item."""
+    chosen = table[table["condition"].isin(PROBED)]
+    both = chosen.groupby("item")["text"].agg(" ".join)
+    return chosen.assign(words=chosen["probe"].map(in_words), of_both=chosen["item"].map(both).map(in_words))
+
+
+def in_words(text: str) -> list[str]:
+    return re.findall(r"[a-z]+(?:'[a-z]+)?", text.lower())
+
+
+def content(words: list[str]) -> set[str]:
+    """Words of four letters or more that say something; a genitive counts as its noun."""
+    plain = {word.removesuffix("'s") for word in words}
+    return {word for word in plain if len(word) >= 4 and word not in FUNCTION_WORDS}
+
+
+def test_probes_stand_beside_metaphors_and_literals_of_every_item_and_nowhere_else(table):
+    filled = in_wide(table.assign(filled=table["probe"].fillna("") != ""), "filled")
+    assert filled.all().to_dict() == {condition: condition in PROBED for condition in CONDITIONS}
+    assert filled.any().to_dict() == filled.all().to_dict()
+
+
+def test_probes_have_four_to_eight_words_and_those_of_an_item_are_about_equally_long(probes):
+    lengths = in_wide(probes.assign(length=probes["probe"].str.split().map(len)), "length")
+    assert lengths.min(axis=None) >= 4
+    assert lengths.max(axis=None) <= 8
+    apart = (lengths["metaphor"] - lengths["literal"]).abs()
+    assert (apart <= 1).all(), apart[apart > 1]
+
+
+def test_every_probe_is_one_plain_sentence(probes):
+    for probe in probes["probe"]:
+        assert re.fullmatch(r"[A-Z][A-Za-z,' -]*[a-z]\.", probe), probe
+        assert "  " not in probe
+
+
+def test_no_probe_holds_the_target_or_a_word_that_begins_with_it(probes):
+    targets = {item: set(some["target"].str.lower()) for item, some in probes.groupby("item")}
+    for item, probe, words in zip(probes["item"], probes["probe"], probes["words"], strict=True):
+        assert not any(word.startswith(target) for word in words for target in targets[item]), probe
+
+
+def test_no_probe_repeats_a_word_of_content_of_either_text_of_its_item(probes):
+    for probe, words, texts in zip(probes["probe"], probes["words"], probes["of_both"], strict=True):
+        assert not content(words) & content(texts), (probe, content(words) & content(texts))
+
+
+def test_no_probe_occurs_twice(probes):
+    assert not probes["probe"].str.lower().duplicated().any()
 
 
 def test_an_unknown_set_is_refused(refuses):
