@@ -1,9 +1,12 @@
 import numpy as np
 import pytest
 import pywt
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from depthscope import filter_bank
-from depthscope.arrays import depth_gram
+from depthscope.arrays import depth_gram, split_at_mean
 from depthscope.instrument.filters import FilterBank
 
 PADDINGS = ["zero", "reflect", "symmetric", "periodic", "renormalize"]
@@ -124,3 +127,56 @@ def test_choices_that_do_not_fit_are_refused(choice, refuses):
 def test_a_period_beyond_the_depth_names_the_depth(refuses):
     with refuses("40", "30", "period"):
         filter_bank(30, periods=(2, 40))
+
+
+def symmetric(rng, *shape):
+    x = rng.normal(size=(*shape, shape[-1]))
+    return x + np.swapaxes(x, -1, -2)
+
+
+@pytest.mark.parametrize("padding", PADDINGS)
+@pytest.mark.parametrize("wavelet", ["paul", "morlet", "dog", "haar"])
+def test_the_form_of_a_gram_matrix_is_its_energy(wavelet, padding):
+    u = np.random.default_rng(3).normal(size=(2, 24, 30))
+    bank = filter_bank(24, wavelet, padding=padding)
+    assert np.array_equal(bank.form(depth_gram(u)), bank.energy(depth_gram(u)))
+    gram = u @ np.swapaxes(u, -1, -2)
+    assert bank.form(gram) == pytest.approx(bank.energy(gram), rel=1e-12)
+
+
+@pytest.mark.parametrize("wavelet", ["paul", "haar"])
+def test_the_form_of_any_symmetric_matrix_is_that_of_the_filters(wavelet):
+    """``f' A f*``, of either sign, which an energy is not."""
+    bank = filter_bank(20, wavelet, periods=(2, 8))
+    matrix = symmetric(np.random.default_rng(4), 20)
+    expected = np.einsum("slj,jk,slk->sl", bank.filters, matrix, bank.filters.conj()).real
+    form = bank.form(matrix)
+    assert form == pytest.approx(expected, rel=1e-10, abs=1e-10)
+    assert form.min() < -0.1
+    assert bank.energy(matrix) == pytest.approx(np.maximum(expected, 0), rel=1e-10, abs=1e-10)
+
+
+@given(st.integers(0, 10**6), st.floats(-10, 10), st.sampled_from(["paul", "dog", "haar"]))
+@settings(max_examples=30, deadline=None)
+def test_the_form_is_linear_in_the_matrix(seed, factor, wavelet):
+    bank = filter_bank(16, wavelet)
+    one, two = symmetric(np.random.default_rng(seed), 2, 16)
+    combined = bank.form(one + factor * two)
+    assert combined == pytest.approx(bank.form(one) + factor * bank.form(two), rel=1e-10, abs=1e-10)
+
+
+def test_the_form_takes_split_matrices_batches_and_tensors():
+    bank = filter_bank(16)
+    matrices = symmetric(np.random.default_rng(5), 3, 2, 16)
+    form = bank.form(matrices)
+    assert form.shape == (3, 2, 16, 16)
+    assert form[1, 0] == pytest.approx(bank.form(matrices[1, 0]), rel=1e-12, abs=1e-12)
+    assert bank.form(split_at_mean(matrices)) == pytest.approx(form, rel=1e-12, abs=1e-12)
+    tensor = bank.form(torch.from_numpy(matrices))
+    assert isinstance(tensor, torch.Tensor)
+    assert tensor.numpy() == pytest.approx(form, rel=1e-12, abs=1e-12)
+
+
+def test_the_form_of_a_matrix_over_other_layers_is_refused(refuses):
+    with refuses("15 layers", "16"):
+        filter_bank(16).form(np.eye(15))

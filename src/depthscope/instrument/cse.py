@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from depthscope.arrays import Array, Float, Precision, like, namespace
 from depthscope.errors import DepthscopeError
-from depthscope.instrument.filters import EnergyNorm, Padding, ZeroMean, filter_bank
+from depthscope.instrument.filters import EnergyNorm, FilterBank, Padding, ZeroMean, filter_bank
 from depthscope.instrument.inputs import measurable
 from depthscope.instrument.signals import Signal
 from depthscope.instrument.wavelets import Sampling, Wavelet
@@ -86,14 +86,8 @@ def cse(
     True
     """
     source = measurable(data, signal, layers, precision)
-    depth = len(source.layers)
-    bank = filter_bank(depth, wavelet, scales, periods, padding, energy_norm, zero_mean, sampling)
-    used = bank.valid if mask_coi else np.ones_like(bank.valid)
-    if not (used.sum(0) >= min_scales).any():
-        raise DepthscopeError(
-            f"no layer of {depth} has {min_scales} scales outside the cone of influence: choose shorter periods, "
-            "a wavelet with a shorter cone (paul, haar), mask_coi=False, or a smaller min_scales"
-        )
+    bank = filter_bank(len(source.layers), wavelet, scales, periods, padding, energy_norm, zero_mean, sampling)
+    used = used_scales(bank, mask_coi, min_scales)
     values = entropy(bank.energy(source.gram), used, normalize, min_scales)
     coords = {**source.layer_coords(), "valid_scales": ("layer", used.sum(0))}
     result = source.wrap(values, ("layer",), coords)
@@ -101,6 +95,23 @@ def cse(
         result.name = "cse"
         result.attrs = {"long_name": "conditional scale entropy", "units": "1" if normalize else "nats"}
     return result
+
+
+def used_scales(bank: FilterBank, mask_coi: bool, min_scales: int) -> NDArray[np.bool_]:
+    """The cells (S, L) that enter the entropy: those outside the cone of influence, or all.
+
+    Raises
+    ------
+    DepthscopeError
+        No layer has ``min_scales`` of them.
+    """
+    used = bank.valid if mask_coi else np.ones_like(bank.valid)
+    if not (used.sum(0) >= min_scales).any():
+        raise DepthscopeError(
+            f"no layer of {bank.depth} has {min_scales} scales outside the cone of influence: choose shorter periods, "
+            "a wavelet with a shorter cone (paul, haar), mask_coi=False, or a smaller min_scales"
+        )
+    return used
 
 
 def entropy(energy: Array, used: NDArray[np.bool_], normalize: bool, min_scales: int) -> Array:

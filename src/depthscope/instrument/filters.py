@@ -88,6 +88,12 @@ class FilterBank:
         -------
         array (..., S, L), float64, >= 0
         """
+        xp = namespace(gram.centred if isinstance(gram, DepthGram) else as_array(gram))
+        # rounding may leave a vanishing energy a hair below zero
+        return xp.clip(self.form(gram), 0.0, None)
+
+    def form(self, gram: "DepthGram | Array") -> Array:
+        """The same of any symmetric matrix: of inner products between two parts it may be negative."""
         parts = gram if isinstance(gram, DepthGram) else split_at_mean(float64(as_array(gram)))
         xp = namespace(parts.centred)
         depth = parts.centred.shape[-1]
@@ -97,8 +103,7 @@ class FilterBank:
         rows, columns = (like(index, parts.centred) for index in np.triu_indices(depth))
         energy = parts.centred[..., rows, columns] @ products
         energy = energy + parts.mean_dot @ crossed + parts.mean_square[..., None] * square
-        # rounding may leave a vanishing energy a hair below zero
-        return xp.clip(xp.reshape(energy, (*parts.mean_square.shape, len(self.scale), depth)), 0.0, None)
+        return xp.reshape(energy, (*parts.mean_square.shape, len(self.scale), depth))
 
 
 def filter_bank(
