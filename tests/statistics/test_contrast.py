@@ -6,6 +6,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 import depthscope as ds
+from depthscope.statistics.contrast import against_zero
 from depthscope.statistics.terms import Terms
 from tests.statistics.simulated import measure, smooth
 
@@ -294,3 +295,82 @@ def test_contrasts_and_bounds_that_mean_nothing_are_refused(h, refuses):
         ds.contrast(h, "metaphor-metaphor")
     with refuses("item and condition"):
         ds.contrast(h.values, "a-b")
+
+
+def differing(h, a="metaphor", b="literal"):
+    return h.sel(condition=a, drop=True) - h.sel(condition=b, drop=True)
+
+
+@pytest.mark.parametrize(
+    "choice", [{}, {"alternative": "greater"}, {"forming_p": 0.2, "seed": 4}, {"bound": 0.5, "resamples": 50}], ids=str
+)
+def test_differences_that_are_there_already_give_the_contrast_they_came_from(h, choice):
+    expected = ds.contrast(h, "metaphor", "literal", permutations=300, **choice)
+    found = against_zero(differing(h), "gain", permutations=300, **choice)
+    assert found.clusters == expected.clusters
+    assert found.clusters
+    assert found.settings == expected.settings
+    assert found.n == 30
+    for name in set(expected.table) - {"mean_a", "mean_b"}:
+        assert np.array_equal(found.table[name].values, expected.table[name].values, equal_nan=True), name
+    assert found.differences.values == pytest.approx(expected.differences.values, nan_ok=True)
+    assert found.table["mean_a"].values == pytest.approx(expected.table["difference"].values, nan_ok=True)
+    assert np.nanmax(np.abs(found.table["mean_b"].values)) == 0
+
+
+def test_differences_carry_their_name(h):
+    found = against_zero(differing(h), "gain", permutations=20)
+    assert (found.a, found.b, found.name) == ("gain", "0", "gain - 0")
+    assert found.measure == "gain"
+
+
+def test_layers_at_which_differences_are_missing_stay_missing(h):
+    d = differing(h)
+    d[4, 10] = np.nan
+    found = against_zero(d, "gain", permutations=50).table
+    missing = [0, 10]
+    for name in ("difference", "t", "p", "low", "dz", "mean_a", "mean_b"):
+        assert np.flatnonzero(np.isnan(found[name].values)).tolist() == missing, name
+    assert found["layer"].values.tolist() == list(range(1, 17))
+    assert found["relative_depth"].values == pytest.approx(np.arange(1, 17) / 16)
+
+
+def test_items_without_any_difference_are_left_out_and_named(h):
+    d = differing(h)
+    d[7] = np.nan
+    found = against_zero(d, "gain", permutations=50)
+    assert found.n == 29
+    assert found.incomplete == ["i7"]
+    rest = against_zero(d.drop_sel(item="i7"), "gain", permutations=50)
+    assert np.array_equal(found.table["t"].values, rest.table["t"].values, equal_nan=True)
+
+
+def test_differences_of_one_item_are_averaged(h):
+    names = [f"g{k // 2}" for k in range(30)]
+    d = differing(h).assign_coords(group=("item", names))
+    found = against_zero(d, "gain", permutations=100)
+    means = d.values.reshape(15, 2, 16).mean(1)
+    assert found.n == 15
+    assert found.differences["item"].values.tolist() == [f"g{k}" for k in range(15)]
+    assert found.differences.values == pytest.approx(means, nan_ok=True)
+    assert found.table["t"].values[1:] == pytest.approx(stats.ttest_1samp(means[:, 1:], 0).statistic)
+    together = ds.contrast(h.assign_coords(group=("item", names)), "metaphor", "literal", permutations=100)
+    assert [c.p for c in found.clusters] == [c.p for c in together.clusters]
+
+
+def test_differences_over_scales_and_layers_make_clusters_of_both():
+    rng = np.random.default_rng(8)
+    values = rng.normal(size=(20, 2, 6, 10))
+    values[:, 0, 2:4, 3:7] += 2
+    coords = {
+        "item": np.arange(20),
+        "condition": ["a", "b"],
+        "layer": np.arange(1, 11),
+        "scale": np.arange(6),
+        "period": ("scale", np.geomspace(2, 5, 6)),
+    }
+    h = xr.DataArray(values, coords, ("item", "condition", "scale", "layer"))
+    expected = ds.contrast(h, "a", "b", permutations=100)
+    found = against_zero(h.sel(condition="a", drop=True) - h.sel(condition="b", drop=True), "d", permutations=100)
+    assert found.clusters == expected.clusters
+    assert any(c.first <= 4 <= 7 <= c.last and c.periods is not None for c in found.significant())

@@ -125,6 +125,22 @@ def contrast(
     )
 
 
+def against_zero(differences: xr.DataArray, what: str, **options: Any) -> Contrast:
+    """The same test of differences that are there already: is the mean of ``what`` other than 0?
+
+    Parameters
+    ----------
+    differences : DataArray (item, ...)
+        Over layer, or scale and layer; ``group`` (item) says which entries belong to one item.
+    what : str
+        Their name.
+    **options
+        Those of :func:`contrast`.
+    """
+    both = xr.concat([differences, xr.zeros_like(differences).where(differences.notnull())], "condition")
+    return contrast(both.assign_coords(condition=[what, "0"]).rename(what), what, "0", **options)
+
+
 def _terms(h: xr.DataArray, a: str | Terms, b: str | None) -> Terms:
     if isinstance(a, Terms):
         return a
