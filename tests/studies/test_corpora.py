@@ -13,7 +13,8 @@ from depthscope.report.sets import compare_sets, replications
 from depthscope.stimuli.sample import sample_items
 from depthscope.studies.corpora import BUILTIN, SETS, run_corpora
 from depthscope.studies.evidence import EFFORTS, Effort
-from depthscope.studies.metaphor import Settings, run_metaphor
+from depthscope.studies.metaphor import run_metaphor
+from depthscope.studies.settings import Settings
 from tests.running import record_of, results_of
 
 NOUNS = ("wall", "storm", "key", "bridge", "anchor", "cage", "seed", "mirror", "engine", "river")

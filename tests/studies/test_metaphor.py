@@ -14,7 +14,8 @@ from PIL import Image
 
 import depthscope as ds
 from depthscope.store.datasets import digest
-from depthscope.studies.metaphor import Settings, run_metaphor
+from depthscope.studies.metaphor import run_metaphor
+from depthscope.studies.settings import Settings
 from tests.running import record_of, results_of
 
 CSE = {"scales": 8, "min_scales": 3}

@@ -14,10 +14,11 @@ from depthscope.errors import DepthscopeError
 from depthscope.model.tokenizer import load_tokenizer
 from depthscope.report.models import Studied, Unmeasured, compare_models
 from depthscope.report.recurrence import verdicts
-from depthscope.studies import metaphor, models
+from depthscope.studies import models, start
 from depthscope.studies.evidence import EFFORTS, Effort
-from depthscope.studies.metaphor import Settings, run_metaphor
+from depthscope.studies.metaphor import run_metaphor
 from depthscope.studies.models import folder_names, run_models
+from depthscope.studies.settings import Settings
 from tests.conftest import tiny_llama
 from tests.running import record_of, results_of
 
@@ -195,7 +196,7 @@ def test_a_full_disk_is_not_the_fault_of_a_model(settings, names, tmp_path, monk
 
 def test_the_one_before_is_gone_when_the_next_is_loaded(settings, names, tmp_path, monkeypatch):
     seen, alive = [], []
-    load = metaphor.load
+    load = start.load
 
     def watched(*source, **options):
         alive.append(sum(one() is not None for one in seen))
@@ -203,7 +204,7 @@ def test_the_one_before_is_gone_when_the_next_is_loaded(settings, names, tmp_pat
         seen.append(weakref.ref(model.network))
         return model
 
-    monkeypatch.setattr(metaphor, "load", watched)
+    monkeypatch.setattr(start, "load", watched)
     gc.disable()  # only what the study itself releases
     try:
         plain = replace(settings, evidence="none")

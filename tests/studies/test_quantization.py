@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from depthscope.studies.metaphor import Settings
 from depthscope.studies.quantization import Quantized, run_quantization
+from depthscope.studies.settings import Settings
 
 SCHEMES = ("nf4", "torchao-int8")
 

@@ -134,7 +134,7 @@ class Study(ABC):
 
     def run(self, options: argparse.Namespace) -> None:
         os.environ.setdefault("MPLBACKEND", "Agg")  # files only; no display is needed
-        from depthscope.studies.metaphor import Settings
+        from depthscope.studies.settings import Settings
 
         given = vars(options)
 

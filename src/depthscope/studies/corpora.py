@@ -14,7 +14,8 @@ from depthscope.report.sets import compare_sets, replications, summarize_sets
 from depthscope.store.files import write_text
 from depthscope.store.folder import RECORD
 from depthscope.store.record import RunRecord
-from depthscope.studies.metaphor import Settings, check_depth, prepare, run_metaphor
+from depthscope.studies.metaphor import run_metaphor
+from depthscope.studies.settings import Settings, check_depth, prepare
 from depthscope.studies.several import comparison, shared_settings, statistics_text, timings_text
 
 # sets by name, and how many of their items: of VUA, 200 naturalistic pairs, as the paper has them

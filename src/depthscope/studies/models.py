@@ -32,7 +32,8 @@ from depthscope.report.recurrence import failures, summarize_models, verdicts
 from depthscope.store.files import write_text
 from depthscope.store.folder import RECORD
 from depthscope.store.record import RunRecord
-from depthscope.studies.metaphor import Run, Settings, prepare, run_metaphor
+from depthscope.studies.metaphor import Run, run_metaphor
+from depthscope.studies.settings import Settings, prepare
 from depthscope.studies.several import comparison, shared_settings, statistics_text, timings_text
 
 # what stands beside the folders of the models

@@ -28,8 +28,8 @@ from depthscope.store.datasets import read_zarr
 from depthscope.store.files import write_text
 from depthscope.store.folder import RECORD
 from depthscope.store.record import RunRecord
-from depthscope.studies.metaphor import Settings, prepare
 from depthscope.studies.scheme import measure_scheme, scheme_record
+from depthscope.studies.settings import Settings, prepare
 from depthscope.studies.several import comparison, shared_settings, timings_text
 
 SCHEMES = ("int8", "nf4", "torchao-int8")

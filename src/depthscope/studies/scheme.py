@@ -15,7 +15,7 @@ from depthscope.store.datasets import digest, write_zarr
 from depthscope.store.folder import RECORD, run_folder
 from depthscope.store.record import RunRecord
 from depthscope.studies.environment import environment
-from depthscope.studies.metaphor import Settings, check_depth, prepare
+from depthscope.studies.settings import Settings, check_depth, prepare
 from depthscope.studies.several import shared_settings
 from depthscope.studies.trajectories import Tracer
 

@@ -10,7 +10,7 @@ from depthscope.statistics.result import Contrast
 from depthscope.store.folder import RECORD, run_folder
 from depthscope.store.record import RunRecord
 from depthscope.studies.clock import Clock
-from depthscope.studies.metaphor import Settings
+from depthscope.studies.settings import Settings
 
 
 def shared_settings(settings: Settings, *varied: str) -> dict[str, Any]:

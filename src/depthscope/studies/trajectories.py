@@ -36,21 +36,33 @@ class Tracer:
         *,
         subtoken: Subtoken = "last",
         keep: Keep = "gram",
+        parts: bool = False,
+        lens: bool = False,
     ) -> xr.Dataset:
         """Trajectories of ``table`` through ``model``, from ``NAME.zarr`` if it is there; the model may be made on demand."""
-        store, shards = self.out / f"{name}.zarr", Shards(self.out / f"{name}.shards")
-        if not store.exists() or name not in self.record.digests:
-            traj = trace(
+
+        def made(shards: Shards) -> xr.Dataset:
+            return trace(
                 model if isinstance(model, Model) else model(),
                 table,
                 subtoken=subtoken,
                 keep=keep,
+                parts=parts,
+                lens=lens,
                 token_budget=self.token_budget,
                 progress=self.progress,
                 shards=shards,
             )
-            write_zarr(traj, store)
-            self.record.digests[name] = digest(traj)
+
+        return self.keeping(name, made)
+
+    def keeping(self, name: str, make: Callable[[Shards], xr.Dataset]) -> xr.Dataset:
+        """What ``make`` gives, from ``NAME.zarr`` if it is there; the shards keep its finished batches."""
+        store, shards = self.out / f"{name}.zarr", Shards(self.out / f"{name}.shards")
+        if not store.exists() or name not in self.record.digests:
+            data = make(shards)
+            write_zarr(data, store)
+            self.record.digests[name] = digest(data)
             self.record.write(self.out / RECORD)
         shards.clear()
         # also when it was just traced: labels are read back as another type, which differs in the last byte of a file

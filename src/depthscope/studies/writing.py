@@ -53,10 +53,10 @@ def write_findings(
     """Write tables, figures and ``summary.md``, and fill in what the record says was resolved."""
     write_netcdf(found.h, out / "cse.nc")
     share = scalogram(found.traj, **{k: v for k, v in measure.items() if k not in ENTROPY_OPTIONS}, share=True)
-    record.resolved = _resolved(found.traj, share)
+    record.resolved = resolved(found.traj, share)
     for name, frame in _tables(found).items():
         write_text(out / name, frame.to_csv(index=False))
-    source = f"{_short(model)}, {_short(stimuli)}, {record.settings['cse']['wavelet']}"
+    source = f"{short(model)}, {short(stimuli)}, {record.settings['cse']['wavelet']}"
     write_figures(out / "figures", found.h, share, found.contrasts, source)
     if found.evidence is not None:
         write_evidence_figures(out / "figures", found.h, found.evidence, source)
@@ -65,7 +65,7 @@ def write_findings(
         found.contrasts,
         found.traj.sizes["layer"],
         found.remarks,
-        _described(found, record, stimuli, share),
+        described(found.traj, record, stimuli, share, found.contrasts[0]),
         record.command,
         found.evidence,
     )
@@ -96,7 +96,7 @@ def _tables(found: Findings) -> dict[str, pd.DataFrame]:
     return tables
 
 
-def _resolved(traj: xr.Dataset, share: xr.DataArray) -> dict[str, Any]:
+def resolved(traj: xr.Dataset, share: xr.DataArray) -> dict[str, Any]:
     """What the settings that were left open came to."""
     return {
         "layers": [int(share["layer"].values[0]), int(share["layer"].values[-1])],
@@ -106,8 +106,9 @@ def _resolved(traj: xr.Dataset, share: xr.DataArray) -> dict[str, Any]:
     }
 
 
-def _described(found: Findings, record: RunRecord, stimuli: str, share: xr.DataArray) -> dict[str, str]:
-    traj = found.traj
+def described(traj: xr.Dataset, record: RunRecord, stimuli: str, share: xr.DataArray, main: Contrast) -> dict[str, str]:
+    """The settings of a run, for its summary."""
+    effort = record.settings.get("effort", {})
     return {
         "model": f"{traj.attrs['model']} ({traj.attrs['model_class']}, fingerprint {traj.attrs['fingerprint']})",
         "weights": f"quantised: {traj.attrs['quantization']}" if _quantised(traj) else traj.attrs["dtype"],
@@ -116,8 +117,8 @@ def _described(found: Findings, record: RunRecord, stimuli: str, share: xr.DataA
         "added before each text": traj.attrs["special_prefix"] or "nothing",
         "CSE": ", ".join(f"{name} {value}" for name, value in record.settings["cse"].items() if value is not None),
         "Fourier periods": f"{share['period'].values.min():.3g} to {share['period'].values.max():.3g} layers",
-        "statistics": found.contrasts[0].settings_text,
-        "evidence": ", ".join(f"{name} {value}" for name, value in record.settings["effort"].items()) or "none",
+        "statistics": main.settings_text,
+        "evidence": ", ".join(f"{name} {value}" for name, value in effort.items()) or "none",
         "versions": ", ".join(f"{k} {v}" for k, v in record.environment.items()),
     }
 
@@ -126,7 +127,7 @@ def _quantised(traj: xr.Dataset) -> bool:
     return str(traj.attrs["quantization"]) != "none"
 
 
-def _short(name: str) -> str:
+def short(name: str) -> str:
     """The last part of a path, for figures; a name as it is."""
     return Path(name).name if Path(name).exists() else name
 

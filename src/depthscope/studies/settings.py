@@ -1,0 +1,81 @@
+"""What is asked of a run, and every check of it that needs no model."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from depthscope.capture.tokens import Subtoken
+from depthscope.capture.trace import Keep
+from depthscope.errors import DepthscopeError, check_choice, listed
+from depthscope.instrument.cse import cse
+from depthscope.model.model import Model
+from depthscope.statistics.contrast import contrast
+from depthscope.statistics.terms import Terms, parse_terms
+from depthscope.stimuli.covariates import with_covariates
+from depthscope.stimuli.read import read_stimuli
+from depthscope.stimuli.sample import sample_items
+from depthscope.studies.confounds import CONFOUNDS
+from depthscope.studies.contrasts import check_pairs
+from depthscope.studies.evidence import EFFORTS, Level
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that is asked of a run. ``load``, ``cse`` and ``contrast`` hold keywords of those functions."""
+
+    model: str = "embedded"
+    stimuli: str = "builtin"
+    folder: str | None = None
+    sample: int | None = None
+    language: str = "en"
+    contrasts: tuple[str, ...] = ("metaphor-literal",)
+    evidence: Level = "quick"
+    confounds: tuple[str, ...] = CONFOUNDS
+    subtoken: Subtoken = "last"
+    keep: Keep = "gram"
+    token_budget: int | None = None
+    threads: int | None = None
+    load: dict[str, Any] = field(default_factory=dict)
+    cse: dict[str, Any] = field(default_factory=dict)
+    contrast: dict[str, Any] = field(default_factory=dict)
+
+
+def prepare(settings: Settings) -> tuple[pd.DataFrame, list[Terms]]:
+    """The stimuli and the contrasts of a run, or the first thing that is wrong with them: all that needs no model."""
+    table = read_stimuli(settings.stimuli, folder=settings.folder)
+    if settings.sample is not None:
+        table = sample_items(table, settings.sample)
+    table = with_covariates(table, settings.language)
+    conditions = list(dict.fromkeys(table["condition"]))
+    terms = [parse_terms(text, conditions) for text in settings.contrasts]
+    for one in terms:
+        check_pairs(table, one)
+    _check_confounds(settings.confounds, table)
+    check_choice("evidence", settings.evidence, EFFORTS)
+    _check_statistics(settings)
+    return table, terms
+
+
+def check_depth(model: Model, settings: Settings) -> None:
+    """A dry run on as many orthogonal updates: a transform that does not fit the depth fails before the tracing."""
+    cse(np.eye(model.depth), **settings.cse)
+
+
+def _check_confounds(names: Sequence[str], table: pd.DataFrame) -> None:
+    """A covariate is measured with the target or stands in the table as a number; anything else is a slip."""
+    known = list(dict.fromkeys([*CONFOUNDS, *(str(c) for c in table if table[c].dtype.kind in "biuf")]))
+    for name in names:
+        if name not in known:
+            what = "is not a column of numbers" if name in table else "there is no such column"
+            raise DepthscopeError(f"confound {name!r}: {what}; choose among {listed(known, 20)}")
+
+
+def _check_statistics(settings: Settings) -> None:
+    """A dry run on two items without a difference: a setting that no test can take fails before the tracing."""
+    labels = {"item": ["x", "y"], "condition": ["a", "b"]}
+    nothing = xr.DataArray(np.zeros((2, 2, 1)), labels, dims=("item", "condition", "layer"))
+    contrast(nothing, "a", "b", **settings.contrast)
