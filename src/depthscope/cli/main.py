@@ -6,13 +6,14 @@ import os
 import sys
 from collections.abc import Sequence
 
+from depthscope.cli.compare import Compare
 from depthscope.cli.models import Models
 from depthscope.cli.run import RunCommand
 from depthscope.cli.stimuli import Stimuli
 from depthscope.errors import DepthscopeError
 from depthscope.version import __version__
 
-COMMANDS = (RunCommand(), Models(), Stimuli())
+COMMANDS = (RunCommand(), Compare(), Models(), Stimuli())
 
 BAD_INPUT, INTERRUPTED = 2, 130
 

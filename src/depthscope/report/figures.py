@@ -69,15 +69,15 @@ def write_figures(
             f"CSE by depth{f'; shaded: {main.name}' if main.clusters else ''}",
             f"{source}; {main.settings_text}",
         )
-        written += _save(ax.figure, folder / "cse-by-condition")
+        written += save(ax.figure, folder / "cse-by-condition")
         for c in contrasts:
             stem = file_stem(f"{c.a}-minus-{c.b}", taken)
             ax = c.plot()
             ax.set_title(f"{c.name} ({source})", loc="left")
-            written += _save(ax.figure, folder / f"difference-{stem}")
+            written += save(ax.figure, folder / f"difference-{stem}")
             ax = draw_items(c.differences, f"{c.name}, item by item, largest mean first", f"{source}; n = {c.n}")
-            written += _save(ax.figure, folder / f"items-{stem}")
-            written += _save(_scalograms(share, c, source), folder / f"scalograms-{stem}")
+            written += save(ax.figure, folder / f"items-{stem}")
+            written += save(_scalograms(share, c, source), folder / f"scalograms-{stem}")
     return written
 
 
@@ -95,7 +95,7 @@ def write_evidence_figures(folder: Path, h: xr.DataArray, evidence: Evidence, so
             title,
             f"{text}; dz of the mean over these layers, 95 % intervals, filled: p <= .05; at the right: the cluster there",
         )
-        written += _save(ax.figure, folder / "evidence")
+        written += save(ax.figure, folder / "evidence")
         names = [str(name) for name in dict.fromkeys(evidence.covariates.get("covariate", []))]
         if names:
             title = "What the conditions bring along"
@@ -103,21 +103,21 @@ def write_evidence_figures(folder: Path, h: xr.DataArray, evidence: Evidence, so
                 {name: h[name].reset_coords(drop=True).assign_attrs(units=UNITS.get(name, "")) for name in names}
             )
             ax = draw_covariates(values, title, f"{source}; n = {h.sizes['item']} items")
-            written += _save(ax.figure, folder / "covariates")
+            written += save(ax.figure, folder / "covariates")
         if evidence.nulls:
             bands = [(f"{null.name} ({null.anywhere.draws} draws)", null.expected) for null in evidence.nulls]
             layers, (a, b) = describe_layers(h), main.terms.conditions[:2]
             ax = draw_nulls(
                 layers, main.table, bands, (a, b), f"{main.name} and what nulls expect", f"{text} (1,000 on each draw)"
             )
-            written += _save(ax.figure, folder / "nulls")
+            written += save(ax.figure, folder / "nulls")
         if evidence.curve is not None:
-            written += _save(evidence.curve.plot(source).figure, folder / "specifications")
+            written += save(evidence.curve.plot(source).figure, folder / "specifications")
         if evidence.power is not None:
             drawn, flips = (evidence.power.attrs[name] for name in ("draws", "permutations"))
             drawn = f"{drawn} studies drawn with replacement per point, {flips} flips each"
             ax = draw_power(evidence.power, f"{main.name}: how many items it takes", f"{text}; {drawn}")
-            written += _save(ax.figure, folder / "power")
+            written += save(ax.figure, folder / "power")
     return written
 
 
@@ -127,7 +127,7 @@ def write_forest(folder: Path, rows: Sequence[Compared], title: str, text: str) 
     folder.mkdir(exist_ok=True)
     with plt.rc_context(RC):
         ax = draw_forest(pd.DataFrame([asdict(row) for row in rows]), title, text)
-        return _save(ax.figure, folder / "forest")
+        return save(ax.figure, folder / "forest")
 
 
 def write_depths(
@@ -137,7 +137,14 @@ def write_depths(
     plt = require("matplotlib.pyplot", "figures")
     folder.mkdir(exist_ok=True)
     with plt.rc_context(RC):
-        return _save(draw_depths(panels, fixed, title, text)[0].figure, folder / "depths")
+        return save(draw_depths(panels, fixed, title, text)[0].figure, folder / "depths")
+
+
+def write_meta(folder: Path, figure: "Figure") -> list[Path]:
+    """``compare.png`` and ``.svg``: one contrast in many finished runs."""
+    folder.mkdir(exist_ok=True)
+    with require("matplotlib.pyplot", "figures").rc_context(RC):
+        return save(figure, folder / "compare")
 
 
 def file_stem(name: str, taken: set[str]) -> str:
@@ -178,7 +185,8 @@ def _mean(share: xr.DataArray, side: Side, c: Contrast) -> xr.DataArray:
     return means[0] if len(side) == 1 else means[0] - means[1]
 
 
-def _save(figure: Any, stem: Path) -> list[Path]:
+def save(figure: Any, stem: Path) -> list[Path]:
+    """``stem.png`` and ``stem.svg``, the same bytes for the same figure; then the figure is closed."""
     plt = require("matplotlib.pyplot", "figures")
     paths = [stem.with_name(f"{stem.name}.{kind}") for kind in ("png", "svg")]
     figure.savefig(paths[0], dpi=200, metadata={"Software": None})
@@ -205,4 +213,4 @@ def write_schemes(
     figure = draw_schemes(
         errors, ratios, original.table, differences, worth, limit, (title, original.name), original.settings_text
     )
-    return _save(figure, folder / "schemes")
+    return save(figure, folder / "schemes")

@@ -1,0 +1,328 @@
+"""Many finished runs, one model each, and one question: does the contrast recur, at which depth, how large, how different?"""
+
+import inspect
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from depthscope.errors import DepthscopeError, listed, reason
+from depthscope.report.compare import summarize
+from depthscope.report.comparison import MECHANISM, Comparison, Source, compare_contrasts
+from depthscope.report.figures import write_meta
+from depthscope.report.models import EARLY
+from depthscope.statistics.contrast import contrast as contrast_of
+from depthscope.statistics.terms import parse_terms
+from depthscope.store.files import write_text
+from depthscope.store.folder import RECORD, run_folder
+from depthscope.store.record import RunRecord
+from depthscope.studies.clock import Clock
+
+MEASURE, PARTS = "cse.nc", "mechanism.csv"
+STUDIES = ("metaphor", "mechanism")
+# settings that make the measure another quantity, whose dz cannot stand beside the first one's
+SAME = ("cse.signal", "contrast.adjust")
+WAY_OUT = "leave it out, or finish it by running its command again"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished run, as it was read."""
+
+    folder: Path
+    label: str
+    record: RunRecord
+    h: xr.DataArray
+    mechanism: pd.DataFrame | None
+
+    @property
+    def fingerprint(self) -> str:
+        return str(self.record.identity.get("model", ""))
+
+
+def compare(
+    runs: str | Path | Sequence[str | Path],
+    *,
+    contrast: str | None = None,
+    depth: tuple[float, float] = (0.0, EARLY),
+    points: int = 20,
+    out: str | Path | None = None,
+    command: str = "",
+) -> Comparison:
+    """Compare one contrast in many finished runs, one model each.
+
+    Parameters
+    ----------
+    runs : path or sequence of paths
+        Run folders of ``depthscope run metaphor`` or ``run mechanism``; or folders whose direct sub-folders are such runs, as
+        those of ``run models``: then all of these.
+    contrast : str, optional
+        ``"a-b"`` or ``"(a-b)-(c-d)"``; default: the first contrast of the first run.
+    depth : (low, high)
+        Range of relative depth, 0 .. 1, ends included, over whose layers each model's one number is the mean.
+    points : int
+        Of the grid of relative depth, ``1 / points .. 1``.
+    out : path, optional
+        Folder for summary, tables and figure (docs/run-folder.md).
+    command : str
+        By which it can be repeated, for the record.
+
+    Returns
+    -------
+    Comparison
+        ``.pooled``, ``.curve``, ``.joint``, ``.to_dataframe()``, ``.plot()``; ``str()`` gives the answer in words.
+
+    Raises
+    ------
+    DepthscopeError
+        A folder that is no finished run, or is damaged; a run without the contrast's conditions, of another quantity, or of
+        a model that is there already; a range in which nothing was measured.
+
+    Notes
+    -----
+    The contrast is computed anew from ``cse.nc``, with the settings and the seed that each run recorded.
+    The rules are in docs/compare.md; the meta-analysis in :func:`depthscope.statistics.meta.pool`.
+
+    Examples
+    --------
+    >>> found = compare(["runs/models"], depth=(0.4, 0.8))    # doctest: +SKIP
+    >>> found.pooled.i2, found.to_dataframe()[["label", "dz"]]    # doctest: +SKIP
+    """
+    folders = [Path(one) for one in ([runs] if isinstance(runs, str | Path) else runs)]
+    found, notes = read_runs(folders)
+    name = contrast or _first_contrast(found[0])
+    notes += _differences(found)
+    sources = [_source(one, name) for one in found]
+    words = [*map(str, folders), *(["--contrast", name] if contrast else []), "--depth", *(f"{d:g}" for d in depth)]
+    command = command or shlex.join(["depthscope", "compare", *words, "--points", str(points)])
+    result = compare_contrasts(sources, depth, points, notes=notes, command=command)
+    if out is not None:
+        _write(Path(out), result, found, name, points)
+    return result
+
+
+def read_runs(folders: Sequence[Path]) -> tuple[list[Finished], list[str]]:
+    """All the runs in and below the folders, under labels of their own; and what was passed over."""
+    if not folders:
+        raise DepthscopeError("no run is named: give run folders, or a folder of them")
+    notes: list[str] = []
+    paths = [path for folder in folders for path in _runs_in(folder, notes)]
+    found = [replace(_read(path), label=label) for path, label in zip(paths, _labels(paths), strict=True)]
+    seen: dict[str, Finished] = {}
+    for one in found:
+        before = seen.setdefault(one.fingerprint or str(one.folder.resolve()), one)
+        if before is not one:
+            raise DepthscopeError(
+                f"{before.folder} and {one.folder}: the same model twice (fingerprint {one.fingerprint or 'unknown'}), which "
+                "would count as two; leave one out"
+            )
+    return found, notes
+
+
+def _runs_in(folder: Path, notes: list[str]) -> Iterator[Path]:
+    """The folder itself if it is a run, else the runs directly below it."""
+    if not folder.is_dir():
+        raise DepthscopeError(
+            f"{folder}: {'is a file' if folder.exists() else 'there is no such folder'}; give run folders"
+        )
+    record = _record(folder) if (folder / RECORD).is_file() else None
+    if record is not None and record.study in STUDIES:
+        yield folder
+        return
+    below = [path for path in sorted(folder.iterdir()) if path.is_dir() and (path / RECORD).is_file()]
+    below = [path for path in below if _record(path).study in STUDIES]
+    if record is not None and record.study == "models":
+        if record.status != "finished":
+            raise DepthscopeError(f"{folder}: is not finished; {WAY_OUT}")
+        # in the order in which they were asked for; what failed there has its reason there
+        order = [name for name, result in record.results.items() if result == "measured"]
+        below = [folder / name for name in order]
+        notes += [
+            f"{name} is left out, it was not measured: {result}"
+            for name, result in record.results.items()
+            if result != "measured"
+        ]
+    if not below:
+        raise DepthscopeError(
+            f"{folder}: neither a run of 'depthscope run metaphor' (or mechanism) nor a folder of such runs; give those folders"
+        )
+    yield from below
+
+
+def _record(folder: Path) -> RunRecord:
+    try:
+        return RunRecord.read(folder / RECORD)
+    except (DepthscopeError, OSError, AttributeError) as problem:
+        raise DepthscopeError(
+            f"{folder}: its {RECORD} cannot be read ({reason(problem, 80)}); leave it out, or run the study again"
+        ) from None
+
+
+def _read(folder: Path) -> Finished:
+    if not (folder / RECORD).is_file():
+        raise DepthscopeError(f"{folder}: there is no {RECORD}; {WAY_OUT}")
+    record = _record(folder)
+    if record.status != "finished":
+        raise DepthscopeError(f"{folder}: is not finished; {WAY_OUT}")
+    return Finished(folder, folder.name, record, _measure(folder / MEASURE), _mechanism(folder / PARTS))
+
+
+def _measure(path: Path) -> xr.DataArray:
+    """What ``depthscope.cse`` gave, with its labels, which NetCDF brings back as objects."""
+    if not path.is_file():
+        raise DepthscopeError(f"{path.parent}: there is no {path.name}; {WAY_OUT}")
+    try:
+        with xr.open_dataset(path, engine="scipy") as stored:
+            data = stored.load()
+        # a covariate with a space in its name comes back as a variable
+        h = data.set_coords([name for name in data.data_vars if name != "cse"])["cse"].transpose(
+            "item", "condition", "layer"
+        )
+        depths = h["relative_depth"].transpose("layer").values
+        if not (np.diff(depths) > 0).all() or not np.isfinite(h.values).any():
+            raise ValueError("its numbers are not those of a run")
+    except Exception as problem:  # SciPy and xarray raise whatever the damage leads to
+        raise DepthscopeError(
+            f"{path}: damaged ({reason(problem, 80)}); delete its folder and run the study again"
+        ) from None
+    plain = {name: [str(v) for v in h[name].values] for name in ("item", "condition")}
+    return h.assign_coords(plain)
+
+
+def _mechanism(path: Path) -> pd.DataFrame | None:
+    if not path.is_file():
+        return None
+    way_out = "delete the file to compare without it, or run the study again"
+    try:
+        table = pd.read_csv(path)
+    except (ValueError, OSError) as problem:
+        raise DepthscopeError(f"{path}: damaged ({reason(problem, 80)}); {way_out}") from None
+    missing = [name for name in MECHANISM if name not in table]
+    if missing or table["key"].duplicated().any():
+        what = f"without {listed(missing)}" if missing else "a key stands there twice"
+        raise DepthscopeError(f"{path}: not a table of a mechanism ({what}); {way_out}")
+    return table[list(MECHANISM)]
+
+
+def _labels(paths: Sequence[Path]) -> list[str]:
+    """The names of the folders; where two are the same, with the folder above them, and a number if that is not enough."""
+    resolved = [path.resolve() for path in paths]
+    names = [path.name for path in resolved]
+    labels: list[str] = []
+    for path in resolved:
+        plain = path.name if names.count(path.name) == 1 else f"{path.parent.name}/{path.name}"
+        label, number = plain, 1
+        while label in labels:
+            number += 1
+            label = f"{plain}-{number}"
+        labels.append(label)
+    return labels
+
+
+def _first_contrast(run: Finished) -> str:
+    names = run.record.settings.get("contrasts") or []
+    if not names:
+        raise DepthscopeError(f"{run.folder}: its record names no contrast; give --contrast A-B")
+    return str(names[0])
+
+
+def _source(run: Finished, name: str) -> Source:
+    options = inspect.signature(contrast_of).parameters
+    recorded = run.record.settings.get("contrast") or {}
+    try:
+        terms = parse_terms(name, list(run.h["condition"].values))
+        found = contrast_of(run.h, terms, **{key: value for key, value in recorded.items() if key in options})
+        if not np.isfinite(found.table["t"].values).any():
+            raise DepthscopeError("no layer is measured in all items")
+    except DepthscopeError as problem:
+        raise DepthscopeError(f"{run.folder}: {problem}") from None
+    model = str(run.record.settings.get("model", ""))
+    depths = run.h["relative_depth"].values.astype(np.float64)
+    return Source(run.label, model, str(run.folder), found, depths, _texts(run.h, terms.conditions), run.mechanism)
+
+
+def _texts(h: xr.DataArray, conditions: list[str]) -> dict[str, object]:
+    """By item, the texts and targets of its conditions, those of all its pairs together."""
+    groups = [str(v) for v in (h["group"] if "group" in h.coords else h["item"]).values]
+    known = [name for name in ("text", "target") if name in h.coords]
+    chosen = [h[name].transpose("item", "condition").sel(condition=conditions).values for name in known]
+    found: dict[str, tuple[object, ...]] = {}
+    for i, group in enumerate(groups):
+        found[group] = (*found.get(group, ()), tuple(str(v) for values in chosen for v in values[i]))
+    return dict(found)
+
+
+def _differences(runs: Sequence[Finished]) -> list[str]:
+    """In what the runs differ from the first one, besides the model.
+
+    Raises
+    ------
+    DepthscopeError
+        Where the numbers would be of another quantity.
+    """
+    first, notes = runs[0], []
+    asked = _comparable(first)
+    for one in runs[1:]:
+        mine = _comparable(one)
+        other = [name for name in dict.fromkeys([*asked, *mine]) if asked.get(name) != mine.get(name)]
+        foreign = [name for name in other if name in SAME]
+        if foreign:
+            what = listed(f"{name} {mine.get(name)!r}, there {asked.get(name)!r}" for name in foreign)
+            raise DepthscopeError(
+                f"{one.folder}: measures another quantity than {first.folder} ({what}); compare like with like"
+            )
+        if other:
+            notes.append(
+                f"{one.label} differs from {first.label} in {listed(other, 8)}: a difference between the two may come of that."
+            )
+    return notes
+
+
+def _comparable(run: Finished) -> dict[str, Any]:
+    """What should be the same in all the runs; what stands open counts as its default."""
+    settings = run.record.settings
+    flat: dict[str, Any] = {
+        "stimuli": run.record.identity.get("stimuli"),
+        "target token": settings.get("subtoken", "last"),
+    }
+    defaults = {
+        p.name: p.default for p in inspect.signature(contrast_of).parameters.values() if p.kind is p.KEYWORD_ONLY
+    }
+    flat |= {f"cse.{name}": value for name, value in {"signal": "update", **(settings.get("cse") or {})}.items()}
+    recorded = {**defaults, **(settings.get("contrast") or {})}
+    return flat | {f"contrast.{name}": list(v) if isinstance(v, tuple) else v for name, v in recorded.items()}
+
+
+def _write(out: Path, result: Comparison, runs: Sequence[Finished], name: str, points: int) -> None:
+    """Everything that ``--out`` asks for; a folder that holds another comparison is refused."""
+    settings = {
+        "runs": {one.label: str(one.folder.resolve()) for one in runs},
+        "order": [one.label for one in runs],
+        "contrast": name,
+        "depth": list(result.depth),
+        "points": points,
+    }
+    # what was measured there, by content
+    identity = {f"{one.label}.{what}": value for one in runs for what, value in one.record.identity.items()}
+    record = RunRecord("compare", settings, command=result.command, identity=identity)
+    # not through studies.several, which brings torch: this needs no model
+    with run_folder(out, record):
+        clock = Clock()
+        record.write(out / RECORD)
+        with clock("report"):
+            tables = {"models.csv": result.to_dataframe(), "depths.csv": result.depths, "meta.csv": result.meta}
+            if not result.mechanisms.empty:
+                tables[PARTS] = result.mechanisms
+            for file, table in tables.items():
+                write_text(out / file, table.to_csv(index=False))
+            write_meta(out / "figures", result.plot())
+            write_text(out / "summary.md", summarize(result, tables))
+        record.results = {"pooled": {k: None if v != v else v for k, v in vars(result.pooled).items()}}
+        record.status = "finished"
+        record.timings = clock.seconds
+        record.write(out / RECORD)

@@ -1,0 +1,232 @@
+"""Real run folders, compared: what is read is what was measured, and what is no run is refused."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+import depthscope as ds
+from depthscope.report.comparison import MECHANISM
+from depthscope.store.datasets import write_netcdf
+from depthscope.studies.compare import compare, read_runs
+from depthscope.studies.metaphor import run_metaphor
+from depthscope.studies.settings import Settings
+from tests.conftest import tiny_llama
+
+FEW = {"permutations": 100, "resamples": 50}
+
+
+@pytest.fixture(scope="session")
+def runs(model, model_folder, stimuli, tokenizer, tmp_path_factory):
+    """Two finished runs on the same items, of networks of ten and eight blocks: ``runs/tiny`` and ``runs/eight``."""
+    folder = tmp_path_factory.mktemp("runs")
+    # a covariate with a space in its name comes back from NetCDF in another way
+    table = stimuli.rename(columns={"kind": "kind of word"})
+    keep = [c for c in table if c in ("item", "condition", "text", "target", "arousal", "kind of word")]
+    table[keep].to_csv(folder / "stimuli.csv", index=False)
+    eight = ds.load(tiny_llama(len(tokenizer), blocks=8, width=64), tokenizer)
+    for name, network in (("tiny", model), ("eight", eight)):
+        settings = Settings(
+            model=name, stimuli=str(folder / "stimuli.csv"), evidence="none", threads=1, contrast=FEW,
+        )  # fmt: skip
+        run_metaphor(settings, folder / name, progress=False, model=network)
+    return folder
+
+
+@pytest.fixture
+def copy(runs, tmp_path):
+    """A copy of the runs that a test may spoil."""
+    shutil.copytree(runs, tmp_path / "runs")
+    return tmp_path / "runs"
+
+
+def edit(folder, **changes):
+    path = folder / "run.json"
+    record = json.loads(path.read_text())
+    for name, value in changes.items():
+        part, _, key = name.partition("__")
+        if key:
+            record[part][key] = value
+        else:
+            record[part] = value
+    path.write_text(json.dumps(record))
+
+
+def test_what_is_read_is_what_the_runs_found(runs):
+    found = compare([runs / "tiny", runs / "eight"])
+    for m in found.models:
+        written = pd.read_csv(runs / m.label / "contrasts.csv")
+        written = written[written["contrast"] == "metaphor - literal"]
+        for name in ("difference", "t", "p", "dz", "dz_low", "dz_high"):
+            np.testing.assert_allclose(m.main.table[name], written[name], rtol=1e-12)
+    assert [(m.label, m.depth) for m in found.models] == [("tiny", 10), ("eight", 8)]
+    assert found.notes == ()
+    assert len(found.joint.items) == found.models[0].main.n > 20
+    assert found.models[1].window == (1, 4)
+
+
+def test_a_folder_of_runs_is_all_of_them(runs):
+    found = ds.compare(runs, depth=(0.3, 0.9), points=8)
+    assert [m.label for m in found.models] == ["eight", "tiny"]
+    assert found.depth == (0.3, 0.9)
+    assert found.grid.size == 8
+    assert "higher in" in str(found)
+
+
+def test_another_contrast_can_be_asked_for(runs, refuses):
+    found = compare(runs, contrast="(metaphor-literal)-(complex-anomalous)")
+    assert found.name == "(metaphor - literal) - (complex - anomalous)"
+    with refuses("eight", "metaphor-nothing"):
+        compare(runs, contrast="metaphor-nothing")
+
+
+def test_labels_come_back_as_they_were(runs):
+    (one,), _ = read_runs([runs / "tiny"])
+    written = xr.open_dataset(runs / "tiny" / "cse.nc", engine="scipy")["cse"]
+    assert all(isinstance(v, str) for name in ("item", "condition") for v in one.h[name].values.tolist())
+    assert "kind of word" in one.h.coords
+    np.testing.assert_array_equal(one.h.values, written.values)
+
+
+def test_a_models_folder_keeps_the_order_asked_and_names_what_failed(copy):
+    results = {"tiny": "measured", "gone": "its weights are no weights", "eight": "measured"}
+    (copy / "run.json").write_text(
+        json.dumps({"schema": 1, "study": "models", "settings": {}, "status": "finished", "results": results})
+    )
+    found = compare(copy)
+    assert [m.label for m in found.models] == ["tiny", "eight"]
+    assert found.notes == ("gone is left out, it was not measured: its weights are no weights",)
+
+
+def test_folders_of_one_name_are_told_apart(copy, tmp_path):
+    (tmp_path / "other").mkdir()
+    (copy / "eight").rename(tmp_path / "other" / "tiny")
+    found = compare([copy / "tiny", tmp_path / "other" / "tiny"])
+    assert [m.label for m in found.models] == ["runs/tiny", "other/tiny"]
+
+
+def test_what_is_no_finished_run_is_refused(copy, tmp_path, refuses):
+    with refuses("nowhere", "no such folder"):
+        compare([copy / "tiny", tmp_path / "nowhere"])
+    with refuses("stimuli.csv", "is a file"):
+        compare(copy / "stimuli.csv")
+    with refuses(str(tmp_path), "neither a run"):
+        compare(tmp_path)
+    with refuses("no run is named"):
+        compare([])
+    edit(copy / "eight", status="running")
+    with refuses("eight", "is not finished", "leave it out"):
+        compare(copy)
+    edit(copy / "eight", status="finished", study="corpora")
+    with refuses("eight", "neither a run"):
+        compare([copy / "tiny", copy / "eight"])
+
+
+@pytest.mark.parametrize("damage", ["truncated", "garbage", "gone", "record", "list", "schema", "depth"])
+def test_damage_is_one_sentence(copy, refuses, damage):
+    measure, record = copy / "eight" / "cse.nc", copy / "eight" / "run.json"
+    whole = measure.read_bytes()
+    if damage == "truncated":
+        measure.write_bytes(whole[: len(whole) // 2])
+    elif damage == "garbage":
+        measure.write_bytes(b"no numbers at all")
+    elif damage == "gone":
+        measure.unlink()
+    elif damage == "depth":
+        with xr.open_dataset(measure, engine="scipy") as stored:
+            data = stored.load()
+        write_netcdf(data.drop_vars("relative_depth"), measure)
+    else:
+        record.write_text({"record": "{no json", "list": "[1, 2]", "schema": '{"schema": 99}'}[damage])
+    with refuses(str(copy / "eight")):
+        compare([copy / "tiny", copy / "eight"])
+
+
+def test_the_same_model_twice_would_count_as_two(copy, refuses):
+    shutil.copytree(copy / "tiny", copy / "again")
+    with refuses("again", "tiny", "the same model twice"):
+        compare(copy)
+
+
+def test_runs_that_differ_are_noted_and_those_of_another_quantity_refused(copy, refuses):
+    edit(copy / "eight", settings__subtoken="first", identity__stimuli="other")
+    note = compare([copy / "tiny", copy / "eight"]).notes[0]
+    assert note.startswith("eight differs from tiny in stimuli, target token: ")
+    settings = json.loads((copy / "eight" / "run.json").read_text())["settings"]
+    edit(
+        copy / "eight",
+        settings__cse={**settings["cse"], "wavelet": "haar"},
+        settings__contrast={**settings["contrast"], "seed": 5},
+    )
+    found = compare([copy / "tiny", copy / "eight"])
+    assert "cse.wavelet, contrast.seed" in found.notes[0]
+    assert [m.main.settings["seed"] for m in found.models] == [0, 5]
+    edit(copy / "eight", settings__cse={**settings["cse"], "signal": "norm"})
+    with refuses("eight", "another quantity", "signal 'norm'", "'update'"):
+        compare([copy / "tiny", copy / "eight"])
+
+
+def test_a_run_without_the_conditions_is_refused(copy, refuses):
+    path = copy / "eight" / "cse.nc"
+    with xr.open_dataset(path, engine="scipy") as stored:
+        data = stored.load()
+    write_netcdf(data.assign_coords(condition=[f"not {c}" for c in data["condition"].values]), path)
+    with refuses("eight", "metaphor"):
+        compare([copy / "tiny", copy / "eight"])
+
+
+def parts(folder, **columns):
+    row = dict.fromkeys(MECHANISM, 0.5) | {"key": "mlp", "label": "of the MLPs", "n": 24} | columns
+    pd.DataFrame([row]).to_csv(folder / "mechanism.csv", index=False)
+
+
+def test_runs_of_a_mechanism_bring_their_table(copy, refuses):
+    parts(copy / "tiny")
+    parts(copy / "eight", dz=0.1)
+    edit(copy / "eight", study="mechanism")
+    found = compare(copy)
+    assert found.mechanism["mlp"].k == 2
+    assert list(found.mechanisms["model"]) == ["eight", "tiny"]
+    (copy / "tiny" / "mechanism.csv").write_text("key,dz\nmlp,1\n")
+    with refuses("mechanism.csv", "without label, n"):
+        compare(copy)
+    (copy / "tiny" / "mechanism.csv").write_bytes(b"")
+    with refuses("mechanism.csv", "damaged"):
+        compare(copy)
+
+
+def test_a_folder_holds_everything_and_is_the_same_every_time(copy, tmp_path, refuses):
+    parts(copy / "tiny")
+    first = compare(copy, out=tmp_path / "out", command="the command")
+    names = {"summary.md", "models.csv", "depths.csv", "meta.csv", "mechanism.csv", "run.json", "figures", ".lock"}
+    assert {p.name for p in (tmp_path / "out").iterdir()} == names
+    assert {p.name for p in (tmp_path / "out" / "figures").iterdir()} == {"compare.png", "compare.svg"}
+    record = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert (record["study"], record["status"], record["command"]) == ("compare", "finished", "the command")
+    assert record["settings"]["order"] == ["eight", "tiny"]
+    assert record["identity"]["tiny.model"] != record["identity"]["eight.model"]
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "out" / "depths.csv"), first.depths, check_dtype=False)
+    compare(copy, out=tmp_path / "again", command="the command")
+    for path in sorted((tmp_path / "out").rglob("*.*")):
+        if path.is_file() and path.name not in ("run.json", ".lock"):
+            assert path.read_bytes() == (tmp_path / "again" / path.relative_to(tmp_path / "out")).read_bytes(), (
+                path.name
+            )
+    with refuses("other settings", "depth"):
+        compare(copy, depth=(0.1, 0.9), out=tmp_path / "out")
+    (tmp_path / "strange").mkdir()
+    (tmp_path / "strange" / "letter.txt").write_text("mine")
+    with refuses("holds other files", "letter.txt"):
+        compare(copy, out=tmp_path / "strange")
+
+
+def test_it_needs_no_torch():
+    heavy = ["torch", "statsmodels", "matplotlib"]
+    code = f"import sys, depthscope.studies.compare; print([m for m in {heavy} if m in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
