@@ -15,7 +15,11 @@ from depthscope.errors import DepthscopeError
 from depthscope.version import __version__
 
 if TYPE_CHECKING:
+    from depthscope.capture.patching import patch
     from depthscope.capture.trace import trace
+    from depthscope.instrument.attribution import contributions, energy_by_part, shares
+    from depthscope.instrument.baselines import baselines
+    from depthscope.instrument.carried import carried
     from depthscope.instrument.cse import cse
     from depthscope.instrument.filters import FilterBank, filter_bank
     from depthscope.instrument.scalogram import scalogram
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
     from depthscope.statistics.result import Contrast
     from depthscope.stimuli.covariates import with_covariates
     from depthscope.stimuli.read import read_stimuli
+    from depthscope.studies.compare import compare
     from depthscope.studies.curve import specification_curve
 
 # Where each public name lives: imported when first asked for, so that nothing unused is paid for.
@@ -37,7 +42,13 @@ _HOMES = {
     "Model": "depthscope.model.model",
     "read_stimuli": "depthscope.stimuli.read",
     "trace": "depthscope.capture.trace",
+    "patch": "depthscope.capture.patching",
+    "carried": "depthscope.instrument.carried",
+    "shares": "depthscope.instrument.attribution",
+    "contributions": "depthscope.instrument.attribution",
+    "energy_by_part": "depthscope.instrument.attribution",
     "cse": "depthscope.instrument.cse",
+    "baselines": "depthscope.instrument.baselines",
     "scalogram": "depthscope.instrument.scalogram",
     "filter_bank": "depthscope.instrument.filters",
     "FilterBank": "depthscope.instrument.filters",
@@ -50,6 +61,7 @@ _HOMES = {
     "power_curve": "depthscope.statistics.power",
     "specification_curve": "depthscope.studies.curve",
     "with_covariates": "depthscope.stimuli.covariates",
+    "compare": "depthscope.studies.compare",
     "contrast": "depthscope.statistics.contrast",
     "Contrast": "depthscope.statistics.result",
 }
@@ -64,13 +76,20 @@ __all__ = [
     "Morlet",
     "Paul",
     "__version__",
+    "baselines",
+    "carried",
+    "compare",
     "contrast",
+    "contributions",
     "cse",
+    "energy_by_part",
     "filter_bank",
     "load",
+    "patch",
     "power_curve",
     "read_stimuli",
     "scalogram",
+    "shares",
     "specification_curve",
     "surrogate",
     "trace",

@@ -16,6 +16,7 @@ class RunCommand:
         RunCorpora().add_to(studies)
         RunModels().add_to(studies)
         RunQuantization().add_to(studies)
+        RunMechanism().add_to(studies)
 
 
 class RunMetaphor(Study):
@@ -88,3 +89,27 @@ class RunQuantization(Study):
         from depthscope.studies.quantization import run_quantization
 
         return run_quantization(settings, out, **options).told
+
+
+class RunMechanism(Study):
+    """Where does a contrast of CSE come from, and does it matter? Which scales and layers carry it, attention or the MLPs, what
+    simpler measures see of it, and whether exchanging the target's states between the two texts changes what the model makes
+    of them. Works for any two conditions of any table; the exchange needs a column 'probe' (see docs/mechanism.md).
+    """
+
+    NAME, HELP = "mechanism", "which scales, layers and parts carry a contrast, and whether it matters"
+    OWN = ("patch_items",)
+
+    def _stimuli(self, add: Any) -> None:
+        super()._stimuli(add)
+        about = "exchange states in N of the items only (default: all that have probes; 0: none)"
+        add("--patch-items", type=int, metavar="N", help=about)
+
+    @staticmethod
+    def _evidence(group: Any) -> None:
+        """None: the evidence for and against the contrast is what 'run metaphor' gathers."""
+
+    def start(self, settings: Any, out: Path, **options: Any) -> list[str]:
+        from depthscope.studies.mechanism import run_mechanism
+
+        return run_mechanism(settings, out, say=lambda line: print(line, flush=True), **options).told

@@ -1,0 +1,207 @@
+"""Where a difference comes from and whether it matters, in words, by the rules of docs/mechanism.md."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from depthscope.errors import listed
+from depthscope.report.across import window_text
+from depthscope.report.baselines_words import baselines_in_short, baselines_section
+from depthscope.report.evidence import ALPHA, cell, layers_text, short_p
+from depthscope.report.mechanism import PART_NAMES, Exchange, Mechanism, quantities, scale_effects, share_of
+from depthscope.statistics.effects import Effect, effect_text
+from depthscope.statistics.result import Cluster
+
+# a part carries the difference if more than this share of it is its own
+HALF = 0.5
+TOLD = 4  # clusters over scale and layer that are named
+
+READING = """\
+**Scales and parts** say where in the wavelet transform, and in which modules, the numbers behind the difference arise. The
+split is exact: contributions of scales, and of attention, MLP and their common term, add up to the difference in CSE. It is
+a split of energy, not of function: an MLP writes what attention has brought it. **Exchanging states** is an intervention:
+the state of the target word after one layer is replaced by the one that the same word has in the twin text, and the
+probability of two continuations is read. An effect says that this state, at this layer, carries something that tells the
+readings apart, for this model and these continuations. It does not say that the *breadth* of the computation does it: the
+state is exchanged whole, not its CSE. No effect does not mean that the layers are idle: what they write may be read
+elsewhere, or by no continuation of ours. The comparison with as many other layers asks whether the layers where CSE differs
+are special; neighbouring layers are alike, so that the rank among windows of neighbours stands beside its p.\
+"""
+
+
+def mechanism_in_short(m: Mechanism) -> list[str]:
+    """The result in sentences, the claim first; ``**`` marks what matters."""
+    return [
+        _claim(m),
+        _planes(m),
+        _bands(m),
+        *_parts(m),
+        *(_exchanges(m, m.exchange) if m.exchange else [f"No states were exchanged: {m.no_exchange}."]),
+        *(baselines_in_short(m.baselines)[:1] if m.baselines else []),
+    ]
+
+
+def _claim(m: Mechanism) -> str:
+    k = m.found
+    if k is None:
+        none = f"**{m.main.name}: no cluster of layers with p <= .05** (n = {m.main.n})"
+        return f"{none}; what follows is of {window_text(m.window)}."
+    word = "higher" if k.mass > 0 else "lower"
+    effect = m.main.over(*m.window)
+    mean = f"{effect.difference:+.4f} [{effect.difference_low:+.4f}, {effect.difference_high:+.4f}]"
+    return (
+        f"**{m.main.name}: CSE is {word} at {layers_text(k)}** ({short_p(k.p)}, n = {m.main.n}), there by {mean} on the mean, "
+        f"dz {effect_text(effect.dz, effect.low, effect.high)}, too large because these layers were chosen by it."
+    )
+
+
+def _planes(m: Mechanism) -> str:
+    found = sorted(m.attribution.share.significant(ALPHA), key=lambda k: -abs(k.mass))
+    if not found:
+        return "No cluster of scales and layers differs in its share of the energy (p <= .05)."
+    more = f"; and {len(found) - TOLD} smaller ones" if len(found) > TOLD else ""
+    return f"Share of the energy over scale and layer: {'; '.join(map(_plane, found[:TOLD]))}{more}."
+
+
+def _plane(k: Cluster) -> str:
+    low, high = k.periods or (float("nan"), float("nan"))
+    periods = f"{low:.1f}" if low == high else f"{low:.1f} to {high:.1f}"
+    return f"{'more' if k.mass > 0 else 'less'} at periods of {periods} layers, {layers_text(k)} ({short_p(k.p)})"
+
+
+def _bands(m: Mechanism) -> str:
+    """Contributions of the scales, octave by octave of Fourier period."""
+    table, whole = scale_effects(m), m.main.over(*m.window).difference
+    if m.found is None or not whole:
+        return "No difference is shown that scales could share."
+    octave = np.floor(np.log2(table["period"] / 2)).clip(lower=0).astype(int)
+    told = []
+    for number, rows in table.groupby(octave):
+        low, high = 2 * 2 ** int(number), 2 * 2 ** (int(number) + 1)
+        told.append(
+            f"{rows['difference'].sum() / whole:+.0%} at periods of {low} to {min(high, table['period'].max()):.3g}"
+        )
+    return f"Of the difference in CSE at {window_text(m.window)}, scales carry {', '.join(told)} layers (exact, sum 100 %)."
+
+
+def _parts(m: Mechanism) -> list[str]:
+    a = m.attribution
+    if not a.parts:
+        return [f"Attention and MLP are not told apart: {a.about}."]
+    if m.found is None:
+        return ["No difference is shown that a part could carry."]
+    whole = m.main.over(*m.window)
+    effects = {name: c.over(*m.window) for name, c in a.parts.items()}
+    told = ", ".join(f"{PART_NAMES[name]} {share_of(e, whole):+.0%} ({short_p(e.p)})" for name, e in effects.items())
+    head = "**No part carries most of the difference by itself**"
+    if carrying := carrier(m):
+        name = PART_NAMES[carrying]
+        head = f"**{name[0].upper()}{name[1:]} carries the difference**"
+    lines = [f"{head}: of it {told}."]
+    if a.alone:
+        alone = {name: c.over(*m.window) for name, c in a.alone.items()}
+        lines.append(
+            "By itself, "
+            + "; ".join(
+                f"{_of(name)} has dz {effect_text(e.dz, e.low, e.high)}, {short_p(e.p)}" for name, e in alone.items()
+            )
+            + f" at {window_text(m.window)}."
+        )
+    return lines
+
+
+def _of(name: str) -> str:
+    return f"the trajectory of {'the MLPs' if name == 'mlp' else 'attention'}"
+
+
+def carrier(m: Mechanism) -> str | None:
+    """The part with more than half of the difference, in its direction at p <= .05; None if there is no difference."""
+    if m.found is None:
+        return None
+    whole = m.main.over(*m.window)
+    for name, contrast in m.attribution.parts.items():
+        effect = contrast.over(*m.window)
+        if effect.p <= ALPHA and share_of(effect, whole) > HALF:
+            return name
+    return None
+
+
+def _exchanges(m: Mechanism, e: Exchange) -> list[str]:
+    table = e.by_layer.table
+    peak = int(table["difference"].argmax("layer"))
+    layer, most = int(table["layer"][peak]), e.most
+    size = float(table["difference"][peak])
+    fit = "; ".join(f"{run} texts prefer theirs by {_bits(p)}" for run, p in e.preference.items())
+    lines = [
+        f"The probes work: {fit}."
+        if all(p.difference_low > 0 for p in e.preference.values())
+        else f"The probes: {fit}.",
+        f"Exchanging the target's state turns the reading most after layer {layer}: {size:.2f} bits, {size / most:.0%} of the "
+        f"{most:.1f} bits that all of the text makes.",
+    ]
+    if e.together is not None:
+        lines.append(f"All states of {window_text(m.window)} exchanged at once: {_bits(e.together)}.")
+    c = e.layers
+    if c is None:
+        return [*lines, "No cluster of CSE to compare with the other layers."]
+    place = f"rank {c.rank} of {c.windows} windows of as many neighbouring layers" if c.windows else "not neighbours"
+    verdict = "**Layers where CSE differs are not shown to matter for the reading**"
+    if e.matters:
+        more = "and more than as many others" if e.causal else "but are not shown to matter more than as many others"
+        verdict = f"**Layers where CSE differs matter for the reading, {more}**"
+    lines.append(
+        f"{verdict}: one state exchanged there makes {_bits(c.inside)} on average ({short_p(c.inside.p)}), elsewhere "
+        f"{_bits(c.outside)}; difference {_bits(c.excess)}; against sets of as many layers {short_p(c.p_sets)}, {place}."
+    )
+    return lines
+
+
+def _bits(e: Effect) -> str:
+    return f"{e.difference:.2f} [{e.difference_low:.2f}, {e.difference_high:.2f}] bits"
+
+
+def summarize_mechanism(
+    title: str, m: Mechanism, remarks: Sequence[str], settings: Mapping[str, Any], command: str
+) -> str:
+    """``summary.md``."""
+    rows = "\n".join(f"| {name} | `{cell(value)}` |" for name, value in settings.items())
+    first, *more = mechanism_in_short(m)
+    figures = ["![Share of energy by scale and layer](figures/scales.png)"]
+    figures += ["![Parts of the difference](figures/parts.png)"] if m.attribution.parts else []
+    figures += ["![Exchange of states](figures/patching.png)"] if m.exchange else []
+    sections = [
+        f"# {title}",
+        first,
+        "\n".join(f"- {line}" for line in more),
+        *figures,
+        f"## All quantities at {window_text(m.window)}",
+        _table(m),
+        "## How to read this",
+        READING,
+        *([baselines_section(m.baselines)] if m.baselines else []),
+        "## Left out, and noticed",
+        "\n".join(f"- {line}" for line in [*remarks, *_left_out(m)]) or "Nothing.",
+        "## Settings",
+        f"| setting | value |\n|---|---|\n{rows}",
+        f"To repeat it:\n\n```\n{command}\n```",
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _left_out(m: Mechanism) -> list[str]:
+    e = m.exchange
+    return (
+        [f"Without probes in both conditions, left out of the exchange: {listed(e.without)}."]
+        if e and e.without
+        else []
+    )
+
+
+def _table(m: Mechanism) -> str:
+    lines = ["| | n | value [95 % interval] | dz [95 % interval] | p |\n|---|---|---|---|---|"]
+    for key, label, e in quantities(m):
+        digits = 2 if key.startswith("patch") else 4
+        value = f"{e.difference:+.{digits}f} [{e.difference_low:+.{digits}f}, {e.difference_high:+.{digits}f}]"
+        lines.append(f"| {label} | {e.n} | {value} | {effect_text(e.dz, e.low, e.high)} | {short_p(e.p)} |")
+    return "\n".join(lines)

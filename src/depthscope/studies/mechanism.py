@@ -1,0 +1,276 @@
+"""The mechanism study: which scales, layers and parts carry a contrast of CSE, what else shows it, and whether it matters."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pandas as pd
+import xarray as xr
+
+from depthscope.capture.batches import default_budget
+from depthscope.capture.patching import patch
+from depthscope.capture.probes import PROBE, Plan, plan_patches
+from depthscope.capture.tokens import tokenize
+from depthscope.errors import DepthscopeError
+from depthscope.instrument.attribution import ADDITIVE, contributions, shares
+from depthscope.instrument.carried import by_layer, carried
+from depthscope.instrument.cse import cse
+from depthscope.model.cost import reading_speed
+from depthscope.model.model import Model
+from depthscope.model.parts import find_parts
+from depthscope.report.baselines import baselines_tables, write_baselines_figure
+from depthscope.report.mechanism import (
+    Attribution,
+    Exchange,
+    Mechanism,
+    mechanism_tables,
+    write_mechanism_figures,
+)
+from depthscope.report.mechanism_words import mechanism_in_short, summarize_mechanism
+from depthscope.statistics.contrast import against_zero, contrast
+from depthscope.statistics.effects import mean_effect
+from depthscope.statistics.layers import compare_layers
+from depthscope.statistics.result import Contrast
+from depthscope.stimuli.sample import sample_items
+from depthscope.store.datasets import write_netcdf
+from depthscope.store.files import write_text
+from depthscope.studies.baselines import compare_measures
+from depthscope.studies.settings import Settings, prepare
+from depthscope.studies.start import Started, started
+from depthscope.studies.writing import described, remarks, resolved, short
+
+Labelled = TypeVar("Labelled", xr.DataArray, xr.Dataset)
+Say = Callable[[str], None]
+# what a pass costs beside one token of plain reading: a pass with exchanged states runs half of the blocks on average
+HALF = 0.5
+TOO_FEW = "of the items with probes, fewer than 2 are tested: the others have the same text up to the target"
+
+
+@dataclass(frozen=True)
+class MechanismRun:
+    """A finished run: where it is, and what it found."""
+
+    folder: Path
+    found: Mechanism
+    timings: dict[str, float]
+
+    @property
+    def told(self) -> list[str]:
+        lines = [line.replace("**", "") for line in mechanism_in_short(self.found)]
+        seconds = ", ".join(f"{stage} {s:.1f} s" for stage, s in self.timings.items())
+        lines += ["", f"{seconds}; {sum(self.timings.values()):.0f} s in all"]
+        return [*lines, f"run folder: {self.folder} (begin with summary.md, then figures/)"]
+
+
+def run_mechanism(
+    settings: Settings,
+    out: Path,
+    *,
+    patch_items: int | None = None,
+    command: str = "",
+    progress: bool = True,
+    say: Say = lambda line: None,
+    model: Model | None = None,
+) -> MechanismRun:
+    """Run the study, or continue it, in the folder ``out``.
+
+    Parameters
+    ----------
+    settings : Settings
+        As for the metaphor study. The first contrast, of two conditions, is asked about; others and the evidence are not.
+    patch_items : int, optional
+        Exchange states in so many items only, drawn by a seeded rule; 0 for none. Default: all that have probes.
+    say : callable
+        Is told what the work will cost before it begins.
+    """
+    settings = replace(settings, evidence="none")
+    table, terms = prepare(settings)
+    main_terms = terms[0]
+    if len(main_terms.left) > 1:
+        raise DepthscopeError(f"{main_terms.name}: this study compares two conditions: give a contrast like a-b")
+    a, b = main_terms.conditions
+    table = table[table["condition"].isin([a, b])].reset_index(drop=True)
+    if patch_items is not None and (patch_items < 0 or patch_items == 1):
+        raise DepthscopeError(f"patch_items={patch_items}: give at least 2 items, or 0 for none")
+    extra = {"patch_items": patch_items}
+    with started("mechanism", settings, extra, table, out, command=command, progress=progress, model=model) as run:
+        parts, no_parts = _splittable(run.model, settings.cse.get("signal", "update"))
+        probed, no_patch = _probed(run.model, table, patch_items, a, b, settings)
+        say(_cost(run.model, table, probed, a, b, settings))
+        with run.clock("trace"):
+            traj = run.tracer(
+                "trajectories",
+                run.model,
+                table,
+                subtoken=settings.subtoken,
+                keep=settings.keep,
+                parts=parts,
+                lens=True,
+            )
+        with run.clock("analyse"):
+            h = cse(traj, **settings.cse)
+            main = contrast(h, main_terms, **settings.contrast)
+            attribution = _attributed(traj, h, main, settings, no_parts)
+        found = Mechanism(main, attribution, no_exchange=no_patch)
+        with run.clock("baselines"):
+            compared = compare_measures(
+                traj, h, main, found.window, settings.contrast, seed=main.settings["seed"], progress=progress
+            )
+            found = replace(found, baselines=compared)
+        if probed is not None:
+            with run.clock("patch"):
+                exchange = _exchanged(run, probed, found, settings, progress)
+                found = replace(found, exchange=exchange, no_exchange="" if exchange else TOO_FEW)
+        with run.clock("report"):
+            _write(out, found, traj, h, settings, run)
+        run.record.results = {
+            found.main.name: [asdict(k) for k in found.main.clusters],
+            "mechanism": mechanism_tables(found)["mechanism.csv"].to_dict("records"),
+        }
+    return MechanismRun(out, found, run.clock.seconds)
+
+
+def _splittable(model: Model, signal: str) -> tuple[bool, str]:
+    if signal not in ADDITIVE:
+        return False, f"signal={signal!r} is no sum of what attention and the MLPs give"
+    try:
+        return True, find_parts(model).about
+    except DepthscopeError as problem:
+        return False, str(problem)
+
+
+def _probed(
+    model: Model, table: pd.DataFrame, count: int | None, a: str, b: str, settings: Settings
+) -> tuple[pd.DataFrame | None, str]:
+    """The items in which states are exchanged, or None and the reason."""
+    if count == 0:
+        return None, "none were asked for"
+    try:
+        plan = plan_patches(model, table, a, b, subtoken=settings.subtoken)
+    except DepthscopeError as problem:
+        return None, str(problem)
+    items = {twins.group for twins in plan.twins}
+    if len(items) < 2:
+        return None, f"1 item has a {PROBE} in both {a} and {b}, and a test needs at least 2"
+    if count is None:
+        return table, ""
+    return sample_items(table[table["item"].isin(items)], min(count, len(items))), ""
+
+
+def _cost(model: Model, table: pd.DataFrame, probed: pd.DataFrame | None, a: str, b: str, settings: Settings) -> str:
+    """What lies ahead, in tokens and minutes at the speed of this machine now; what is finished already is not run again."""
+    texts = sum(len(row.ids) for row in tokenize(model.tokenizer, table, settings.subtoken, model.max_length))
+    lens = len(table) * model.depth if model.predicts else 0
+    patches = 0
+    if probed is not None:
+        plan: Plan = plan_patches(model, probed, a, b, subtoken=settings.subtoken)
+        patches = plan.tokens
+    speed = reading_speed(model, settings.token_budget or default_budget(model.device))
+    seconds = (texts + lens + HALF * patches) / speed
+    exchange = f", {patches:,} with a state exchanged" if patches else ""
+    return (
+        f"ahead: {texts:,} tokens of texts, {lens:,} states through the head{exchange}; at {speed:,.0f} tokens/s about "
+        f"{max(1, round(seconds / 60))} min, and some more for statistics. What is finished already is not run again."
+    )
+
+
+def _attributed(traj: xr.Dataset, h: xr.DataArray, main: Contrast, settings: Settings, about: str) -> Attribution:
+    a, b = main.terms.conditions
+    options = settings.contrast
+    given = _tested(contributions(traj, a, b, **settings.cse), main)
+    share = contrast(shares(traj, **settings.cse), main.terms, **options)
+    if "part" not in given.dims:
+        return Attribution(share, against_zero(given, "contribution", **options), about=about)
+    parts = {
+        str(name): against_zero(given.sel(part=name, drop=True).sum("scale", min_count=1), str(name), **options)
+        for name in given["part"].values
+    }
+    alone = {}
+    for name in ("attention", "mlp"):
+        one = traj.assign(gram=traj["part_gram"].sel(part=name, drop=True))
+        try:
+            alone[name] = contrast(cse(one, **settings.cse), main.terms, **options)
+        except DepthscopeError:  # a network without that part
+            continue
+    scales = against_zero(given.sum("part", min_count=1), "contribution", **options)
+    return Attribution(share, scales, parts, alone, about)
+
+
+def _tested(values: Labelled, main: Contrast) -> Labelled:
+    """The items that the contrast is made of."""
+    groups = values["group"] if "group" in values.coords else values["item"]
+    return values.isel(item=groups.astype(str).isin(main.differences["item"].astype(str)).values)
+
+
+def _exchanged(
+    run: Started, probed: pd.DataFrame, found: Mechanism, settings: Settings, progress: bool
+) -> Exchange | None:
+    a, b = found.main.terms.conditions
+    windows = (found.window,) if found.found else ()
+    patched = run.tracer.keeping(
+        "patching",
+        lambda shards: patch(
+            run.model,
+            probed,
+            a,
+            b,
+            windows=windows,
+            subtoken=settings.subtoken,
+            token_budget=settings.token_budget,
+            progress=progress,
+            shards=shards,
+        ),
+    )
+    moved = _tested(carried(patched), found.main)
+    if len(set(moved["group"].values)) < 2:
+        return None
+    options = {name: found.main.settings[name] for name in ("permutations", "forming_p", "seed", "resamples", "bound")}
+    effects = by_layer(moved["effect"], int(patched.attrs["depth"]))
+    each = against_zero(effects, "exchange", **options)
+    only = {name: value for name, value in options.items() if name != "forming_p"}
+    values = each.differences.transpose("item", "layer").values
+    chosen = ((effects["layer"] >= found.window[0]) & (effects["layer"] <= found.window[1])).values
+    compared = together = None
+    if found.found and not chosen.all():
+        one = {name: only[name] for name in ("permutations", "seed", "resamples")}
+        compared = compare_layers(values, chosen, **one)
+    if found.found:
+        together = mean_effect(_by_group(moved["effect"].isel(patch=-1)), **only)
+    return Exchange(
+        each,
+        moved,
+        compared,
+        together,
+        {run_: mean_effect(_by_group(moved["preference"].sel(run=run_)), **only) for run_ in (a, b)},
+        float(patched.attrs["same"]),
+        [name for name in str(patched.attrs["without_probe"]).split(", ") if name],
+    )
+
+
+def _by_group(values: xr.DataArray) -> Any:
+    """One number per item: entries of one item are averaged."""
+    return values.groupby("group").mean().values if values["group"].to_index().has_duplicates else values.values
+
+
+def _write(out: Path, found: Mechanism, traj: xr.Dataset, h: xr.DataArray, settings: Settings, run: Started) -> None:
+    write_netcdf(h, out / "cse.nc")
+    tables = mechanism_tables(found) | (baselines_tables(found.baselines) if found.baselines else {})
+    for name, frame in tables.items():
+        write_text(out / name, frame.to_csv(index=False))
+    source = f"{short(settings.model)}, {short(settings.stimuli)}, {run.record.settings['cse']['wavelet']}"
+    write_mechanism_figures(out / "figures", found, source)
+    if found.baselines is not None:
+        write_baselines_figure(out / "figures", found.baselines, source)
+    share = shares(traj, **settings.cse)
+    run.record.resolved = resolved(traj, share)
+    about = described(traj, run.record, settings.stimuli, share, found.main)
+    about["parts"] = found.attribution.about
+    text = summarize_mechanism(
+        f"{found.main.name} in {settings.model}: from signature to mechanism",
+        found,
+        remarks(traj, h),
+        about,
+        run.record.command,
+    )
+    write_text(out / "summary.md", text)
