@@ -48,7 +48,10 @@ def energy_by_part(traj: xr.Dataset, **options: Any) -> xr.DataArray:
     DepthscopeError
         A Dataset without parts, or another signal.
     """
-    plan = _plan(traj, options)
+    return _energy_by_part(traj, _plan(traj, options))
+
+
+def _energy_by_part(traj: xr.Dataset, plan: "_Plan") -> xr.DataArray:
     energy = np.stack([plan.bank.form(part) for part in _part_grams(traj, plan)], axis=1)
     coords = {**scale_coords(plan.bank, plan.source), "part": traj["part"].values}
     result: xr.DataArray = plan.source.wrap(energy, ("part", "scale", "layer"), coords)
@@ -108,7 +111,7 @@ def contributions(traj: xr.Dataset, a: str, b: str, **options: Any) -> xr.DataAr
     """
     plan = _plan(traj, options)
     if "part_gram" in traj:
-        parts = energy_by_part(traj, **options)
+        parts = _energy_by_part(traj, plan)
         whole = parts.sum("part", skipna=False)
     else:
         parts = plan.source.wrap(

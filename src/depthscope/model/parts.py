@@ -1,6 +1,6 @@
 """Attention and MLP: which module outputs add up to each block's update, found and proven by behaviour."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -13,7 +13,7 @@ from depthscope.model.accept import probe
 from depthscope.model.hooks import held
 from depthscope.model.model import Model
 from depthscope.model.stream import stream_in, to_stream, with_stream_in, with_stream_out
-from depthscope.model.summands import MOST, ROUNDINGS, as_stream, first_of, roundings, summands, watch
+from depthscope.model.summands import MOST, ROUNDINGS, Seen, as_stream, first_of, roundings, summands, watch
 
 Kind = Literal["attention", "mlp"]
 KINDS: tuple[Kind, ...] = ("attention", "mlp")
@@ -84,7 +84,8 @@ def find_parts(model: Model) -> Parts:
     DepthscopeError
         A block whose update is no such sum, as where a norm or a gate acts on the stream itself.
     """
-    seen = watch(model, probe(model.network, model.tokenizer, 101))
+    inputs = probe(model.network, model.tokenizer, 101)
+    seen = watch(model, inputs)
     known: list[tuple[str, ...]] = []
     blocks: list[tuple[Part, ...]] = [()] * len(seen)
     # where the stream drowns the update in its rounding, what served a clearer block is tried first
@@ -100,14 +101,13 @@ def find_parts(model: Model) -> Parts:
         if paths and paths not in known:
             known.append(paths)
         blocks[number - 1] = tuple(Part(path, weight) for path, weight in zip(paths, weights, strict=True))
-    parts = _named(model, tuple(blocks))
+    parts = _named(model, tuple(blocks), _mixing(model, blocks, seen, inputs))
     return replace(parts, remainder=_prove(model, parts))
 
 
-def _named(model: Model, blocks: tuple[tuple[Part, ...], ...]) -> Parts:
+def _named(model: Model, blocks: Sequence[tuple[Part, ...]], mixes: set[tuple[int, str]]) -> Parts:
     """Paths in the network, and the kind of every part."""
     paths = {id(module): name for name, module in model.network.named_modules()}
-    mixes = _mixing(model, blocks)
     return Parts(
         tuple(
             tuple(
@@ -124,15 +124,16 @@ def _named(model: Model, blocks: tuple[tuple[Part, ...], ...]) -> Parts:
     )
 
 
-def _mixing(model: Model, blocks: tuple[tuple[Part, ...], ...]) -> set[tuple[int, str]]:
+def _mixing(
+    model: Model, blocks: Sequence[tuple[Part, ...]], seen: Sequence[Seen], inputs: dict[str, Any]
+) -> set[tuple[int, str]]:
     """Parts that notice a change of other tokens.
 
-    Every block receives the states of an undisturbed pass, but for the first half of the tokens, which are exchanged; and in
-    the second half every part's output is put back to what it was, so that no part hears of the change through another.
+    Every block receives the states of the undisturbed pass that was ``seen``, but for the first half of the tokens, which
+    are exchanged; and in the second half every part's output is put back to what it was, so that no part hears of the change
+    through another.
     """
-    inputs = probe(model.network, model.tokenizer, 101)
     half = inputs["input_ids"].shape[1] // 2
-    seen = watch(model, inputs)
     found: set[tuple[int, str]] = set()
     handles = []
     for i, (block, parts) in enumerate(zip(model.blocks, blocks, strict=True)):

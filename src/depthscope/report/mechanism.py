@@ -132,19 +132,22 @@ class Mechanism:
         return int(layers[0]), int(layers[-1])
 
 
+def scale_means(m: Mechanism) -> xr.DataArray:
+    """What each scale adds to the difference in CSE, averaged over the window, (item, scale)."""
+    first, last = m.window
+    # a scale that does not enter CSE at a layer adds nothing there
+    inside = m.attribution.scales.differences.sel(layer=slice(first, last))
+    return inside.fillna(0.0).mean("layer").transpose("item", "scale")
+
+
 def scale_effects(m: Mechanism) -> pd.DataFrame:
     """One row per scale: what it adds to the difference in CSE, averaged over the window."""
-    differences = m.attribution.scales.differences
-    first, last = m.window
-    inside = differences.sel(layer=slice(first, last))
+    means, (first, last) = scale_means(m), m.window
+    entering = m.attribution.scales.differences.sel(layer=slice(first, last)).notnull().all("item").sum("layer")
     rows = []
-    for scale in inside["scale"].values:
-        cells = inside.sel(scale=scale).transpose("item", "layer").values
-        # a scale that does not enter CSE at a layer adds nothing there
-        values = np.nan_to_num(cells).mean(1)
-        effect = mean_effect(values, **_options(m.main))
-        period = float(inside["period"].sel(scale=scale))
-        measured = int(np.isfinite(cells).all(0).sum())
+    for scale in means["scale"].values:
+        effect = mean_effect(means.sel(scale=scale).values, **_options(m.main))
+        period, measured = float(means["period"].sel(scale=scale)), int(entering.sel(scale=scale))
         rows.append({"scale": float(scale), "period": period, "layers": measured, **vars(effect)})
     return pd.DataFrame(rows)
 

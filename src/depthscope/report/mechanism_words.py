@@ -9,7 +9,7 @@ from depthscope.errors import listed
 from depthscope.report.across import window_text
 from depthscope.report.baselines_words import baselines_in_short, baselines_section
 from depthscope.report.evidence import ALPHA, cell, layers_text, short_p
-from depthscope.report.mechanism import PART_NAMES, Exchange, Mechanism, quantities, scale_effects, share_of
+from depthscope.report.mechanism import PART_NAMES, Exchange, Mechanism, quantities, scale_means, share_of
 from depthscope.statistics.effects import Effect, effect_text
 from depthscope.statistics.result import Cluster
 
@@ -72,16 +72,17 @@ def _plane(k: Cluster) -> str:
 
 def _bands(m: Mechanism) -> str:
     """Contributions of the scales, octave by octave of Fourier period."""
-    table, whole = scale_effects(m), m.main.over(*m.window).difference
+    whole = m.main.over(*m.window).difference
     if m.found is None or not whole:
         return "No difference is shown that scales could share."
-    octave = np.floor(np.log2(table["period"] / 2)).clip(lower=0).astype(int)
+    means = scale_means(m).mean("item")
+    periods = means["period"].values
+    octaves = np.clip(np.floor(np.log2(periods / 2)), 0, None).astype(int)
     told = []
-    for number, rows in table.groupby(octave):
-        low, high = 2 * 2 ** int(number), 2 * 2 ** (int(number) + 1)
-        told.append(
-            f"{rows['difference'].sum() / whole:+.0%} at periods of {low} to {min(high, table['period'].max()):.3g}"
-        )
+    for octave in np.unique(octaves):
+        low, high = 2 * 2 ** int(octave), 2 * 2 ** (int(octave) + 1)
+        part = float(means.values[octaves == octave].sum()) / whole
+        told.append(f"{part:+.0%} at periods of {low} to {min(high, periods.max()):.3g}")
     return f"Of the difference in CSE at {window_text(m.window)}, scales carry {', '.join(told)} layers (exact, sum 100 %)."
 
 

@@ -24,6 +24,7 @@ from depthscope.report.mechanism import (
     Attribution,
     Exchange,
     Mechanism,
+    mechanism_table,
     mechanism_tables,
     write_mechanism_figures,
 )
@@ -126,7 +127,7 @@ def run_mechanism(
             _write(out, found, traj, h, settings, run)
         run.record.results = {
             found.main.name: [asdict(k) for k in found.main.clusters],
-            "mechanism": mechanism_tables(found)["mechanism.csv"].to_dict("records"),
+            "mechanism": mechanism_table(found).to_dict("records"),
         }
     return MechanismRun(out, found, run.clock.seconds)
 
@@ -262,7 +263,7 @@ def _write(out: Path, found: Mechanism, traj: xr.Dataset, h: xr.DataArray, setti
     write_mechanism_figures(out / "figures", found, source)
     if found.baselines is not None:
         write_baselines_figure(out / "figures", found.baselines, source)
-    share = shares(traj, **settings.cse)
+    share = found.attribution.share.table["dz"]  # whose scales and layers are those that were used
     run.record.resolved = resolved(traj, share)
     about = described(traj, run.record, settings.stimuli, share, found.main)
     about["parts"] = found.attribution.about
