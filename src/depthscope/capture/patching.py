@@ -8,13 +8,13 @@ import numpy as np
 import torch
 import xarray as xr
 from numpy.typing import NDArray
-from tqdm.auto import tqdm
 
 from depthscope.capture.batches import default_budget, pad
 from depthscope.capture.probes import Reading, Span, Twins, plan_patches
 from depthscope.capture.surprisal import predictions, surprisal
 from depthscope.capture.tokens import Subtoken
 from depthscope.model.model import Model
+from depthscope.progress import bar
 from depthscope.stimuli.read import Source
 from depthscope.store.shards import Shards
 
@@ -71,7 +71,7 @@ def patch(
     budget = token_budget or default_budget(model.device)
     parts, groups = [], [work.twins[i : i + GROUP] for i in range(0, len(work.twins), GROUP)]
     shortcut = _can_stand_in(model, work.twins[0].readings[:1])
-    with tqdm(total=len(work.twins), desc="patching", unit="item", delay=1, disable=not progress, leave=False) as bar:
+    with bar(len(work.twins), "patching", unit="item", shown=progress) as advance:
         for number, group in enumerate(groups):
             part = shards.load(number) if shards is not None else None
             if part is None:
@@ -79,7 +79,7 @@ def patch(
                 if shards is not None:
                     shards.save(number, part)
             parts.append(part)
-            bar.update(len(group))
+            advance(len(group))
     order = np.argsort([t.place for t in work.twins])
     arrays = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     same = float(arrays.pop("same").max())

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
-from tqdm.auto import tqdm
 
 from depthscope.arrays import Float
+from depthscope.progress import each
 from depthscope.statistics.permutation import cluster_test
 
 
@@ -61,7 +61,7 @@ def false_positive_rate(
     """
     generator = np.random.default_rng(seed)
     found = 0
-    for draw in tqdm(range(draws), desc="swapping labels", delay=1, disable=not progress, leave=False):
+    for draw in each(range(draws), "swapping labels", shown=progress):
         signs = generator.choice((-1.0, 1.0), len(differences))
         swapped = None if covariates is None else covariates * signs[:, None]
         test = cluster_test(

@@ -7,10 +7,10 @@ from typing import Any, Literal, get_args
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from tqdm.auto import tqdm
 
 from depthscope.arrays import Float
 from depthscope.errors import DepthscopeError, check_choice, listed, require
+from depthscope.progress import bar
 from depthscope.statistics.association import group_names, kept_texts, over_window
 from depthscope.statistics.terms import Terms
 
@@ -222,13 +222,13 @@ def classify(
     generator = np.random.default_rng(seed)
     splits = [_split(items, generator) for _ in range(repeats)]
     rounds = len(sets) * repeats + len(against_copies) * copies * min(repeats, COPY_REPEATS)
-    with tqdm(total=rounds, desc="classifying", unit="fit", delay=1, disable=not progress, leave=False) as bar:
+    with bar(rounds, "classifying", unit="fit", shown=progress) as advance:
 
         def logits(x: Float, some: Sequence[Split]) -> Float:
             found = []
             for split in some:
                 found.append(_unseen(x, truth, owner, split))
-                bar.update()
+                advance(1)
             return np.stack(found)
 
         outside = {label: logits(x, splits) for label, x in inputs.items()}

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
-from tqdm.auto import tqdm
 
 from depthscope.arrays import Float
 from depthscope.errors import DepthscopeError
+from depthscope.progress import bar
 from depthscope.statistics.calibration import Rate
 from depthscope.statistics.permutation import ClusterTest, cluster_test
 
@@ -71,7 +71,7 @@ def power_curve(
     generator = np.random.default_rng(seed)
     found = np.zeros((len(shares), len(sizes)), dtype=int)
     total = len(shares) * len(sizes) * draws
-    with tqdm(total=total, desc="power", delay=1, disable=not progress, leave=False) as bar:
+    with bar(total, "power", shown=progress) as advance:
         for j, n in enumerate(sizes):
             for draw in range(draws):
                 # the same items for every effect: the rates then differ by the effect alone
@@ -81,7 +81,7 @@ def power_curve(
                         rows + (share - 1) * mean, permutations=permutations, forming_p=forming_p, seed=draw
                     )
                     found[i, j] += _detected(test, main.where, np.sign(main.mass), alpha)
-                bar.update(len(shares))
+                advance(len(shares))
     limits = np.array([[Rate(int(k), draws).interval for k in row] for row in found])
     effects = np.abs(np.asarray(shares) * peak)
     rate = found / draws

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
-from tqdm.auto import tqdm
 
 from depthscope.capture.trace import trace
 from depthscope.errors import DepthscopeError, listed, require
@@ -16,6 +15,7 @@ from depthscope.model.miniature import Family, Kind, byte_tokenizer, families, m
 from depthscope.model.model import Model
 from depthscope.model.parts import KINDS, find_parts
 from depthscope.model.quiet import hush
+from depthscope.progress import each
 from depthscope.report.coverage import Covered, Outcome, remark
 
 # of unequal length, so that one is padded when they share a batch
@@ -47,7 +47,7 @@ def coverage(names: Sequence[str] = (), kinds: Sequence[Kind] = (), *, progress:
         chosen = [f for f in known if (not names or f.model_type in names) and (not kinds or f.kind in kinds)]
         if not chosen:
             raise DepthscopeError(f"{listed(names)}: no model type of the kind {listed(kinds)}; leave the kind out")
-        for family in tqdm(chosen, desc="families", unit="class", delay=1, disable=not progress, leave=False):
+        for family in each(chosen, "families", unit="class", shown=progress):
             yield try_family(family)
 
 

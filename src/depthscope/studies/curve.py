@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping
 
 import xarray as xr
-from tqdm.auto import tqdm
 
 from depthscope.errors import DepthscopeError
 from depthscope.instrument.cse import cse
 from depthscope.instrument.labels import by_item
 from depthscope.instrument.specifications import specifications
+from depthscope.progress import each
 from depthscope.statistics.curve import Curve, joint_curve
 from depthscope.statistics.pairing import pair
 from depthscope.statistics.result import Contrast
@@ -44,7 +44,7 @@ def specification_curve(
 
     def computed() -> Iterator[tuple[dict[str, str], xr.DataArray]]:
         every = [(token, plan) for token in needed for plan in plans]
-        for token, plan in tqdm(every, desc="specifications", delay=1, disable=not progress, leave=False):
+        for token, plan in each(every, "specifications", shown=progress):
             try:
                 h = cse(needed[token], **plan.options)
             except DepthscopeError:

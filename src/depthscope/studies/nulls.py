@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import xarray as xr
-from tqdm.auto import tqdm
 
 from depthscope.instrument.cse import cse
 from depthscope.instrument.surrogates import SURROGATES, surrogate
+from depthscope.progress import each
 from depthscope.statistics.nulls import Null, against
 from depthscope.statistics.result import Contrast
 
@@ -22,7 +22,7 @@ def surrogate_nulls(
     needed = traj[["gram", "initial_dot", "state_norm"]].isel(stimulus=named)
 
     def drawn(kind: Any) -> Iterator[xr.DataArray]:
-        for seed in tqdm(range(draws), desc=f"null: {kind}", delay=1, disable=not progress, leave=False):
+        for seed in each(range(draws), f"null: {kind}", shown=progress):
             yield cse(surrogate(needed, kind, seed), **options)
 
     return [against(drawn(kind), h, real, kind, words) for kind, words in SURROGATES.items()]

