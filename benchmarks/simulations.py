@@ -13,7 +13,7 @@ import xarray as xr
 from statsmodels.stats.power import TTestPower
 
 import depthscope as ds
-from depthscope.drawing.style import RC
+from depthscope.drawing.style import COLOURS, INK, PAGE, inches, look
 from depthscope.errors import require
 from depthscope.instrument.surrogates import surrogate
 from depthscope.statistics.balance import balanced_subset
@@ -192,12 +192,12 @@ def draw(rows: list[Row], path: Path) -> None:
     frame = pd.DataFrame(
         [{"at": r.share, "low": r.interval[0], "high": r.interval[1], "goal": g} for _, _, r, g in rows]
     )
-    with plt.rc_context(RC):
-        figure, ax = plt.subplots(figsize=(8, 0.3 * len(rows) + 1), layout="constrained")
+    with look():
+        figure, ax = plt.subplots(figsize=(inches(PAGE), 0.3 * len(rows) + 1), layout="constrained")
         y = np.arange(len(rows))[::-1]
-        ax.hlines(y, frame["low"], frame["high"], color="black", lw=1.2)
-        ax.plot(frame["at"], y, "o", color="black", ms=4, label="claimed, 95 % interval")
-        ax.plot(frame["goal"], y, "|", color="#D55E00", ms=12, mew=2, label="should be")
+        ax.hlines(y, frame["low"], frame["high"], color=INK, lw=1.2)
+        ax.plot(frame["at"], y, "o", color=INK, ms=4, label="claimed, 95 % interval")
+        ax.plot(frame["goal"], y, "|", color=COLOURS[0], ms=12, mew=2, label="should be")
         ax.set_yticks(y, [f"{claim}: {simulated}" for claim, simulated, _, _ in rows], fontsize=7)
         ax.set_xlabel("share of simulated studies")
         ax.legend(loc="lower center", fontsize=7)

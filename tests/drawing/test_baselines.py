@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from depthscope.drawing.alt import alt
 from depthscope.drawing.baselines import MeasurePanel, ScoreRow, draw_baselines
 
 WINDOW = (3, 5)
@@ -82,3 +83,11 @@ def test_scores_are_drawn_as_given_and_names_do_not_run_into_them():
 def test_nothing_measured_is_drawn_as_nothing():
     figure = draw([panel(dz=float("nan"))], scores=[])
     assert np.isfinite(figure.axes[0].get_ylim()).all()
+
+
+def test_the_alternative_names_the_measures_of_the_window_and_the_best_features():
+    figure = draw([panel("one"), MeasurePanel("two", panel().table, [(7, 8, 0.001, 1.0)])])
+    assert alt(figure).text == (
+        "Cohen's dz by layer for 2 measures (one and two). A cluster with p <= .05 that meets layers 3 to 5: one. Below, AUC "
+        "of classifiers on 2 sets of features: best $two$ (every layer), 0.85. adds"
+    )

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from depthscope.drawing.alt import alt
 from depthscope.drawing.covariates import draw_covariates
+from depthscope.drawing.style import PAPER
 
 CONDITIONS = ["metaphor", "literal", "a $x$ ^{"]
 
@@ -29,7 +31,7 @@ def values(count=4, items=20, conditions=CONDITIONS):
 def draw(data):
     first = draw_covariates(data, "the title", "the note")
     first.figure.draw_without_rendering()
-    return first, first.figure.axes[:-1], first.figure.axes[-1]
+    return first, first.figure.axes, first.figure.get_supxlabel()
 
 
 def dots(ax):
@@ -50,7 +52,7 @@ def test_dots_are_the_values_given_without_the_missing():
 def test_medians_and_quartiles_are_right():
     data = values(1)
     _, (ax,), _ = draw(data)
-    medians = [line.get_ydata()[0] for line in ax.lines if line.get_color() == "white"]
+    medians = [line.get_ydata()[0] for line in ax.lines if line.get_color() == PAPER]
     np.testing.assert_allclose(medians, np.nanmedian(data["covariate 0"].values, axis=0))
     boxes = [patch.get_path().vertices[:, 1] for patch in ax.patches]
     expected = np.nanquantile(data["covariate 0"].values, (0.25, 0.75), axis=0).T
@@ -65,13 +67,13 @@ def test_the_order_of_dimensions_does_not_matter():
 
 
 def test_panels_are_labelled():
-    first, panels, foot = draw(values())
+    first, panels, note = draw(values())
     assert first is panels[0]
     assert [ax.get_title(loc="left") for ax in panels] == [f"covariate {k}" for k in range(4)]
     assert [ax.get_ylabel() for ax in panels] == ["", "unit 1", "unit 2", "unit 3"]
     assert [label.get_text() for label in first.get_xticklabels()] == CONDITIONS
     assert first.figure.get_suptitle() == "the title"
-    assert [text.get_text() for text in foot.texts] == ["the note"]
+    assert note == "the note"
 
 
 def test_three_panels_make_a_row():
@@ -84,10 +86,10 @@ def test_three_panels_make_a_row():
 
 def test_long_names_are_slanted_clear_of_the_note():
     names = ["metaphor", "literal", "paraphrase", "anomalous", "a condition of many words"]
-    first, _, foot = draw(values(2, conditions=names))
+    first, *_ = draw(values(2, conditions=names))
     lowest = min(label.get_window_extent().y0 for label in first.get_xticklabels())
     assert {label.get_rotation() for label in first.get_xticklabels()} == {35}
-    assert foot.texts[0].get_window_extent().y1 < lowest
+    assert first.figure._supxlabel.get_window_extent().y1 < lowest
     assert {label.get_rotation() for label in draw(values(2))[0].get_xticklabels()} == {0}
 
 
@@ -106,3 +108,17 @@ def test_nothing_and_next_to_nothing_are_drawn_too():
     data = values(1)
     data["covariate 0"][:, 1] = np.nan
     assert len(dots(draw(data)[0])) == 2
+
+
+def test_the_alternative_names_the_lowest_and_the_highest_median():
+    data = xr.Dataset(
+        {
+            "surprisal": (("item", "condition"), [[3.0, 9.0, 5.0], [5.0, 9.0, np.nan]], {"units": "bits"}),
+            "length": (("item", "condition"), np.full((2, 3), 7.0)),
+            "unknown": (("item", "condition"), np.full((2, 3), np.nan)),
+        },
+        {"condition": CONDITIONS},
+    )
+    assert alt(draw(data)[0].figure).text == (
+        "surprisal: medians from 4 bits (metaphor) to 9 (literal). length: median 7 in every condition. unknown: no values."
+    )

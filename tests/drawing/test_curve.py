@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
+from depthscope.drawing.alt import alt
 from depthscope.drawing.curve import PALE, draw_curve
 from depthscope.drawing.style import DOWN, UP
 
@@ -89,8 +90,8 @@ def test_every_specification_has_one_tick_in_every_block(table):
             segments = next(lines)
             where = np.flatnonzero(ordered[choice] == option)
             assert [s[0, 0] for s in segments.get_segments()] == list(where)
-            drawn = [to_hex(colour).upper() for colour in segments.get_colors()]
-            assert drawn == [colour for x, _, colour in dots(draw(table)[0]) if x in where]
+            drawn = [to_hex(colour) for colour in segments.get_colors()]
+            assert drawn == [colour.lower() for x, _, colour in dots(draw(table)[0]) if x in where]
 
 
 def test_options_are_named_with_their_medians(table):
@@ -139,3 +140,15 @@ def test_few_specifications_are_drawn_too(table, rows):
 def test_the_row_labels_of_the_table_do_not_matter(table):
     shuffled = table.set_index(np.arange(len(table))[::-1] + 40)
     assert dots(draw(shuffled)[0]) == dots(draw(table)[0])
+
+
+def test_the_alternative_counts_the_specifications_by_what_they_show(table):
+    told = alt(draw(table)[0].figure)
+    assert told.title == "Specification curve: one effect per defensible setting"
+    dz, sure = table["dz"], table["p"] <= 0.05
+    outside = (dz.abs() > 0.2).sum()
+    assert told.text == (
+        "12 specifications, each a combination of wavelet, norm, edges, in the order of their effects: Cohen's dz from -0.50 "
+        f"to +0.80, median +0.15; {(sure & (dz > 0)).sum()} significantly above 0, {(sure & (dz < 0)).sum()} below, "
+        f"{(~sure).sum()} not significant. {outside} of 12 points lie outside the grey band of curves with labels swapped."
+    )

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from depthscope.drawing.alt import alt
 from depthscope.drawing.depths import Panel, draw_depths
 
 
@@ -77,3 +78,13 @@ def test_any_number_of_networks_has_its_panel_and_its_name(count):
 def test_nothing_measured_is_drawn_as_nothing():
     (ax,) = draw(panel(6, dz=float("nan")))
     assert np.isfinite(ax.get_ylim()).all()
+
+
+def test_the_alternative_tells_the_clusters_of_each_network():
+    axes = draw(panel(8, [(2, 4, 0.0001, 1.0), (6, 6, 0.2, -1.0)]), panel(40, [(8, 10, 0.04, -1.0)]), panel(6))
+    told = alt(axes[0].figure)
+    assert told.title == "title"
+    assert told.text.endswith(
+        "depth 8: above 0 at 0.25 to 0.50 (p < .001). depth 40: below 0 at 0.20 to 0.25 (p = .040). "
+        "depth 6: no cluster with p <= .05."
+    )

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from depthscope.drawing.alt import alt
 from depthscope.drawing.drift import draw_schemes
 
 plt = pytest.importorskip("matplotlib.pyplot")
@@ -49,3 +50,10 @@ def test_without_an_effect_the_last_panel_says_so() -> None:
     figure = drawn([("nf4", 173e6, np.nan)])
     assert "no effect in the original" in [text.get_text() for text in figure.axes[3].texts]
     plt.close(figure)
+
+
+def test_the_alternative_says_how_far_the_states_move_and_which_schemes_are_accepted() -> None:
+    told = alt(drawn([("nf4", 173e6, 0.3), ("int8", 220e6, 0.05)]))
+    assert told.title == "title"
+    assert "largest relative error of the states 0.73 (int8) to 0.8 (nf4)" in told.text
+    assert told.text.endswith("Effect moved by less than 20%: int8.")

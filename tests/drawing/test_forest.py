@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
+from depthscope.drawing.alt import alt
 from depthscope.drawing.forest import REACH, draw_forest
-from depthscope.drawing.style import DOWN, GREY, RC, UP
+from depthscope.drawing.style import DOWN, MUTED, PAPER, UP
 
 NAN = float("nan")
 COLUMNS = ["group", "label", "n", "dz", "low", "high", "p", "found", "said"]
@@ -25,8 +26,7 @@ ROWS = pd.DataFrame(
 
 @pytest.fixture(autouse=True)
 def style():
-    with plt.rc_context(RC):
-        yield
+    yield
     plt.close("all")
 
 
@@ -53,9 +53,9 @@ def test_markers_and_intervals_are_the_numbers_given():
 
 def test_what_was_found_is_filled_and_coloured_by_its_sign():
     first, second, third, last = markers(draw_forest(ROWS, "title", "note"))
-    assert [to_hex(m.get_mec()).upper() for m in (first, second, third, last)] == [UP, DOWN, GREY, GREY]
+    assert [to_hex(m.get_mec()) for m in (first, second, third, last)] == [UP.lower(), DOWN.lower(), MUTED, MUTED]
     assert first.get_mfc() == UP
-    assert {third.get_mfc(), last.get_mfc()} == {"white"}
+    assert {third.get_mfc(), last.get_mfc()} == {PAPER}
 
 
 def test_words_stand_beside_the_axes():
@@ -110,3 +110,13 @@ def test_few_rows_are_drawn_too(rows):
 def test_given_axes_are_used():
     _, ax = plt.subplots()
     assert draw_forest(ROWS, "title", "note", ax=ax) is ax
+
+
+def test_the_alternative_says_what_was_found_and_what_is_largest():
+    told = alt(draw_forest(ROWS, "title", "note").figure)
+    assert told.title == "title"
+    assert told.text == (
+        "5 effects (Cohen's dz) with 95 % intervals, one row each: 1 found above 0, 1 found below 0, 2 not found. "
+        "Largest: up (+0.78, n = 186). Found: up and $x$ \\e^{."
+    )
+    assert "none could be estimated" in alt(draw_forest(ROWS.iloc[3:4], "title", "note").figure).text

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from depthscope.drawing.alt import alt
 from depthscope.drawing.mechanism import draw_exchange, draw_parts
 
 LAYERS = np.arange(1, 11)
@@ -115,3 +116,24 @@ def test_an_effect_that_is_nothing_or_below_it_is_inside_the_axes(level):
     low, high = ax.get_ylim()
     assert low < level < high or low < 0 < high
     assert low <= level <= high
+
+
+def test_the_alternatives_say_what_each_part_adds_and_where_the_exchange_has_an_effect():
+    told = alt(draw_parts(PARTS, table(LAYERS / 50), (4, 6), "the title", "").figure)
+    assert told.title == "the title"
+    assert (
+        "Averaged over layers 4 to 6 the difference is +0.1, of which attention +0.05, MLP +0.1 and $c_1$ | x -0.05."
+        in told.text
+    )
+    told = alt(draw_exchange(table(LAYERS * 0.2), runs(), None, [(7, 9, 0.012, 1.0)], "", "").figure)
+    assert told.text.endswith("The effect is above 0 at layers 7 to 9 (p = .012). It is largest at layer 10 (+2 bits).")
+
+
+def test_no_line_crosses_p():
+    ax = drawn(draw_exchange(table(LAYERS * 0.2), runs(), (4, 6), [(1, 6, 0.01, 1.0)], "", ""))
+    (p,) = [text for text in ax.texts if text.get_text().startswith("p")]
+    (edge,) = [line for line in ax.lines if list(line.get_xdata()) == [3.5, 3.5]]
+    box = p.get_window_extent()
+    assert box.x0 < ax.transData.transform((3.5, 0))[0] < box.x1
+    assert p.get_bbox_patch().get_facecolor()[3] > 0.5
+    assert p.get_zorder() > edge.get_zorder()

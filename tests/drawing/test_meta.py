@@ -7,7 +7,9 @@ import pytest
 import xarray as xr
 from matplotlib.colors import to_hex
 
+from depthscope.drawing.alt import alt
 from depthscope.drawing.meta import draw_meta
+from depthscope.drawing.style import PAPER
 
 NAN = float("nan")
 GRID = np.arange(1, 21) / 20
@@ -79,7 +81,7 @@ def test_nothing_written_lies_on_anything_written_or_outside(count):
     left, right = figure.axes
     for text in right.texts:
         if "(n =" in text.get_text():
-            assert left.get_window_extent().x1 < text.get_window_extent().x0
+            assert left.get_window_extent().y0 > text.get_window_extent().y1
             assert text.get_window_extent().x1 < right.get_window_extent().x0
 
 
@@ -108,7 +110,7 @@ def test_a_line_its_row_and_its_key_look_the_same():
     assert [to_hex(m.get_mec()) for m in markers] == [to_hex(c.get_color()) for c in curves]
     keys = [t.arrow_patch for t in right.texts if getattr(t, "arrow_patch", None) is not None]
     assert [to_hex(k.get_edgecolor()) for k in keys] == [to_hex(c.get_color()) for c in curves]
-    assert [m.get_mfc() == "white" for m in markers] == [i % 2 == 1 for i in range(12)]
+    assert [m.get_mfc() == PAPER for m in markers] == [i % 2 == 1 for i in range(12)]
 
 
 def test_one_model_has_nothing_pooled_and_two_no_prediction():
@@ -130,3 +132,12 @@ def test_absurd_intervals_are_cut_and_say_so():
 def test_what_is_not_measured_is_said_to_be():
     _, right = draw(1, dz=NAN).axes
     assert "not measured there" in {t.get_text() for t in right.texts}
+
+
+def test_the_alternative_counts_models_and_gives_what_is_pooled():
+    assert alt(draw(3)).text == (
+        "Cohen's dz by relative depth in 3 models, a line each, and of the mean over relative depth 0 to 0.6 a row each: above "
+        "0 at p <= .05 in 2 (model-0 and model-2), below 0 in 0 (none). Pooled over 3 models: +0.30 [-0.10, +0.70]; a new "
+        "model is expected between -0.60 and +1.20."
+    )
+    assert "Pooled" not in alt(draw(1)).text

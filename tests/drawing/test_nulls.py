@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from depthscope.drawing.alt import alt
 from depthscope.drawing.nulls import LOOKS, draw_nulls
-from depthscope.drawing.style import COLOURS
+from depthscope.drawing.style import COLOURS, INK
 
 DEPTH = 12
 NAMES = ("a/b $x$", "c_d^{ $\\e$")
@@ -69,7 +70,7 @@ def test_lines_are_the_numbers_given():
         np.testing.assert_allclose(line.get_ydata(), layers["mean"].sel(condition=name))
     # at the mean over conditions
     np.testing.assert_allclose(upper.lines[0].get_ydata(), 0.9981)
-    (line,) = (line for line in lower.lines if line.get_color() == "black")
+    (line,) = (line for line in lower.lines if line.get_color() == INK)
     np.testing.assert_allclose(line.get_ydata(), contrast(layers)["difference"])
 
 
@@ -120,3 +121,16 @@ def test_one_layer_is_enough():
     layers = observed().isel(layer=[4])
     upper = draw_nulls(layers, contrast(layers), [("walk", null().isel(layer=[4]))], NAMES, "title", "note")
     upper.figure.draw_without_rendering()
+
+
+def test_the_alternative_counts_the_layers_beyond_each_null():
+    layers = observed()
+    gap = contrast(layers)["difference"].values
+    upper, _ = draw([("walk", null(width=0.001)), ("order", null(width=9.0))], layers)
+    beyond = int((np.abs(gap[1:-1] - 0.0001) > 0.001).sum())
+    assert beyond > 0
+    assert alt(upper.figure).text == (
+        f"CSE by layer of {NAMES[0]} and {NAMES[1]} (above) and their difference (below), with what nulls expect. The "
+        f"difference lies outside the band of walk at {beyond} of 10 layers. The difference lies "
+        "outside the band of order at 0 of 10 layers."
+    )

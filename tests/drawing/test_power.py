@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from depthscope.drawing.alt import alt
 from depthscope.drawing.power import draw_power
-from depthscope.drawing.style import GREY, UP
+from depthscope.drawing.style import MUTED, UP
 
 SIZES, SHARES = [10, 20, 40, 80], [0.0, 0.5, 1.0, 1.5]
 
@@ -57,7 +58,7 @@ def test_the_observed_effect_stands_out_with_its_interval(power):
     assert y.max() == pytest.approx(1.0)
     drawn = curves(ax)
     assert drawn["dz 0.78 (observed)"].get_color() == UP
-    assert drawn["no effect"].get_color() == GREY
+    assert drawn["no effect"].get_color() == MUTED
     assert len({str(line.get_color()) for line in drawn.values()}) == 4
 
 
@@ -104,3 +105,12 @@ def test_small_and_missing_tables_are_drawn_too(power, shares, sizes):
 def test_given_axes_are_used(power):
     _, ax = plt.subplots()
     assert draw_power(power, "title", "note", ax) is ax
+
+
+def test_the_alternative_says_from_how_many_items_the_effect_is_detected(power):
+    assert alt(draw_power(power, "title", "note").figure).text == (
+        f"Share of studies that detect an effect, by number of items ({SIZES[0]} to {SIZES[-1]}; at hand: 33), for 4 sizes of "
+        f"the effect. The effect observed reaches 80% from {SIZES[2]} items; at {SIZES[-1]} items it is detected in 100%."
+    )
+    low = draw_power(power.assign(rate=power["rate"] / 2), "title", "note")
+    assert "does not reach 80%" in alt(low.figure).text

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+import depthscope as ds
 from depthscope.instrument.labels import by_item
 
 
@@ -44,3 +45,32 @@ def test_covariates_come_along():
 def test_rows_without_labels_stay_rows(missing):
     plain = rows(["a", "a"], ["x", "y"]).drop_vars(missing)
     assert by_item(plain).dims == ("stimulus", "layer")
+
+
+def test_results_say_how_they_came_about_in_what_a_file_can_hold():
+    updates = xr.DataArray(
+        np.random.default_rng(0).normal(size=(2, 12, 5)),
+        dims=("stimulus", "layer", "feature"),
+        attrs={"model": "m", "x": 1},
+    )
+    h = ds.cse(updates, wavelet=ds.Haar(), padding="reflect", mask_coi=False)
+    share = ds.scalogram(updates, scales=5, periods=(2, 4), share=True)
+    expected = {
+        "model": "m",
+        "signal": "update",
+        "wavelet": "haar",
+        "padding": "reflect",
+        "sampling": "cell",
+        "mask_coi": 0,
+    }
+    assert expected.items() <= h.attrs.items()
+    assert {
+        "wavelet": "paul(4)",
+        "scales": 5,
+        "periods": "2 to 4 layers",
+        "sampling": "point",
+    }.items() <= share.attrs.items()
+    assert share.attrs["long_name"] == "share of wavelet energy"
+    assert "x" not in h.attrs
+    assert {type(value) for one in (h, share) for value in one.attrs.values()} <= {str, int, float}
+    assert "model" not in ds.scalogram(updates.to_numpy()).attrs

@@ -1,27 +1,35 @@
 """Every figure is drawn, whole, for whatever names and lengths a user brings."""
 
+import re
 import xml.etree.ElementTree as ElementTree
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from matplotlib.image import imread
 
 import depthscope as ds
 from depthscope.drawing.conditions import draw_conditions
-from depthscope.drawing.style import RC
+from depthscope.drawing.saving import KINDS
+from depthscope.drawing.style import COLOURS, NEUTRALS, PAGE
 from depthscope.model.tokenizer import load_tokenizer
 from depthscope.report.evidence import Confounding, Evidence
 from depthscope.report.figures import file_stem, write_evidence_figures, write_figures, write_forest
 from depthscope.report.sets import compare_sets
-from depthscope.report.tables import describe_layers
 from depthscope.statistics.balance import describe_covariates, imbalance
 from depthscope.statistics.curve import joint_curve
 from depthscope.statistics.nulls import against
 from depthscope.statistics.power import power_curve
+from depthscope.summaries import describe_layers
 from tests.conftest import tiny_llama
 from tests.report.planted import HALF, HIGHER, LOWER, NOTHING, QUICK, compare, evidence, measure
+
+
+def words_of(svg):
+    """What is written in it, whatever the lines."""
+    return " ".join(" ".join(ElementTree.parse(svg).getroot().itertext()).split())
 
 
 @pytest.fixture(scope="module")
@@ -49,22 +57,24 @@ def drawn(trajectories, tmp_path_factory):
     return draw(folder), draw
 
 
-def test_each_contrast_has_its_figures_as_png_and_svg(drawn):
+def test_each_contrast_has_its_figures_in_every_kind(drawn):
     paths, _ = drawn
     kinds = ["cse-by-condition"]
     for stem in ("a_b_x_-minus-c_d_e_", "plain-minus-a_b_x_"):
         kinds += [f"difference-{stem}", f"items-{stem}", f"scalograms-{stem}"]
-    assert [path.name for path in paths] == [f"{kind}.{suffix}" for kind in kinds for suffix in ("png", "svg")]
+    assert [path.name for path in paths] == [f"{kind}.{suffix}" for kind in kinds for suffix in KINDS]
     assert sorted(paths) == sorted(paths[0].parent.iterdir())
 
 
 def test_pictures_are_drawn_and_vector_figures_hold_the_words(drawn):
     paths, _ = drawn
     for path in paths:
+        if path.suffix == ".pdf":
+            continue
         if path.suffix == ".png":
             assert np.std(imread(path)[..., :3]) > 0.02, path.name
         else:
-            text = " ".join(ElementTree.parse(path).getroot().itertext())
+            text = words_of(path)
             assert "layer" in text
             assert "n = 5" in text
             assert "a/b $x$" in text
@@ -84,10 +94,9 @@ def test_no_figure_stays_open(drawn, tmp_path):
 
 @pytest.mark.parametrize("text", ["short", "word " * 100, "/a/very/long/path" * 20])
 def test_a_long_note_does_not_shrink_the_axes(trajectories, text):
-    with plt.rc_context(RC):
-        ax = draw_conditions(describe_layers(ds.cse(trajectories)), [], "title", text)
-        ax.figure.draw_without_rendering()
-        plt.close(ax.figure)
+    ax = draw_conditions(describe_layers(ds.cse(trajectories)), [], "title", text)
+    ax.figure.draw_without_rendering()
+    plt.close(ax.figure)
     assert ax.get_window_extent().width > 0.75 * ax.figure.bbox.width
     assert ax.get_window_extent().height > 0.4 * ax.figure.bbox.height
 
@@ -133,7 +142,7 @@ def evidence_drawn(full, tmp_path_factory):
 
 def test_every_part_of_the_evidence_has_a_figure(evidence_drawn):
     names = ("evidence", "covariates", "nulls", "specifications", "power")
-    assert [path.name for path in evidence_drawn] == [f"{name}.{kind}" for name in names for kind in ("png", "svg")]
+    assert [path.name for path in evidence_drawn] == [f"{name}.{kind}" for name in names for kind in KINDS]
     assert sorted(evidence_drawn) == sorted(evidence_drawn[0].parent.iterdir())
 
 
@@ -146,10 +155,12 @@ def test_figures_of_the_evidence_say_what_they_show(evidence_drawn, full):
         "power": ("3 studies drawn with replacement",),
     }
     for path in evidence_drawn:
+        if path.suffix == ".pdf":
+            continue
         if path.suffix == ".png":
             assert np.std(imread(path)[..., :3]) > 0.02, path.name
         else:
-            text = " ".join(ElementTree.parse(path).getroot().itertext())
+            text = words_of(path)
             for words in shown[path.stem]:
                 assert words in text, (path.name, words)
 
@@ -165,23 +176,54 @@ def test_figures_of_the_evidence_are_the_same_every_time_and_stay_closed(evidenc
 def test_what_was_not_asked_for_has_no_figure(tmp_path):
     h = measure({"a": NOTHING, "b": NOTHING})
     paths = write_evidence_figures(tmp_path / "figures", h, evidence(h), "model")
-    assert [path.name for path in paths] == ["evidence.png", "evidence.svg"]
+    assert [path.name for path in paths] == [f"evidence.{kind}" for kind in KINDS]
 
 
 def test_a_difference_of_differences_is_drawn_with_its_null(tmp_path):
     h = measure({"a": HIGHER, "b": NOTHING, "c": NOTHING, "d": NOTHING})
     main = ds.contrast(h, "(a-b)-(c-d)", **QUICK)
     e = Evidence(main, nulls=[against([h], h, main, "same", "the same", permutations=50)])
-    svg = ElementTree.parse(write_evidence_figures(tmp_path / "figures", h, e, "model")[-1])
-    assert "(a - b) - (c - d) and what nulls expect" in " ".join(svg.getroot().itertext())
+    text = words_of(write_evidence_figures(tmp_path / "figures", h, e, "model")[-2])
+    assert "(a - b) - (c - d) and what nulls expect" in text
 
 
 def test_sets_are_drawn_one_below_the_other(tmp_path):
     sets = {name: evidence(measure({"a": planted, "b": NOTHING})) for name, planted in (("x", HIGHER), ("y|$", LOWER))}
     rows = compare_sets(sets)
     paths = write_forest(tmp_path / "figures", rows, "a - b in every set", "model")
-    assert [path.name for path in paths] == ["forest.png", "forest.svg"]
-    text = " ".join(ElementTree.parse(paths[1]).getroot().itertext())
+    assert [path.name for path in paths] == [f"forest.{kind}" for kind in KINDS]
+    text = words_of(paths[1])
     for words in ("a - b in every set", "x (n = 24)", "y|$ (n = 24)", rows[0].said, "LAYERS 5-8, CHOSEN BY X"):
         assert words in text
     assert pd.DataFrame(rows)["found"].all()
+
+
+def test_every_figure_has_its_words_its_width_and_colours_that_a_dark_page_can_replace(drawn, evidence_drawn):
+    allowed = {*NEUTRALS, *(colour.lower() for colour in COLOURS)}
+    for path in (*drawn[0], *evidence_drawn):
+        if path.suffix == ".svg":
+            root = ElementTree.parse(path).getroot()
+            for name in ("title", "description"):
+                (words,) = root.iter("{http://purl.org/dc/elements/1.1/}" + name)
+                assert len(words.text) > 10, path.name
+            used = set(re.findall(r"(?:fill|stroke): (#[0-9a-f]{6})", path.read_text()))
+            assert used <= allowed or path.stem == "power", (path.name, used - allowed)
+        elif path.suffix == ".pdf":
+            (box,) = re.findall(rb"/MediaBox \[([^\]]*)\]", path.read_bytes())
+            width = float(box.split()[2]) / 72 * 25.4
+            assert min(abs(width - mm) for mm in (PAGE, PAGE * 2 / 3)) < 0.01, (path.name, width)
+
+
+def test_the_alternative_of_the_first_figure_says_what_was_found(full, tmp_path):
+    h, e = full
+    share = xr.DataArray(
+        np.ones((24, 3, 4, 20)),
+        {
+            **{name: h[name] for name in ("item", "condition", "layer")},
+            "period": ("scale", [2.0, 3, 4, 5]),
+            "coi": h["layer"] * 2.0,
+        },
+        ("item", "condition", "scale", "layer"),
+    )
+    svg = write_figures(tmp_path / "figures", h, share, [e.main], "model")[1]
+    assert f"{e.main.name} is above 0 at layers 5 to 8" in words_of(svg)

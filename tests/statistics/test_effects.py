@@ -16,7 +16,6 @@ from depthscope.statistics.effects import (
     equivalence_p,
     holm,
     mean_effect,
-    mean_interval,
     noncentral_interval,
 )
 
@@ -46,14 +45,6 @@ def test_two_items_have_no_interval():
     low, high = dz_interval(np.array([[1.0], [2.0]]))
     assert np.isnan(low).all()
     assert np.isnan(high).all()
-
-
-def test_the_interval_of_the_mean_is_students():
-    x = np.random.default_rng(3).normal(size=(20, 4))
-    expected = stats.ttest_1samp(x, 0).confidence_interval(0.95)
-    low, high = mean_interval(x)
-    assert low == pytest.approx(expected.low)
-    assert high == pytest.approx(expected.high)
 
 
 @pytest.mark.parametrize("degrees", [5, 29, 185])

@@ -1,6 +1,5 @@
 """One contrast on several measures: dz by depth in small panels, and what a classifier makes of them."""
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -8,10 +7,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
+from depthscope.drawing.alt import ALPHA, describe, names_text
 from depthscope.drawing.depths import REACH, Panel
 from depthscope.drawing.difference import mark_clusters, total_depth
-from depthscope.drawing.style import COLOURS, GREY, RC
-from depthscope.errors import require
+from depthscope.drawing.style import (
+    COLOURS,
+    FAINT,
+    HELD,
+    INK,
+    NAMES,
+    RULE,
+    SMALL,
+    note_below,
+    sheet,
+    styled,
+    title_above,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,13 +30,13 @@ if TYPE_CHECKING:
     from matplotlib.gridspec import GridSpec
 
 ACROSS = 3
-# characters of the note in one line
-WRAP = 190
+# mm of a row of panels
+HIGH = 46.0
 # share of the width that the names of sets take
-NAMES = 0.3
-HELD, CHANCE = COLOURS[2], 0.5
+MARGIN = 0.34
+CHANCE = 0.5
 # of the ways in which a classifier is fed: colour and marker
-LOOKS = (("black", "o"), (COLOURS[3], "D"))
+LOOKS = ((INK, "o"), (COLOURS[3], "D"))
 
 
 @dataclass(frozen=True)
@@ -44,6 +55,7 @@ class ScoreRow:
     auc: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
 
 
+@styled
 def draw_baselines(
     panels: Sequence[MeasurePanel],
     window: tuple[int, int],
@@ -66,26 +78,47 @@ def draw_baselines(
     title, text : str
         Above and below: what is shown; n, settings, seed.
     """
-    plt = require("matplotlib.pyplot", "figures")
-    with plt.rc_context(RC):
-        count = len(panels)
-        # the classifier takes what is left of the last row, or a row of its own where that is too narrow for its names
-        free = -count % ACROSS
-        own = bool(scores) and free < 2
-        rows = -(-count // ACROSS) + own
-        figure = plt.figure(figsize=(10, 0.9 + 2.05 * rows + (0.5 if own else 0.0)), layout="constrained")
-        grid = figure.add_gridspec(rows, ACROSS, height_ratios=[1.0] * (rows - own) + [1.3] * own)
-        _measures(figure, grid, panels, window)
-        if scores:
-            place = grid[rows - 1, :] if own else grid[rows - 1, ACROSS - free :]
-            _scores(figure.add_subplot(place), scores, said)
-        figure.suptitle(title, x=0.01, ha="left", fontsize=11)
-        words = (
-            f"{text}. Bands: 95 % intervals; shaded: clusters with p <= .05, pale: the others; dashed: the window of CSE, in "
-            "which alone dz with others held equal is drawn."
-        )
-        figure.supxlabel(textwrap.fill(words, WRAP), x=0.01, ha="left", fontsize=6.5, color=GREY)
-    return figure  # type: ignore[no-any-return]
+    count = len(panels)
+    # the classifier takes what is left of the last row, or a row of its own where that is too narrow for its names
+    free = -count % ACROSS
+    own = bool(scores) and free < 2
+    rows = -(-count // ACROSS) + own
+    figure = sheet(20 + HIGH * rows + (12 if own else 0))
+    grid = figure.add_gridspec(rows, ACROSS, height_ratios=[1.0] * (rows - own) + [1.3] * own)
+    _measures(figure, grid, panels, window)
+    if scores:
+        place = grid[rows - 1, :] if own else grid[rows - 1, ACROSS - free :]
+        _scores(figure.add_subplot(place), scores, said)
+    title_above(figure, title)
+    note_below(
+        figure,
+        f"{text}. Bands: 95 % intervals; shaded: clusters with p <= .05, pale: the others; dashed: the window of CSE, in "
+        "which alone dz with others held equal is drawn.",
+    )
+    describe(figure, title, tell_measures(panels, window), tell_scores(scores), said)
+    return figure
+
+
+def tell_measures(panels: Sequence[MeasurePanel], window: tuple[int, int]) -> str:
+    """Which measures have a cluster in the window."""
+    first, last = window
+    there = [
+        panel.label
+        for panel in panels
+        if any(p <= ALPHA and begin <= last and end >= first for begin, end, p, _ in panel.spans)
+    ]
+    return (
+        f"Cohen's dz by layer for {len(panels)} measures ({names_text(panel.label for panel in panels)}). A cluster with "
+        f"p <= .05 that meets layers {first} to {last}: {names_text(there) or 'none'}."
+    )
+
+
+def tell_scores(scores: Sequence[ScoreRow]) -> str:
+    """Which set of features tells the conditions apart best."""
+    if not scores:
+        return ""
+    auc, label, feed = max((auc[0], row.label, feed) for row in scores for feed, auc in row.auc.items())
+    return f"Below, AUC of classifiers on {len(scores)} sets of features: best {label} ({feed}), {auc:.2f}."
 
 
 def _measures(figure: "Figure", grid: "GridSpec", panels: Sequence[MeasurePanel], window: tuple[int, int]) -> None:
@@ -104,20 +137,20 @@ def _measures(figure: "Figure", grid: "GridSpec", panels: Sequence[MeasurePanel]
 
 def _measure(ax: "Axes", panel: MeasurePanel, window: tuple[int, int]) -> None:
     table, depth = panel.table, total_depth(panel.table)
-    ax.axhline(0, color=GREY, lw=0.7, zorder=0)
+    ax.axhline(0, color=RULE, lw=0.7, zorder=0)
     for edge in (window[0] - 0.5, window[1] + 0.5):
-        ax.axvline(edge, ls=(0, (4, 3)), color=GREY, lw=0.7, zorder=0)
-    ax.fill_between(table["layer"], table["dz_low"], table["dz_high"], color="0.82", lw=0)
-    ax.plot(table["layer"], table["dz"], color="black", lw=1.1, marker="o", ms=2.2)
+        ax.axvline(edge, ls=(0, (4, 3)), color=RULE, lw=0.7, zorder=0)
+    ax.fill_between(table["layer"], table["dz_low"], table["dz_high"], color=FAINT, lw=0)
+    ax.plot(table["layer"], table["dz"], color=INK, lw=1.1, marker="o", ms=2.2)
     if panel.given is not None:
         inside = panel.given.sel(layer=slice(*window))
         ax.plot(inside["layer"], inside, color=HELD, lw=1.6, label=panel.given_label)
-        ax.legend(loc="lower left", fontsize=6.5, handlelength=1.4, borderaxespad=0.1)
+        ax.legend(loc="lower left", fontsize=SMALL, handlelength=1.4, borderaxespad=0.1)
     mark_clusters(ax, panel.spans)
     for label in list(ax.texts):  # their p would run into each other in so narrow a panel
         label.remove()
     ax.set_xlim(0.5, depth + 0.5)
-    ax.set_title(panel.label, loc="left", fontsize=9, pad=4)
+    ax.set_title(panel.label, loc="left", fontsize=8, pad=4)
 
 
 def _limits(panels: Sequence[MeasurePanel], window: tuple[int, int]) -> tuple[float, float]:
@@ -148,16 +181,18 @@ def _scores(ax: "Axes", scores: Sequence[ScoreRow], said: str) -> None:
     seen = [end for row in scores for triple in row.auc.values() for end in triple] + [CHANCE]
     room = max(seen) - min(seen)
     # names stand inside: in the margin they would take the width from the panels above
-    ax.set_xlim(min(seen) - NAMES / (1 - NAMES) * 1.05 * room, max(seen) + 0.05 * room)
+    ax.set_xlim(min(seen) - MARGIN / (1 - MARGIN) * 1.05 * room, max(seen) + 0.05 * room)
     ax.set_ylim(len(scores) + 0.5 * bool(said), -0.6)
-    ax.vlines(CHANCE, -0.6, len(scores) - 0.5, color=GREY, lw=0.7, zorder=0)
+    ax.vlines(CHANCE, -0.6, len(scores) - 0.5, color=RULE, lw=0.7, zorder=0)
     for y, row in enumerate(scores):
-        ax.text(0, y, row.label, transform=ax.get_yaxis_transform(), va="center_baseline", fontsize=7.5)
-    ax.text(0, len(scores), said, transform=ax.get_yaxis_transform(), va="center_baseline", fontsize=7.5, weight="bold")
+        ax.text(0, y, row.label, transform=ax.get_yaxis_transform(), va="center_baseline", fontsize=NAMES)
+    ax.text(
+        0, len(scores), said, transform=ax.get_yaxis_transform(), va="center_baseline", fontsize=NAMES, weight="bold"
+    )
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
     ax.set_xticks([tick for tick in ax.get_xticks() if min(seen) - 0.05 < tick <= max(seen)])
     ax.set_xlabel("AUC on items not seen (0.5: chance)", loc="right")
-    ax.set_title("Telling the conditions apart", loc="left", fontsize=9, pad=4)
+    ax.set_title("Telling the conditions apart", loc="left", fontsize=8, pad=4)
     if len(feeds) > 1:
-        ax.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, fontsize=7, borderaxespad=0.1, columnspacing=1.2)
+        ax.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0.1, columnspacing=1.2)

@@ -1,31 +1,59 @@
 """A measure along depth, one line per condition."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import xarray as xr
 
-from depthscope.drawing.difference import Span, mark_clusters, total_depth
-from depthscope.drawing.style import COLOURS, axes, depth_axis, note
+from depthscope.drawing.alt import Span, clusters_text, describe, names_text
+from depthscope.drawing.difference import leave_room, mark_clusters, total_depth
+from depthscope.drawing.style import COLOURS, axes, depth_axis, heading, note, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+PALETTE = COLOURS[:-1]
+DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1)))
 
+
+@styled
 def draw_conditions(
-    layers: xr.Dataset, spans: Sequence[Span], title: str, text: str, ax: "Axes | None" = None, unit: str = "CSE"
+    layers: xr.Dataset,
+    spans: Sequence[Span],
+    title: str,
+    text: str,
+    ax: "Axes | None" = None,
+    unit: str = "CSE",
+    contrast: str = "",
 ) -> "Axes":
-    """Draw ``mean``, ``low`` and ``high`` over (condition, layer), with the clusters of a contrast behind them."""
+    """Draw ``mean``, ``low`` and ``high`` over (condition, layer), with the clusters of a ``contrast`` behind them."""
     ax = axes(ax)
     mark_clusters(ax, spans)
     for i, condition in enumerate(str(c) for c in layers["condition"].values):
         one = layers.sel(condition=condition)
-        colour = COLOURS[i % len(COLOURS)]
+        # three colours, then the next three dashed: more than three are hard to tell apart by colour alone
+        colour, dashes = PALETTE[i % len(PALETTE)], DASHES[i // 3 % len(DASHES)]
         ax.fill_between(one["layer"], one["low"], one["high"], color=colour, alpha=0.18, lw=0)
-        ax.plot(one["layer"], one["mean"], color=colour, lw=1.3, label=f"{condition} (n = {int(one['n'])})")
+        ax.plot(one["layer"], one["mean"], color=colour, lw=1.3, ls=dashes, label=f"{condition} (n = {int(one['n'])})")
+    leave_room(ax, spans)
     ax.set_ylabel(unit)
-    ax.set_title(title, loc="left")
+    heading(ax, title)
     depth_axis(ax, total_depth(layers))
-    ax.legend(loc="best", fontsize=7)
+    ax.legend(loc="best", handlelength=2.4)
     note(ax, text)
+    describe(ax, title, tell_conditions(layers, unit), clusters_text(spans, contrast) if contrast else "")
     return ax
+
+
+def tell_conditions(layers: xr.Dataset, unit: str) -> str:
+    """Which conditions there are, and which is highest and lowest."""
+    names = [str(name) for name in layers["condition"].values]
+    means = layers["mean"].mean("layer").values
+    if len(names) == 1:
+        return f"{unit} by layer, mean and 95 % interval: {means[0]:.3g} on average over the layers."
+    high, low = int(np.nanargmax(means)), int(np.nanargmin(means))
+    return (
+        f"{unit} by layer, mean and 95 % interval, for {len(names)} conditions ({names_text(names)}): averaged over the "
+        f"layers highest for {names[high]} ({means[high]:.3g}), lowest for {names[low]} ({means[low]:.3g})."
+    )

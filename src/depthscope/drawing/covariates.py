@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from depthscope.drawing.style import COLOURS, RC, note
+from depthscope.drawing.alt import describe
+from depthscope.drawing.style import COLOURS, NAMES, PAGE, PAPER, note_below, sheet, styled, title_above
 from depthscope.errors import require
 
 if TYPE_CHECKING:
@@ -15,8 +16,11 @@ if TYPE_CHECKING:
 ACROSS = 3
 # letters that fit below one panel before names must be slanted
 ROOM = 30
+# mm of a panel
+HIGH = 54.0
 
 
+@styled
 def draw_covariates(values: xr.Dataset, title: str, text: str) -> "Axes":
     """Draw every value of every covariate in its condition, with its quartiles; returns the first axes.
 
@@ -27,23 +31,31 @@ def draw_covariates(values: xr.Dataset, title: str, text: str) -> "Axes":
     title, text : str
         Above and below: what is shown; n, settings, seed.
     """
-    plt = require("matplotlib.pyplot", "figures")
     names = [str(name) for name in values.data_vars]
-    across = min(max(len(names), 1), ACROSS)
-    down = ceil(max(len(names), 1) / across)
-    with plt.rc_context(RC):
-        figure = plt.figure(figsize=(max(2.25 * across, 3.4), 0.7 + 2.2 * down), layout="constrained")
-        figure.suptitle(title, x=0.01, ha="left", fontsize=10)
-        grid = figure.add_gridspec(down + 1, across, height_ratios=[*[1.0] * down, 0.001])
-        panels: list[Axes] = [figure.add_subplot(grid[divmod(i, across)]) for i in range(max(len(names), 1))]
-        for ax, name in zip(panels, names, strict=False):
-            _draw_panel(ax, values[name].transpose("item", "condition"), name)
-        # the note has a row of its own: below one panel, it would claim all of its width for that column
-        foot = figure.add_subplot(grid[-1, :])
-        foot.axis("off")
-        note(foot, text)
-        foot.texts[-1].xyann = (0, 0)
+    count = max(len(names), 1)
+    across, down = min(count, ACROSS), ceil(count / ACROSS)
+    figure = sheet(18 + HIGH * down, PAGE * max(across, 2) / ACROSS)
+    title_above(figure, title)
+    grid = figure.add_gridspec(down, across)
+    panels: list[Axes] = [figure.add_subplot(grid[divmod(i, across)]) for i in range(count)]
+    for ax, name in zip(panels, names, strict=False):
+        _draw_panel(ax, values[name].transpose("item", "condition"), name)
+    note_below(figure, text)
+    describe(figure, title, *(tell_covariate(values[name], name) for name in names))
     return panels[0]
+
+
+def tell_covariate(values: xr.DataArray, name: str) -> str:
+    """Between which medians the conditions lie."""
+    medians = values.astype(np.float64).median("item")
+    known = medians.values[np.isfinite(medians.values)]
+    if not known.size:
+        return f"{name}: no values."
+    units = f" {unit}" if (unit := str(values.attrs.get("units", ""))) else ""
+    if known.size == 1 or known.min() == known.max():
+        return f"{name}: median {known[0]:.3g}{units} in every condition."
+    low, high = (str(values["condition"].values[i]) for i in (np.nanargmin(medians), np.nanargmax(medians)))
+    return f"{name}: medians from {known.min():.3g}{units} ({low}) to {known.max():.3g} ({high})."
 
 
 def _draw_panel(ax: "Axes", values: xr.DataArray, name: str) -> None:
@@ -58,12 +70,13 @@ def _draw_panel(ax: "Axes", values: xr.DataArray, name: str) -> None:
             continue
         colour = COLOURS[i % len(COLOURS)]
         x = i + generator.uniform(-0.34, 0.34, column.size)
-        ax.plot(x, column, "o", ms=2.2, color=colour, alpha=0.28, mew=0, zorder=1)
+        # thousands of points: as an image they keep a vector figure small
+        ax.plot(x, column, "o", ms=2.2, color=colour, alpha=0.28, mew=0, zorder=1, rasterized=True)
         look: dict[str, Any] = {
             "boxprops": {"facecolor": colour, "edgecolor": "none"},
             # the rim shows where the quartiles coincide and there is no box to stand out from
             "medianprops": {
-                "color": "white",
+                "color": PAPER,
                 "linewidth": 1.6,
                 "solid_capstyle": "butt",
                 "path_effects": [stroke(linewidth=3.4, foreground=colour)],
@@ -75,10 +88,10 @@ def _draw_panel(ax: "Axes", values: xr.DataArray, name: str) -> None:
         )
     long = sum(len(condition) for condition in conditions) > ROOM
     slant: dict[str, Any] = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"} if long else {}
-    ax.set_xticks(range(len(conditions)), conditions, fontsize=7.5, **slant)
+    ax.set_xticks(range(len(conditions)), conditions, fontsize=NAMES, **slant)
     ax.set_xlim(-0.6, len(conditions) - 0.4)
-    ax.tick_params(axis="y", labelsize=7.5)
+    ax.tick_params(axis="y", labelsize=NAMES)
     if not (numbers[np.isfinite(numbers)] % 1).any():
         ax.yaxis.set_major_locator(require("matplotlib.ticker", "figures").MaxNLocator("auto", integer=True))
-    ax.set_title(name, loc="left", fontsize=9)
-    ax.set_ylabel(str(values.attrs.get("units", "")), fontsize=7.5)
+    ax.set_title(name, loc="left", fontsize=8)
+    ax.set_ylabel(str(values.attrs.get("units", "")), fontsize=NAMES)

@@ -7,22 +7,27 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from depthscope.drawing.forest import column, note_left, text_width, title_left
-from depthscope.drawing.style import DOWN, GREY, RC, UP
-from depthscope.errors import require
+from depthscope.drawing.alt import ALPHA, describe
+from depthscope.drawing.fitting import text_width
+from depthscope.drawing.forest import column
+from depthscope.drawing.style import DOWN, FAINT, INK, NAMES, RULE, UP, heading, note, sheet, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-ALPHA = 0.05
-PALE = "#B0B0B0"
-WORDS: dict[str, Any] = {"fontsize": 7, "parse_math": False}
-NAMES: dict[str, Any] = {"fontsize": 7, "weight": "bold", "parse_math": False}
+PALE = RULE
+WORDS: dict[str, Any] = {"fontsize": 6.5, "parse_math": False}
+CHOICES: dict[str, Any] = {"fontsize": 6.5, "weight": "bold", "parse_math": False}
+# mm of a line of the dashboard
+LINE = 3.5
 GAP = 7.0
 # width of the axes in points, about, and of the word below as a share of it
-POINTS, WORD = 300, 0.06
+POINTS, WORD = 340, 0.06
+# thousands of lines: as an image, of few colours, they keep a vector figure small
+TICKS: dict[str, Any] = {"rasterized": True, "antialiased": False}
 
 
+@styled
 def draw_curve(
     table: pd.DataFrame,
     band: NDArray[np.float64],
@@ -46,30 +51,42 @@ def draw_curve(
     default : int
         Row of the default specification, which gets a ring.
     """
-    plt = require("matplotlib.pyplot", "figures")
     order = np.argsort(table["dz"].to_numpy(dtype=np.float64), kind="stable")
     ordered = table.iloc[order].reset_index(drop=True)
     colours = _colours(ordered)
     lines = _lines(table, choices)
     height = max((y for *_, y in lines), default=0.0) + 1
-    with plt.rc_context(RC):
-        _, (upper, lower) = plt.subplots(
-            2,
-            1,
-            figsize=(6.5, 3.6 + 0.145 * height),
-            sharex=True,
-            height_ratios=(2.5, 0.145 * height),
-            layout="constrained",
-        )
-        _draw_effects(upper, ordered, band, colours)
-        if len(table):
-            _ring(upper, ordered, int(np.flatnonzero(order == default)[0]))
-        _draw_dashboard(lower, ordered, lines, colours)
-        left = _write_names(lower, lines)
-        # above the legend
-        title_left(upper, title, -left, pad=18)
-        note_left(lower, text, -left)
+    figure = sheet(84 + LINE * height)
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(63, LINE * height))
+    _draw_effects(upper, ordered, band, colours)
+    if len(table):
+        _ring(upper, ordered, int(np.flatnonzero(order == default)[0]))
+    _draw_dashboard(lower, ordered, lines, colours)
+    left = _write_names(lower, lines)
+    # above the legend
+    heading(upper, title, pad=18, start=-left)
+    note(lower, text, -left)
+    describe(figure, title, tell_curve(table, choices), tell_band(ordered, band))
     return upper  # type: ignore[no-any-return]
+
+
+def tell_curve(table: pd.DataFrame, choices: Sequence[str]) -> str:
+    """How many specifications there are, how they lie, and how many are significant."""
+    if not len(table):
+        return "No specification."
+    dz, sure = table["dz"], table["p"] <= ALPHA
+    return (
+        f"{len(table)} specifications, each a combination of {', '.join(choices)}, in the order of their effects: Cohen's dz "
+        f"from {dz.min():+.2f} to {dz.max():+.2f}, median {dz.median():+.2f}; {int((sure & (dz > 0)).sum())} significantly "
+        f"above 0, {int((sure & (dz < 0)).sum())} below, {int((~sure).sum())} not significant."
+    )
+
+
+def tell_band(ordered: pd.DataFrame, band: NDArray[np.float64]) -> str:
+    """How much of the curve lies outside of what swapped labels give."""
+    dz = ordered["dz"].to_numpy(dtype=np.float64)
+    outside = int(((dz < band[0]) | (dz > band[1])).sum())
+    return f"{outside} of {len(dz)} points lie outside the grey band of curves with labels swapped."
 
 
 def _colours(table: pd.DataFrame) -> NDArray[np.str_]:
@@ -92,8 +109,8 @@ def _lines(table: pd.DataFrame, choices: Sequence[str]) -> list[tuple[str, str, 
 
 def _draw_effects(ax: "Axes", table: pd.DataFrame, band: NDArray[np.float64], colours: NDArray[np.str_]) -> None:
     x = np.arange(len(table))
-    ax.fill_between(x, band[0], band[1], color="0.85", lw=0, zorder=1, label="95 % with labels swapped")
-    ax.axhline(0, color=GREY, lw=0.7, zorder=2)
+    ax.fill_between(x, band[0], band[1], color=FAINT, lw=0, zorder=1, label="95 % with labels swapped")
+    ax.axhline(0, color=RULE, lw=0.7, zorder=2)
     count = max(len(table), 1)
     # a line per specification must leave its neighbours visible
     width = float(np.clip(0.8 * POINTS / count, 0.25, 1.5))
@@ -102,7 +119,8 @@ def _draw_effects(ax: "Axes", table: pd.DataFrame, band: NDArray[np.float64], co
         these = np.flatnonzero(colours == colour)
         if these.size:
             one = table.iloc[these]
-            ax.vlines(these, one["low"], one["high"], color=colour, lw=width, alpha=0.4, zorder=3)
+            # as an image: see TICKS
+            ax.vlines(these, one["low"], one["high"], color=colour, lw=width, alpha=0.4, zorder=3, rasterized=True)
             ax.plot(these, one["dz"], "o", color=colour, ms=1.2 + width, mew=0, zorder=4, label=label)
     ax.set_xlim(-0.02 * count - 0.5, 1.02 * count - 0.5)
     ax.set_ylabel("Cohen's dz at the peak")
@@ -112,7 +130,6 @@ def _draw_effects(ax: "Axes", table: pd.DataFrame, band: NDArray[np.float64], co
         loc="lower left",
         bbox_to_anchor=(0, 1),
         ncols=4,
-        fontsize=7,
         borderaxespad=0.2,
         columnspacing=1.2,
         handletextpad=0.5,
@@ -125,7 +142,7 @@ def _ring(ax: "Axes", table: pd.DataFrame, x: int) -> None:
     dz, high = (table[column].to_numpy(dtype=np.float64) for column in ("dz", "high"))
     if not np.isfinite(dz[x]):
         return
-    ax.plot(x, dz[x], "o", ms=7, mfc="none", mec="black", mew=1.2, zorder=6)
+    ax.plot(x, dz[x], "o", ms=7, mfc="none", mec=INK, mew=1.2, zorder=6)
     near = np.abs(np.arange(len(table)) - x) <= WORD * len(table)
     top = float(np.nanmax(np.append(high[near], dz[x])))
     ax.annotate(
@@ -134,8 +151,8 @@ def _ring(ax: "Axes", table: pd.DataFrame, x: int) -> None:
         (x, top),
         ha="left" if x < WORD * len(table) else "right" if x > (1 - WORD) * len(table) else "center",
         va="bottom",
-        fontsize=7.5,
-        arrowprops={"arrowstyle": "-", "lw": 0.6, "shrinkA": 0, "shrinkB": 4},
+        fontsize=NAMES,
+        arrowprops={"arrowstyle": "-", "color": INK, "lw": 0.6, "shrinkA": 0, "shrinkB": 4},
         zorder=6,
     )
     # room for the word below the legend
@@ -146,16 +163,13 @@ def _draw_dashboard(
     ax: "Axes", table: pd.DataFrame, lines: Sequence[tuple[str, str, float]], colours: NDArray[np.str_]
 ) -> None:
     """One line per option: a tick at each specification that has it, the median of their effects at the right."""
-    # ticks as wide as a specification, so that neighbours join
-    width = POINTS / max(len(table), 1)
+    # ticks about as wide as a specification, so that neighbours join
+    width = 0.8 * POINTS / max(len(table), 1)
     for choice, option, y in lines:
         has = (table[choice].astype(str) == option).to_numpy()
-        # thousands of ticks: as an image they keep a vector figure small
-        ax.vlines(np.flatnonzero(has), y - 0.34, y + 0.34, colors=list(colours[has]), lw=min(width, 6), rasterized=True)
+        ax.vlines(np.flatnonzero(has), y - 0.34, y + 0.34, colors=list(colours[has]), lw=min(width, 6), **TICKS)
         median = table["dz"][has].median()
-        column(
-            ax, [y], [f"median {median:+.2f}" if np.isfinite(median) else "median unknown"], GAP, color="0.3", **WORDS
-        )
+        column(ax, [y], [f"median {median:+.2f}" if np.isfinite(median) else "median unknown"], GAP, color=INK, **WORDS)
     ax.set_ylim(max((y for *_, y in lines), default=0.0) + 0.7, -0.7)
     ax.set_yticks([])
     ax.tick_params(axis="x", length=0, labelbottom=False)
@@ -166,11 +180,11 @@ def _draw_dashboard(
 def _write_names(ax: "Axes", lines: Sequence[tuple[str, str, float]]) -> float:
     """Write choices and options left of the dashboard; returns the points that they take."""
     options = GAP + text_width(ax, [option for _, option, _ in lines], **WORDS)
-    names = options + 1.5 * GAP + text_width(ax, [choice for choice, *_ in lines], **NAMES)
+    names = options + 1.5 * GAP + text_width(ax, [choice for choice, *_ in lines], **CHOICES)
     before = ""
     for choice, option, y in lines:
         column(ax, [y], [option], -options, **WORDS)
         if choice != before:
-            column(ax, [y], [choice], -names, **NAMES)
+            column(ax, [y], [choice], -names, **CHOICES)
         before = choice
     return names

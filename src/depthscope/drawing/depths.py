@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from depthscope.drawing.difference import Span, mark_clusters, total_depth
-from depthscope.drawing.style import GREY, RC, note
-from depthscope.errors import require
+from depthscope.drawing.alt import ALPHA, Span, describe, names_text, p_text
+from depthscope.drawing.difference import mark_clusters, total_depth
+from depthscope.drawing.style import FAINT, INK, RULE, note, sheet, styled, title_above
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,6 +21,8 @@ TICKS = np.linspace(0, 1, 6)
 NEAR = 0.075
 # the intervals of one network with few items would flatten all the others
 REACH = 2.0
+# mm of a panel
+HIGH = 33.0
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class Panel:
     spans: Sequence[Span]
 
 
+@styled
 def draw_depths(panels: Sequence[Panel], fixed: tuple[float, float], title: str, text: str) -> "list[Axes]":
     """Draw one panel below the other, in the order given; returns their axes.
 
@@ -43,32 +46,42 @@ def draw_depths(panels: Sequence[Panel], fixed: tuple[float, float], title: str,
     title, text : str
         Above and below: what is shown; settings, seed.
     """
-    plt = require("matplotlib.pyplot", "figures")
-    with plt.rc_context(RC):
-        figure, grid = plt.subplots(
-            len(panels), 1, figsize=(6.5, 1.0 + 1.25 * len(panels)), sharey=True, squeeze=False, layout="constrained"
-        )
-        axes: list[Axes] = list(grid[:, 0])
-        for ax, panel in zip(axes, panels, strict=True):
-            _draw_panel(ax, panel, fixed)
-        axes[0].set_ylim(*_limits(panels))
-        for ax in axes[:-1]:
-            ax.set_xticklabels([])
-        axes[-1].set_xlabel("relative depth (layer / number of layers)")
-        figure.suptitle(title, x=0.01, ha="left", fontsize=10)
-        note(axes[-1], f"{text}. Shaded: clusters with p <= .05, pale: the others; dashed: relative depth compared")
+    figure = sheet(26 + HIGH * len(panels))
+    axes: list[Axes] = list(figure.subplots(len(panels), 1, sharey=True, squeeze=False)[:, 0])
+    for ax, panel in zip(axes, panels, strict=True):
+        _draw_panel(ax, panel, fixed)
+    axes[0].set_ylim(*_limits(panels))
+    for ax in axes[:-1]:
+        ax.set_xticklabels([])
+    axes[-1].set_xlabel("relative depth (layer / number of layers)")
+    title_above(figure, title)
+    note(axes[-1], f"{text}. Shaded: clusters with p <= .05, pale: the others; dashed: relative depth compared")
+    low, high = (f"{edge:.2g}" for edge in fixed)
+    first = f"Cohen's dz by relative depth in {len(panels)} models, one panel each, compared at {low} to {high}."
+    describe(figure, title, first, *map(tell_panel, panels))
     return axes
+
+
+def tell_panel(panel: Panel) -> str:
+    """At which relative depth this network has clusters."""
+    depth = total_depth(panel.table)
+    found = [
+        f"{'above' if sign > 0 else 'below'} 0 at {first / depth:.2f} to {last / depth:.2f} ({p_text(p)})"
+        for first, last, p, sign in panel.spans
+        if p <= ALPHA
+    ]
+    return f"{panel.label}: {names_text(found) or 'no cluster with p <= .05'}."
 
 
 def _draw_panel(ax: "Axes", panel: Panel, fixed: tuple[float, float]) -> None:
     """In layers, as clusters are given, on an axis that begins and ends at the same relative depth as all others."""
     table, depth = panel.table, total_depth(panel.table)
-    look: dict[str, Any] = {"color": GREY, "lw": 0.7, "zorder": 0}
+    look: dict[str, Any] = {"color": RULE, "lw": 0.7, "zorder": 0}
     ax.axhline(0, **look)
     for edge in fixed:
         ax.axvline(edge * depth, ls=(0, (4, 3)), **look)
-    ax.fill_between(table["layer"], table["dz_low"], table["dz_high"], color="0.82", lw=0)
-    ax.plot(table["layer"], table["dz"], color="black", lw=1.1, marker="o", ms=2.5)
+    ax.fill_between(table["layer"], table["dz_low"], table["dz_high"], color=FAINT, lw=0)
+    ax.plot(table["layer"], table["dz"], color=INK, lw=1.1, marker="o", ms=2.5)
     mark_clusters(ax, panel.spans)
     _stagger(ax, NEAR * depth)
     ax.set_ylabel("dz")

@@ -6,50 +6,68 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from depthscope.drawing.style import DOWN, GREY, UP, axes, depth_axis, note
+from depthscope.drawing.alt import ALPHA, Span, clusters_text, describe, p_text
+from depthscope.drawing.style import DOWN, FAINT, INK, NAMES, PAPER, RULE, UP, axes, depth_axis, heading, note, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# first layer, last layer, p, sign of the effect
-Span = tuple[int, int, float, float]
 
-
+@styled
 def draw_difference(
     table: xr.Dataset, spans: Sequence[Span], title: str, text: str, ax: "Axes | None" = None, unit: str = "CSE"
 ) -> "Axes":
     """Draw a one-dimensional contrast table (``difference``, ``low``, ``high`` over layer) and mark its clusters."""
     ax = axes(ax)
     layers = table["layer"].values
-    ax.axhline(0, color=GREY, lw=0.6)
-    ax.fill_between(layers, table["low"], table["high"], color="0.82", lw=0, label="95 % interval of the mean")
-    ax.plot(layers, table["difference"], color="black", lw=1.2, marker="o", ms=2.5)
+    ax.axhline(0, color=RULE, lw=0.6)
+    ax.fill_between(layers, table["low"], table["high"], color=FAINT, lw=0, label="95 % interval of the mean")
+    ax.plot(layers, table["difference"], color=INK, lw=1.2, marker="o", ms=2.5)
     mark_clusters(ax, spans)
+    leave_room(ax, spans)
     ax.set_ylabel(f"difference in {unit}")
-    ax.set_title(title, loc="left")
+    heading(ax, title)
     depth_axis(ax, total_depth(table))
-    ax.legend(loc="best", fontsize=7)
+    ax.legend(loc="best")
     note(ax, f"{text}. Shaded: clusters with p <= .05, pale: the others")
+    seen = tell_largest(table["difference"])
+    describe(ax, title, f"Difference in {unit} by layer, {title}, with its 95 % interval.", clusters_text(spans), seen)
     return ax
 
 
-def mark_clusters(ax: "Axes", spans: Sequence[Span], alpha: float = 0.05) -> None:
+def tell_largest(curve: xr.DataArray, unit: str = "") -> str:
+    """Where a curve over layers is farthest from 0."""
+    values = curve.values
+    if not np.isfinite(values).any():
+        return "No layer was measured."
+    peak = int(np.nanargmax(np.abs(values)))
+    return f"It is largest at layer {int(curve['layer'].values[peak])} ({values[peak]:+.3g}{unit})."
+
+
+def mark_clusters(ax: "Axes", spans: Sequence[Span], alpha: float = ALPHA) -> None:
     """Shade clusters below ``alpha``, hint at the others; orange where the difference is positive, blue where negative."""
     for first, last, p, sign in spans:
         found = p <= alpha
         colour = UP if sign > 0 else DOWN
         ax.axvspan(first - 0.5, last + 0.5, color=colour, alpha=0.16 if found else 0.04, lw=0)
         if found:
-            label = "p < .001" if p < 0.001 else f"p = {p:.3f}".replace("0.", ".")
             ax.annotate(
-                label,
+                p_text(p),
                 ((first + last) / 2, 0.985),
                 xycoords=("data", "axes fraction"),
                 ha="center",
                 va="top",
-                fontsize=7,
-                color=colour,
+                fontsize=NAMES,
+                color=INK,
+                # no line that passes below may cross it
+                bbox={"facecolor": PAPER, "alpha": 0.75, "edgecolor": "none", "pad": 0.6},
             )
+
+
+def leave_room(ax: "Axes", spans: Sequence[Span]) -> None:
+    """For the p of clusters, above the curves."""
+    if any(p <= ALPHA for _, _, p, _ in spans):
+        ax.margins(y=0.1)
 
 
 def total_depth(table: xr.Dataset | xr.DataArray) -> int:

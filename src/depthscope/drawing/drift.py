@@ -6,9 +6,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
+from depthscope.drawing.alt import describe, names_text
 from depthscope.drawing.difference import total_depth
-from depthscope.drawing.style import COLOURS, GREY, RC, depth_axis, note
-from depthscope.errors import require
+from depthscope.drawing.style import (
+    COLOURS,
+    FAINT,
+    HELD,
+    INK,
+    MUTED,
+    RULE,
+    depth_axis,
+    note_below,
+    sheet,
+    styled,
+    title_above,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,6 +29,7 @@ if TYPE_CHECKING:
 MARKERS = "osD^vP*Xh<>dp"
 
 
+@styled
 def draw_schemes(
     errors: Mapping[str, xr.DataArray],
     ratios: Mapping[str, xr.DataArray],
@@ -48,34 +61,46 @@ def draw_schemes(
     text : str
         Below: n, settings, seed.
     """
-    plt = require("matplotlib.pyplot", "figures")
-    with plt.rc_context(RC):
-        figure, panels = plt.subplots(2, 2, figsize=(10, 6.6), layout="constrained")
-        looks = {name: (COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)]) for i, name in enumerate(errors)}
-        depth = total_depth(original)
-        _lines(panels[0, 0], errors, "state", looks)
-        panels[0, 0].set_title("Relative error of the states", loc="left")
-        panels[0, 0].set_ylabel("|h' - h| / |h|, median")
-        _lines(panels[0, 1], ratios, "layer", looks)
-        panels[0, 1].set_title("Drift of CSE against the spread between items", loc="left")
-        panels[0, 1].set_ylabel("RMS drift / SD of items")
-        panels[0, 1].axhline(1, color=GREY, lw=0.6, ls=(0, (4, 3)))
-        ax = panels[1, 0]
-        ax.axhline(0, color=GREY, lw=0.6)
-        ax.fill_between(original["layer"], original["low"], original["high"], color="0.85", lw=0)
-        ax.plot(original["layer"], original["difference"], color="black", lw=1.8, label="original, 95 % interval")
-        _lines(ax, differences, "layer", looks, lw=0.9)
-        ax.set_title(titles[1], loc="left")
-        ax.set_ylabel("difference in CSE")
-        for panel in (panels[0, 0], panels[0, 1], ax):
-            depth_axis(panel, depth)
-        panels[0, 0].set(xlim=(-0.5, depth + 0.5), xlabel="state (0: embedding)")
-        _worth(panels[1, 1], worth, limit, looks)
-        panels[0, 0].legend(fontsize=7, ncols=2)
-        ax.legend(fontsize=7)
-        figure.suptitle(titles[0], fontsize=11, x=0.01, ha="left")
-        note(panels[1, 0], text)
-    return figure  # type: ignore[no-any-return]
+    figure = sheet(150)
+    panels = figure.subplots(2, 2)
+    looks = {name: (COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)]) for i, name in enumerate(errors)}
+    depth = total_depth(original)
+    _lines(panels[0, 0], errors, "state", looks)
+    panels[0, 0].set_title("Relative error of the states", loc="left")
+    panels[0, 0].set_ylabel("|h' - h| / |h|, median")
+    _lines(panels[0, 1], ratios, "layer", looks)
+    panels[0, 1].set_title("Drift of CSE against the spread between items", loc="left")
+    panels[0, 1].set_ylabel("RMS drift / SD of items")
+    panels[0, 1].axhline(1, color=RULE, lw=0.6, ls=(0, (4, 3)))
+    ax = panels[1, 0]
+    ax.axhline(0, color=RULE, lw=0.6)
+    ax.fill_between(original["layer"], original["low"], original["high"], color=FAINT, lw=0)
+    ax.plot(original["layer"], original["difference"], color=INK, lw=1.8, label="original, 95 % interval")
+    _lines(ax, differences, "layer", looks, lw=0.9)
+    ax.set_title(titles[1], loc="left")
+    ax.set_ylabel("difference in CSE")
+    for panel in (panels[0, 0], panels[0, 1], ax):
+        depth_axis(panel, depth)
+    panels[0, 0].set(xlim=(-0.5, depth + 0.5), xlabel="state (0: embedding)")
+    _worth(panels[1, 1], worth, limit, looks)
+    panels[0, 0].legend(ncols=2)
+    ax.legend()
+    title_above(figure, titles[0])
+    note_below(figure, text)
+    describe(figure, titles[0], tell_schemes(errors, worth, limit))
+    return figure
+
+
+def tell_schemes(errors: Mapping[str, xr.DataArray], worth: Sequence[tuple[str, float, float]], limit: float) -> str:
+    """Which schemes there are, how far they move the states, and which of them are accepted."""
+    far = {name: float(np.nanmax(curve.values)) for name, curve in errors.items()}
+    worst, best = max(far, key=far.__getitem__), min(far, key=far.__getitem__)
+    accepted = [name for name, _, share in worth if share <= limit]
+    states = f"largest relative error of the states {far[best]:.2g} ({best}) to {far[worst]:.2g} ({worst})"
+    return (
+        f"Four panels by scheme ({names_text(errors)}): error of the states, drift of CSE, the contrast, and bytes against the "
+        f"move of the effect; {states}. Effect moved by less than {limit:.0%}: {names_text(accepted) or 'no scheme'}."
+    )
 
 
 def _lines(
@@ -98,16 +123,16 @@ def _worth(
     ax.set_title("Bytes against the move of the effect", loc="left")
     ax.set(xlabel="weights, MB", ylabel="effect moved by at most")
     if not shown:
-        ax.annotate("no effect in the original", (0.5, 0.5), xycoords="axes fraction", ha="center", color=GREY)
+        ax.annotate("no effect in the original", (0.5, 0.5), xycoords="axes fraction", ha="center", color=MUTED)
         return
     ax.set_yscale("log")
     ax.margins(x=0.2, y=0.25)
     low, high = ax.get_ylim()
     low, high = min(low, limit / 2), max(high, limit * 2)
-    ax.axhspan(low, limit, color="#009E73", alpha=0.1, lw=0)
+    ax.axhspan(low, limit, color=HELD, alpha=0.1, lw=0)
     ax.annotate(f"accepted: below {limit:.0%}", (0.01, limit), xycoords=("axes fraction", "data"), fontsize=7, va="top")
     ax.set_ylim(low, high)
     ticks = [t for t in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10) if low <= t <= high]
     ax.set_yticks(ticks, [f"{tick:.1%}" if tick < 0.01 else f"{tick:.0%}" for tick in ticks])
     ax.minorticks_off()
-    ax.legend(fontsize=7, loc="upper right")
+    ax.legend(loc="upper right")

@@ -6,20 +6,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from depthscope.drawing.style import DOWN, GREY, UP, axes, note
-from depthscope.errors import require
+from depthscope.drawing.alt import describe, names_text, p_text
+from depthscope.drawing.fitting import text_width
+from depthscope.drawing.style import DOWN, INK, MUTED, PAPER, RULE, UP, axes, heading, note, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 # points
 GAP, INDENT = 8.0, 7.0
-ROW: dict[str, Any] = {"fontsize": 7.5, "parse_math": False}
-HEADING: dict[str, Any] = {"fontsize": 6.5, "weight": "bold", "parse_math": False}
+ROW: dict[str, Any] = {"fontsize": 7, "parse_math": False}
+HEADING: dict[str, Any] = {"fontsize": 6.2, "weight": "bold", "parse_math": False}
+# mm of a row
+LINE = 4.6
 # intervals are cut at this many times the largest effect: those of a handful of items would flatten all the others
 REACH = 2.5
 
 
+@styled
 def draw_forest(
     rows: pd.DataFrame, title: str, text: str, unit: str = "Cohen's dz", ax: "Axes | None" = None
 ) -> "Axes":
@@ -39,10 +43,10 @@ def draw_forest(
         Default: new axes, as high as the rows ask for.
     """
     places, headings, height = _lines([str(group) for group in rows["group"]])
-    ax = axes(ax, (6.5, 1.1 + 0.21 * height))
+    ax = axes(ax, 30 + LINE * height)
     ax.set_ylim(height - 0.3, -0.7)
     ax.set_xlim(*_limits(rows))
-    ax.axvline(0, color=GREY, lw=0.7, zorder=0)
+    ax.axvline(0, color=RULE, lw=0.7, zorder=0)
     records = rows.to_dict("records")
     for y, row in zip(places, records, strict=True):
         _draw_row(ax, y, row)
@@ -53,12 +57,13 @@ def draw_forest(
     column(ax, [y for y, _ in headings], names, -left, **HEADING)
     for y, label, row in zip(places, labels, records, strict=True):
         column(ax, [y], [label], (INDENT if row["group"] else 0.0) - left, **ROW)
-    column(ax, places, [_said(row) for row in records], GAP, color="0.3", **ROW)
+    column(ax, places, [_said(row) for row in records], GAP, color=INK, **ROW)
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
     ax.set_xlabel(unit)
-    title_left(ax, title, -left)
-    note_left(ax, text, -left)
+    heading(ax, title, start=-left)
+    note(ax, text, -left)
+    describe(ax, title, tell_forest(records, unit))
     return ax
 
 
@@ -80,28 +85,18 @@ def column(ax: "Axes", ys: Sequence[float], texts: Sequence[str], start: float, 
         )
 
 
-def text_width(ax: "Axes", texts: Sequence[str], **look: Any) -> float:
-    """Points that the widest of the texts takes."""
-    widths = [0.0]
-    for text in texts:
-        trial = ax.text(0, 0, text, transform=None, **look)
-        widths.append(trial.get_window_extent().width * 72 / ax.figure.dpi)
-        trial.remove()
-    return max(widths)
-
-
-def title_left(ax: "Axes", title: str, start: float, pad: float | None = None) -> None:
-    """Write the title so that it begins where a column does: the axes alone may be narrow."""
-    heading = ax.set_title(title, loc="left", pad=pad)
-    offset = require("matplotlib.transforms", "figures").offset_copy
-    heading.set_transform(offset(heading.get_transform(), ax.figure, start, 0, units="points"))
-
-
-def note_left(ax: "Axes", text: str, start: float) -> None:
-    """Write the note so that it begins where a column does."""
-    note(ax, text)
-    written = ax.texts[-1]
-    written.xyann = (start, written.xyann[1])  # type: ignore[attr-defined]
+def tell_forest(records: Sequence[dict[Any, Any]], unit: str) -> str:
+    """How many effects there are, what was found, and the largest."""
+    shown = [row for row in records if np.isfinite(row["dz"])]
+    if not shown:
+        return f"{len(records)} effects ({unit}), of which none could be estimated."
+    above, below = ([row for row in shown if row["found"] and row["dz"] * sign > 0] for sign in (1, -1))
+    largest = max(shown, key=lambda row: abs(row["dz"]))
+    return (
+        f"{len(records)} effects ({unit}) with 95 % intervals, one row each: {len(above)} found above 0, {len(below)} found "
+        f"below 0, {len(shown) - len(above) - len(below)} not found. Largest: {largest['label']} ({largest['dz']:+.2f}, "
+        f"n = {largest['n']}). Found: {names_text(row['label'] for row in (*above, *below)) or 'none'}."
+    )
 
 
 def _lines(groups: Sequence[str]) -> tuple[list[float], list[tuple[float, str]], float]:
@@ -132,12 +127,10 @@ def _limits(rows: pd.DataFrame) -> tuple[float, float]:
 
 def _draw_row(ax: "Axes", y: float, row: dict[Any, Any]) -> None:
     if not np.isfinite(row["dz"]):
-        box = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
-        ax.text(
-            0, y, "not estimated", ha="center", va="center_baseline", color=GREY, style="italic", fontsize=7, bbox=box
-        )
+        box = {"facecolor": PAPER, "edgecolor": "none", "pad": 1.0}
+        ax.text(0, y, "not estimated", ha="center", va="center_baseline", color=MUTED, style="italic", bbox=box, **ROW)
         return
-    colour = (UP if row["dz"] > 0 else DOWN) if row["found"] else GREY
+    colour = (UP if row["dz"] > 0 else DOWN) if row["found"] else MUTED
     if np.isfinite(row["low"]) and np.isfinite(row["high"]):
         left, right = ax.get_xlim()
         ax.plot([max(row["low"], left), min(row["high"], right)], [y, y], color=colour, lw=1.4, solid_capstyle="butt")
@@ -145,11 +138,11 @@ def _draw_row(ax: "Axes", y: float, row: dict[Any, Any]) -> None:
         for end, cut, marker in ((left, row["low"] < left, "<"), (right, row["high"] > right, ">")):
             if cut:
                 ax.plot(end, y, marker=marker, ms=4, color=colour, clip_on=False)
-    ax.plot(row["dz"], y, "o", ms=5, mec=colour, mfc=colour if row["found"] else "white", mew=1.2)
+    ax.plot(row["dz"], y, "o", ms=5, mec=colour, mfc=colour if row["found"] else PAPER, mew=1.2)
 
 
 def _said(row: dict[Any, Any]) -> str:
     """The words for the margin, else p."""
     if row["said"] or not np.isfinite(row["p"]):
         return str(row["said"])
-    return "p < .001" if row["p"] < 0.001 else f"p = {row['p']:.3f}".replace("0.", ".")
+    return p_text(row["p"])

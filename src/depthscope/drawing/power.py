@@ -5,17 +5,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from depthscope.drawing.style import GREY, UP, axes, note
+from depthscope.drawing.alt import describe
+from depthscope.drawing.style import INK, MUTED, NAMES, RULE, UP, axes, heading, note, styled
 from depthscope.errors import require
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 GOAL = 0.8
-# dark enough on white, and in grey print still in order
-SCALE, PALEST, DARKEST = "viridis_r", 0.2, 0.9
+# from small effects to large: they stand out from white and from a dark page, and in grey print are still in order
+GRADES = ("#1F9E89", "#3B7FB5", "#8048C0")
 
 
+@styled
 def draw_power(power: xr.Dataset, title: str, text: str, ax: "Axes | None" = None) -> "Axes":
     """Draw the table of :func:`depthscope.statistics.power.power_curve`: one line per size of the effect.
 
@@ -25,7 +27,7 @@ def draw_power(power: xr.Dataset, title: str, text: str, ax: "Axes | None" = Non
     sizes = power["n"].values
     shares = [float(share) for share in power["share"].values]
     colours = _graded(shares)
-    ax.axhline(GOAL, color=GREY, lw=0.8, ls="--", zorder=1)
+    ax.axhline(GOAL, color=RULE, lw=0.8, ls="--", zorder=1)
     # from the largest down, as the lines lie
     for i in np.argsort(shares)[::-1]:
         one, observed = power.isel(share=i), shares[i] == 1
@@ -39,7 +41,7 @@ def draw_power(power: xr.Dataset, title: str, text: str, ax: "Axes | None" = Non
         label = _label(shares[i], float(one["dz"]))
         ax.plot(sizes, one["rate"], color=colours[i], marker="o", ms=3, label=label, **style)
     ax.set_xscale("log")
-    ax.set_xticks(sizes, [str(n) for n in sizes], fontsize=8)
+    ax.set_xticks(sizes, [str(n) for n in sizes], fontsize=NAMES)
     ax.set_xticks([], minor=True)
     _mark_here(ax, float(power.attrs["items"]))
     ax.set_ylim(-0.02, 1.03)
@@ -47,19 +49,33 @@ def draw_power(power: xr.Dataset, title: str, text: str, ax: "Axes | None" = Non
     ax.set_xlabel("number of items")
     ax.set_ylabel("share of studies that detect it")
     # room for the word above the dotted line
-    ax.set_title(title, loc="left", pad=14)
+    heading(ax, title, pad=14)
     if shares:
-        ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=7.5, title="effect", title_fontsize=7.5)
+        ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), title="effect", title_fontsize=NAMES)
     note(ax, text)
+    describe(ax, title, tell_power(power))
     return ax
+
+
+def tell_power(power: xr.Dataset) -> str:
+    """From how many items the effect observed is detected as often as is usually asked for."""
+    sizes = [int(n) for n in power["n"].values]
+    first = f"Share of studies that detect an effect, by number of items ({sizes[0]} to {sizes[-1]}; at hand: "
+    first += f"{int(power.attrs['items'])}), for {power.sizes['share']} sizes of the effect."
+    observed = power["rate"].values[power["share"].values == 1]
+    if not len(observed):
+        return first
+    enough = [n for n, rate in zip(sizes, observed[0], strict=True) if rate >= GOAL]
+    reached = f"reaches {GOAL:.0%} from {enough[0]} items" if enough else f"does not reach {GOAL:.0%}"
+    return f"{first} The effect observed {reached}; at {sizes[-1]} items it is detected in {observed[0][-1]:.0%}."
 
 
 def _graded(shares: list[float]) -> list[object]:
     """A colour per share: darker the larger; the observed effect and no effect have their own."""
-    scale = require("matplotlib", "figures").colormaps[SCALE]
+    scale = require("matplotlib.colors", "figures").LinearSegmentedColormap.from_list("grades", GRADES)
     order = sorted(shares)
-    special: dict[float, object] = {0.0: GREY, 1.0: UP}
-    steps = np.linspace(PALEST, DARKEST, max(len(order), 2))
+    special: dict[float, object] = {0.0: MUTED, 1.0: UP}
+    steps = np.linspace(0, 1, max(len(order), 2))
     return [special.get(share, scale(steps[order.index(share)])) for share in shares]
 
 
@@ -70,7 +86,7 @@ def _label(share: float, dz: float) -> str:
 
 
 def _mark_here(ax: "Axes", items: float) -> None:
-    ax.axvline(items, color="0.2", lw=0.9, ls=":", zorder=1)
+    ax.axvline(items, color=INK, lw=0.9, ls=":", zorder=1)
     ax.annotate(
         "here",
         (items, 1),
@@ -79,6 +95,6 @@ def _mark_here(ax: "Axes", items: float) -> None:
         textcoords="offset points",
         ha="center",
         va="bottom",
-        fontsize=7.5,
-        color="0.2",
+        fontsize=NAMES,
+        color=INK,
     )

@@ -1,36 +1,47 @@
 """The plane of scale and layer."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
-from depthscope.drawing.style import axes
+from depthscope.drawing.alt import describe, names_text
+from depthscope.drawing.style import DIVERGING, INK, axes, heading, sheet, styled, title_above
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
+@styled
 def draw_scalogram(
-    plane: xr.DataArray, title: str, ax: "Axes | None" = None, label: str = "share of energy", **colours: Any
+    plane: xr.DataArray,
+    title: str,
+    ax: "Axes | None" = None,
+    label: str = "share of energy",
+    bar: Literal["right", "bottom"] = "right",
+    **colours: Any,
 ) -> "Axes":
     """Draw (scale, layer) values over layer and Fourier period; the cone of influence is hatched.
 
-    ``colours`` goes to ``pcolormesh`` (``cmap=``, ``vmin=``, ``vmax=``).
+    ``label`` names the values beside their colours, at the right or below. ``colours`` goes to ``pcolormesh`` (``cmap=``,
+    ``vmin=``, ``vmax=``).
     """
-    ax = axes(ax, (5, 3))
+    ax = axes(ax, 84, 130)
     layers, periods = plane["layer"].values, plane["period"].values
-    order = np.argsort(periods)
-    # cells reach half a step to either side, which on a log scale is a factor
-    middles = np.sqrt(periods[order][1:] * periods[order][:-1])
-    bottom, top = periods.min() ** 2 / middles[0], periods.max() ** 2 / middles[-1]
-    rows, columns = np.array([bottom, *middles, top]), np.append(layers - 0.5, layers[-1] + 0.5)
-    mesh = ax.pcolormesh(columns, rows, plane.transpose("scale", "layer").values[order], **colours)
-    ax.figure.colorbar(mesh, ax=ax, label=label, pad=0.02)
+    columns, rows = cell_edges(plane)
+    bottom, top = float(rows[0]), float(rows[-1])
+    cells = plane.transpose("scale", "layer").values[np.argsort(periods)]
+    # an image: hundreds of cells as shapes would make a vector figure large, and show their seams
+    mesh = ax.pcolormesh(columns, rows, cells, rasterized=True, **colours)
+    apart: dict[str, Any] = {"pad": 0.02} if bar == "right" else {"pad": 0.03, "aspect": 30}
+    ax.figure.colorbar(mesh, ax=ax, label=label, location=bar, **apart)
     limit = np.clip(plane["coi"].values, bottom, top)
-    hatch: dict[str, Any] = {"facecolor": "none", "edgecolor": "0.25", "hatch": "////", "linewidth": 0.0}
+    hatch: dict[str, Any] = {"facecolor": "none", "edgecolor": INK, "hatch": "////", "linewidth": 0.0}
     ax.fill_between(layers, limit, top, **hatch)
-    ax.plot(layers, limit, color="0.25", lw=0.8)
+    ax.plot(layers, limit, color=INK, lw=0.8)
     ax.set_yscale("log", base=2)
     ax.set_ylim(bottom, top)
     ticks = [t for t in (1, 2, 3, 4, 6, 8, 11, 15, 20, 30, 40, 60) if periods.min() <= t <= periods.max()]
@@ -39,5 +50,80 @@ def draw_scalogram(
     ax.invert_yaxis()
     ax.set_xlabel("layer")
     ax.set_ylabel("Fourier period (layers)")
-    ax.set_title(title, loc="left")
+    heading(ax, title)
+    describe(ax, title, f"{tell_plane(plane, label)} Its values: {tell_peaks(plane)}")
     return ax
+
+
+def cell_edges(plane: xr.DataArray | xr.Dataset) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Borders of the cells: along layers, and along Fourier periods, from the shortest up."""
+    layers, periods = plane["layer"].values, np.sort(plane["period"].values)
+    # cells reach half a step to either side, which on a log scale is a factor
+    middles = np.sqrt(periods[1:] * periods[:-1])
+    rows = [periods[0] ** 2 / middles[0], *middles, periods[-1] ** 2 / middles[-1]]
+    return np.append(layers - 0.5, layers[-1] + 0.5), np.array(rows)
+
+
+@styled
+def draw_scalograms(
+    sides: Mapping[str, xr.DataArray], gap: xr.DataArray, name: str, title: str, differences: bool
+) -> "Figure":
+    """Draw the planes of two sides of a contrast, and their difference.
+
+    Parameters
+    ----------
+    sides : mapping of DataArray (scale, layer)
+        By name; ``differences``: they are differences themselves, else shares of energy.
+    gap, name : DataArray (scale, layer), str
+        The first side minus the second.
+    title : str
+        Above: what is shown, model, n.
+    """
+    figure = sheet(78)
+    panels: list[Axes] = list(figure.subplots(1, 3, sharey=True))
+    top = max(float(np.nanmax(plane.values)) for plane in sides.values())
+    for ax, (side, plane) in zip(panels, sides.items(), strict=False):
+        if differences:
+            draw_scalogram(plane, side, ax, "difference", "bottom", **_around_zero(plane))
+        else:
+            draw_scalogram(plane, side, ax, "mean share of energy", "bottom", vmin=0, vmax=top)
+    draw_scalogram(gap, name, panels[2], "difference", "bottom", **_around_zero(gap))
+    for ax in panels[1:]:
+        ax.set_ylabel("")
+    title_above(figure, title)
+    seen = [f"{side}: {tell_peaks(plane)}" for side, plane in {**sides, name: gap}.items()]
+    first = tell_plane(gap, "Share of wavelet energy")
+    describe(figure, title, f"{first[:-1]}, for {names_text([*sides, name])}.", *seen)
+    return figure
+
+
+def _around_zero(plane: xr.DataArray) -> dict[str, Any]:
+    reach = float(np.nanmax(np.abs(plane.values))) or 1.0
+    return {"cmap": DIVERGING, "vmin": -reach, "vmax": reach}
+
+
+def tell_plane(plane: xr.DataArray | xr.Dataset, what: str) -> str:
+    """What is drawn over which scales and layers."""
+    periods, layers = plane["period"].values, plane["layer"].values
+    return (
+        f"{what[0].upper()}{what[1:]} over {len(layers)} layers and {len(periods)} scales (Fourier periods of "
+        f"{periods.min():.3g} to {periods.max():.3g} layers)."
+    )
+
+
+def tell_peaks(plane: xr.DataArray) -> str:
+    """Where the values are largest, and where smallest if some are negative."""
+    values = plane.transpose("scale", "layer")
+    if not np.isfinite(values.values).any():
+        return "nothing was measured."
+    ends = [("largest", int(np.nanargmax(values.values)))]
+    signed = float(np.nanmin(values.values)) < 0
+    if signed:
+        ends.append(("smallest", int(np.nanargmin(values.values))))
+    said = []
+    for word, at in ends:
+        row, column = np.unravel_index(at, values.shape)
+        value = f"{float(values[row, column]):{'+' if signed else ''}.3g}"
+        place = f"layer {int(values['layer'][column])}, period {float(values['period'][row]):.3g}"
+        said.append(f"{word} at {place} ({value})")
+    return f"{names_text(said)}."

@@ -1,6 +1,6 @@
 """Conditional scale entropy."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from depthscope.arrays import Array, Float, Precision, like, namespace
 from depthscope.errors import DepthscopeError
 from depthscope.instrument.filters import EnergyNorm, FilterBank, Padding, ZeroMean, filter_bank
 from depthscope.instrument.inputs import measurable
+from depthscope.instrument.labels import settings_of
 from depthscope.instrument.signals import Signal
 from depthscope.instrument.wavelets import Sampling, Wavelet
 
@@ -93,8 +94,25 @@ def cse(
     result = source.wrap(values, ("layer",), coords)
     if hasattr(result, "attrs"):
         result.name = "cse"
-        result.attrs = {"long_name": "conditional scale entropy", "units": "1" if normalize else "nats"}
+        result.attrs = {
+            "long_name": "conditional scale entropy",
+            "units": "1" if normalize else "nats",
+            **settings_of(data, bank, wavelet, signal, padding, energy_norm, zero_mean, sampling),
+            # truth values are no attributes of a NetCDF file
+            "normalize": int(normalize),
+            "mask_coi": int(mask_coi),
+            "min_scales": int(min_scales),
+        }
     return result
+
+
+# options of cse() that are not options of the scalogram it is made from
+_OF_ENTROPY = ("normalize", "mask_coi", "min_scales")
+
+
+def transform_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Those keywords of :func:`cse` that are keywords of :func:`depthscope.scalogram` too."""
+    return {name: value for name, value in options.items() if name not in _OF_ENTROPY}
 
 
 def used_scales(bank: FilterBank, mask_coi: bool, min_scales: int) -> NDArray[np.bool_]:

@@ -55,26 +55,35 @@ def _from_dataset(data: xr.Dataset) -> tuple[DepthGram, Array, Array, Wrap]:
     missing = [name for name in ("gram", "initial_dot", "state_norm") if name not in data]
     if missing:
         raise DepthscopeError(f"the Dataset has no {listed(missing)}: give what depthscope.trace returns")
-    per_stimulus = data["gram"].isel(layer=0, other_layer=0, drop=True)
+    # one row per stimulus of a table, per token of a text
+    rows = data["gram"].isel(layer=0, other_layer=0, drop=True)
+    lead = [str(dim) for dim in rows.dims]
 
     def wrap(values: Array, dims: tuple[str, ...], coords: dict[str, Any]) -> xr.DataArray:
-        labels = {k: v for k, v in per_stimulus.coords.items() if v.dims == ("stimulus",)}
-        labelled = xr.DataArray(values, dims=("stimulus", *dims), coords={**labels, **coords})
-        return by_item(labelled)
+        labels = {k: v for k, v in rows.coords.items() if v.dims and set(v.dims) <= set(lead)}
+        return by_item(xr.DataArray(values, dims=(*lead, *dims), coords={**labels, **coords}))
 
-    gram = data["gram"].transpose("stimulus", "layer", "other_layer").to_numpy().astype(np.float64)
-    names = [f"row {i}" for i in range(len(gram))]
-    if {"item", "condition"} <= set(data.coords):
-        labels = zip(data["item"].values, data["condition"].values, strict=True)
-        names = [f"item {str(item)!r}, condition {str(condition)!r}" for item, condition in labels]
-    power = np.diagonal(gram, axis1=1, axis2=2)
-    _refuse_unusable(np.isfinite(power), power.sum(-1), lambda index: names[index[0]])
+    gram = data["gram"].transpose(*lead, "layer", "other_layer").to_numpy().astype(np.float64)
+    power = np.diagonal(gram, axis1=-2, axis2=-1)
+    _refuse_unusable(np.isfinite(power), power.sum(-1), lambda index: _row(data, dict(zip(lead, index, strict=True))))
     return (
         split_at_mean(gram),
-        data["initial_dot"].transpose("stimulus", "layer").to_numpy().astype(np.float64),
-        data["state_norm"].isel(state=0).to_numpy().astype(np.float64),
+        data["initial_dot"].transpose(*lead, "layer").to_numpy().astype(np.float64),
+        data["state_norm"].isel(state=0).transpose(*lead).to_numpy().astype(np.float64),
         wrap,
     )
+
+
+def _row(data: xr.Dataset, where: dict[str, int]) -> str:
+    """Words for one row of a traced Dataset."""
+
+    def said(*names: str) -> list[str]:
+        return [f"{name} {str(data[name].isel(where).item())!r}" for name in names]
+
+    if {"item", "condition"} <= set(data.coords):
+        return ", ".join(said("item", "condition"))
+    places = [f"{'row' if dim == 'stimulus' else dim} {i}" for dim, i in where.items()]
+    return ", ".join([*places, *(said("piece") if "piece" in data.coords else [])])
 
 
 def _from_updates(data: Any, precision: Precision) -> tuple[DepthGram, Wrap]:

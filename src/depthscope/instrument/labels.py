@@ -1,9 +1,15 @@
-"""From one row per stimulus to (item, condition)."""
+"""What a result is of: rows by (item, condition), the model, the settings."""
 
 from typing import Any
 
 import numpy as np
 import xarray as xr
+
+from depthscope.instrument.filters import FilterBank
+from depthscope.instrument.wavelets import Wavelet, wavelet
+
+# what a result takes along of the trajectories that it is computed from
+ORIGIN = ("model", "model_class", "fingerprint", "quantization", "subtoken")
 
 
 def by_item(rows: xr.DataArray) -> xr.DataArray:
@@ -13,7 +19,7 @@ def by_item(rows: xr.DataArray) -> xr.DataArray:
     pair, labelled ``item/pair``; the coordinate ``group`` keeps the item itself, and statistics average over it.
     Combinations that do not occur are NaN. Every per-stimulus coordinate comes along as ``(item, condition)``.
     """
-    if not {"item", "condition"} <= set(rows.coords):
+    if "stimulus" not in rows.dims or not {"item", "condition"} <= set(rows.coords):
         return rows
     groups = [str(v) for v in rows["item"].values]
     pairs = [str(v) for v in rows["pair"].values] if "pair" in rows.coords else [""] * len(groups)
@@ -52,3 +58,29 @@ def by_item(rows: xr.DataArray) -> xr.DataArray:
         name=rows.name,
         attrs=rows.attrs,
     )
+
+
+def settings_of(
+    data: Any,
+    bank: FilterBank,
+    shape: str | Wavelet,
+    signal: str,
+    padding: str,
+    energy_norm: str,
+    zero_mean: str,
+    sampling: str | None,
+) -> dict[str, str | int]:
+    """Attributes that say how a result came about: the model, if ``data`` knows it, and the transform."""
+    known = getattr(data, "attrs", {})
+    chosen = wavelet(shape)
+    return {
+        **{name: str(known[name]) for name in ORIGIN if known.get(name)},
+        "signal": signal,
+        "wavelet": str(chosen),
+        "scales": len(bank.scale),
+        "periods": f"{bank.period.min():.6g} to {bank.period.max():.6g} layers",
+        "padding": padding,
+        "energy_norm": energy_norm,
+        "zero_mean": zero_mean,
+        "sampling": sampling or chosen.sampling,
+    }

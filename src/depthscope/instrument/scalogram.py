@@ -8,6 +8,7 @@ import numpy as np
 from depthscope.arrays import Float, Precision, namespace
 from depthscope.instrument.filters import EnergyNorm, FilterBank, Padding, ZeroMean, filter_bank
 from depthscope.instrument.inputs import Measurable, measurable
+from depthscope.instrument.labels import settings_of
 from depthscope.instrument.signals import Signal
 from depthscope.instrument.wavelets import Sampling, Wavelet
 
@@ -69,6 +70,10 @@ def scalogram(
     result = source.wrap(energy, ("scale", "layer"), scale_coords(bank, source))
     if hasattr(result, "attrs"):
         result.name = "share" if share else "energy"
+        result.attrs = {
+            "long_name": "share of wavelet energy" if share else "wavelet energy",
+            **settings_of(data, bank, wavelet, signal, padding, energy_norm, zero_mean, sampling),
+        }
     return result
 
 

@@ -14,10 +14,8 @@ import numpy as np
 import pandas as pd
 
 from depthscope.drawing.baselines import MeasurePanel, ScoreRow, draw_baselines
-from depthscope.drawing.style import RC
-from depthscope.errors import require
+from depthscope.drawing.saving import save
 from depthscope.report.evidence import ALPHA
-from depthscope.report.figures import save
 from depthscope.report.verdicts import OVERLAP
 from depthscope.statistics.classify import Classification, Estimate, Gain
 from depthscope.statistics.result import Contrast
@@ -176,19 +174,17 @@ def baselines_tables(b: Baselines) -> dict[str, pd.DataFrame]:
 
 
 def write_baselines_figure(folder: Path, b: Baselines, source: str) -> list[Path]:
-    """``baselines.png`` and ``.svg``: every measure by depth, and what a classifier makes of them."""
-    plt = require("matplotlib.pyplot", "figures")
+    """``baselines``: every measure by depth, and what a classifier makes of them."""
     folder.mkdir(parents=True, exist_ok=True)
-    with plt.rc_context(RC):
-        figure = draw_baselines(
-            _panels(b),
-            b.window,
-            _score_rows(b),
-            _said(b),
-            f"{b.main.name}: CSE beside simpler measures",
-            f"{source}; {b.main.settings_text}",
-        )
-        return save(figure, folder / "baselines")
+    figure = draw_baselines(
+        _panels(b),
+        b.window,
+        _score_rows(b),
+        _said(b),
+        f"{b.main.name}: CSE beside simpler measures",
+        f"{source}; {b.main.settings_text}",
+    )
+    return save(figure, folder / "baselines")
 
 
 def signed(value: float) -> str:

@@ -11,17 +11,19 @@ import pandas as pd
 import xarray as xr
 
 from depthscope.arrays import Float
+from depthscope.drawing.alt import p_text
 from depthscope.errors import DepthscopeError
 from depthscope.statistics.alignment import align, depth_grid, layers_between
 from depthscope.statistics.contrast import contrast
 from depthscope.statistics.design import design
-from depthscope.statistics.effects import Effect, dz_interval, noncentral_interval
+from depthscope.statistics.effects import Effect, dz_interval, effect_text, noncentral_interval
 from depthscope.statistics.meta import Pooled, hedges, joint_interval, mean_of_models, pool, shared_errors
 from depthscope.statistics.result import Contrast
 from depthscope.statistics.terms import Terms
+from depthscope.telling import Sheet, plain
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
 
 # columns of a run's mechanism.csv, and the order of its keys
 MECHANISM = ("key", "label", "n", "value", "low", "high", "p", "dz", "dz_low", "dz_high")
@@ -201,8 +203,11 @@ class Comparison:
             return pd.DataFrame(columns=["model", *MECHANISM])
         return pd.concat(frames, ignore_index=True)[["model", *MECHANISM]]
 
-    def plot(self) -> "Figure":
-        """Draw dz by relative depth and the forest of the range; returns a matplotlib figure."""
+    def plot(self) -> "Axes":
+        """Draw dz by relative depth and the forest of the range; returns the axes of the curves.
+
+        It takes two axes, one above the other, hence a figure of its own, ``.figure`` of what is returned.
+        """
         from depthscope.drawing.meta import draw_meta
         from depthscope.report.compare import figure_words
 
@@ -213,12 +218,35 @@ class Comparison:
             vars(self.pooled),
             self.depth,
             *figure_words(self),
-        )
+        ).axes[0]
+
+    def _repr_html_(self) -> str:
+        """The card that a notebook shows."""
+        from depthscope.drawing.card import card, picture
+        from depthscope.report.compare import figure_words
+
+        rows = [
+            [
+                m.label,
+                str(m.main.n),
+                "-".join(map(str, m.window)),
+                effect_text(m.effect.dz, m.effect.low, m.effect.high),
+                p_text(m.effect.p),
+            ]
+            for m in self.asked
+        ]
+        p = self.pooled
+        if p.k > 1:
+            rows.append([f"pooled (g), {p.k} models", "", "", effect_text(p.estimate, p.low, p.high), p_text(p.p)])
+        _, text, words = figure_words(self)
+        title = f"{self.name} over relative depth {self.depth[0]:g} to {self.depth[1]:g}"
+        table = Sheet(["model", "n", "layers", "dz [95 % interval]", "p"], rows)
+        return card(title, [words, text], table, picture(self.plot))
 
     def __str__(self) -> str:
         from depthscope.report.compare import told
 
-        return "\n".join(told(self))
+        return plain(told(self))
 
     __repr__ = __str__
 

@@ -1,11 +1,11 @@
-"""The figures of a run, as PNG and SVG."""
+"""The figures of a run: PNG to look at, SVG for pages, PDF for papers."""
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -19,14 +19,15 @@ from depthscope.drawing.forest import draw_forest
 from depthscope.drawing.items import draw_items
 from depthscope.drawing.nulls import draw_nulls
 from depthscope.drawing.power import draw_power
-from depthscope.drawing.scalogram import draw_scalogram
-from depthscope.drawing.style import DIVERGING, RC
-from depthscope.errors import require
+from depthscope.drawing.saving import save
+from depthscope.drawing.scalogram import draw_scalograms
+from depthscope.drawing.style import heading, look
 from depthscope.report.evidence import Compared, Evidence
-from depthscope.report.tables import describe_layers, evidence_table
+from depthscope.report.tables import evidence_table
 from depthscope.statistics.drift import Drift
 from depthscope.statistics.result import Contrast
 from depthscope.statistics.terms import Side
+from depthscope.summaries import describe_layers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,95 +57,92 @@ def write_figures(
     source : str
         Model and settings, for the line below each figure.
     """
-    plt = require("matplotlib.pyplot", "figures")
     folder.mkdir(exist_ok=True)
     written, taken = [], set[str]()
-    with plt.rc_context(RC):
-        main = contrasts[0]
-        named = main.terms.conditions
-        shown = h.sel(condition=[*named, *(c for c in h["condition"].values if c not in named)])
-        ax = draw_conditions(
-            describe_layers(shown),
-            main.spans,
-            f"CSE by depth{f'; shaded: {main.name}' if main.clusters else ''}",
-            f"{source}; {main.settings_text}",
-        )
-        written += save(ax.figure, folder / "cse-by-condition")
-        for c in contrasts:
-            stem = file_stem(f"{c.a}-minus-{c.b}", taken)
-            ax = c.plot()
-            ax.set_title(f"{c.name} ({source})", loc="left")
-            written += save(ax.figure, folder / f"difference-{stem}")
-            ax = draw_items(c.differences, f"{c.name}, item by item, largest mean first", f"{source}; n = {c.n}")
-            written += save(ax.figure, folder / f"items-{stem}")
-            written += save(_scalograms(share, c, source), folder / f"scalograms-{stem}")
+    main = contrasts[0]
+    named = main.terms.conditions
+    shown = h.sel(condition=[*named, *(c for c in h["condition"].values if c not in named)])
+    ax = draw_conditions(
+        describe_layers(shown),
+        main.spans,
+        f"CSE by depth{f'; shaded: {main.name}' if main.clusters else ''}",
+        f"{source}; {main.settings_text}",
+        contrast=main.name,
+    )
+    written += save(ax.figure, folder / "cse-by-condition")
+    for c in contrasts:
+        stem = file_stem(f"{c.a}-minus-{c.b}", taken)
+        ax = c.plot()
+        with look():
+            heading(ax, f"{c.name} ({source})")
+        written += save(ax.figure, folder / f"difference-{stem}")
+        ax = draw_items(c.differences, f"{c.name}, item by item, largest mean first", f"{source}; n = {c.n}")
+        written += save(ax.figure, folder / f"items-{stem}")
+        written += save(_scalograms(share, c, source), folder / f"scalograms-{stem}")
     return written
 
 
 def write_evidence_figures(folder: Path, h: xr.DataArray, evidence: Evidence, source: str) -> list[Path]:
     """Draw what stands for and against the main contrast."""
-    plt = require("matplotlib.pyplot", "figures")
     folder.mkdir(exist_ok=True)
     main, (first, last) = evidence.main, evidence.window
     text = f"{source}; {main.settings_text}"
     written = []
-    with plt.rc_context(RC):
-        title = f"CSE over layers {first} to {last}: {main.name}, its controls and its rivals"
-        ax = draw_forest(
-            evidence_table(evidence),
-            title,
-            f"{text}; dz of the mean over these layers, 95 % intervals, filled: p <= .05; at the right: the cluster there",
+    title = f"CSE over layers {first} to {last}: {main.name}, its controls and its rivals"
+    ax = draw_forest(
+        evidence_table(evidence),
+        title,
+        f"{text}; dz of the mean over these layers, 95 % intervals, filled: p <= .05; at the right: the cluster there",
+    )
+    written += save(ax.figure, folder / "evidence")
+    names = [str(name) for name in dict.fromkeys(evidence.covariates.get("covariate", []))]
+    if names:
+        title = "What the conditions bring along"
+        values = xr.Dataset(
+            {name: h[name].reset_coords(drop=True).assign_attrs(units=UNITS.get(name, "")) for name in names}
         )
-        written += save(ax.figure, folder / "evidence")
-        names = [str(name) for name in dict.fromkeys(evidence.covariates.get("covariate", []))]
-        if names:
-            title = "What the conditions bring along"
-            values = xr.Dataset(
-                {name: h[name].reset_coords(drop=True).assign_attrs(units=UNITS.get(name, "")) for name in names}
-            )
-            ax = draw_covariates(values, title, f"{source}; n = {h.sizes['item']} items")
-            written += save(ax.figure, folder / "covariates")
-        if evidence.nulls:
-            bands = [(f"{null.name} ({null.anywhere.draws} draws)", null.expected) for null in evidence.nulls]
-            layers, (a, b) = describe_layers(h), main.terms.conditions[:2]
-            ax = draw_nulls(
-                layers, main.table, bands, (a, b), f"{main.name} and what nulls expect", f"{text} (1,000 on each draw)"
-            )
-            written += save(ax.figure, folder / "nulls")
-        if evidence.curve is not None:
-            written += save(evidence.curve.plot(source).figure, folder / "specifications")
-        if evidence.power is not None:
-            drawn, flips = (evidence.power.attrs[name] for name in ("draws", "permutations"))
-            drawn = f"{drawn} studies drawn with replacement per point, {flips} flips each"
-            ax = draw_power(evidence.power, f"{main.name}: how many items it takes", f"{text}; {drawn}")
-            written += save(ax.figure, folder / "power")
+        ax = draw_covariates(values, title, f"{source}; n = {h.sizes['item']} items")
+        written += save(ax.figure, folder / "covariates")
+    if evidence.nulls:
+        bands = [(f"{null.name} ({null.anywhere.draws} draws)", null.expected) for null in evidence.nulls]
+        layers, (a, b) = describe_layers(h), main.terms.conditions[:2]
+        ax = draw_nulls(
+            layers, main.table, bands, (a, b), f"{main.name} and what nulls expect", f"{text} (1,000 on each draw)"
+        )
+        written += save(ax.figure, folder / "nulls")
+    if evidence.curve is not None:
+        written += save(evidence.curve.plot(source).figure, folder / "specifications")
+    if evidence.power is not None:
+        drawn, flips = (evidence.power.attrs[name] for name in ("draws", "permutations"))
+        drawn = f"{drawn} studies drawn with replacement per point, {flips} flips each"
+        ax = draw_power(evidence.power, f"{main.name}: how many items it takes", f"{text}; {drawn}")
+        written += save(ax.figure, folder / "power")
     return written
 
 
 def write_forest(folder: Path, rows: Sequence[Compared], title: str, text: str) -> list[Path]:
     """Draw effects of several sets or analyses, one below the other."""
-    plt = require("matplotlib.pyplot", "figures")
     folder.mkdir(exist_ok=True)
-    with plt.rc_context(RC):
-        ax = draw_forest(pd.DataFrame([asdict(row) for row in rows]), title, text)
-        return save(ax.figure, folder / "forest")
+    return save(plot_forest(rows, title, text).figure, folder / "forest")
+
+
+def plot_forest(rows: Sequence[Compared], title: str, text: str = "", ax: "Axes | None" = None) -> "Axes":
+    """The same drawing, for whoever draws it: returns the axes."""
+    return draw_forest(pd.DataFrame([asdict(row) for row in rows]), title, text, ax=ax)
 
 
 def write_depths(
     folder: Path, panels: Sequence[Panel], fixed: tuple[float, float], title: str, text: str
 ) -> list[Path]:
     """Draw one contrast along the relative depth of several models."""
-    plt = require("matplotlib.pyplot", "figures")
     folder.mkdir(exist_ok=True)
-    with plt.rc_context(RC):
-        return save(draw_depths(panels, fixed, title, text)[0].figure, folder / "depths")
+    return save(draw_depths(panels, fixed, title, text)[0].figure, folder / "depths")
 
 
-def write_meta(folder: Path, figure: "Figure") -> list[Path]:
-    """``compare.png`` and ``.svg``: one contrast in many finished runs."""
+def write_meta(folder: Path, ax: "Axes") -> list[Path]:
+    """``compare``: one contrast in many finished runs; ``ax`` from ``Comparison.plot``."""
     folder.mkdir(exist_ok=True)
-    with require("matplotlib.pyplot", "figures").rc_context(RC):
-        return save(figure, folder / "compare")
+    return save(ax.figure, folder / "compare")
 
 
 def file_stem(name: str, taken: set[str]) -> str:
@@ -157,25 +155,9 @@ def file_stem(name: str, taken: set[str]) -> str:
 
 def _scalograms(share: xr.DataArray, c: Contrast, source: str) -> "Figure":
     """Mean scalograms of both sides over the items tested, and their difference."""
-    plt = require("matplotlib.pyplot", "figures")
-    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(12, 3.2), layout="constrained")
-    sides = {c.a: _mean(share, c.terms.left, c), c.b: _mean(share, c.terms.right, c)}
-    for ax, (name, mean) in zip((left, middle), sides.items(), strict=True):
-        if len(c.terms.left) == 1:
-            top = max(float(np.nanmax(m.values)) for m in sides.values())
-            draw_scalogram(mean, name, ax, "mean share of energy", vmin=0, vmax=top)
-        else:
-            _draw_gap(mean, name, ax)
-    _draw_gap(sides[c.a] - sides[c.b], c.name, right)
-    figure.suptitle(
-        f"Share of wavelet energy over all scales; hatched: cone of influence ({source}; n = {c.n})", fontsize=8
-    )
-    return figure  # type: ignore[no-any-return]
-
-
-def _draw_gap(gap: xr.DataArray, name: str, ax: "Axes") -> None:
-    reach = float(np.nanmax(np.abs(gap.values))) or 1.0
-    draw_scalogram(gap, name, ax, "difference", cmap=DIVERGING, vmin=-reach, vmax=reach)
+    a, b = _mean(share, c.terms.left, c), _mean(share, c.terms.right, c)
+    title = f"Share of wavelet energy over all scales; hatched: cone of influence ({source}; n = {c.n})"
+    return draw_scalograms({c.a: a, c.b: b}, a - b, c.name, title, differences=len(c.terms.left) > 1)
 
 
 def _mean(share: xr.DataArray, side: Side, c: Contrast) -> xr.DataArray:
@@ -183,16 +165,6 @@ def _mean(share: xr.DataArray, side: Side, c: Contrast) -> xr.DataArray:
     tested = np.isin(names.values.astype(str), c.differences["item"].values.astype(str))
     means = [share.sel(condition=name, drop=True)[tested].mean("item", keep_attrs=True) for name in side]
     return means[0] if len(side) == 1 else means[0] - means[1]
-
-
-def save(figure: Any, stem: Path) -> list[Path]:
-    """``stem.png`` and ``stem.svg``, the same bytes for the same figure; then the figure is closed."""
-    plt = require("matplotlib.pyplot", "figures")
-    paths = [stem.with_name(f"{stem.name}.{kind}") for kind in ("png", "svg")]
-    figure.savefig(paths[0], dpi=200, metadata={"Software": None})
-    figure.savefig(paths[1], metadata={"Date": None})
-    plt.close(figure)
-    return paths
 
 
 def write_schemes(
@@ -204,7 +176,7 @@ def write_schemes(
     limit: float,
     title: str,
 ) -> list[Path]:
-    """``schemes.png`` and ``.svg``: what each scheme does to states, to CSE and to the contrast; nothing without a scheme."""
+    """``schemes``: what each scheme does to states, to CSE and to the contrast; nothing without a scheme."""
     if not drifts:
         return []
     folder.mkdir(parents=True, exist_ok=True)

@@ -11,11 +11,10 @@ import pandas as pd
 import xarray as xr
 
 from depthscope.drawing.mechanism import draw_exchange, draw_parts
-from depthscope.drawing.style import RC
-from depthscope.errors import require
+from depthscope.drawing.saving import save
+from depthscope.drawing.style import heading, look
 from depthscope.report.baselines import Baselines
 from depthscope.report.evidence import ALPHA
-from depthscope.report.figures import save
 from depthscope.statistics.effects import Effect, mean_effect
 from depthscope.statistics.layers import LayerComparison
 from depthscope.statistics.result import Cluster, Contrast
@@ -208,21 +207,19 @@ def mechanism_tables(m: Mechanism) -> dict[str, pd.DataFrame]:
 
 
 def write_mechanism_figures(folder: Path, m: Mechanism, source: str) -> list[Path]:
-    """``scales``, ``parts`` and ``patching``, as PNG and SVG."""
-    plt = require("matplotlib.pyplot", "figures")
+    """``scales``, ``parts`` and ``patching``."""
     folder.mkdir(exist_ok=True)
-    written = []
     text = f"{source}; {m.main.settings_text}"
-    with plt.rc_context(RC):
-        ax = m.attribution.share.plot()
-        ax.set_title(f"{m.main.name}: share of energy by scale and layer\n({source})", loc="left")
-        written += save(ax.figure, folder / "scales")
-        if m.attribution.parts:
-            tables = {PART_NAMES[name]: c.table for name, c in m.attribution.parts.items()}
-            title = f"{m.main.name}: where the difference in CSE comes from"
-            written += save(draw_parts(tables, m.main.table, m.window, title, text).figure, folder / "parts")
-        if m.exchange is not None:
-            written += save(_exchange_figure(m, m.exchange, source), folder / "patching")
+    ax = m.attribution.share.plot()
+    with look():
+        heading(ax, f"{m.main.name}: share of energy by scale and layer\n({source})")
+    written = save(ax.figure, folder / "scales")
+    if m.attribution.parts:
+        tables = {PART_NAMES[name]: c.table for name, c in m.attribution.parts.items()}
+        title = f"{m.main.name}: where the difference in CSE comes from"
+        written += save(draw_parts(tables, m.main.table, m.window, title, text).figure, folder / "parts")
+    if m.exchange is not None:
+        written += save(_exchange_figure(m, m.exchange, source), folder / "patching")
     return written
 
 

@@ -3,29 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
 from depthscope.report.evidence import Evidence
-from depthscope.statistics.effects import mean_interval
 from depthscope.statistics.result import Contrast
-
-
-def describe_layers(h: xr.DataArray) -> xr.Dataset:
-    """``mean``, ``sd``, ``n`` and the 95 % interval ``low``, ``high`` of the mean, over (condition, layer)."""
-    summaries = []
-    for condition in h["condition"].values:
-        values = h.sel(condition=condition).transpose("item", "layer").values
-        values = values[np.isfinite(values).any(1)]
-        low, high = mean_interval(values) if len(values) > 1 else (values[0] * np.nan, values[0] * np.nan)
-        spread = values.std(0, ddof=1) if len(values) > 1 else values[0] * np.nan
-        summaries.append((values.mean(0), spread, low, high, len(values)))
-    mean, sd, low, high, n = (np.array(column) for column in zip(*summaries, strict=True))
-    dims = ("condition", "layer")
-    coords = {k: v for k, v in h.coords.items() if v.dims in (("condition",), ("layer",))}
-    columns = {"mean": (dims, mean), "sd": (dims, sd), "low": (dims, low), "high": (dims, high)}
-    return xr.Dataset({**columns, "n": ("condition", n)}, coords)
+from depthscope.summaries import describe_layers
 
 
 def layers_table(h: xr.DataArray) -> pd.DataFrame:
@@ -42,6 +25,22 @@ def clusters_table(contrasts: Sequence[Contrast]) -> pd.DataFrame:
     """One row per contrast and cluster."""
     filled = [c.clusters_dataframe() for c in contrasts if c.clusters]
     return pd.concat(filled, ignore_index=True) if filled else contrasts[0].clusters_dataframe()
+
+
+def items_table(contrasts: Sequence[Contrast]) -> pd.DataFrame:
+    """One row per contrast, item and layer: the difference that is tested."""
+    frames = []
+    for c in contrasts:
+        plain = c.differences.transpose("item", "layer").reset_coords(drop=True).rename("difference")
+        frames.append(plain.to_dataframe().reset_index().dropna(subset=["difference"]).assign(contrast=c.name))
+    return pd.concat(frames, ignore_index=True)[["contrast", "item", "layer", "difference"]]
+
+
+def scalograms_table(share: xr.DataArray) -> pd.DataFrame:
+    """One row per condition, scale and layer: the mean share of the energy over items; ``valid``: free of edge effects."""
+    mean = share.mean("item").rename("share").transpose("condition", "scale", "layer")
+    frame = mean.to_dataframe().reset_index()
+    return frame[["condition", "scale", "period", "layer", "valid", "share"]]
 
 
 def evidence_table(e: Evidence) -> pd.DataFrame:

@@ -8,9 +8,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from depthscope.arrays import Float
-from depthscope.statistics.effects import mean_interval
 from depthscope.statistics.pairing import pair
 from depthscope.statistics.terms import Terms
+from depthscope.summaries import mean_interval
 
 # standardised mean differences below this count as balanced (Austin 2009, Stat Med 28:3083)
 TOLERANCE = 0.1
@@ -58,7 +58,7 @@ def imbalance(h: xr.DataArray, terms: Terms, names: Sequence[str], items: Sequen
     paired, spread = _gaps(h, terms, names)
     kept = np.ones(len(paired[0]), dtype=bool) if items is None else np.isin(paired[0], list(items))
     gaps = paired[1][kept]
-    low, high = mean_interval(gaps) if len(gaps) > 1 else (gaps.mean(0) * np.nan,) * 2
+    low, high = mean_interval(gaps)
     return pd.DataFrame(
         {
             "contrast": terms.name,

@@ -10,9 +10,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from depthscope.arrays import Float
+from depthscope.drawing.alt import p_text
 from depthscope.errors import DepthscopeError
 from depthscope.statistics.effects import dz_interval
 from depthscope.statistics.permutation import ClusterTest, cluster_test
+from depthscope.telling import Sheet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -76,6 +78,7 @@ class Curve:
     def plot(self, source: str = "") -> "Axes":
         """Draw the ordered curve, and below it which choices made each of its points; returns the curve's axes.
 
+        It takes two axes, one above the other, hence a figure of its own; place it by ``.figure`` of what is returned.
         ``source``, such as the model and the stimuli, goes before the settings in the line below.
         """
         from depthscope.drawing.curve import draw_curve
@@ -83,6 +86,17 @@ class Curve:
         return draw_curve(
             self.table, self.band, self.settings["choices"], "; ".join(filter(None, [source, self.settings_text]))
         )
+
+    def _repr_html_(self) -> str:
+        """The card that a notebook shows."""
+        from depthscope.drawing.card import card, picture
+
+        rows = [
+            [QUESTIONS[name], f"{j.observed:+.2f}", f"{j.null_low:+.2f} to {j.null_high:+.2f}", p_text(j.p)]
+            for name, j in self.joint.items()
+        ]
+        table = Sheet(["asked of the whole curve", "observed", "with labels swapped", "p"], rows)
+        return card("Specification curve", [self.settings_text], table, picture(self.plot))
 
     def __str__(self) -> str:
         lines = [f"specification curve: {self.settings_text}"]

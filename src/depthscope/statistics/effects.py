@@ -146,14 +146,6 @@ def equivalence_p(t: Float, degrees: int, leverage: float, bound: float) -> Floa
     return np.where(np.isnan(p) & np.isfinite(t), 0.0, p)
 
 
-def mean_interval(values: Float, confidence: float = 0.95) -> tuple[Float, Float]:
-    """Student interval of the mean over the first axis."""
-    n = len(values)
-    half = stats.t.isf((1 - confidence) / 2, n - 1) * values.std(0, ddof=1) / np.sqrt(n)
-    mean = values.mean(0)
-    return mean - half, mean + half
-
-
 def holm(p: Float) -> Float:
     """p values (n,) corrected for being n, step down. Holm (1979), Scand J Stat 6:65."""
     # statsmodels has it, but collects garbage at every call, which takes longer than all else in a contrast

@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from depthscope.drawing.alt import p_text
 from depthscope.statistics.effects import Effect, effect_text, mean_effect
 from depthscope.statistics.terms import Terms, side_name
+from depthscope.telling import Sheet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -200,7 +202,10 @@ class Contrast:
         return pd.DataFrame(rows, columns=columns)
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
-        """Draw the difference by depth with its interval and clusters, or the map of dz; returns matplotlib axes."""
+        """Draw the difference by depth with its interval and clusters, or the map of dz; returns matplotlib axes.
+
+        ``ax``: where to draw; default: a figure of its own, in the look of depthscope.
+        """
         if "scale" in self.table.dims:
             from depthscope.drawing.plane import draw_plane
 
@@ -211,6 +216,24 @@ class Contrast:
 
         return draw_difference(self.table, self.spans, self.name, self.settings_text, ax, self.measure.upper())
 
+    def _repr_html_(self) -> str:
+        """The card that a notebook shows."""
+        from depthscope.drawing.card import card, picture
+
+        rows = [
+            [f"{c.first}-{c.last}", f"{c.mass:.1f}", p_text(c.p), c.effect, str(c.peak_layer)]
+            for c in sorted(self.clusters, key=lambda c: c.p)
+        ]
+        table = Sheet(
+            ["layers", "mass", "p", "dz [95 % interval]", "at layer"], rows, "Clusters" if rows else "No cluster"
+        )
+        return card(f"{self.name}: {self.measure}", [self.settings_text, self._few_text], table, picture(self.plot))
+
+    @property
+    def _few_text(self) -> str:
+        few = self.smallest_p > 0.05
+        return f"too few items for any verdict: the smallest possible p is {self.smallest_p:.3g}" if few else ""
+
     def __str__(self) -> str:
         lines = [f"{self.name}: {self.measure}, n = {self.n} items{self._adjusted_text}"]
         for c in self.clusters:
@@ -220,8 +243,8 @@ class Contrast:
             )
         if not self.clusters:
             lines.append("  no cluster")
-        if self.smallest_p > 0.05:
-            lines.append(f"  too few items for any verdict: the smallest possible p is {self.smallest_p:.3g}")
+        if self._few_text:
+            lines.append(f"  {self._few_text}")
         return "\n".join(lines)
 
     __repr__ = __str__
