@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import depthscope as ds
 from depthscope.capture import lens
-from depthscope.capture.lens import lens_entropy
+from depthscope.capture.lens import Lens, lens_entropy, readout
 from depthscope.capture.tokens import tokenize
 from depthscope.capture.trace import trace
 from depthscope.model.miniature import byte_tokenizer, families, miniature
@@ -142,3 +142,65 @@ def test_reading_changes_nothing_else_and_leaves_no_hook() -> None:
 def test_without_readable_logits_there_is_none() -> None:
     network: Any = tiny_llama(len(TOKENIZER))
     assert "lens_entropy" not in traced(ds.load(network.model, TOKENIZER))
+
+
+def states_of(model: ds.Model, count: int = 17) -> torch.Tensor:
+    return torch.randn(count, model.width, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize("name", [*SETTINGS, *PECULIAR])
+def test_some_at_a_time_or_all_at_once_the_logits_are_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = PECULIAR[name]() if name in PECULIAR else ds.load(build(name, len(TOKENIZER)), TOKENIZER)
+    states = states_of(model)
+    whole = torch.cat(list(Lens(model, len(states)).read(states)))
+    monkeypatch.setattr(lens, "CHUNK", 4)
+    parts = list(Lens(model, len(states)).read(states))
+    assert [len(part) for part in parts] == [4, 4, 4, 4, 1]
+    torch.testing.assert_close(torch.cat(parts), whole, rtol=1e-5, atol=1e-5)
+
+
+def test_blocks_compute_for_the_first_states_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    network: Any = tiny_llama(len(TOKENIZER))
+    model = ds.load(network, TOKENIZER)
+    states = states_of(model)
+    ran: list[None] = []
+    network.model.layers[2].mlp.register_forward_hook(lambda *_: ran.append(None))
+    monkeypatch.setattr(lens, "CHUNK", 4)
+    assert len(list(Lens(model, len(states)).read(states))) == 5
+    # once to write down what they give, once to see whether that will do
+    assert len(ran) == 2
+
+
+@pytest.mark.parametrize("without", ["raises", "differs"])
+def test_where_the_head_needs_the_blocks_they_go_on_computing(without: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    network: Any = tiny_llama(len(TOKENIZER))
+    model = ds.load(network, TOKENIZER)
+    states = states_of(model)
+    expected = torch.cat(list(Lens(model, len(states)).read(states)))
+    ran: list[None] = []
+
+    def need(module: Any, args: Any) -> Any:
+        if not ran and without == "raises":
+            raise KeyError("what the third block keeps")
+        return args if ran else (2 * args[0] + 1,)
+
+    network.model.layers[2].mlp.register_forward_hook(lambda *_: ran.append(None))
+    network.model.norm.register_forward_pre_hook(need)
+    network.register_forward_pre_hook(lambda *_: ran.clear())
+    monkeypatch.setattr(lens, "CHUNK", 4)
+    found = torch.cat(list(Lens(model, len(states)).read(states)))
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 70), st.integers(0, 9), st.floats(0.01, 30))
+def test_a_readout_is_what_the_definition_gives(count: int, top: int, spread: float) -> None:
+    logits = spread * torch.randn(count, 9, generator=torch.Generator().manual_seed(count))
+    found = readout(logits, top)
+    p = np.exp(logits.numpy().astype(np.float64) - logits.numpy().max(1, keepdims=True))
+    p /= p.sum(1, keepdims=True)
+    order = np.argsort(-logits.numpy(), axis=1)[:, :top]
+    np.testing.assert_array_equal(found.ids, order)
+    np.testing.assert_allclose(found.probability, np.take_along_axis(p, order, 1), rtol=1e-12)
+    np.testing.assert_allclose(found.bits, [entropy(row) for row in logits], atol=1e-9)
+    assert found.probability.shape == (count, top)

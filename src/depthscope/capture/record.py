@@ -13,6 +13,7 @@ from depthscope.capture.batches import pad
 from depthscope.capture.lens import lens_entropy
 from depthscope.capture.surprisal import predictions, surprisal
 from depthscope.capture.tokens import Tokenized
+from depthscope.errors import DepthscopeError
 from depthscope.model.model import Model
 from depthscope.model.parts import KINDS, Kind, Parts
 
@@ -25,6 +26,15 @@ class NotFiniteError(Exception):
 
     row: int
     state: int
+
+
+def check_vocabulary(model: Model, highest: int) -> None:
+    """Refuse a tokenizer that gives tokens, up to ``highest``, which the network does not know."""
+    if highest >= model.vocabulary:
+        raise DepthscopeError(
+            f"{model.name}: the tokenizer gives token {highest}, but the network knows {model.vocabulary} tokens: "
+            "give load the tokenizer that belongs to it"
+        )
 
 
 def record(
@@ -42,18 +52,7 @@ def record(
         float64.
     """
     measured = measure(model, rows, parts)
-    finite = torch.isfinite(measured.states).all(-1)
-    if not bool(finite.all()):
-        row, state = (int(i) for i in (~finite).nonzero()[0])
-        raise NotFiniteError(row, state)
-    exact = measured.states.double()
-    updates = exact[:, 1:] - exact[:, :-1]
-    arrays = {
-        "gram": depth_gram(updates).full(),
-        "initial_dot": (updates @ exact[:, 0, :, None])[..., 0],
-        "state_norm": exact.norm(dim=-1),
-        "participation": _participation(updates),
-    }
+    arrays = reduce_states(measured.states)
     if keep_states:
         arrays["states"] = measured.states.float()
     if parts is not None:
@@ -62,6 +61,28 @@ def record(
         arrays["lens_entropy"] = lens_entropy(model, measured.states[:, 1:])
     reduced = {name: np.ascontiguousarray(values.cpu().numpy()) for name, values in arrays.items()}
     return {**reduced, "surprisal": measured.bits}
+
+
+def reduce_states(states: torch.Tensor) -> dict[str, torch.Tensor]:
+    """What remains of the states ``h_0 .. h_L`` of N tokens, (N, L + 1, d), and what :func:`record` says of it; float64.
+
+    Raises
+    ------
+    NotFiniteError
+        NaN or infinity in one of them.
+    """
+    finite = torch.isfinite(states).all(-1)
+    if not bool(finite.all()):
+        row, state = (int(i) for i in (~finite).nonzero()[0])
+        raise NotFiniteError(row, state)
+    exact = states.double()
+    updates = exact[:, 1:] - exact[:, :-1]
+    return {
+        "gram": depth_gram(updates).full(),
+        "initial_dot": (updates @ exact[:, 0, :, None])[..., 0],
+        "state_norm": exact.norm(dim=-1),
+        "participation": _participation(updates),
+    }
 
 
 @dataclass(frozen=True)

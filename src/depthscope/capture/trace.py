@@ -6,14 +6,15 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 import xarray as xr
-from tqdm.auto import tqdm
 
 from depthscope.capture.batches import default_budget, plan
-from depthscope.capture.record import Arrays, NotFiniteError, record
+from depthscope.capture.labels import layer_coords, model_attrs, update_norm
+from depthscope.capture.record import Arrays, NotFiniteError, check_vocabulary, record
 from depthscope.capture.tokens import Subtoken, Tokenized, special_prefix, tokenize
 from depthscope.errors import DepthscopeError, listed
 from depthscope.model.model import Model
 from depthscope.model.parts import KINDS, Parts, find_parts
+from depthscope.progress import bar
 from depthscope.stimuli.read import Source, read_stimuli
 from depthscope.stimuli.table import row_name
 from depthscope.store.shards import Shards
@@ -113,12 +114,12 @@ def trace(
             "column, without a slash and without a leading dot"
         )
     tokens = tokenize(model.tokenizer, table, subtoken, model.max_length)
-    _check_vocabulary(model, tokens)
+    check_vocabulary(model, max(max(row.ids) for row in tokens))
     found = find_parts(model) if parts else None
     budget = 1 if model.alone else token_budget or default_budget(model.device)
     batches = plan([len(row.ids) for row in tokens], budget)
     done: list[Arrays] = []
-    with tqdm(total=len(table), desc="tracing", unit="text", delay=1, disable=not progress, leave=False) as bar:
+    with bar(len(table), "tracing", unit="text", shown=progress) as advance:
         for number, batch in enumerate(batches):
             part = shards.load(number) if shards is not None else None
             if part is None:
@@ -133,22 +134,13 @@ def trace(
                 if shards is not None:
                     shards.save(number, part)
             done.append(part)
-            bar.update(len(batch))
+            advance(len(batch))
     order = np.argsort(np.concatenate(batches))
     arrays = {name: np.concatenate([part[name] for part in done])[order] for name in done[0]}
     settings = {"subtoken": subtoken, "token_budget": budget, "special_prefix": special_prefix(model.tokenizer)}
     if found is not None:
         settings["parts"] = found.about
     return _dataset(model, table, tokens, arrays, settings)
-
-
-def _check_vocabulary(model: Model, tokens: list[Tokenized]) -> None:
-    highest = max(max(row.ids) for row in tokens)
-    if highest >= model.vocabulary:
-        raise DepthscopeError(
-            f"{model.name}: the tokenizer gives token {highest}, but the network knows {model.vocabulary} tokens: "
-            "give load the tokenizer that belongs to it"
-        )
 
 
 def _record(
@@ -168,12 +160,8 @@ def _record(
 def _dataset(
     model: Model, table: pd.DataFrame, tokens: list[Tokenized], arrays: Arrays, settings: Mapping[str, Any]
 ) -> xr.Dataset:
-    layers = np.arange(1, model.depth + 1)
     coords: dict[str, Any] = {
-        "layer": layers,
-        "other_layer": layers,
-        "state": np.arange(model.depth + 1),
-        "relative_depth": ("layer", layers / model.depth),
+        **layer_coords(model.depth),
         **{str(name): ("stimulus", _column(table[name])) for name in table},
         "token_index": ("stimulus", np.array([row.positions[-1] for row in tokens])),
         "n_tokens": ("stimulus", np.array([len(row.ids) for row in tokens])),
@@ -188,20 +176,8 @@ def _dataset(
     # a coordinate, so that it travels with whatever is computed from the Gram matrices
     coords["surprisal"] = variables.pop("surprisal")
     data: dict[str, Any] = dict(variables)
-    power = np.diagonal(arrays["gram"], axis1=1, axis2=2)
-    data["update_norm"] = (("stimulus", "layer"), np.sqrt(np.maximum(power, 0)))
-    attrs = {
-        "model": model.name,
-        "model_class": type(model.network).__name__,
-        "fingerprint": model.fingerprint,
-        "blocks": model.path,
-        "causal": int(model.causal),  # a truth value is no attribute of a NetCDF file
-        "width": model.width,
-        "dtype": str(model.dtype),
-        "quantization": model.quantization or "none",
-        **settings,
-    }
-    return xr.Dataset(data, coords, attrs)
+    data["update_norm"] = (("stimulus", "layer"), update_norm(arrays["gram"]))
+    return xr.Dataset(data, coords, {**model_attrs(model), **settings})
 
 
 def _column(column: pd.Series) -> np.ndarray[Any, Any]:

@@ -1,0 +1,163 @@
+"""What is said of a text is what its numbers say."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from depthscope.report.reading import (
+    LISTED,
+    TextReading,
+    answer,
+    layer_means,
+    names_of,
+    quoted,
+    told_settings,
+    word_sheet,
+)
+
+
+def reading(pieces, cse, special=(), surprisal=None, text=None):
+    """A text whose pieces follow each other without gaps; ``cse`` (token,) is the same at layers 2 and 3, unknown at 1."""
+    special = np.isin(np.arange(len(pieces)), special)
+    lengths = np.where(special, 0, [len(piece) for piece in pieces])
+    ends = lengths.cumsum()
+    starts = np.where(special, 0, ends - lengths)
+    values = np.column_stack([np.full(len(pieces), np.nan), cse, cse])
+    coords = {
+        "layer": [1, 2, 3],
+        "piece": ("token", np.array(pieces, dtype=object)),
+        "start": ("token", starts),
+        "end": ("token", np.where(special, 0, ends)),
+        "special": ("token", special),
+        "surprisal": ("token", np.arange(len(pieces), dtype=float) if surprisal is None else np.array(surprisal)),
+    }
+    h = xr.DataArray(values, dims=("token", "layer"), coords=coords)
+    whole = "".join(piece for piece, added in zip(pieces, special, strict=True) if not added)
+    traj = xr.Dataset({"update_norm": h * 0 + 1.0}, attrs={"text": text or whole})
+    return TextReading(traj, h, h)
+
+
+@pytest.fixture
+def one():
+    return reading(["The", " law", "yer", " is", " a", " shark", "."], [0.1, 0.6, 0.8, 0.5, 0.9, 0.7, 0.65])
+
+
+def test_means_are_over_the_layers_that_are_measured(one):
+    np.testing.assert_allclose(one.means, [0.1, 0.6, 0.8, 0.5, 0.9, 0.7, 0.65])
+    assert one.layers == (2, 3)
+    rows = xr.DataArray([[np.nan, 1, 3], [np.nan] * 3], dims=("pair", "layer"))
+    np.testing.assert_array_equal(layer_means(rows), [2, np.nan])
+
+
+def test_position_0_and_special_tokens_do_not_count(one):
+    assert one.counted.tolist() == [False, *[True] * 6]
+    marked = reading(["<bos>", "A", " b", "</s>"], [0.1, 0.2, 0.3, 0.4], special=[0, 3])
+    assert marked.counted.tolist() == [False, True, True, False]
+    # a text of one token is all there is
+    assert reading(["A"], [0.4]).counted.tolist() == [True]
+    assert one.ordered() == [4, 2, 5, 6, 1, 3]
+
+
+def test_the_answer_names_size_mean_and_extremes(one):
+    size, extremes, left_out = answer([one])
+    assert size == "7 tokens at 3 layers: mean CSE 0.692 over layers 2 to 3."
+    assert extremes == (
+        "CSE is highest at “a” (token 4, 0.900), “yer” (token 2, 0.800), “shark” (token 5, 0.700), and lowest at "
+        "“is” (token 3, 0.500), “law” (token 1, 0.600), “.” (token 6, 0.650)."
+    )
+    assert "position 0" in left_out
+
+
+def test_of_few_tokens_none_is_named_twice():
+    few = reading(["x", "a", "b", "c"], [0, 0.1, 0.2, 0.3])
+    assert "“c” (token 3, 0.300), and lowest at “a” (token 1, 0.100)." in answer([few])[1]
+    assert len(answer([reading(["A"], [0.4])])) == 1
+
+
+def test_two_texts_are_told_apart_and_their_difference_comes_first(one):
+    gap = xr.DataArray(
+        [[np.nan, 0.5, 0.5], [np.nan, 0.1, 0.2], [np.nan, -0.4, -0.2]],
+        dims=("pair", "layer"),
+        coords={
+            "first": ("pair", [0, 3, 4]),
+            "second": ("pair", [0, 2, 5]),
+            "piece": ("pair", ["The", " is", " a"]),
+            "counted": ("pair", [False, True, True]),
+        },
+    )
+    size, difference, first, second, _ = answer([one, one], gap)
+    assert size.startswith("7 tokens and 7 tokens at 3 layers: mean CSE 0.692 and 0.692")
+    assert difference == (
+        "3 tokens of the two texts are aligned; their CSE, first minus second, is -0.0750 on average, and farthest from 0 "
+        "at “a” (tokens 4 and 5, -0.3000)."
+    )
+    assert first.startswith("In the first text, CSE is highest")
+    assert second.startswith("In the second text, ")
+    assert names_of([one, one]) == ["first text", "second text"]
+
+
+def test_texts_that_share_nothing_have_no_difference(one):
+    gap = xr.DataArray(
+        np.empty((0, 3)),
+        dims=("pair", "layer"),
+        coords={
+            "first": ("pair", np.array([], int)),
+            "second": ("pair", np.array([], int)),
+            "piece": ("pair", []),
+            "counted": ("pair", np.array([], bool)),
+        },
+    )
+    assert answer([one, one], gap)[1] == "0 tokens of the two texts are aligned."
+
+
+def test_words_are_means_of_their_tokens_and_sums_of_their_bits(one):
+    words = one.words()
+    assert words["word"].tolist() == ["The", "lawyer", "is", "a", "shark."]
+    assert words["tokens"].tolist() == [0, 2, 1, 1, 2]
+    np.testing.assert_allclose(words["cse"], [np.nan, 0.7, 0.5, 0.9, 0.675])
+    np.testing.assert_allclose(words["surprisal"], [np.nan, 3, 3, 4, 11])
+
+
+def test_a_token_of_blank_space_belongs_to_no_word_and_one_across_two_to_the_first():
+    one = reading(["a", " b", "\n\n", "c d", " e"], [0.1, 0.2, 0.3, 0.4, 0.5])
+    words = one.words()
+    assert words["word"].tolist() == ["a", "b", "c", "d", "e"]
+    assert words["tokens"].tolist() == [0, 1, 0 + 1, 0, 1]
+
+
+def test_the_table_of_words_leaves_out_what_is_not_known(one):
+    sheet = word_sheet(one)
+    assert sheet.title == "Mean CSE by word"
+    assert [row[0] for row in sheet.rows] == ["lawyer", "is", "a", "shark."]
+    assert sheet.rows[0] == ("lawyer", "2", "0.700", "3.0")
+    unknown = reading(["A", " b"], [0.1, 0.2], surprisal=[np.nan, np.nan])
+    assert word_sheet(unknown, "first text").rows == [("b", "1", "0.200", "")]
+    assert word_sheet(unknown, "first text").title == "first text: Mean CSE by word"
+
+
+def test_of_many_words_those_with_the_highest_cse_are_listed():
+    count = LISTED + 5
+    many = reading([f" w{k}" for k in range(count)], np.linspace(0, 1, count))
+    sheet = word_sheet(many)
+    assert f"the {LISTED} highest of {count - 1}" in sheet.title
+    assert [row[0] for row in sheet.rows[:2]] == [f"w{count - 1}", f"w{count - 2}"]
+    assert len(sheet.rows) == LISTED
+
+
+def test_settings_and_quotes_stand_on_one_line():
+    cse = {
+        "wavelet": "paul(4)",
+        "scales": [2.0, 3.0],
+        "padding": "zero",
+        "signal": "update",
+        "mask_coi": True,
+        "min_scales": 4,
+    }
+    line = told_settings({"model": "m", "lens": 0, "cse": cse})
+    assert line == (
+        "Settings: model m, paul(4), 2 scales, padding zero, signal update, outside the cone of influence, at least 4 scales "
+        "a layer, no logit lens."
+    )
+    assert "16 scales" in told_settings({"model": "m", "lens": 2, "cse": {**cse, "scales": 16}})
+    assert quoted("a\n b") == "a b"
+    assert len(quoted("word " * 50)) <= 70
