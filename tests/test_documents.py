@@ -1,23 +1,55 @@
 """What the documents point to is there."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "src").rglob("*.md")]
+DOCUMENTS = [
+    *ROOT.glob("*.md"),
+    *(ROOT / "docs").rglob("*.md"),
+    *(ROOT / "docs").glob("*.ipynb"),
+    *(ROOT / "src").rglob("*.md"),
+]
+
+
+def words(document: Path) -> str:
+    """The text, of a notebook that of its Markdown cells, without blocks of code."""
+    text = document.read_text(encoding="utf-8")
+    if document.suffix == ".ipynb":
+        cells = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "markdown"]
+        text = "\n\n".join("".join(cell["source"]) for cell in cells)
+    return re.sub(r"^( *)(```+).*?^\1\2 *$", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def anchor(title: str) -> str:
+    """Where GitHub puts a heading; the site does the same."""
+    return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_relative_links_lead_somewhere(document):
-    for target in re.findall(r"\]\(([^)\s]+)\)", document.read_text(encoding="utf-8")):
+    for target in re.findall(r"\]\(([^)\s]+)\)", words(document)):
         if "://" in target or target.startswith("mailto:"):
             continue
         path, _, heading = target.partition("#")
         place = (document.parent / path).resolve() if path else document
         assert place.exists(), target
-        if heading and place.suffix == ".md":
-            titles = re.findall(r"^#+ (.+)$", place.read_text(encoding="utf-8"), re.MULTILINE)
-            anchors = [re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles]
-            assert heading in anchors, target
+        if heading and place.suffix in (".md", ".ipynb"):
+            titles = re.findall(r"^#+ (.+)$", words(place), re.MULTILINE)
+            assert heading in [anchor(title) for title in titles], target
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_figures_have_words_for_those_who_do_not_see_them(document):
+    for alt, target in re.findall(r"!\[([^\]]*)\]\(([^)\s]+)\)", words(document)):
+        assert len(alt.split()) >= 3, f"{target}: {alt!r} does not say what the figure shows"
+
+
+def test_every_figure_is_shown():
+    shown = {
+        Path(target).name for document in DOCUMENTS for target in re.findall(r"\]\(([^)\s]+\.png)\)", words(document))
+    }
+    assert {path.name for path in (ROOT / "docs" / "images").iterdir()} <= shown
