@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 OUT ?= runs/demo
 
-.PHONY: demo battery test lint benchmarks simulations coverage nightly figures clean
+.PHONY: demo battery test lint browser docs benchmarks simulations coverage nightly figures clean
 
 demo: .venv/.demo
 	$(BIN)/depthscope run metaphor --model embedded --stimuli builtin --out $(OUT)
@@ -16,9 +16,18 @@ test: .venv/.dev
 	$(BIN)/python -m pytest
 
 lint: .venv/.dev
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks docs/hooks
+	$(BIN)/ruff format --check src tests benchmarks docs/hooks
 	$(BIN)/mypy
+
+# what the tests of the pages need beside Python: without it they are skipped, and in CI they fail
+browser:
+	command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium fonts-noto-core)
+	npm install --no-save --no-audit --no-fund --silent axe-core@4
+
+# the site, into site/
+docs: .venv/.dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 benchmarks: .venv/.dev
 	$(BIN)/python -m benchmarks
@@ -59,4 +68,4 @@ figures: battery
 	@touch $@ .venv/.demo
 
 clean:
-	rm -rf .venv runs .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv runs site .cache node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,7 +1,13 @@
 """What tests of whole runs share: a saved random-weight model, a table, and the command line in this process."""
 
+import fcntl
 import json
-from collections.abc import Callable
+import os
+import pty
+import struct
+import subprocess
+import termios
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,6 +85,46 @@ def run(depthscope: Callable[..., Outcome], model_folder: Path) -> Callable[...,
         return depthscope(*words, *QUICK, *more)
 
     return call
+
+
+def in_terminal(
+    *command: object, columns: int = 80, env: Mapping[str, str] | None = None, only_stderr: bool = False
+) -> tuple[int, str, str]:
+    """A command in a real pseudo-terminal of that width: its status, what the terminal was sent, and what a pipe was.
+
+    With ``only_stderr`` stdout is the pipe, as in ``command | more``; otherwise nothing is.
+    """
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    # what would overrule the terminal
+    inherited = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR")}
+    process = subprocess.Popen(
+        [str(word) for word in command],
+        stdin=theirs,
+        stdout=subprocess.PIPE if only_stderr else theirs,
+        stderr=theirs,
+        env={**inherited, "TERM": "xterm-256color", **(env or {})},
+    )
+    os.close(theirs)
+    sent = b""
+    try:
+        while block := os.read(ours, 1 << 16):
+            sent += block
+    except OSError:  # so Linux says that nobody has it open any more
+        pass
+    finally:
+        os.close(ours)
+    piped, _ = process.communicate()
+    return process.returncode, sent.decode().replace("\r\n", "\n"), (piped or b"").decode()
+
+
+def strict_json(text: str) -> Any:
+    """One document and nothing else, in which NaN and infinity are no numbers."""
+
+    def refuse(word: str) -> None:
+        raise AssertionError(f"{word} is no JSON")
+
+    return json.loads(text, parse_constant=refuse)
 
 
 def record_of(out: Path) -> dict[str, Any]:

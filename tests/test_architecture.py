@@ -10,7 +10,7 @@ import pytest
 import depthscope as ds
 
 SOURCE = Path(ds.__file__).parent
-GROUND = ["errors", "version", "arrays", "drawing", "store"]
+GROUND = ["errors", "version", "arrays", "summaries", "telling", "progress", "drawing", "store"]
 ROAD = ["stimuli", "model", "capture", "instrument", "statistics", "report", "studies", "cli"]
 
 
@@ -46,7 +46,7 @@ def test_every_folder_is_a_stage_that_the_architecture_names():
 
 
 def test_importing_costs_nothing_that_is_not_used():
-    heavy = ["torch", "transformers", "pandas", "xarray", "scipy", "matplotlib", "numpy"]
+    heavy = ["torch", "transformers", "pandas", "xarray", "scipy", "matplotlib", "numpy", "rich"]
     code = f"import sys, depthscope; print([m for m in {heavy} if m in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"

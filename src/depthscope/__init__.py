@@ -8,6 +8,7 @@
 >>> res = ds.contrast(h, "metaphor", "literal")          # doctest: +SKIP
 """
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,9 @@ from depthscope.version import __version__
 
 if TYPE_CHECKING:
     from depthscope.capture.patching import patch
+    from depthscope.capture.text import trace_text
     from depthscope.capture.trace import trace
+    from depthscope.drawing.accessor import plot
     from depthscope.instrument.attribution import contributions, energy_by_part, shares
     from depthscope.instrument.baselines import baselines
     from depthscope.instrument.carried import carried
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from depthscope.stimuli.read import read_stimuli
     from depthscope.studies.compare import compare
     from depthscope.studies.curve import specification_curve
+    from depthscope.studies.show import show
 
 # Where each public name lives: imported when first asked for, so that nothing unused is paid for.
 _HOMES = {
@@ -42,6 +46,7 @@ _HOMES = {
     "Model": "depthscope.model.model",
     "read_stimuli": "depthscope.stimuli.read",
     "trace": "depthscope.capture.trace",
+    "trace_text": "depthscope.capture.text",
     "patch": "depthscope.capture.patching",
     "carried": "depthscope.instrument.carried",
     "shares": "depthscope.instrument.attribution",
@@ -60,8 +65,10 @@ _HOMES = {
     "untrained": "depthscope.model.untrained",
     "power_curve": "depthscope.statistics.power",
     "specification_curve": "depthscope.studies.curve",
+    "show": "depthscope.studies.show",
     "with_covariates": "depthscope.stimuli.covariates",
     "compare": "depthscope.studies.compare",
+    "plot": "depthscope.drawing.accessor",
     "contrast": "depthscope.statistics.contrast",
     "Contrast": "depthscope.statistics.result",
 }
@@ -86,13 +93,16 @@ __all__ = [
     "filter_bank",
     "load",
     "patch",
+    "plot",
     "power_curve",
     "read_stimuli",
     "scalogram",
     "shares",
+    "show",
     "specification_curve",
     "surrogate",
     "trace",
+    "trace_text",
     "untrained",
     "with_covariates",
 ]
@@ -103,8 +113,18 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module 'depthscope' has no attribute {name!r}")
     value = getattr(import_module(_HOMES[name]), name)
     globals()[name] = value
+    _register()
     return value
+
+
+def _register() -> None:
+    """Make ``data.depthscope`` known to xarray, if there is xarray: nobody pays for it who does not use it."""
+    if "xarray" in sys.modules:
+        import_module("depthscope.drawing.accessor")
 
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+_register()

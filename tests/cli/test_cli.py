@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 
 import depthscope as ds
-from tests.running import QUICK, record_of
+from depthscope.cli.main import spoken
+from tests.running import QUICK, record_of, strict_json
 
-HEAVY = {"torch", "transformers", "pandas", "xarray", "matplotlib", "scipy", "zarr", "numpy"}
+HEAVY = {"torch", "transformers", "pandas", "xarray", "matplotlib", "scipy", "zarr", "numpy", "rich"}
 
 
 def python(code: str) -> str:
@@ -59,7 +60,7 @@ def test_the_exit_status_reaches_the_shell():
 
 def test_help_shows_every_command_and_no_command_is_an_error(depthscope):
     shown = depthscope("--help").out
-    assert all(name in shown for name in ("run", "models", "stimuli"))
+    assert all(name in shown for name in ("run", "compare", "report", "show", "models", "stimuli"))
     assert depthscope().status == 2
     assert depthscope("run", "nonsense").status == 2
 
@@ -79,6 +80,31 @@ def test_stimuli_check_counts_and_sees_what_the_tokenizer_sees(depthscope, table
     assert "8 texts, 4 items; metaphor 4, literal 4" in outcome.out
     assert "tokens per text: " in outcome.out
     assert outcome.out.endswith("ok\n")
+
+
+def test_stimuli_for_a_program(depthscope, table_file, model_folder):
+    listed = strict_json(depthscope("stimuli", "list", "--json").out)
+    assert list(listed) == ["builtin", "public"]
+    builtin = listed["builtin"][0]
+    assert list(builtin) == ["name", "items", "conditions", "about"]
+    assert builtin["items"] == ds.read_stimuli("builtin")["item"].nunique()
+    assert builtin["conditions"][:2] == ["metaphor", "literal"]
+    assert {"cardillo", "vua"} < {one["name"] for one in listed["public"]}
+    checked = strict_json(depthscope("stimuli", "check", table_file, "--model", model_folder, "--json").out)
+    assert list(checked) == ["stimuli", "texts", "items", "conditions", "model", "census"]
+    assert (checked["texts"], checked["items"]) == (8, 4)
+    assert checked["conditions"] == {"metaphor": 4, "literal": 4}
+    assert checked["census"][0].startswith("tokens per text: ")
+    assert strict_json(depthscope("stimuli", "check", table_file, "--json").out)["model"] is None
+
+
+def test_a_run_for_a_program_is_its_record_and_where_it_is(run, table_file, tmp_path):
+    outcome = run(table_file, tmp_path / "run", "--json")
+    assert outcome.status == 0, outcome.err
+    assert strict_json(outcome.out) == {**record_of(tmp_path / "run"), "folder": str(tmp_path / "run")}
+    refused = run(table_file, tmp_path / "run", "--json", "--wavelet", "haar")
+    assert refused.out == ""
+    assert "cse.wavelet (paul(4), now haar)" in refused.sentence
 
 
 def test_stimuli_check_needs_no_weights(depthscope, table_file, model_folder, tmp_path):
@@ -202,18 +228,18 @@ def test_a_text_longer_than_the_context_is_refused(depthscope, run, pairs, tmp_p
     [
         (["--periods", "2", "40"], ["40 layers does not fit a depth of 10", "keep periods at or below 10"]),
         (["--periods", "4", "2"], ["periods 4 to 2", "a shorter and a longer"]),
-        (["--scales", "1"], ["scales=1", "from 2 to 512"]),
+        (["--scales", "1"], ["--scales 1", "from 2 to 512"]),
         (["--min-scales", "99"], ["no layer of 10 has 99 scales", "shorter periods"]),
         (["--layers", "3", "99"], ["layers 3 to 99", "10 layers"]),
         (["--wavelet", "nonsense"], ["unknown wavelet 'nonsense'", "morlet, paul, dog or haar"]),
         (["--model", "no/such-model"], ["no/such-model", "offline", "local folder", "'embedded'"]),
         (["--model", "a//b::c"], ["a//b::c", "not a valid model id"]),
         (["--model", "gone.gguf"], ["gone.gguf: no such file"]),
-        (["--blocks", "model.nothing"], ["blocks='model.nothing'", "no such module"]),
+        (["--blocks", "model.nothing"], ["--blocks model.nothing: ", "no such module"]),
         (["--device", "abacus"], ["device 'abacus'", "cpu"]),
         (["--dtype", "float7"], ["dtype 'float7'", "float32"]),
-        (["--threads", "0"], ["threads=0", "at least 1"]),
-        (["--token-budget", "0"], ["token_budget=0", "at least 1"]),
+        (["--threads", "0"], ["depthscope: --threads 0: give at least 1"]),
+        (["--token-budget=0"], ["depthscope: --token-budget 0: give at least 1"]),
         (["--permutations", "0"], ["permutations must be at least 1"]),
         (["--forming-p", "2"], ["forming_p between 0 and 1"]),
         (["--resamples", "0"], ["resamples must be at least 1"]),
@@ -225,6 +251,19 @@ def test_a_setting_that_does_not_fit_is_refused_with_the_way_out(run, table_file
     sentence = run(table_file, tmp_path / "out", *words).sentence
     for part in said:
         assert part in sentence
+
+
+@pytest.mark.parametrize(
+    ("sentence", "expected"),
+    [
+        ("keep='x': choose gram or states", "--keep x: choose gram or states"),
+        ("token_budget=0: give at least 1", "--token-budget 0: give at least 1"),
+        ("threads=0: give at least 1", "threads=0: give at least 1"),  # not an option that was given
+        ("a.csv: item 'keep=x': no text", "a.csv: item 'keep=x': no text"),
+    ],
+)
+def test_a_keyword_is_spoken_of_as_the_option_that_gave_it(sentence, expected):
+    assert spoken(sentence, ["run", "--keep", "x", "--token-budget=0"]) == expected
 
 
 @pytest.mark.parametrize("words", [["--scales", "many"], ["--scales", "2,x"], ["--padding", "none"], ["--seed", "x"]])

@@ -5,7 +5,9 @@ import shutil
 import pandas as pd
 import pytest
 
-from tests.running import record_of
+from depthscope.report.compare import answer, verdicts
+from depthscope.studies.compare import compare
+from tests.running import record_of, strict_json
 from tests.studies.conftest import model
 from tests.studies.test_compare import runs
 
@@ -30,7 +32,7 @@ def test_the_words_go_to_the_terminal_and_the_folder(depthscope, runs, tmp_path)
     assert outcome.status == 0, outcome.err
     assert "complex - literal, mean over relative depth 0.2 to 0.8: higher in" in outcome.out
     assert '"Not found" is not "absent".' in outcome.out
-    assert f"written: {out} (begin with summary.md" in outcome.out
+    assert f"written: {out} (begin with report.html" in outcome.out
     settings = record_of(out)["settings"]
     assert (settings["depth"], settings["points"], settings["contrast"]) == ([0.2, 0.8], 10, "complex-literal")
     assert record_of(out)["command"].startswith("depthscope compare ")
@@ -63,3 +65,21 @@ def test_help_names_what_can_be_asked(depthscope):
     told = depthscope("compare", "--help").out
     for word in ("RUN", "--depth LOW HIGH", "--points", "--contrast", "--out", "depthscope[mechanism]"):
         assert word in told
+
+
+def test_a_comparison_for_a_program(depthscope, runs, tmp_path):
+    outcome = depthscope("compare", runs, "--json")
+    document = strict_json(outcome.out)
+    keys = ["contrast", "depth", "answer", "claims", "notes", "pooled", "these_models", "models", "mechanism"]
+    assert list(document) == [*keys, "command", "folder"]
+    found = compare(runs)
+    assert (document["answer"], document["claims"]) == (answer(found), verdicts(found))
+    assert [f"note: {line}" for line in document["notes"]] == outcome.err.splitlines()
+    assert document["pooled"]["estimate"] == found.pooled.estimate
+    assert document["pooled"]["prediction_low"] is None  # two models give none
+    assert [row["label"] for row in document["models"]] == ["eight", "tiny"]
+    assert list(document["models"][0]) == list(found.to_dataframe())
+    assert len(document["these_models"]["items"]) == len(found.joint.items)
+    assert (document["depth"], document["folder"]) == ([0, 0.6], None)
+    written = depthscope("compare", runs, "--json", "--out", tmp_path / "out")
+    assert strict_json(written.out)["folder"] == str(tmp_path / "out")

@@ -56,8 +56,8 @@ def finished(words, tmp_path_factory):
 
 
 FILES = {
-    *("run.json", ".lock", "summary.md", "cse.nc", "layers.csv", "contrasts.csv", "clusters.csv"),
-    *("evidence.csv", "covariates.csv", "balance.csv", "nulls.csv"),
+    *("run.json", ".lock", "summary.md", "report.html", "cse.nc", "layers.csv", "contrasts.csv", "clusters.csv"),
+    *("items.csv", "scalograms.csv", "evidence.csv", "covariates.csv", "balance.csv", "nulls.csv"),
     *("specifications.csv", "specifications-joint.csv", "power.csv"),
 }
 TRACES = {"trajectories", "untrained-0", "untrained-1", "subtoken-first", "subtoken-mean"}
@@ -70,7 +70,7 @@ def test_the_folder_of_a_full_run_holds_everything_and_nothing_else(finished):
     ]
     kinds += ["cse-by-condition", "evidence", "covariates", "nulls", "specifications", "power"]
     assert {path.name for path in (finished / "figures").iterdir()} == {
-        f"{k}.{s}" for k in kinds for s in ("png", "svg")
+        f"{k}.{s}" for k in kinds for s in ("png", "svg", "pdf")
     }
 
 
@@ -220,11 +220,11 @@ def test_quick_is_the_default_and_its_answer_is_printed(depthscope, table, model
         (["--confound", "beauty"], ["confound 'beauty'", "no such column", "surprisal", "n_tokens", "arousal"]),
         (["--confound", "surprisal", "--confound", "kind"], ["confound 'kind'", "not a column of numbers", "arousal"]),
         (["--confound", "text"], ["confound 'text'", "not a column of numbers"]),
-        (["--sample", "0"], ["sample=0", "24 items", "from 1 to that"]),
-        (["--sample", "25"], ["sample=25", "24 items"]),
+        (["--sample", "0"], ["--sample 0: ", "24 items", "from 1 to that"]),
+        (["--sample", "25"], ["--sample 25: ", "24 items"]),
         (["--sample", "1"], ["metaphor - literal: 1 item(s) with all its conditions"]),
-        (["--language", "tlh"], ["language='tlh'", "no word frequencies", "en"]),
-        (["--bound", "0"], ["bound=0", "above 0"]),
+        (["--language", "tlh"], ["--language tlh: ", "no word frequencies", "en"]),
+        (["--bound", "0"], ["--bound 0: ", "above 0"]),
         (
             ["--contrast", "(metaphor-literal)-(complex-irony)"],
             ["complex-irony", "metaphor, literal, complex, anomalous"],

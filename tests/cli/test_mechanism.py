@@ -5,17 +5,18 @@ import shlex
 import pandas as pd
 import pytest
 
+from depthscope.cli.output import jsonable
 from tests.cli.test_cli import HEAVY, python
-from tests.running import FEW, record_of
+from tests.running import FEW, record_of, strict_json
 
 PROBES = {"metaphor": "Nobody could do a thing about it.", "literal": "We took a picture of it."}
 
 BAD = {
-    "negative": (("--patch-items", "-3"), ("patch_items=-3", "0 for none")),
-    "one": (("--patch-items", "1"), ("patch_items=1", "at least 2")),
+    "negative": (("--patch-items", "-3"), ("--patch-items -3", "0 for none")),
+    "one": (("--patch-items", "1"), ("--patch-items 1", "at least 2")),
     "contrast": (("--contrast", "a-b"), ("contrast 'a-b'", "which has metaphor, literal")),
-    "signal": (("--scales", "1"), ("scales=1", "from 2 to 512")),
-    "budget": (("--token-budget", "0"), ("token_budget=0", "at least 1")),
+    "signal": (("--scales", "1"), ("--scales 1", "from 2 to 512")),
+    "budget": (("--token-budget", "0"), ("--token-budget 0", "at least 1")),
     "model": (("--model", "gone.gguf"), ("gone.gguf: no such file",)),
 }
 
@@ -41,7 +42,7 @@ def test_the_cost_is_told_first_then_what_was_found_then_where_it_is(mechanism, 
     assert "with a state exchanged" in first
     assert lines[0].startswith("metaphor - literal: ")
     assert any("exchanging the target's state" in line.lower() for line in lines)
-    assert lines[-1] == f"run folder: {tmp_path / 'run'} (begin with summary.md, then figures/)"
+    assert lines[-1] == f"run folder: {tmp_path / 'run'} (begin with report.html)"
     assert "**" not in outcome.out
     record = record_of(tmp_path / "run")
     assert (record["settings"]["patch_items"], record["settings"]["cse"]["wavelet"]) == (3, "haar")
@@ -60,6 +61,10 @@ def test_a_table_without_probes_is_a_run_all_the_same(mechanism, table_file, tmp
     assert "No states were exchanged: stimuli: no column 'probe'" in outcome.out
     assert not (tmp_path / "run" / "patching.csv").exists()
     assert not (tmp_path / "run" / "patching.zarr").exists()
+    again = mechanism("--json")
+    # parts that a test has no p for are NaN in the record
+    assert strict_json(again.out) == jsonable({**record_of(tmp_path / "run"), "folder": str(tmp_path / "run")})
+    assert again.err.startswith("ahead: ")
 
 
 @pytest.mark.parametrize("name", BAD)

@@ -11,6 +11,7 @@ from depthscope.model.pretrained.entry import Package, Pretrained
 from depthscope.model.pretrained.registry import MODELS
 from tests.model.pretrained.conftest import index, register, tiny
 from tests.model.pretrained.served import Index
+from tests.running import strict_json
 
 __all__ = ["index", "tiny"]
 
@@ -42,6 +43,23 @@ def test_a_model_that_was_got_is_here(depthscope: Any, tiny: Tiny, tmp_path: Pat
     assert "%" not in got.err
     assert " here " in depthscope("models", "list").out
     assert depthscope("models", "get", "tiny-1.5").out == got.out
+
+
+def test_the_list_and_what_was_got_for_a_program(depthscope: Any, tiny: Tiny, tmp_path: Path) -> None:
+    got = depthscope("models", "get", "tiny-1.5", "--no-progress", "--json")
+    (one,) = strict_json(got.out)["models"]
+    assert list(one) == ["name", "folder", "load", "licence"]
+    assert (one["name"], one["load"]) == ("tiny-1.5", 'depthscope.load("tiny-1.5")')
+    assert Path(one["folder"]).is_dir()
+    assert got.err.startswith(f"tiny-1.5: {tmp_path / 'cache'}")  # as it came
+    shown = depthscope("models", "list", "--json")
+    assert shown.out == depthscope("models", "--json").out == depthscope("models", "--json", "list").out
+    document = strict_json(shown.out)
+    assert list(document) == ["models", "cache"]
+    assert [model["name"] for model in document["models"]] == ["tiny-1.5"]
+    keys = ["name", "aliases", "kind", "layers", "download_bytes", "state", "licence", "title"]
+    assert list(document["models"][0]) == keys
+    assert (document["models"][0]["download_bytes"], document["models"][0]["state"]) == (tiny[0].download, "here")
 
 
 def test_an_unknown_name_is_refused_before_anything_is_fetched(depthscope: Any, index: Index, tiny: Tiny) -> None:
@@ -77,10 +95,24 @@ def test_the_coverage_of_a_few_families(depthscope: Any) -> None:
     seen = depthscope("models", "coverage", "--family", "gpt2", "albert", "--no-progress")
     assert seen.status == 0
     assert seen.out.splitlines() == [
-        "refused: albert, AlbertForMaskedLM: no chain of blocks: it has no list of modules",
+        "result   model type  class              reason",
+        "refused  albert      AlbertForMaskedLM  no chain of blocks: it has no list of modules",
         "1 of 2 work, 1 is refused with the reason; of 1 of those that work the updates can be split into attention and MLP",
     ]
     assert seen.err == ""
+
+
+def test_the_coverage_for_a_program(depthscope: Any, tmp_path: Path) -> None:
+    out = tmp_path / "coverage.md"
+    words = ("models", "coverage", "--family", "albert", "bert", "--kind", "encoder", "--no-progress", "--out", out)
+    seen = depthscope(*words, "--json")
+    document = strict_json(seen.out)
+    assert list(document) == ["classes", "versions", "written"]
+    assert document["written"] == str(out)
+    assert document["versions"] == {name: version(name) for name in ("transformers", "torch")}
+    albert, bert = document["classes"]
+    assert (albert["model_type"], albert["outcome"], bert["outcome"]) == ("albert", "refused", "works")
+    assert list(bert) == ["kind", "model_type", "class_name", "stack", "outcome", "blocks", "note", "parts"]
 
 
 def test_the_coverage_of_one_kind_is_written_with_what_made_it(depthscope: Any, tmp_path: Path) -> None:

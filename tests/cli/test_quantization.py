@@ -1,17 +1,19 @@
 """``depthscope run quantization``: options reach the study, bad ones cost nothing."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.running import FEW
+from tests.running import FEW, strict_json
 
 BAD = {
     "unknown": (("--schemes", "nf5"), ("nf5", "choose one of")),
     "calibrated": (("--schemes", "awq"), ("awq", "needs calibration")),
     "device": (("--schemes", "nf4", "--device", "mps"), ("nf4", "not on mps")),
-    "share": (("--share", "-1"), ("share=-1", "positive")),
+    "share": (("--share", "-1"), ("--share -1", "positive")),
     "text": (("--text", "none.txt"), ("none.txt", "cannot be read")),
     "contrast": (("--contrast", "a-b"), ("a",)),
 }
@@ -33,10 +35,21 @@ def test_bad_options_are_one_sentence(
 def test_a_quantised_model_goes_through_the_metaphor_study(run: Any, table_file: Path, tmp_path: Path) -> None:
     assert run(table_file, tmp_path / "run", "--quantization", "torchao-int8").status == 0
     outcome = run(table_file, tmp_path / "other", "--quantization", "int9")
-    assert "quantization='int9'" in outcome.sentence
+    assert "--quantization int9" in outcome.sentence
 
 
 def test_evidence_is_no_option_of_it(depthscope: Any, tmp_path: Path) -> None:
     outcome = depthscope("run", "quantization", "--out", tmp_path / "run", "--evidence", "full")
     assert outcome.status == 2
     assert "unrecognized arguments" in outcome.err
+
+
+def test_a_study_in_processes_of_its_own_prints_one_document(
+    model_folder: Path, table_file: Path, tmp_path: Path
+) -> None:
+    words = ["run", "quantization", "--model", model_folder, "--stimuli", table_file, "--out", tmp_path / "run"]
+    command = [sys.executable, "-m", "depthscope", *map(str, words), "--schemes", "none", *FEW, "--json"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert strict_json(done.stdout)["results"]["none"]["cluster"] == ""
+    assert strict_json(done.stdout)["folder"] == str(tmp_path / "run")

@@ -6,7 +6,7 @@ import shutil
 import pandas as pd
 import pytest
 
-from tests.running import QUICK, record_of
+from tests.running import QUICK, record_of, strict_json
 
 
 @pytest.fixture
@@ -33,6 +33,8 @@ def test_names_come_with_commas_or_one_by_one_and_one_failure_is_no_failure(
     assert (record["settings"]["sample"], record["settings"]["cse"]) == (4, {"wavelet": "haar"})
     assert record_of(out / "copy")["settings"]["cse"]["wavelet"] == "haar"
     assert shlex.split(record["command"])[:4] == ["depthscope", "run", "models", "--models"]
+    again = depthscope(*words, "--out", out, *QUICK, "--sample", "4", "--language", "en", "--wavelet", "haar", "--json")
+    assert strict_json(again.out) == {**record_of(out), "folder": str(out)}
 
 
 def test_nothing_that_works_is_status_2(depthscope, broken, table_file, tmp_path):

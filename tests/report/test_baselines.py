@@ -174,7 +174,7 @@ def test_nothing_but_the_contrast_is_still_a_section():
 def test_the_figure_is_written_twice_and_the_same_again(tmp_path):
     for folder in ("one", "two"):
         paths = write_baselines_figure(tmp_path / folder, result(), "a model")
-        assert [path.name for path in paths] == ["baselines.png", "baselines.svg"]
+        assert [path.name for path in paths] == [f"baselines.{kind}" for kind in ("png", "svg", "pdf")]
     for path in paths:
         assert path.read_bytes() == (tmp_path / "one" / path.name).read_bytes()
     assert plt.get_fignums() == []

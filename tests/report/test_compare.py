@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from depthscope.report.compare import cautions, mechanism_cells, summarize, told, verdicts
+from depthscope.report.compare import answer, cautions, mechanism_cells, summarize, told, verdicts
 from depthscope.report.comparison import MECHANISM, Source, compare_contrasts, shared_items
 from depthscope.statistics.meta import hedges, pool
+from depthscope.telling import plain
 from tests.report.planted import HIGHER, NOTHING, compare, measure, rows_of
 
 EARLY = (0.0, 0.6)
@@ -185,7 +186,7 @@ def test_the_summary_has_the_claim_first_and_a_table_that_holds():
         command="depthscope compare x",
     )
     text = summarize(c, ["models.csv", "meta.csv"])
-    assert text.splitlines()[2] == f"**{verdicts(c)[0]}**"
+    assert text.splitlines()[2:7:2] == [*answer(c), f"**{verdicts(c)[0]}**"]
     for words in (
         "New models like these",
         "These models, new items",
@@ -197,7 +198,7 @@ def test_the_summary_has_the_claim_first_and_a_table_that_holds():
     rows = rows_of(text)
     assert {len(row) for row in rows} == {7}
     assert rows[2][0] == "a|b"
-    assert str(c) == "\n".join(told(c))
+    assert str(c) == plain(told(c))
 
 
 def test_tables_are_tidy_and_complete():
@@ -215,6 +216,6 @@ def test_tables_are_tidy_and_complete():
 def test_the_figure_is_drawn_from_the_numbers():
     import matplotlib.pyplot as plt
 
-    figure = asked(source("x", HIGHER), source("y", HIGHER, 10)).plot()
+    figure = asked(source("x", HIGHER), source("y", HIGHER, 10)).plot().figure
     assert figure._suptitle.get_text() == "a - b in 2 models, at the same relative depth"
     plt.close(figure)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import depthscope as ds
-from depthscope.report.evidence import Confounding, Control, Evidence, cell, every_contrast, short_p, span, there
+from depthscope.drawing.alt import p_text
+from depthscope.report.evidence import Confounding, Control, Evidence, cell, every_contrast, span, there
 from depthscope.statistics.balance import imbalance
 from depthscope.statistics.nulls import against
 from tests.report.planted import (
@@ -172,7 +173,7 @@ def test_a_difference_of_differences_is_compared_like_any_contrast():
     ("p", "text"), [(0.0004, "p < .001"), (0.001, "p = .001"), (0.05, "p = .050"), (1.0, "p = 1.000")]
 )
 def test_p_in_short(p, text):
-    assert short_p(p) == text
+    assert p_text(p) == text
 
 
 def test_one_layer_is_a_number_and_several_are_a_span():

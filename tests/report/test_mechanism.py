@@ -369,7 +369,9 @@ SECTIONS = (
 
 
 def summary(m, remarks=()):
-    return summarize_mechanism("the title", m, remarks, {"stimuli": "a|b$c"}, "depthscope run mechanism")
+    return summarize_mechanism(
+        "the title", ["Asked?", "Found."], m, remarks, {"stimuli": "a|b$c"}, "depthscope run mechanism"
+    )
 
 
 def test_the_summary_has_every_section_figure_and_number_in_order():
@@ -408,7 +410,7 @@ def test_markdown_has_a_row_for_every_quantity_and_a_bar_stays_in_its_cell():
 
 def test_figures_are_written_twice_and_the_same_again(tmp_path):
     m = everything()
-    names = [f"{name}.{kind}" for name in ("scales", "parts", "patching") for kind in ("png", "svg")]
+    names = [f"{name}.{kind}" for name in ("scales", "parts", "patching") for kind in ("png", "svg", "pdf")]
     one = write_mechanism_figures(tmp_path / "one", m, "a $model$")
     again = write_mechanism_figures(tmp_path / "again", m, "a $model$")
     assert sorted(path.name for path in one) == sorted(names)

@@ -9,7 +9,7 @@ import pytest
 
 from depthscope.report.evidence import Confounding, Evidence
 from depthscope.report.models import Studied, Unmeasured, compare_models, fixed_range, fixed_windows, models_table
-from depthscope.report.recurrence import failures, summarize_models, verdicts
+from depthscope.report.recurrence import answer, failures, summarize_models, verdicts
 from depthscope.statistics.balance import imbalance
 from tests.report.planted import DEPTH, ELSEWHERE, HIGHER, LOWER, NOTHING, compare, evidence, measure, rows_of
 
@@ -220,7 +220,7 @@ def test_the_summary_says_the_claim_first_and_breaks_no_table(outcomes):
     rows = compare_models(models)
     text = summarize_models("a - b in 2 models", outcomes, rows, "depthscope run models")
     claim, *more = verdicts(models, rows)
-    assert text.startswith(f"# a - b in 2 models\n\n**{claim}**\n\n- {more[0]}\n")
+    assert text.startswith(f"# a - b in 2 models\n\n{answer(models)[0]}\n\n**{claim}**\n\n- {more[0]}\n")
     assert "Positive means higher CSE for a than for b" in text
     assert "The range 0.25 to 0.40 was chosen by `first` alone" in text
     assert "chosen by the same data" in text

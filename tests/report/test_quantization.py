@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from depthscope.report.quantization import PLAIN, SchemeRow, megabytes, recommend, summarize_schemes, told_schemes
+from depthscope.telling import plain
 
 ORIGINAL = SchemeRow(
     PLAIN, weight_bytes=1000e6, cluster="14-24", p=0.0002, clusters="14-24 (+)", share=0.0, perplexity=20.0
@@ -66,7 +67,7 @@ def test_the_rule_stands_in_every_answer() -> None:
 
 def test_the_summary_names_what_was_not_measured() -> None:
     rows = [ORIGINAL, GOOD, SchemeRow("gptq", failed="needs calibration")]
-    text = summarize_schemes("m", "a - b", rows, "at layers 14-24", 0.2, "n = 9", "depthscope run quantization")
+    text = summarize_schemes("m: a - b", "Asked?", rows, "at layers 14-24", 0.2, "n = 9", "depthscope run quantization")
     assert "- gptq: needs calibration" in text
     assert "| int8 | int8 (bitsandbytes): 500 MB |" in text
     assert "+5% [+0%, +10%]" in text
@@ -75,10 +76,12 @@ def test_the_summary_names_what_was_not_measured() -> None:
 
 
 def test_the_terminal_tells_every_scheme() -> None:
-    lines = told_schemes([ORIGINAL, GOOD, SchemeRow("gptq", failed="needs calibration")], 0.2)
-    assert [line.split()[0] for line in lines[:3]] == ["none", "int8", "gptq"]
-    assert "effect moved by at most 10%" in lines[1]
-    assert "not measured: needs calibration" in lines[2]
+    told = told_schemes([ORIGINAL, GOOD, SchemeRow("gptq", failed="needs calibration")], 0.2)
+    head, *lines = plain(told).splitlines()
+    assert "effect moved by at most (95 %)" in head
+    assert [line.split()[0] for line in lines[:3]] == ["none", "int8", "gptq:"]
+    assert "  10%  " in lines[1]
+    assert lines[2] == "gptq: not measured: needs calibration"
     assert "**" not in "".join(lines)
 
 

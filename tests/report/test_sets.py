@@ -119,8 +119,8 @@ def test_equivalence_is_told_in_the_row():
 
 def test_the_summary_holds_sentence_table_controls_and_command(sets):
     rows = compare_sets(sets)
-    text = summarize_sets("a - b everywhere", sets, rows, "depthscope run corpora")
-    assert text.startswith(f"# a - b everywhere\n\n**{replications(rows, sets)}**")
+    text = summarize_sets("a - b everywhere", "Asked?", sets, rows, "depthscope run corpora")
+    assert text.startswith(f"# a - b everywhere\n\nAsked?\n\n**{replications(rows, sets)}**")
     assert "layers 5 to 8, was chosen by the set `ours` alone" in text
     assert "(figures/forest.png)" in text
     table = rows_of(text)[2:]
@@ -134,11 +134,11 @@ def test_the_summary_holds_sentence_table_controls_and_command(sets):
 
 def test_without_controls_there_is_no_word_on_them():
     sets = {"ours": a_set(HIGHER), "flat": a_set(NOTHING, c=NOTHING)}  # a control, and nothing found to ask it about
-    assert "## Controls" not in summarize_sets("t", sets, compare_sets(sets), "")
+    assert "## Controls" not in summarize_sets("t", "Asked?", sets, compare_sets(sets), "")
 
 
 def test_no_name_breaks_the_table():
     sets = {"o|urs": a_set(HIGHER), "the\nirs": a_set(HALF)}
-    text = summarize_sets("t", sets, compare_sets(sets), "")
+    text = summarize_sets("t", "Asked?", sets, compare_sets(sets), "")
     assert {len(row) for row in rows_of(text)} == {5}
     assert [row[1] for row in rows_of(text)[2:4]] == ["o|urs", "the irs"]

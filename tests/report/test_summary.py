@@ -1,16 +1,21 @@
 """The result in words: everything is told, once, in tables that stay whole."""
 
+import re
+
 import numpy as np
 import pytest
 import xarray as xr
 
 import depthscope as ds
-from depthscope.report.evidence import Evidence
-from depthscope.report.summary import evidence_lines, summarize
+from depthscope.report.evidence import Evidence, every_contrast
+from depthscope.report.summary import contrast_told, evidence_told, summarize, words
 from depthscope.report.verdicts import in_short, verdict
 from depthscope.statistics.calibration import Rate
 from depthscope.statistics.effects import effect_text
+from depthscope.telling import plain
 from tests.report.planted import DEPTH, HALF, HIGHER, NOTHING, compare, evidence, measure, rows_of
+
+ANSWER = ("What was asked?", "What was found.")
 
 
 @pytest.fixture
@@ -24,13 +29,14 @@ def with_gaps():
 
 
 def told(contrasts, e: Evidence | None = None, remarks=(), settings=None) -> str:
-    return summarize("The title", contrasts, DEPTH, remarks, settings or {"wavelet": "haar"}, "depthscope run x", e)
+    said, tested = words(contrasts, DEPTH, remarks, e), every_contrast(contrasts, e)
+    return summarize("The title", ANSWER, said, tested, e, settings or {"wavelet": "haar"}, "depthscope run x")
 
 
 def test_the_summary_holds_every_contrast_cluster_remark_and_setting(with_gaps):
     contrasts = [compare(with_gaps, "a", "b"), compare(with_gaps, "b", "a")]
     text = told(contrasts, remarks=["Layers 1 have too few scales."])
-    assert text.startswith("# The title\n\n**a - b: found**")
+    assert text.startswith("# The title\n\nWhat was asked?\n\nWhat was found.\n\n**a - b: found**")
     assert "**b - a: found**" in text
     rows = [row for row in rows_of(text) if row[0] in ("a - b", "b - a")]
     expected = [(c, k) for c in contrasts for k in c.clusters]
@@ -100,20 +106,33 @@ def test_a_condition_that_cannot_be_a_control_is_noticed():
 
 def test_without_a_cluster_no_cluster_is_spoken_of():
     nothing = evidence(measure({"a": NOTHING, "b": NOTHING}))
-    for text in (told([nothing.main], nothing), "\n".join(evidence_lines(nothing))):
+    for text in (told([nothing.main], nothing), plain(evidence_told(nothing))):
         assert "layers 1 to 20, all that were measured" in text
         assert "those of the strongest cluster" not in text
 
 
 def test_a_terminal_gets_the_table_in_columns_and_the_sentences_without_markup(e):
-    lines = evidence_lines(e)
+    lines = plain(evidence_told(e)).splitlines()
     assert lines[0] == "mean CSE over layers 5 to 8, those of the strongest cluster of a - b:"
-    assert [line.strip() for line in lines[1:5:2]] == ["the contrast", "controls"]
+    assert [line.strip() for line in lines[2:5:2]] == ["the contrast", "controls"]
     (row,) = (line for line in lines if line.strip().startswith("c - b "))
     c = e.compared[1]
-    assert row.split("dz ")[1] == f"{effect_text(c.dz, c.low, c.high)}  p = {c.p:.4f}  cluster: {c.said}"
-    assert len({line.index("  n = ") for line in lines if "  n = " in line}) == 1
+    assert re.split(" {2,}", row.strip()) == [c.label, str(c.n), effect_text(c.dz, c.low, c.high), f"{c.p:.4f}", c.said]
     assert lines[-len(in_short(e)) :] == [line.replace("**", "") for line in in_short(e)]
+
+
+def test_a_terminal_gets_every_cluster_of_a_contrast(e):
+    tested, head, *rows = plain(contrast_told(e.main)).splitlines()
+    assert tested == str(e.main).splitlines()[0]
+    assert re.split(" {2,}", head) == ["layers", "mass", "p", "p interval", "dz at peak", "peak layer"]
+    assert [row.split()[0] for row in rows] == [f"{k.first}-{k.last}" for k in e.main.clusters]
+    k = e.main.clusters[0]
+    assert [f"{k.mass:.1f}", f"{k.p:.4f}", str(k.effect)] == [re.split(" {2,}", rows[0].strip())[i] for i in (1, 2, 4)]
+
+
+def test_a_contrast_without_clusters_says_so():
+    nothing = compare(measure({"a": NOTHING, "b": NOTHING}), "a", "b")
+    assert plain(contrast_told(nothing)) == str(nothing)
 
 
 @pytest.mark.parametrize("name", ["a|b", "||", "a\\|b", "x\ny"])

@@ -5,8 +5,9 @@ import pytest
 import xarray as xr
 
 import depthscope as ds
-from depthscope.report.evidence import Confounding, Control, Evidence, short_p, there
-from depthscope.report.verdicts import control_text, equivalence_text, exclusions, in_short, p_text, verdict
+from depthscope.drawing.alt import p_text
+from depthscope.report.evidence import Confounding, Control, Evidence, there
+from depthscope.report.verdicts import cluster_p, control_text, equivalence_text, exclusions, in_short, verdict
 from depthscope.statistics.balance import imbalance
 from depthscope.statistics.calibration import Rate
 from depthscope.statistics.curve import joint_curve
@@ -40,7 +41,7 @@ def test_an_effect_is_found_with_direction_layers_depth_p_and_size():
     (k,) = c.significant()
     assert text.startswith("**a - b: found** in 24 items. CSE is higher for a than for b over layers 5 to 8 of 20")
     assert "(relative depth 0.25 to 0.40)" in text
-    assert p_text(k) in text
+    assert cluster_p(k) in text
     assert f"dz = {k.dz:+.2f} [{k.dz_low:+.2f}, {k.dz_high:+.2f}] at layer {k.peak_layer}" in text
     assert "changes along depth" not in text
     assert "not found" not in text
@@ -73,7 +74,7 @@ def test_what_is_not_found_is_no_evidence_of_sameness():
     assert text.startswith("**a - b: not found.** No cluster of layers reaches family-wise p <= 0.05 in 24 items.")
     assert "no evidence that the conditions are the same: |dz| = 0.2 is not excluded" in text
     nearest = min(c.clusters, key=lambda k: k.p)
-    assert f"The nearest: layers {nearest.first} to {nearest.last}, {p_text(nearest)}." in text
+    assert f"The nearest: layers {nearest.first} to {nearest.last}, {cluster_p(nearest)}." in text
 
 
 def test_where_no_layer_passes_the_threshold_there_is_no_nearest():
@@ -99,8 +100,8 @@ def test_one_layer_that_differs_is_enough_against_sameness():
 def test_p_says_whether_it_is_exact():
     few = two(HIGHER, items=10)
     exact, drawn = (compare(few, "a", "b", permutations=n).clusters[0] for n in (2000, 500))
-    assert p_text(exact) == f"p = {exact.p:.4f} (exact)"
-    assert p_text(drawn) == f"p = {drawn.p:.4f} (Monte-Carlo 95 % interval {drawn.p_low:.4f} to {drawn.p_high:.4f})"
+    assert cluster_p(exact) == f"p = {exact.p:.4f} (exact)"
+    assert cluster_p(drawn) == f"p = {drawn.p:.4f} (Monte-Carlo 95 % interval {drawn.p_low:.4f} to {drawn.p_high:.4f})"
 
 
 def test_too_few_items_are_not_called_not_found():
@@ -225,8 +226,8 @@ def spelled(words, contrast):
     mean = f"{OVER}{effect_text(effect.dz, effect.low, effect.high)}"
     if not words.endswith(")"):
         (k,) = (k for k in contrast.significant() if (k.first, k.last) == (5, 8))
-        words += f" (layers {k.first}-{k.last}, {short_p(k.p)}, dz {k.dz:+.2f}; MEAN)"
-    return words.replace("MEAN", mean).replace("SAME", short_p(effect.p_equivalence))
+        words += f" (layers {k.first}-{k.last}, {p_text(k.p)}, dz {k.dz:+.2f}; MEAN)"
+    return words.replace("MEAN", mean).replace("SAME", p_text(effect.p_equivalence))
 
 
 @pytest.mark.parametrize("case", CONTROLS)
@@ -412,7 +413,7 @@ def test_an_effect_that_is_left_in_the_mean_only_is_blurred():
     begin = f"**a - b, all else equal (layers {first}-{last})? In the mean, not everywhere as a cluster.** "
     assert line.startswith(
         f"{begin}No cluster is left, though the mean still differs, after matching on the word (mean over layers "
-        f"{first}-{last}: dz {effect_text(effect.dz, effect.low, effect.high)}, {short_p(effect.p)}, n = 12); "
+        f"{first}-{last}: dz {effect_text(effect.dz, effect.low, effect.high)}, {p_text(effect.p)}, n = 12); "
         "it survives adjustment for idle ("
     )
     # blurred in every way is no "no" either

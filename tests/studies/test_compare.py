@@ -203,9 +203,9 @@ def test_runs_of_a_mechanism_bring_their_table(copy, refuses):
 def test_a_folder_holds_everything_and_is_the_same_every_time(copy, tmp_path, refuses):
     parts(copy / "tiny")
     first = compare(copy, out=tmp_path / "out", command="the command")
-    names = {"summary.md", "models.csv", "depths.csv", "meta.csv", "mechanism.csv", "run.json", "figures", ".lock"}
-    assert {p.name for p in (tmp_path / "out").iterdir()} == names
-    assert {p.name for p in (tmp_path / "out" / "figures").iterdir()} == {"compare.png", "compare.svg"}
+    names = {"summary.md", "models.csv", "depths.csv", "meta.csv", "mechanism.csv", "run.json", "figures"}
+    assert {p.name for p in (tmp_path / "out").iterdir()} == names | {"report.html", ".lock"}
+    assert {p.name for p in (tmp_path / "out" / "figures").iterdir()} == {"compare.png", "compare.svg", "compare.pdf"}
     record = json.loads((tmp_path / "out" / "run.json").read_text())
     assert (record["study"], record["status"], record["command"]) == ("compare", "finished", "the command")
     assert record["settings"]["order"] == ["eight", "tiny"]

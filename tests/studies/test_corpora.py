@@ -15,6 +15,7 @@ from depthscope.studies.corpora import BUILTIN, SETS, run_corpora
 from depthscope.studies.evidence import EFFORTS, Effort
 from depthscope.studies.metaphor import run_metaphor
 from depthscope.studies.settings import Settings
+from depthscope.telling import plain
 from tests.running import record_of, results_of
 
 NOUNS = ("wall", "storm", "key", "bridge", "anchor", "cage", "seed", "mirror", "engine", "river")
@@ -99,17 +100,17 @@ def test_what_is_written_and_told_is_the_comparison(finished):
     text = (finished.folder / "summary.md").read_text(encoding="utf-8")
     assert f"**{replications(rows, finished.evidence)}**" in text
     assert "the command" in text
-    told = "\n".join(finished.told)
+    told = plain(finished.told)
     assert replications(rows, finished.evidence) in told
     groups = list(dict.fromkeys(row.group for row in rows))
-    assert [line for line in finished.told if line in groups] == groups
-    assert told.endswith(f"run folder: {finished.folder}")
+    assert [line for line in told.splitlines() if line in groups] == groups
+    assert told.endswith(f"run folder: {finished.folder} (begin with report.html)")
 
 
 def test_the_folder_holds_the_comparison_beside_the_sets(finished):
     names = {path.name for path in finished.folder.iterdir()}
-    assert names == {".lock", "run.json", "sets.csv", "summary.md", "figures", *TWO}
-    assert {path.name for path in (finished.folder / "figures").iterdir()} == {"forest.png", "forest.svg"}
+    assert names == {".lock", "run.json", "sets.csv", "summary.md", "report.html", "figures", *TWO}
+    assert {path.name for path in (finished.folder / "figures").iterdir()} == {"forest.png", "forest.svg", "forest.pdf"}
     record = record_of(finished.folder)
     assert (record["study"], record["status"], record["command"]) == ("corpora", "finished", "the command")
     assert record["settings"]["sets"] == TWO

@@ -18,6 +18,7 @@ import depthscope as ds
 from depthscope.store.datasets import digest, read_zarr
 from depthscope.studies.mechanism import run_mechanism
 from depthscope.studies.settings import Settings
+from depthscope.telling import plain
 from tests.running import record_of
 from tests.studies.conftest import WORDS
 
@@ -376,7 +377,7 @@ def test_pairs_that_a_causal_model_cannot_tell_apart_and_a_signal_without_parts_
     run = run_mechanism(settings, out, progress=False, model=tiny)
     assert run.found.main.n == 2
     assert run.found.exchange is None
-    told = "\n".join(run.told)
+    told = plain(run.told)
     assert "No states were exchanged: of the items with probes, fewer than 2 are tested" in told
     assert "Attention and MLP are not told apart: signal='norm' is no sum of" in told
     assert {path.name for path in out.glob("*.csv")} == TABLES

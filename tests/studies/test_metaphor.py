@@ -74,8 +74,11 @@ def test_the_folder_holds_everything_and_nothing_else(finished):
         "layers.csv",
         "contrasts.csv",
         "clusters.csv",
+        "items.csv",
+        "scalograms.csv",
         "summary.md",
-        *(f"figures/{name}.{kind}" for name in figures for kind in ("png", "svg")),
+        "report.html",
+        *(f"figures/{name}.{kind}" for name in figures for kind in ("png", "svg", "pdf")),
     }
 
 
@@ -83,6 +86,9 @@ def test_figures_are_whole_images(finished):
     for path in (finished.folder / "figures").iterdir():
         if path.suffix == ".svg":
             assert ElementTree.parse(path).getroot().tag.endswith("svg")
+        elif path.suffix == ".pdf":
+            assert path.read_bytes().startswith(b"%PDF-")
+            assert path.read_bytes().rstrip().endswith(b"%%EOF")
         else:
             with Image.open(path) as image:
                 image.load()

@@ -19,6 +19,7 @@ from depthscope.studies.evidence import EFFORTS, Effort
 from depthscope.studies.metaphor import run_metaphor
 from depthscope.studies.models import folder_names, run_models
 from depthscope.studies.settings import Settings
+from depthscope.telling import plain
 from tests.conftest import tiny_llama
 from tests.running import record_of, results_of
 
@@ -102,16 +103,26 @@ def test_a_model_that_fails_leaves_the_others_and_its_row_says_why(finished, nam
     assert list(table["status"]) == ["measured", "failed", "measured"]
     assert table["reason"][1] == failed.reason
     assert failed.reason in (finished.folder / "summary.md").read_text(encoding="utf-8")
-    assert any(failed.reason in line for line in finished.told)
+    assert failed.reason in plain(finished.told)
     assert record_of(finished.folder)["results"] == {"tiny": "measured", "broken": failed.reason, "tiny-2": "measured"}
     assert not (finished.folder / "broken").exists()
 
 
 def test_the_folder_holds_the_comparison_beside_the_models(finished):
     names = {path.name for path in finished.folder.iterdir()}
-    assert names == {".lock", "run.json", "models.csv", "summary.md", "figures", "tiny", "tiny-2"}
+    assert names == {
+        ".lock",
+        "run.json",
+        "models.csv",
+        "depths.csv",
+        "summary.md",
+        "report.html",
+        "figures",
+        "tiny",
+        "tiny-2",
+    }
     figures = {path.name for path in (finished.folder / "figures").iterdir()}
-    assert figures == {f"{name}.{kind}" for name in ("forest", "depths") for kind in ("png", "svg")}
+    assert figures == {f"{name}.{kind}" for name in ("forest", "depths") for kind in ("png", "svg", "pdf")}
     record = record_of(finished.folder)
     assert (record["study"], record["status"], record["command"]) == ("models", "finished", "the command")
     assert list(record["timings"]) == ["tiny", "broken", "tiny-2", "report"]
@@ -121,7 +132,7 @@ def test_what_is_told_and_written_is_the_comparison(finished):
     both = [one for one in finished.outcomes if isinstance(one, Studied)]
     rows = compare_models(both)
     np.testing.assert_equal([vars(row) for row in finished.rows], [vars(row) for row in rows])
-    told, text = "\n".join(finished.told), (finished.folder / "summary.md").read_text(encoding="utf-8")
+    told, text = plain(finished.told), (finished.folder / "summary.md").read_text(encoding="utf-8")
     for sentence in verdicts(both, rows):
         assert sentence in told
         assert sentence in text

@@ -3,7 +3,13 @@
 import argparse
 import os
 import shlex
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from depthscope.cli.output import Answer, add_json
+
+if TYPE_CHECKING:
+    from depthscope.report.comparison import Comparison
 
 
 class Compare:
@@ -32,9 +38,10 @@ class Compare:
         )
         add("--points", type=int, metavar="N", help="grid of relative depth (default 20)")
         add("--out", metavar="DIR", help="write summary.md, tables and the figure there")
+        add_json(parser)
         parser.set_defaults(handler=self.run)
 
-    def run(self, options: argparse.Namespace) -> None:
+    def run(self, options: argparse.Namespace) -> Answer:
         os.environ.setdefault("MPLBACKEND", "Agg")  # files only; no display is needed
         from depthscope.report.compare import told
         from depthscope.studies.compare import compare
@@ -44,7 +51,29 @@ class Compare:
         if "depth" in given:
             chosen["depth"] = tuple(given["depth"])
         found = compare(given["runs"], command=shlex.join(["depthscope", *options.words]), **chosen)
-        for line in told(found):
-            print(line)
-        if "out" in given:
-            print(f"\nwritten: {given['out']} (begin with summary.md, then figures/)")
+        written = ["", f"written: {given['out']} (begin with report.html)"] if "out" in given else []
+        return Answer([*told(found), *written], document(found, given.get("out")))
+
+
+def document(c: "Comparison", folder: str | None) -> Mapping[str, Any]:
+    """A comparison for programs; what is NaN in it becomes null.
+
+    ``answer`` is what was asked and what was found; ``claims`` and ``notes`` are sentences; ``models`` are the rows of
+    ``models.csv``; ``these_models`` is what holds of new items in these models, or None.
+    """
+    from depthscope.report.compare import answer, cautions, verdicts
+
+    joint = c.joint
+    return {
+        "contrast": c.name,
+        "depth": c.depth,
+        "answer": answer(c),
+        "claims": verdicts(c),
+        "notes": cautions(c),
+        "pooled": vars(c.pooled),
+        "these_models": joint and {name: getattr(joint, name) for name in ("mean", "low", "high", "items")},
+        "models": c.to_dataframe().to_dict("records"),
+        "mechanism": {name: vars(pooled) for name, pooled in c.mechanism.items()},
+        "command": c.command,
+        "folder": folder,
+    }

@@ -3,17 +3,21 @@
 import argparse
 import errno
 import os
+import re
 import sys
 from collections.abc import Sequence
 
 from depthscope.cli.compare import Compare
 from depthscope.cli.models import Models
+from depthscope.cli.output import deliver, only_the_document
+from depthscope.cli.report import Report
 from depthscope.cli.run import RunCommand
+from depthscope.cli.show import Show
 from depthscope.cli.stimuli import Stimuli
 from depthscope.errors import DepthscopeError
 from depthscope.version import __version__
 
-COMMANDS = (RunCommand(), Compare(), Models(), Stimuli())
+COMMANDS = (RunCommand(), Compare(), Report(), Show(), Models(), Stimuli())
 
 BAD_INPUT, INTERRUPTED = 2, 130
 
@@ -37,9 +41,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(words)
     options.words = words
     try:
-        options.handler(options)
+        with only_the_document(options):
+            answer = options.handler(options)
+        deliver(answer, options)
     except DepthscopeError as problem:
-        return _complain(str(problem))
+        return _complain(spoken(str(problem), words))
     except BrokenPipeError:  # whoever read our output has had enough
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - the interpreter flushes it on its way out
         return 0
@@ -56,6 +62,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("\ndepthscope: interrupted; run the same command again to continue", file=sys.stderr)
         return INTERRUPTED
     return 0
+
+
+def spoken(sentence: str, words: Sequence[str]) -> str:
+    """What the library says of a keyword, ``threads=0: ...``, said of the option that gave it, ``--threads 0: ...``."""
+    keyword = re.match(r"(\w+)=('?)(.*?)\2(?=: )", sentence)
+    if keyword is None:
+        return sentence
+    option = f"--{keyword[1].replace('_', '-')}"
+    given = any(word == option or word.startswith(f"{option}=") for word in words)
+    return f"{option} {keyword[3]}{sentence[keyword.end() :]}" if given else sentence
 
 
 def _complain(sentence: str) -> int:

@@ -2,13 +2,16 @@
 
 import argparse
 import shlex
+from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from depthscope.cli.output import Answer, add_json, say
 from depthscope.errors import DepthscopeError
 from depthscope.report.coverage import KINDS, count, coverage_document, named
 from depthscope.store.files import write_text
+from depthscope.telling import Sheet
 
 
 class Models:
@@ -20,6 +23,7 @@ class Models:
         ListModels().add_to(actions)
         GetModels().add_to(actions)
         Coverage().add_to(actions)
+        add_json(parser)
         parser.set_defaults(handler=ListModels().run)  # without an action
 
 
@@ -28,24 +32,47 @@ class ListModels:
 
     def add_to(self, actions: Any) -> None:
         parser = actions.add_parser("list", help="models that can be named", description=self.__doc__)
+        add_json(parser)
         parser.set_defaults(handler=self.run)
 
-    def run(self, options: argparse.Namespace) -> None:
+    def run(self, options: argparse.Namespace) -> Answer:
         from depthscope.model.pretrained.cache import cache_folder
         from depthscope.model.pretrained.registry import MODELS
         from depthscope.model.pretrained.shelf import state
 
-        rows = [("name", "kind", "layers", "download", "state", "licence", "what")]
-        for entry in MODELS:
-            name = ", ".join((entry.name, *entry.aliases))
-            size = f"{entry.download / 1e6:.0f} MB"
-            rows.append((name, entry.kind, str(entry.layers), size, state(entry), entry.licence, entry.title))
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        for row in rows:
-            print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-        print("\nget one:    depthscope models get NAME")
-        print(f"cache:      {cache_folder()} (change it with DEPTHSCOPE_CACHE)")
-        print("any other:  --model takes a Hugging Face id, a local folder, or a .gguf file")
+        models = [
+            {
+                "name": entry.name,
+                "aliases": entry.aliases,
+                "kind": entry.kind,
+                "layers": entry.layers,
+                "download_bytes": entry.download,
+                "state": state(entry),
+                "licence": entry.licence,
+                "title": entry.title,
+            }
+            for entry in MODELS
+        ]
+        rows = [
+            (
+                ", ".join((entry.name, *entry.aliases)),
+                entry.kind,
+                str(entry.layers),
+                f"{entry.download / 1e6:.0f} MB",
+                state(entry),
+                entry.licence,
+                entry.title,
+            )
+            for entry in MODELS
+        ]
+        told: list[str | Sheet] = [
+            Sheet(("name", "kind", "layers", "download", "state", "licence", "what"), rows),
+            "",
+            "get one:    depthscope models get NAME",
+            f"cache:      {cache_folder()} (change it with DEPTHSCOPE_CACHE)",
+            "any other:  --model takes a Hugging Face id, a local folder, or a .gguf file",
+        ]
+        return Answer(told, {"models": models, "cache": cache_folder()})
 
 
 class GetModels:
@@ -55,19 +82,23 @@ class GetModels:
         parser = actions.add_parser("get", help="fetch a model", description=self.__doc__)
         parser.add_argument("names", nargs="+", metavar="NAME", help="as 'depthscope models list' shows it")
         parser.add_argument("--no-progress", action="store_true", help="no bars")
+        add_json(parser)
         parser.set_defaults(handler=self.run)
 
-    def run(self, options: argparse.Namespace) -> None:
+    def run(self, options: argparse.Namespace) -> Answer:
         from depthscope.model.pretrained.registry import find
         from depthscope.model.pretrained.shelf import fetch
 
         unknown = [name for name in options.names if find(name) is None]
+        got = []
         for name in (*unknown, *options.names):  # a name that is none is refused before anything is fetched
             folder = fetch(name, progress=not options.no_progress)
-            print(f"{name}: {folder}")
             if (entry := find(name)) is not None:
-                print(f"  {loading_line(entry.name, entry.kind, folder)}")
-                print(f"  licence: {entry.licence}")
+                load = loading_line(entry.name, entry.kind, folder)
+                got.append({"name": entry.name, "folder": folder, "load": load, "licence": entry.licence})
+                for line in (f"{name}: {folder}", f"  {load}", f"  licence: {entry.licence}"):
+                    say(line)  # now, for the next one may take long, or fail
+        return Answer([], {"models": got})
 
 
 class Coverage:
@@ -88,22 +119,25 @@ class Coverage:
         )
         parser.add_argument("--out", type=Path, metavar="FILE.md", help="write the whole table to this file")
         parser.add_argument("--no-progress", action="store_true", help="no bars")
+        add_json(parser)
         parser.set_defaults(handler=self.run)
 
-    def run(self, options: argparse.Namespace) -> None:
+    def run(self, options: argparse.Namespace) -> Answer:
         from depthscope.studies.coverage import coverage
 
         if options.out is not None:
             _check_place(options.out)  # before minutes are spent
         rows = list(coverage(options.family, options.kind, progress=not options.no_progress))
-        for row in rows:
-            if row.outcome != "works":
-                print(f"{row.outcome}: {named(row)}, {row.class_name}: {row.note}")
-        print(count(rows))
+        versions = {name: metadata.version(name) for name in ("transformers", "torch")}
+        open_ = [(row.outcome, named(row), row.class_name, row.note) for row in rows if row.outcome != "works"]
+        told: list[str | Sheet] = [Sheet(("result", "model type", "class", "reason"), open_)] if open_ else []
+        told.append(count(rows))
         if options.out is not None:
-            versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("transformers", "torch"))
-            write_text(options.out, coverage_document(rows, versions, shlex.join(["depthscope", *options.words])))
-            print(f"written: {options.out}")
+            measured = ", ".join(f"{name} {version}" for name, version in versions.items())
+            write_text(options.out, coverage_document(rows, measured, shlex.join(["depthscope", *options.words])))
+            told.append(f"written: {options.out}")
+        document = {"classes": [asdict(row) for row in rows], "versions": versions, "written": options.out}
+        return Answer(told, document)
 
 
 def _check_place(path: Path) -> None:

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from depthscope.cli.study import MODEL, Study, names
+from depthscope.cli.output import say
+from depthscope.cli.study import MODEL, Finished, Study, names
 
 
 class RunCommand:
@@ -26,10 +27,10 @@ class RunMetaphor(Study):
 
     NAME, HELP = "metaphor", "metaphorical against literal words"
 
-    def start(self, settings: Any, out: Path, **options: Any) -> list[str]:
+    def start(self, settings: Any, out: Path, **options: Any) -> Finished:
         from depthscope.studies.metaphor import run_metaphor
 
-        return run_metaphor(settings, out, **options).told
+        return run_metaphor(settings, out, **options)
 
 
 class RunCorpora(Study):
@@ -42,10 +43,10 @@ class RunCorpora(Study):
     def _stimuli(self, add: Any) -> None:
         add("--folder", metavar="DIR", required=True, help="where the files of the public sets are")
 
-    def start(self, settings: Any, out: Path, **options: Any) -> list[str]:
+    def start(self, settings: Any, out: Path, **options: Any) -> Finished:
         from depthscope.studies.corpora import run_corpora
 
-        return run_corpora(settings, out, **options).told
+        return run_corpora(settings, out, **options)
 
 
 class RunModels(Study):
@@ -60,10 +61,10 @@ class RunModels(Study):
         about = f"separated by commas, repeatable; each 'embedded', {MODEL}"
         add("--models", required=True, action="extend", type=names, metavar="A,B,..", help=about)
 
-    def start(self, settings: Any, out: Path, **options: Any) -> list[str]:
+    def start(self, settings: Any, out: Path, **options: Any) -> Finished:
         from depthscope.studies.models import run_models
 
-        return run_models(settings, options.pop("models"), out, **options).told
+        return run_models(settings, options.pop("models"), out, **options)
 
 
 class RunQuantization(Study):
@@ -85,10 +86,10 @@ class RunQuantization(Study):
     def _evidence(group: Any) -> None:
         """None: the contrast alone is compared."""
 
-    def start(self, settings: Any, out: Path, **options: Any) -> list[str]:
+    def start(self, settings: Any, out: Path, **options: Any) -> Finished:
         from depthscope.studies.quantization import run_quantization
 
-        return run_quantization(settings, out, **options).told
+        return run_quantization(settings, out, **options)
 
 
 class RunMechanism(Study):
@@ -109,7 +110,7 @@ class RunMechanism(Study):
     def _evidence(group: Any) -> None:
         """None: the evidence for and against the contrast is what 'run metaphor' gathers."""
 
-    def start(self, settings: Any, out: Path, **options: Any) -> list[str]:
+    def start(self, settings: Any, out: Path, **options: Any) -> Finished:
         from depthscope.studies.mechanism import run_mechanism
 
-        return run_mechanism(settings, out, say=lambda line: print(line, flush=True), **options).told
+        return run_mechanism(settings, out, say=say, **options)

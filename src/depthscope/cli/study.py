@@ -1,13 +1,35 @@
 """What the studies of the command line have in common."""
 
 import argparse
+import json
 import os
 import shlex
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
+
+from depthscope.cli.output import Answer, add_json
+from depthscope.telling import Told
 
 MODEL = "a name of 'depthscope models', a model id, a folder, a .gguf file"
+
+# where the value of each option goes: options that are not given keep the library's own defaults
+LOAD = ("device", "dtype", "blocks", "stack", "quantization")
+CSE = (
+    *("wavelet", "scales", "periods", "padding", "signal", "energy_norm", "zero_mean", "sampling", "layers"),
+    *("normalize", "mask_coi", "min_scales"),
+)
+
+
+class Finished(Protocol):
+    """What every study returns."""
+
+    @property
+    def folder(self) -> Path: ...
+
+    @property
+    def told(self) -> Told: ...
 
 
 class Study(ABC):
@@ -16,12 +38,7 @@ class Study(ABC):
     NAME: ClassVar[str]
     HELP: ClassVar[str]
 
-    # where the value of each option goes: options that are not given keep the library's own defaults
-    LOAD: ClassVar[tuple[str, ...]] = ("device", "dtype", "blocks", "stack", "quantization")
-    CSE = (
-        *("wavelet", "scales", "periods", "padding", "signal", "energy_norm", "zero_mean", "sampling", "layers"),
-        *("normalize", "mask_coi", "min_scales"),
-    )
+    LOAD: ClassVar[tuple[str, ...]] = LOAD
     CONTRAST = ("permutations", "forming_p", "alternative", "bound", "seed", "resamples", "include_same_context")
     TOP = (
         *("model", "stimuli", "folder", "sample", "language", "subtoken", "keep", "token_budget", "threads"),
@@ -40,10 +57,11 @@ class Study(ABC):
         )
         parser.add_argument("--out", required=True, metavar="DIR", help="run folder; an unfinished one is continued")
         self._inputs(parser.add_argument_group("model and stimuli"))
-        self._transform(parser.add_argument_group("conditional scale entropy (see docs/definition.md)"))
+        add_transform(parser)
         self._statistics(parser.add_argument_group("statistics"))
         self._evidence(parser.add_argument_group("evidence (see docs/evidence.md)"))
         parser.add_argument("--no-progress", action="store_true", help="no progress bars")
+        add_json(parser)
         parser.set_defaults(handler=self.run)
 
     def _model(self, add: Any) -> None:
@@ -55,46 +73,19 @@ class Study(ABC):
         add("--sample", type=int, metavar="N", help="N of the items, drawn by a seeded rule")
 
     @abstractmethod
-    def start(self, settings: Any, out: Path, **options: Any) -> list[str]:
-        """Run the study; lines for the terminal."""
+    def start(self, settings: Any, out: Path, **options: Any) -> Finished:
+        """Run the study."""
 
     def _inputs(self, group: Any) -> None:
         add = group.add_argument
         self._model(add)
         self._stimuli(add)
         add("--language", metavar="CODE", help="of the targets, for their frequency (default en)")
-        add("--device", help="cpu, cuda, ... (default: cuda if there is one)")
-        add("--dtype", help="precision of the weights (default: the checkpoint's)")
-        add("--blocks", metavar="PATH", help="path of the list of blocks, if it is not found")
-        add("--stack", choices=("encoder", "decoder"), help="of a model that is not decoder-only")
-        if "quantization" in self.LOAD:
-            add("--quantization", metavar="SCHEME", help="hold the weights in fewer bits: nf4, int8, torchao-int8, ...")
+        add_loading(group, self.LOAD)
         add("--subtoken", choices=("last", "first", "mean"), help="which token stands for the target (default last)")
         add("--keep", choices=("gram", "states"), help="also keep the full states of the targets")
         add("--token-budget", type=int, metavar="N", help="padded tokens per forward pass")
         add("--threads", type=int, metavar="N", help="CPU threads of torch")
-
-    @staticmethod
-    def _transform(group: Any) -> None:
-        add = group.add_argument
-        add("--wavelet", metavar="NAME", help="paul(4) (default), morlet(6), dog(2), haar; any order or omega0")
-        add("--scales", type=_scales, metavar="N|S,S,..", help="number of scales (default 16), or the scales in layers")
-        add(
-            "--periods",
-            nargs=2,
-            type=float,
-            metavar=("LOW", "HIGH"),
-            help="Fourier periods in layers (default 2 to L/2)",
-        )
-        add("--padding", choices=("zero", "reflect", "symmetric", "periodic", "renormalize"), help="default zero")
-        add("--signal", choices=("update", "direction", "norm", "state"), help="what is transformed (default update)")
-        add("--energy-norm", choices=("L1", "L2"), help="default L2")
-        add("--zero-mean", choices=("none", "filter", "signal"), help="mean removal (default none)")
-        add("--sampling", choices=("point", "cell"), help="of the wavelet (default point; haar: cell)")
-        add("--layers", nargs=2, type=int, metavar=("FIRST", "LAST"), help="analyse these layers only")
-        add("--no-normalize", dest="normalize", action="store_false", help="entropy in nats")
-        add("--no-mask-coi", dest="mask_coi", action="store_false", help="use all scales at every layer")
-        add("--min-scales", type=int, metavar="N", help="layers with fewer valid scales are missing (default 4)")
 
     @staticmethod
     def _statistics(group: Any) -> None:
@@ -132,22 +123,63 @@ class Study(ABC):
             "ones: surprisal, log_frequency, target_length, n_subtokens, token_index, n_tokens",
         )
 
-    def run(self, options: argparse.Namespace) -> None:
+    def run(self, options: argparse.Namespace) -> Answer:
         os.environ.setdefault("MPLBACKEND", "Agg")  # files only; no display is needed
+        from depthscope.store.folder import RECORD
         from depthscope.studies.settings import Settings
 
-        given = vars(options)
-
-        def chosen(names: tuple[str, ...]) -> dict[str, Any]:
-            return {n: tuple(v) if isinstance(v, list) else v for n in names if (v := given.get(n)) is not None}
-
         settings = Settings(
-            load=chosen(self.LOAD), cse=chosen(self.CSE), contrast=chosen(self.CONTRAST), **chosen(self.TOP)
+            load=chosen(options, self.LOAD),
+            cse=chosen(options, CSE),
+            contrast=chosen(options, self.CONTRAST),
+            **chosen(options, self.TOP),
         )
         command = shlex.join(["depthscope", *options.words])
-        progress = "no_progress" not in given
-        for line in self.start(settings, Path(options.out), command=command, progress=progress, **chosen(self.OWN)):
-            print(line)
+        progress = "no_progress" not in options
+        found = self.start(settings, Path(options.out), command=command, progress=progress, **chosen(options, self.OWN))
+        # the record as it stands in the folder, not what this process knows of it
+        record = json.loads((found.folder / RECORD).read_text(encoding="utf-8"))
+        return Answer(found.told, {**record, "folder": found.folder})
+
+
+def add_loading(group: Any, names: Collection[str]) -> None:
+    """The options of :func:`depthscope.load`, quantisation only if it is among the ``names``."""
+    add = group.add_argument
+    add("--device", help="cpu, cuda, ... (default: cuda if there is one)")
+    add("--dtype", help="precision of the weights (default: the checkpoint's)")
+    add("--blocks", metavar="PATH", help="path of the list of blocks, if it is not found")
+    add("--stack", choices=("encoder", "decoder"), help="of a model that is not decoder-only")
+    if "quantization" in names:
+        add("--quantization", metavar="SCHEME", help="hold the weights in fewer bits: nf4, int8, torchao-int8, ...")
+
+
+def add_transform(parser: Any) -> None:
+    """The options of :func:`depthscope.cse`, in a group of their own."""
+    add = parser.add_argument_group("conditional scale entropy (see docs/definition.md)").add_argument
+    add("--wavelet", metavar="NAME", help="paul(4) (default), morlet(6), dog(2), haar; any order or omega0")
+    add("--scales", type=_scales, metavar="N|S,S,..", help="number of scales (default 16), or the scales in layers")
+    add(
+        "--periods",
+        nargs=2,
+        type=float,
+        metavar=("LOW", "HIGH"),
+        help="Fourier periods in layers (default 2 to L/2)",
+    )
+    add("--padding", choices=("zero", "reflect", "symmetric", "periodic", "renormalize"), help="default zero")
+    add("--signal", choices=("update", "direction", "norm", "state"), help="what is transformed (default update)")
+    add("--energy-norm", choices=("L1", "L2"), help="default L2")
+    add("--zero-mean", choices=("none", "filter", "signal"), help="mean removal (default none)")
+    add("--sampling", choices=("point", "cell"), help="of the wavelet (default point; haar: cell)")
+    add("--layers", nargs=2, type=int, metavar=("FIRST", "LAST"), help="analyse these layers only")
+    add("--no-normalize", dest="normalize", action="store_false", help="entropy in nats")
+    add("--no-mask-coi", dest="mask_coi", action="store_false", help="use all scales at every layer")
+    add("--min-scales", type=int, metavar="N", help="layers with fewer valid scales are missing (default 4)")
+
+
+def chosen(options: argparse.Namespace, names: Collection[str]) -> dict[str, Any]:
+    """Those of the named options that were given."""
+    given = vars(options)
+    return {n: tuple(v) if isinstance(v, list) else v for n in names if (v := given.get(n)) is not None}
 
 
 def names(text: str) -> list[str]:

@@ -42,11 +42,16 @@ def check_fast(tokenizer: Any, name: str) -> None:
 
 
 def context_length(config: Any, tokenizer: Any) -> int | None:
-    """Longest context in tokens, if the configuration or the tokenizer states one."""
+    """Longest context in tokens, if the configuration or the tokenizer states one: the shorter, if both do.
+
+    Where positions are counted from behind that of padding (RoBERTa, MPNet), the configuration counts two more than fit.
+    """
+    limit = getattr(tokenizer, "model_max_length", None)
+    stated = [int(limit)] if limit is not None and limit < 10**7 else []
     text = config.get_text_config() if hasattr(config, "get_text_config") else config
     for name in ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length"):
         value = getattr(text, name, None)
         if isinstance(value, int) and value > 0:
-            return value
-    limit = getattr(tokenizer, "model_max_length", None)
-    return int(limit) if limit is not None and limit < 10**7 else None
+            stated.append(value)
+            break
+    return min(stated, default=None)

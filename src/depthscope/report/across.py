@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from math import isfinite
 
-from depthscope.report.evidence import ALPHA, Compared, Evidence, cell, layers_text, short_p
+from depthscope.drawing.alt import p_text
+from depthscope.report.evidence import ALPHA, Compared, Evidence, cell, layers_text
 from depthscope.statistics.effects import effect_text
 from depthscope.statistics.result import Cluster, Contrast
+from depthscope.telling import Sheet
 
 Window = tuple[int, int]
 # ends the heading of the rows that are adjusted for every covariate
@@ -50,9 +52,9 @@ def at_window(group: str, name: str, contrast: Contrast, window: Window, tell: b
     if not isfinite(effect.dz):
         return Compared(group, name, **vars(effect), found=False, said="no layer is measured there")
     bound = contrast.settings["bound"]
-    same = f"; |dz| < {bound:g}, {short_p(effect.p_equivalence)}" if effect.p_equivalence <= ALPHA else ""
+    same = f"; |dz| < {bound:g}, {p_text(effect.p_equivalence)}" if effect.p_equivalence <= ALPHA else ""
     layers = f"{window_text(window)}, " if tell else ""
-    return Compared(group, name, **vars(effect), found=effect.p <= ALPHA, said=f"{layers}{short_p(effect.p)}{same}")
+    return Compared(group, name, **vars(effect), found=effect.p <= ALPHA, said=f"{layers}{p_text(effect.p)}{same}")
 
 
 def window_text(window: Window) -> str:
@@ -75,7 +77,7 @@ def _at_peak(name: str, contrast: Contrast, own: Cluster) -> Compared:
             for name, column in (("difference", "difference"), ("difference_low", "low"), ("difference_high", "high"))
         },
         found=own.p <= ALPHA,
-        said=f"{layers_text(own)}, {short_p(own.p)}",
+        said=f"{layers_text(own)}, {p_text(own.p)}",
     )
 
 
@@ -120,13 +122,12 @@ def comparison_table(what: str, rows: Sequence[Compared]) -> str:
     return "\n".join(lines)
 
 
-def comparison_lines(rows: Sequence[Compared]) -> list[str]:
+def comparison_sheet(what: str, rows: Sequence[Compared]) -> Sheet:
     """The same for a terminal."""
-    wide = max(len(row.label) for row in rows)
-    lines = []
+    lines: list[tuple[str, ...]] = []
     for group, some in groupby(rows, lambda row: row.group):
-        lines += [group, *(f"  {row.label:{wide}}  n = {row.n:<4} dz {_effect(row)}  {row.said}" for row in some)]
-    return lines
+        lines += [(group,), *((row.label, str(row.n), _effect(row), row.said) for row in some)]
+    return Sheet((what, "n", "dz [95 % interval]", "layers, p"), lines)
 
 
 def _effect(row: Compared) -> str:

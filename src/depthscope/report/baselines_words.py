@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from depthscope.drawing.alt import p_text
 from depthscope.errors import listed
 from depthscope.report.across import window_text
 from depthscope.report.baselines import ALL, CSE, FEEDS, SIMPLE, Baselines, adds, gain_of, measures_table, signed, state
-from depthscope.report.evidence import ALPHA, cell, layers_text, short_p
+from depthscope.report.evidence import ALPHA, cell, layers_text
 from depthscope.statistics.classify import Classification, Gain, Score
 from depthscope.statistics.effects import Effect, effect_text
 
@@ -62,7 +63,7 @@ def _shown(b: Baselines) -> str:
     }
     told = "; ".join(f"{words[how]} {listed(groups[how], 12)}" for how in words if how in groups)
     own = [
-        f"{b.label(name)} ({'higher' if k.mass > 0 else 'lower'} at {layers_text(k)}, {short_p(k.p)})"
+        f"{b.label(name)} ({'higher' if k.mass > 0 else 'lower'} at {layers_text(k)}, {p_text(k.p)})"
         for name, c in b.measures.items()
         if (k := c.strongest(ALPHA))
     ]
@@ -100,11 +101,11 @@ def _beyond(b: Baselines) -> str:
         key=lambda k: abs(k.mass),
         default=None,
     )
-    cluster = f"with a cluster there ({layers_text(own)}, {short_p(own.p)})" if own else "without a cluster there"
+    cluster = f"with a cluster there ({layers_text(own)}, {p_text(own.p)})" if own else "without a cluster there"
     effect = together.over(*b.window)
     return (
         f"**CSE at equal simpler measures:** with all {len(b.measures) if not b.unadjusted else 'usable ones'} held equal, "
-        f"{words}: {_dz(effect)}, {short_p(effect.p)}, {cluster}. One at a time, {each}.{_caution(b)}"
+        f"{words}: {_dz(effect)}, {p_text(effect.p)}, {cluster}. One at a time, {each}.{_caution(b)}"
     )
 
 
@@ -156,9 +157,9 @@ def _auc(score: Score) -> str:
 
 def _gain_text(gain: Gain) -> str:
     auc = gain.auc
-    text = f"AUC {signed(auc.value)} [{signed(auc.low)}, {signed(auc.high)}], {short_p(gain.p)}"
+    text = f"AUC {signed(auc.value)} [{signed(auc.low)}, {signed(auc.high)}], {p_text(gain.p)}"
     if np.isfinite(gain.p_copy):
-        text += f"; a copy of what they know gains {signed(gain.copy.value)}, as much or more: {short_p(gain.p_copy)}"
+        text += f"; a copy of what they know gains {signed(gain.copy.value)}, as much or more: {p_text(gain.p_copy)}"
     return text
 
 
@@ -205,7 +206,7 @@ def _markdown(b: Baselines) -> str:
     lines = [head]
     for row in measures_table(b).to_dict("records"):
         own = b.main.strongest() if row["measure"] == CSE else b.measures[row["measure"]].strongest()
-        cluster = f"{layers_text(own)}, {short_p(own.p)}" if own else "none"
+        cluster = f"{layers_text(own)}, {p_text(own.p)}" if own else "none"
         given = "all others" if row["measure"] == CSE else "CSE"
         held = (
             f"{given} | {effect_text(row['given_dz'], row['given_low'], row['given_high'])} | {row['given_p']:.4f}"

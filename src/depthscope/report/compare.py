@@ -6,12 +6,14 @@ from math import isfinite
 import numpy as np
 import pandas as pd
 
+from depthscope.drawing.alt import p_text
 from depthscope.report.comparison import KEYS, Comparison, Measured
-from depthscope.report.evidence import ALPHA, cell, short_p
+from depthscope.report.evidence import ALPHA, cell
 from depthscope.report.models import EARLY
 from depthscope.statistics.alignment import layers_between
 from depthscope.statistics.effects import effect_text
 from depthscope.statistics.meta import Pooled
+from depthscope.telling import Sheet
 
 # below this many models the spread between them is hardly known
 FEW = 5
@@ -30,6 +32,23 @@ wider. g is dz corrected for its bias in small samples.\
 def verdicts(c: Comparison) -> list[str]:
     """The answer, from numbers alone; the claim first."""
     return [_counts(c), *_pooled(c), *_differences(c), *_every(c), *_items(c), *_along_depth(c), *_mechanism(c)]
+
+
+def answer(c: Comparison) -> list[str]:
+    """What was asked and what was found, in two plain sentences."""
+    question = (
+        f"Does {c.name} in CSE recur in {_models(len(c.models))}, averaged over relative depth {_range(c)} of each?"
+    )
+    found = " ".join([_counts(c), *_every(c)])
+    return [question, f"{found[0].upper()}{found[1:]}"]
+
+
+def title_of(c: Comparison) -> str:
+    return f"{c.name} in {_models(len(c.models))}"
+
+
+def _models(count: int) -> str:
+    return f"{count} model{'s' if count > 1 else ''}"
 
 
 def cautions(c: Comparison) -> list[str]:
@@ -89,7 +108,7 @@ def _pooled(c: Comparison) -> list[str]:
         word = f"the mean of models like these is {'above' if p.low > 0 else 'below'} 0"
     else:
         word = "the mean of models like these is not shown to differ from 0"
-    return [f"Pooled over {p.k} models: g {_interval(p)}, {short_p(p.p)}: {word}."]
+    return [f"Pooled over {p.k} models: g {_interval(p)}, {p_text(p.p)}: {word}."]
 
 
 def _differences(c: Comparison) -> list[str]:
@@ -152,7 +171,7 @@ def _along_depth(c: Comparison) -> list[str]:
         found = test.significant(ALPHA)
         if found:
             parts = [
-                f"{'higher' if k.mass > 0 else 'lower'} at {_span(grid[k.first - 1], grid[k.last - 1])} ({short_p(k.p)})"
+                f"{'higher' if k.mass > 0 else 'lower'} at {_span(grid[k.first - 1], grid[k.last - 1])} ({p_text(k.p)})"
                 for k in found
             ]
             told.append(f"Averaged over these models, clusters of relative depth: {', '.join(parts)}.")
@@ -174,7 +193,7 @@ def _along_depth(c: Comparison) -> list[str]:
 def _mechanism(c: Comparison) -> list[str]:
     """The pooled quantities of the runs' ``mechanism.csv``."""
     return [
-        f"{key}: pooled over {p.k} models dz {_interval(p)}, {short_p(p.p)}; {_spread(p)}."
+        f"{key}: pooled over {p.k} models dz {_interval(p)}, {p_text(p.p)}; {_spread(p)}."
         for key, p in c.mechanism.items()
     ]
 
@@ -204,12 +223,13 @@ def _shared(c: Comparison) -> list[str]:
     return [f"{told}; over the shared items their differences correlate by {r:+.2f} on average: {word}."]
 
 
-def told(c: Comparison) -> list[str]:
-    """The comparison in lines for a terminal."""
-    lines = [*_table_lines(c), "", *verdicts(c), "", *(f"note: {line}" for line in cautions(c))]
+def told(c: Comparison) -> list[str | Sheet]:
+    """The comparison for a terminal."""
+    lines: list[str | Sheet] = [_sheet(c), "", *verdicts(c), "", *(f"note: {line}" for line in cautions(c))]
     table = mechanism_cells(c)
     if not table.empty:
-        lines += ["", *table.to_string().splitlines()]
+        rows = [(str(label), *row) for label, row in zip(table.index, table.values.tolist(), strict=True)]
+        lines += ["", Sheet(("model", *table.columns), rows)]
     return lines
 
 
@@ -218,7 +238,8 @@ def summarize(c: Comparison, files: Iterable[str]) -> str:
     claim, *more = verdicts(c)
     mechanism = mechanism_cells(c)
     sections = [
-        f"# {c.name} in {len(c.models)} models",
+        f"# {title_of(c)}",
+        *answer(c),
         f"**{claim}**",
         "\n".join(f"- {line}" for line in more),
         INFERENCES,
@@ -235,8 +256,8 @@ def summarize(c: Comparison, files: Iterable[str]) -> str:
 
 def figure_words(c: Comparison) -> tuple[str, str, str]:
     """Title, line below and words on heterogeneity for the figure."""
-    count, main = len(c.models), c.models[0].main
-    title = f"{c.name} in {count} model{'s' if count > 1 else ''}, at the same relative depth"
+    main = c.models[0].main
+    title = f"{title_of(c)}, at the same relative depth"
     words = f"{_spread(c.pooled)}; k = {c.pooled.k}" if c.pooled.k > 1 else "one model: nothing to pool"
     flips = f"{main.settings['permutations']:,} sign flips, seed {main.settings['seed']}"
     text = (
@@ -255,10 +276,10 @@ def _table(c: Comparison) -> str:
             continue
         e = m.effect
         cells = [m.label, f"{_layers(m)} ({m.depth})", m.main.n, _difference(m), effect_text(e.dz, e.low, e.high)]
-        lines.append(f"| {' | '.join(map(cell, [*cells, short_p(e.p), f'{m.g:+.2f}']))} |")
+        lines.append(f"| {' | '.join(map(cell, [*cells, p_text(e.p), f'{m.g:+.2f}']))} |")
     p = c.pooled
     if p.k > 1:
-        lines.append(f"| **pooled** | | k = {p.k} | | {_interval(p)} | {short_p(p.p)} | {p.estimate:+.2f} |")
+        lines.append(f"| **pooled** | | k = {p.k} | | {_interval(p)} | {p_text(p.p)} | {p.estimate:+.2f} |")
     if isfinite(p.prediction_low):
         lines.append(f"| a new model like these | | | | [{p.prediction_low:+.2f}, {p.prediction_high:+.2f}] | | |")
     if c.joint is not None and isfinite(c.joint.low):
@@ -269,21 +290,17 @@ def _table(c: Comparison) -> str:
     return "\n".join(lines)
 
 
-def _table_lines(c: Comparison) -> list[str]:
-    wide = max(len(m.label) for m in c.models)
-    lines = [f"{c.name}, mean over relative depth {_range(c)}"]
+def _sheet(c: Comparison) -> Sheet:
+    rows = []
     for m in c.models:
         e = m.effect
-        found = (
-            f"{_layers(m):14} dz {effect_text(e.dz, e.low, e.high)}  {short_p(e.p)}"
-            if m.measured
-            else "not measured there"
-        )
-        lines.append(f"  {m.label:{wide}}  n = {m.main.n:<4} {found}")
+        found = (_layers(m), effect_text(e.dz, e.low, e.high), p_text(e.p))
+        rows.append((m.label, f"n = {m.main.n}", *(found if m.measured else ("not measured there", "", ""))))
     p = c.pooled
     if p.k > 1:
-        lines.append(f"  {'pooled':{wide}}  k = {p.k:<4} {'':14} g  {_interval(p)}  {short_p(p.p)}")
-    return lines
+        rows.append(("pooled", f"k = {p.k}", "", f"g {_interval(p)}", p_text(p.p)))
+    columns = ("model", "items", "layers", "dz [95 % interval]", "p")
+    return Sheet(columns, rows, f"{c.name}, mean over relative depth {_range(c)}")
 
 
 def mechanism_cells(c: Comparison) -> pd.DataFrame:
@@ -317,7 +334,7 @@ def _value(value: float, low: float, high: float) -> str:
 
 
 def _spread(p: Pooled) -> str:
-    return f"I² {p.i2:.0%}, tau {p.tau:.2f}, Q({p.k - 1}) = {p.q:.1f}, {short_p(p.q_p)}"
+    return f"I² {p.i2:.0%}, tau {p.tau:.2f}, Q({p.k - 1}) = {p.q:.1f}, {p_text(p.q_p)}"
 
 
 def _interval(p: Pooled) -> str:

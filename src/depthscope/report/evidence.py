@@ -7,6 +7,7 @@ from functools import cached_property
 import pandas as pd
 import xarray as xr
 
+from depthscope.drawing.alt import p_text
 from depthscope.statistics.calibration import Rate
 from depthscope.statistics.curve import Curve
 from depthscope.statistics.nulls import Null
@@ -158,7 +159,7 @@ class Evidence:
             effect = contrast.over(first, last)
             facing = [c for c in contrast.significant(ALPHA) if c.first <= last and c.last >= first]
             main = max(facing, key=lambda c: abs(c.mass), default=None)
-            said = f"{'higher' if main.mass > 0 else 'lower'} at {span(main)}, {short_p(main.p)}" if main else "no"
+            said = f"{'higher' if main.mass > 0 else 'lower'} at {span(main)}, {p_text(main.p)}" if main else "no"
             rows.append(Compared(group, label, **vars(effect), found=effect.p <= ALPHA, said=said))
         return rows
 
@@ -170,10 +171,6 @@ def every_contrast(contrasts: Sequence[Contrast], evidence: Evidence | None) -> 
     return [*contrasts, *(c for c in controls if c.terms not in asked)]
 
 
-def short_p(p: float) -> str:
-    return "p < .001" if p < 0.001 else f"p = {p:.3f}".replace("0.", ".", 1)
-
-
 def cell(text: object) -> str:
     """Text for a cell of a Markdown table, which a vertical bar or the end of the line would close."""
     return " ".join(str(text).split()).replace("|", "\\|")
@@ -181,6 +178,12 @@ def cell(text: object) -> str:
 
 def span(cluster: Cluster) -> str:
     return str(cluster.first) if cluster.first == cluster.last else f"{cluster.first}-{cluster.last}"
+
+
+def sides(contrast: Contrast) -> tuple[str, str]:
+    """Names of both sides for a sentence."""
+    left, right = (f"({side})" if " - " in side else side for side in (contrast.a, contrast.b))
+    return left, right
 
 
 def adjusted_for(contrast: Contrast) -> str:

@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from depthscope.drawing.alt import p_text
 from depthscope.errors import listed
 from depthscope.report.across import window_text
 from depthscope.report.baselines_words import baselines_in_short, baselines_section
-from depthscope.report.evidence import ALPHA, cell, layers_text, short_p
-from depthscope.report.mechanism import PART_NAMES, Exchange, Mechanism, quantities, scale_means, share_of
+from depthscope.report.evidence import ALPHA, cell, layers_text
+from depthscope.report.mechanism import CROSS, PART_NAMES, Exchange, Mechanism, quantities, scale_means, share_of
 from depthscope.statistics.effects import Effect, effect_text
 from depthscope.statistics.result import Cluster
 
@@ -30,16 +31,55 @@ are special; neighbouring layers are alike, so that the rank among windows of ne
 """
 
 
+def mechanism_answer(m: Mechanism, model: str, depth: int, stimuli: str) -> list[str]:
+    """What was asked and what was found, in two plain sentences."""
+    question = (
+        f"Where does the difference in CSE between {m.main.a} and {m.main.b} come from in `{model}` ({depth} layers), and does "
+        f"it matter for how the text is read? Asked of {m.main.n} items of `{stimuli}`."
+    )
+    k = m.found
+    if k is None:
+        return [question, f"No difference in CSE was found at any depth (no cluster of layers with p <= {ALPHA:g})."]
+    told = [f"CSE is {'higher' if k.mass > 0 else 'lower'} for {m.main.a} at {layers_text(k)} ({p_text(k.p)})"]
+    if m.attribution.parts:
+        name = carrier(m)
+        told.append(f"most of it comes from {PART_PLAIN[name]}" if name else "no part carries most of it")
+    if m.exchange is not None and m.exchange.layers is not None:
+        c = m.exchange
+        more = "and more than those elsewhere" if c.causal else "but no more than as many neighbouring layers elsewhere"
+        told.append(
+            f"states at these layers turn the reading when exchanged, {more}"
+            if c.matters
+            else "exchanging states at these layers is not shown to turn the reading"
+        )
+    return [question, f"{'; '.join(told)}."]
+
+
+PART_PLAIN = {
+    "attention": "attention",
+    "mlp": "what the MLPs write",
+    CROSS: "what attention and the MLPs have in common",
+}
+
+
 def mechanism_in_short(m: Mechanism) -> list[str]:
     """The result in sentences, the claim first; ``**`` marks what matters."""
+    parts = mechanism_words(m)
     return [
-        _claim(m),
-        _planes(m),
-        _bands(m),
-        *_parts(m),
-        *(_exchanges(m, m.exchange) if m.exchange else [f"No states were exchanged: {m.no_exchange}."]),
-        *(baselines_in_short(m.baselines)[:1] if m.baselines else []),
+        line for part in ("difference", "scalograms", "parts", "causal", "measures") for line in parts.get(part, [])
     ]
+
+
+def mechanism_words(m: Mechanism) -> dict[str, list[str]]:
+    """The same by part of the report."""
+    told = {
+        "difference": [_claim(m)],
+        "scalograms": [_planes(m), _bands(m)],
+        "parts": _parts(m),
+        "measures": baselines_in_short(m.baselines)[:1] if m.baselines else [],
+        "causal": _exchanges(m, m.exchange) if m.exchange else [f"No states were exchanged: {m.no_exchange}."],
+    }
+    return {part: lines for part, lines in told.items() if lines}
 
 
 def _claim(m: Mechanism) -> str:
@@ -51,7 +91,7 @@ def _claim(m: Mechanism) -> str:
     effect = m.main.over(*m.window)
     mean = f"{effect.difference:+.4f} [{effect.difference_low:+.4f}, {effect.difference_high:+.4f}]"
     return (
-        f"**{m.main.name}: CSE is {word} at {layers_text(k)}** ({short_p(k.p)}, n = {m.main.n}), there by {mean} on the mean, "
+        f"**{m.main.name}: CSE is {word} at {layers_text(k)}** ({p_text(k.p)}, n = {m.main.n}), there by {mean} on the mean, "
         f"dz {effect_text(effect.dz, effect.low, effect.high)}, too large because these layers were chosen by it."
     )
 
@@ -67,7 +107,7 @@ def _planes(m: Mechanism) -> str:
 def _plane(k: Cluster) -> str:
     low, high = k.periods or (float("nan"), float("nan"))
     periods = f"{low:.1f}" if low == high else f"{low:.1f} to {high:.1f}"
-    return f"{'more' if k.mass > 0 else 'less'} at periods of {periods} layers, {layers_text(k)} ({short_p(k.p)})"
+    return f"{'more' if k.mass > 0 else 'less'} at periods of {periods} layers, {layers_text(k)} ({p_text(k.p)})"
 
 
 def _bands(m: Mechanism) -> str:
@@ -94,7 +134,7 @@ def _parts(m: Mechanism) -> list[str]:
         return ["No difference is shown that a part could carry."]
     whole = m.main.over(*m.window)
     effects = {name: c.over(*m.window) for name, c in a.parts.items()}
-    told = ", ".join(f"{PART_NAMES[name]} {share_of(e, whole):+.0%} ({short_p(e.p)})" for name, e in effects.items())
+    told = ", ".join(f"{PART_NAMES[name]} {share_of(e, whole):+.0%} ({p_text(e.p)})" for name, e in effects.items())
     head = "**No part carries most of the difference by itself**"
     if carrying := carrier(m):
         name = PART_NAMES[carrying]
@@ -105,7 +145,7 @@ def _parts(m: Mechanism) -> list[str]:
         lines.append(
             "By itself, "
             + "; ".join(
-                f"{_of(name)} has dz {effect_text(e.dz, e.low, e.high)}, {short_p(e.p)}" for name, e in alone.items()
+                f"{_of(name)} has dz {effect_text(e.dz, e.low, e.high)}, {p_text(e.p)}" for name, e in alone.items()
             )
             + f" at {window_text(m.window)}."
         )
@@ -152,8 +192,8 @@ def _exchanges(m: Mechanism, e: Exchange) -> list[str]:
         more = "and more than as many others" if e.causal else "but are not shown to matter more than as many others"
         verdict = f"**Layers where CSE differs matter for the reading, {more}**"
     lines.append(
-        f"{verdict}: one state exchanged there makes {_bits(c.inside)} on average ({short_p(c.inside.p)}), elsewhere "
-        f"{_bits(c.outside)}; difference {_bits(c.excess)}; against sets of as many layers {short_p(c.p_sets)}, {place}."
+        f"{verdict}: one state exchanged there makes {_bits(c.inside)} on average ({p_text(c.inside.p)}), elsewhere "
+        f"{_bits(c.outside)}; difference {_bits(c.excess)}; against sets of as many layers {p_text(c.p_sets)}, {place}."
     )
     return lines
 
@@ -163,7 +203,12 @@ def _bits(e: Effect) -> str:
 
 
 def summarize_mechanism(
-    title: str, m: Mechanism, remarks: Sequence[str], settings: Mapping[str, Any], command: str
+    title: str,
+    answer: Sequence[str],
+    m: Mechanism,
+    remarks: Sequence[str],
+    settings: Mapping[str, Any],
+    command: str,
 ) -> str:
     """``summary.md``."""
     rows = "\n".join(f"| {name} | `{cell(value)}` |" for name, value in settings.items())
@@ -173,6 +218,7 @@ def summarize_mechanism(
     figures += ["![Exchange of states](figures/patching.png)"] if m.exchange else []
     sections = [
         f"# {title}",
+        *answer,
         first,
         "\n".join(f"- {line}" for line in more),
         *figures,
@@ -182,7 +228,7 @@ def summarize_mechanism(
         READING,
         *([baselines_section(m.baselines)] if m.baselines else []),
         "## Left out, and noticed",
-        "\n".join(f"- {line}" for line in [*remarks, *_left_out(m)]) or "Nothing.",
+        "\n".join(f"- {line}" for line in [*remarks, *left_out(m)]) or "Nothing.",
         "## Settings",
         f"| setting | value |\n|---|---|\n{rows}",
         f"To repeat it:\n\n```\n{command}\n```",
@@ -190,7 +236,7 @@ def summarize_mechanism(
     return "\n\n".join(sections) + "\n"
 
 
-def _left_out(m: Mechanism) -> list[str]:
+def left_out(m: Mechanism) -> list[str]:
     e = m.exchange
     return (
         [f"Without probes in both conditions, left out of the exchange: {listed(e.without)}."]
@@ -204,5 +250,5 @@ def _table(m: Mechanism) -> str:
     for key, label, e in quantities(m):
         digits = 2 if key.startswith("patch") else 4
         value = f"{e.difference:+.{digits}f} [{e.difference_low:+.{digits}f}, {e.difference_high:+.{digits}f}]"
-        lines.append(f"| {label} | {e.n} | {value} | {effect_text(e.dz, e.low, e.high)} | {short_p(e.p)} |")
+        lines.append(f"| {label} | {e.n} | {value} | {effect_text(e.dz, e.low, e.high)} | {p_text(e.p)} |")
     return "\n".join(lines)

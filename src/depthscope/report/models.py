@@ -129,6 +129,11 @@ def panels(models: Sequence[Studied]) -> list[Panel]:
     return [Panel(f"{m.label} ({m.depth} layers, n = {m.main.n})", m.main.table, m.main.spans) for m in models]
 
 
+def depths_table(models: Sequence[Studied]) -> pd.DataFrame:
+    """One row per model and layer: ``depths.csv``."""
+    return pd.concat([m.main.to_dataframe().assign(model=m.label) for m in models], ignore_index=True)
+
+
 def models_table(outcomes: Sequence[Outcome]) -> pd.DataFrame:
     """One row per model, in the order asked: ``models.csv``."""
     models = studied(outcomes)

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from depthscope.drawing.alt import p_text
 from depthscope.statistics.effects import effect_text
+from depthscope.telling import Sheet
 
 PLAIN = "none"
 NEAR = 0.02  # schemes whose bytes differ by less are equally cheap
@@ -112,11 +114,18 @@ def recommend(rows: Sequence[SchemeRow], share: float) -> str:
     )
 
 
+def answer(model: str, contrast: str, rows: Sequence[SchemeRow], share: float) -> list[str]:
+    """What was asked and what was found, in two plain sentences; the rule of the recommendation is told elsewhere."""
+    done = sum(not row.failed for row in rows[1:])
+    question = f"What do {done} schemes of quantisation do to {contrast} in `{model}`, and which can be recommended?"
+    return [question, recommend(rows, share).partition(" The rule:")[0]]
+
+
 def summarize_schemes(
-    model: str, contrast: str, rows: Sequence[SchemeRow], window: str, share: float, settings: str, command: str
+    title: str, question: str, rows: Sequence[SchemeRow], window: str, share: float, settings: str, command: str
 ) -> str:
     """``summary.md``: the recommendation, two tables, and what the columns mean."""
-    lines = [f"# {model}: what quantisation does to {contrast}", "", recommend(rows, share), ""]
+    lines = [f"# {title}", "", question, "", recommend(rows, share), ""]
     lines += ["## What it costs and saves", ""]
     lines += ["| scheme | weights | peak memory | load | prefill | decode | perplexity | next token agrees |"]
     lines += ["|---|---|---|---|---|---|---|---|"]
@@ -133,7 +142,7 @@ def summarize_schemes(
     lines += ["|---|---|---|---|---|---|---|---|"]
     for row in done:
         moved = "" if row.scheme == PLAIN or np.isnan(row.moved) else _moved(row)
-        kept = f"{row.cluster} ({_p(row.p)})" if row.cluster else "**none**"
+        kept = f"{row.cluster} ({p_text(row.p)})" if row.cluster else "**none**"
         effect = "" if np.isnan(row.effect) else effect_text(row.effect, row.effect_low, row.effect_high)
         lines.append(
             f"| {row.scheme} | {row.state_error:.3f} | {row.state_cosine:.4f} | {row.cse_drift:.2f} | {effect} | {moved} "
@@ -142,41 +151,48 @@ def summarize_schemes(
     failed = [row for row in rows if row.failed]
     if failed:
         lines += ["", "Not measured:", "", *(f"- {row.scheme}: {row.failed}" for row in failed)]
-    lines += ["", "## How to read this", "", *_READING, f"- {settings}", ""]
+    lines += ["", "## How to read this", "", *(f"- {line}" for line in (*READING, settings)), ""]
     return "\n".join([*lines, "```", command, "```", ""]) if command else "\n".join(lines)
 
 
-_READING = (
-    "- *weights*: true bytes of all parameters and buffers, with the scales of packed ones, what is shared counted once.",
-    "- *none* is the model as it was loaded; what was quantised at its source (GGUF) was unpacked first.",
-    "- *peak memory*: of a process of its own, over what it held before loading. A scheme that packs the weights as it loads",
-    "  has held them in full as well; a checkpoint saved in it has not. Times: medians of three, batch of one.",
-    "- *error of the states*: relative, median over texts and layers.",
-    "- *drift of CSE / spread*: root mean square change over the standard deviation between items, mean over layers; at 1 a",
-    "  text's CSE moves as far as texts differ.",
-    "- *moved*: change of the effect in units of CSE, item by item, as a share of the original's, 95 % interval; *dz* is",
-    "  over the spread of the scheme itself, so that the two need not agree. *dz* is at layers",
-    "  that the original chose, which flatters the original.",
-    "- One set of texts, one machine, one release of each library: other kernels round otherwise.",
+READING = (
+    "*weights*: true bytes of all parameters and buffers, with the scales of packed ones, what is shared counted once.",
+    "*none* is the model as it was loaded; what was quantised at its source (GGUF) was unpacked first.",
+    "*peak memory*: of a process of its own, over what it held before loading. A scheme that packs the weights as it loads "
+    "has held them in full as well; a checkpoint saved in it has not. Times: medians of three, batch of one.",
+    "*error of the states*: relative, median over texts and layers.",
+    "*drift of CSE / spread*: root mean square change over the standard deviation between items, mean over layers; at 1 a "
+    "text's CSE moves as far as texts differ.",
+    "*moved*: change of the effect in units of CSE, item by item, as a share of the original's, 95 % interval; *dz* is "
+    "over the spread of the scheme itself, so that the two need not agree. *dz* is at layers "
+    "that the original chose, which flatters the original.",
+    "One set of texts, one machine, one release of each library: other kernels round otherwise.",
 )
 
 
-def told_schemes(rows: Sequence[SchemeRow], share: float) -> list[str]:
-    """The result in lines for a terminal."""
-    lines = []
-    for row in rows:
-        known = f"{megabytes(row.weight_bytes):>9}  perplexity {row.perplexity:8,.1f}"
-        if row.failed:
-            said = f"not measured: {row.failed}"
-        elif row.scheme == PLAIN:
-            said = f"{known}  clusters: {row.clusters or 'none'}"
-        else:
-            said = f"{known}  states {row.state_error:5.3f}  CSE {row.cse_drift:4.2f}"
-            if np.isfinite(row.share):
-                kept = f"layers {row.cluster} kept" if row.cluster else "no cluster kept"
-                said += f"  effect moved by at most {row.share:.0%} (95 %)  {kept}"
-        lines.append(f"{row.scheme:22} {said}")
-    return [*lines, "", recommend(rows, share).replace("**", "")]
+def told_schemes(rows: Sequence[SchemeRow], share: float) -> list[str | Sheet]:
+    """The result for a terminal."""
+    columns = (
+        "scheme",
+        "weights",
+        "perplexity",
+        "error of states",
+        "drift of CSE",
+        "effect moved by at most (95 %)",
+        "clusters",
+    )
+    cells = []
+    for row in (row for row in rows if not row.failed):
+        known = (row.scheme, megabytes(row.weight_bytes), f"{row.perplexity:,.1f}")
+        if row.scheme == PLAIN:
+            cells.append((*known, "", "", "", row.clusters or "none"))
+            continue
+        moved, kept = "", ""
+        if np.isfinite(row.share):
+            moved, kept = f"{row.share:.0%}", f"layers {row.cluster} kept" if row.cluster else "no cluster kept"
+        cells.append((*known, f"{row.state_error:.3f}", f"{row.cse_drift:.2f}", moved, kept))
+    failed = [f"{row.scheme}: not measured: {row.failed}" for row in rows if row.failed]
+    return [Sheet(columns, cells), *failed, "", recommend(rows, share).replace("**", "")]
 
 
 def megabytes(count: float) -> str:
@@ -186,7 +202,3 @@ def megabytes(count: float) -> str:
 
 def _moved(row: SchemeRow) -> str:
     return f"{row.moved:+.0%} [{row.moved_low:+.0%}, {row.moved_high:+.0%}]"
-
-
-def _p(p: float) -> str:
-    return "p < .001" if p < 0.001 else f"p = {p:.3f}".replace("0.", ".")

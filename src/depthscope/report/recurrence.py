@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
+from depthscope.drawing.alt import p_text
 from depthscope.report.across import HELD_EQUAL, Window, comparison_table, replications, window_text
-from depthscope.report.evidence import ALPHA, Compared, cell, layers_text, short_p
+from depthscope.report.evidence import ALPHA, Compared, cell, layers_text
 from depthscope.report.models import (
     EARLY,
     Outcome,
@@ -130,18 +131,30 @@ def failures(outcomes: Iterable[Outcome]) -> list[str]:
     return [f"{one.label} was not measured: {one.reason}" for one in unmeasured(outcomes)]
 
 
+def answer(models: Sequence[Studied]) -> list[str]:
+    """What was asked and what was found, in two plain sentences."""
+    main = models[0].main
+    return [f"Does {main.name} in CSE recur in {len(models)} models, and at the same relative depth?", _claim(models)]
+
+
+def intro(models: Sequence[Studied]) -> str:
+    """What the numbers mean."""
+    low, high = fixed_range(models)
+    origin = models[0]
+    return INTRO.format(a=origin.main.a, b=origin.main.b, low=low, high=high, chosen=_chosen(origin))
+
+
 def summarize_models(title: str, outcomes: Sequence[Outcome], rows: Sequence[Compared], command: str) -> str:
     """``summary.md`` of a study over models."""
     models = studied(outcomes)
     claim, *more = verdicts(models, rows)
-    low, high = fixed_range(models)
-    origin = models[0]
     sections = [
         f"# {title}",
+        answer(models)[0],
         f"**{claim}**",
         "\n".join(f"- {line}" for line in [*more, *failures(outcomes)]),
         CAUTION,
-        INTRO.format(a=origin.main.a, b=origin.main.b, low=low, high=high, chosen=_chosen(origin)),
+        intro(models),
         _models_rows(outcomes, rows),
         "![dz by relative depth](figures/depths.png)",
         "![Forest plot](figures/forest.png)",
@@ -191,11 +204,11 @@ def _strongest_cells(m: Studied) -> list[str]:
     if k is None:
         return ["none", "", ""]
     where = f"{layers_text(k)} of {m.depth} ({m.place(k)})"
-    return [where, f"{k.effect} at {k.peak_layer}", short_p(k.p)]
+    return [where, f"{k.effect} at {k.peak_layer}", p_text(k.p)]
 
 
 def _fixed_cells(m: Studied, window: Window, row: Compared) -> list[str]:
     if not np.isfinite(row.dz):
         return ["no layer is measured there", "", "", ""]
     higher, lower = items_on_either_side(m.main, window)
-    return [window_text(window), effect_text(row.dz, row.low, row.high), short_p(row.p), f"{higher} / {lower}"]
+    return [window_text(window), effect_text(row.dz, row.low, row.high), p_text(row.p), f"{higher} / {lower}"]

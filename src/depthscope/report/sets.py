@@ -26,22 +26,42 @@ def replications(rows: Sequence[Compared], runs: Mapping[str, Evidence]) -> str:
     return replications_in(rows, runs, "set")
 
 
-def summarize_sets(title: str, runs: Mapping[str, Evidence], rows: Sequence[Compared], command: str) -> str:
-    """``summary.md`` of a study over sets."""
-    origin = next(iter(runs))
-    first, last = runs[origin].window
-    controls = [
-        f"- {name}: {'; '.join(control_text(e, control)[1] for control in e.controls)}."
+def answer(rows: Sequence[Compared], runs: Mapping[str, Evidence], model: str) -> list[str]:
+    """What was asked and what was found, in two plain sentences."""
+    origin, *others = runs
+    question = f"Does what `{model}` shows of {runs[origin].main.name} in `{origin}` hold in {len(others)} other sets?"
+    return [question, replications(rows, runs)]
+
+
+def controls(runs: Mapping[str, Evidence]) -> list[str]:
+    """What the controls of each set say."""
+    return [
+        f"{name}: {'; '.join(control_text(e, control)[1] for control in e.controls)}."
         for name, e in runs.items()
         if e.controls and e.found
     ]
+
+
+def intro(runs: Mapping[str, Evidence]) -> str:
+    """What the numbers mean."""
+    origin = next(iter(runs))
+    first, last = runs[origin].window
+    return INTRO.format(first=first, last=last, origin=origin)
+
+
+def summarize_sets(
+    title: str, question: str, runs: Mapping[str, Evidence], rows: Sequence[Compared], command: str
+) -> str:
+    """``summary.md`` of a study over sets."""
+    told = [f"- {line}" for line in controls(runs)]
     sections = [
         f"# {title}",
+        question,
         f"**{replications(rows, runs)}**",
-        INTRO.format(first=first, last=last, origin=origin),
+        intro(runs),
         "![Forest plot](figures/forest.png)",
         comparison_table("set", rows),
-        *(["## Controls", "\n".join(controls)] if controls else []),
+        *(["## Controls", "\n".join(told)] if told else []),
         "Each set has a folder of its own here, with its own `summary.md`.",
         f"To repeat it:\n\n```\n{command}\n```",
     ]

@@ -5,9 +5,10 @@ from itertools import groupby
 from typing import Any
 
 from depthscope.report.evidence import Evidence, cell, every_contrast
-from depthscope.report.verdicts import exclusions, in_short, verdict
+from depthscope.report.verdicts import evidence_words, exclusions, in_short, verdict
 from depthscope.statistics.effects import effect_text
 from depthscope.statistics.result import Contrast
+from depthscope.telling import Sheet
 
 READING = """\
 A cluster test asks one question of the whole depth: could differences like these come from labels that mean nothing? Its p is
@@ -25,35 +26,45 @@ significant cluster of the analysis that overlaps them, if there is one. Adjuste
 intervals (bootstrap, noncentral t) and p (flips) come from different tests and can part at the margin.\
 """
 
+CLUSTER_COLUMNS = ("layers", "mass", "p", "p interval", "dz at peak", "peak layer")
+
+
+def words(
+    contrasts: Sequence[Contrast], depth: int, remarks: Sequence[str], evidence: Evidence | None = None
+) -> dict[str, list[str]]:
+    """All sentences of a run, by the part of the report in which they stand."""
+    left_out = [line for c in every_contrast(contrasts, evidence) for line in exclusions(c)]
+    if evidence:
+        left_out += [f"{name} is no control: {reason}." for name, reason in evidence.no_controls.items()]
+        left_out += [f"No network with random weights: {evidence.no_untrained}."] if evidence.no_untrained else []
+    told = {"difference": [verdict(c, depth) for c in contrasts], **(evidence_words(evidence) if evidence else {})}
+    return told | {"left_out": [*left_out, *remarks]}
+
 
 def summarize(
     title: str,
-    contrasts: Sequence[Contrast],
-    depth: int,
-    remarks: Sequence[str],
+    answer: Sequence[str],
+    told: Mapping[str, Sequence[str]],
+    tested: Sequence[Contrast],
+    evidence: Evidence | None,
     settings: Mapping[str, Any],
     command: str,
-    evidence: Evidence | None = None,
 ) -> str:
-    """The whole of ``summary.md``."""
-    all_tested = every_contrast(contrasts, evidence)
-    left_out = [line for c in all_tested for line in exclusions(c)]
-    if evidence:
-        left_out += [f"- {name} is no control: {reason}." for name, reason in evidence.no_controls.items()]
-        left_out += [f"- No network with random weights: {evidence.no_untrained}."] if evidence.no_untrained else []
+    """The whole of ``summary.md``; ``told`` are the :func:`words`, ``tested`` all contrasts whose clusters are listed."""
     rows = "\n".join(f"| {name} | `{cell(value)}` |" for name, value in settings.items())
-    told = [f"- {line}" for line in in_short(evidence)] if evidence else []
+    short = [f"- {line}" for part, lines in told.items() if part not in ("difference", "left_out") for line in lines]
     sections = [
         f"# {title}",
-        *(verdict(c, depth) for c in contrasts),
-        *(["\n".join(told)] if told else []),
+        *answer,
+        *told["difference"],
+        *(["\n".join(short)] if short else []),
         *(_evidence(evidence) if evidence else []),
         "## How to read this",
         READING,
         "## All clusters",
-        _table(all_tested),
+        _table(tested),
         "## Left out, and noticed",
-        "\n".join([*left_out, *(f"- {r}" for r in remarks)]) or "Nothing.",
+        "\n".join(f"- {line}" for line in told["left_out"]) or "Nothing.",
         "## Settings",
         f"| setting | value |\n|---|---|\n{rows}",
         "To repeat it:",
@@ -76,16 +87,33 @@ def _evidence(e: Evidence) -> list[str]:
     ]
 
 
-def evidence_lines(e: Evidence) -> list[str]:
-    """The evidence for a terminal: the table in columns, then the sentences."""
-    wide = max(len(row.label) for row in e.compared)
-    lines = [f"mean CSE over {e.window_text}:"]
-    for group, rows in groupby(e.compared, lambda row: row.group):
-        lines.append(f"  {group}")
-        for r in rows:
-            effect = effect_text(r.dz, r.low, r.high)
-            lines.append(f"    {r.label:{wide}}  n = {r.n:<4} dz {effect}  p = {r.p:.4f}  cluster: {r.said}")
-    return [*lines, "", *(line.replace("**", "") for line in in_short(e))]
+def contrast_told(c: Contrast) -> list[str | Sheet]:
+    """A contrast for a terminal: what was tested, and its clusters."""
+    tested, *lines = str(c).splitlines()
+    if not c.clusters:
+        return [tested, *lines]
+    rows = [
+        (
+            f"{k.first}-{k.last}",
+            f"{k.mass:.1f}",
+            f"{k.p:.4f}",
+            f"{k.p_low:.4f} to {k.p_high:.4f}",
+            str(k.effect),
+            str(k.peak_layer),
+        )
+        for k in c.clusters
+    ]
+    return [Sheet(CLUSTER_COLUMNS, rows, tested), *lines[len(rows) :]]
+
+
+def evidence_told(e: Evidence) -> list[str | Sheet]:
+    """The evidence for a terminal: the table, then the sentences."""
+    rows: list[tuple[str, ...]] = []
+    for group, some in groupby(e.compared, lambda row: row.group):
+        rows.append((group,))
+        rows += [(r.label, str(r.n), effect_text(r.dz, r.low, r.high), f"{r.p:.4f}", r.said) for r in some]
+    table = Sheet(("analysis", "n", "dz [95 % interval]", "p", "cluster"), rows, f"mean CSE over {e.window_text}:")
+    return [table, "", *(line.replace("**", "") for line in in_short(e))]
 
 
 def _table(contrasts: Sequence[Contrast]) -> str:
@@ -97,5 +125,5 @@ def _table(contrasts: Sequence[Contrast]) -> str:
     ]
     if not lines:
         return "None: no layer passes the forming threshold."
-    head = "| contrast | layers | mass | p | p interval | dz at peak | peak layer |\n|---|---|---|---|---|---|---|"
+    head = f"| contrast | {' | '.join(CLUSTER_COLUMNS)} |\n{'|---' * (len(CLUSTER_COLUMNS) + 1)}|"
     return "\n".join([head, *lines])

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
+from depthscope.drawing.alt import p_text
 from depthscope.errors import listed
-from depthscope.report.evidence import ALPHA, Confounding, Control, Evidence, adjusted_for, layers_text, short_p, there
+from depthscope.report.evidence import ALPHA, Confounding, Control, Evidence, adjusted_for, layers_text, sides, there
 from depthscope.statistics.curve import Curve
 from depthscope.statistics.effects import effect_text
 from depthscope.statistics.nulls import Null
@@ -25,7 +26,7 @@ HALF = 0.5
 OVERLAP = 0.05
 
 
-def p_text(cluster: Cluster) -> str:
+def cluster_p(cluster: Cluster) -> str:
     if cluster.p_low == cluster.p_high:
         return f"p = {cluster.p:.4f} (exact)"
     return f"p = {cluster.p:.4f} (Monte-Carlo 95 % interval {cluster.p_low:.4f} to {cluster.p_high:.4f})"
@@ -41,18 +42,18 @@ def verdict(c: Contrast, depth: int) -> str:
         )
     if not found:
         best = min(c.clusters, key=lambda k: k.p, default=None)
-        nearest = f" The nearest: layers {best.first} to {best.last}, {p_text(best)}." if best else ""
+        nearest = f" The nearest: layers {best.first} to {best.last}, {cluster_p(best)}." if best else ""
         return (
             f"**{c.name}: not found.** No cluster of layers reaches family-wise p <= {ALPHA:g} in {c.n} items.{nearest} "
             f"{equivalence_text(c)}"
         )
-    left, right = (f"({side})" if " - " in side else side for side in (c.a, c.b))
+    left, right = sides(c)
     parts = []
     for k in found:
         higher = "higher" if k.mass > 0 else "lower"
         parts.append(
             f"{c.measure.upper()} is {higher} for {left} than for {right} over layers {k.first} to {k.last} of {depth} "
-            f"(relative depth {k.first / depth:.2f} to {k.last / depth:.2f}), {p_text(k)}, dz = {k.effect} at layer "
+            f"(relative depth {k.first / depth:.2f} to {k.last / depth:.2f}), {cluster_p(k)}, dz = {k.effect} at layer "
             f"{k.peak_layer}"
         )
     signs = {k.mass > 0 for k in found}
@@ -64,25 +65,25 @@ def equivalence_text(c: Contrast) -> str:
     """Whether "no difference" is itself a finding."""
     bound = c.settings["bound"]
     if c.equivalence() <= ALPHA:
-        return f"At every layer the effect is smaller than |dz| = {bound:g} (equivalence {short_p(c.equivalence())})."
+        return f"At every layer the effect is smaller than |dz| = {bound:g} (equivalence {p_text(c.equivalence())})."
     return f"This is no evidence that the conditions are the same: |dz| = {bound:g} is not excluded at every layer."
 
 
 def in_short(e: Evidence) -> list[str]:
     """Specific? Confounded? Explained by a null? Dependent on a choice? Enough items? One sentence or two on each."""
-    lines = []
-    if e.controls:
-        lines.append(_specificity(e))
-    if e.confounding:
-        lines += [line for c in e.confounding if (line := _confounds(e, c))]
-    lines += [_null(e, null) for null in e.nulls]
-    if e.swapped is not None:
-        lines.append(_swapped(e))
-    if e.curve is not None:
-        lines.append(_choices(e.curve))
-    if e.power is not None:
-        lines.append(_power(e.power))
-    return lines
+    return [line for lines in evidence_words(e).values() for line in lines]
+
+
+def evidence_words(e: Evidence) -> dict[str, list[str]]:
+    """The same by part of the report."""
+    told = {
+        "controls": [_specificity(e)] if e.controls else [],
+        "confounds": [line for c in e.confounding if (line := _confounds(e, c))],
+        "nulls": [_null(e, null) for null in e.nulls] + ([_swapped(e)] if e.swapped is not None else []),
+        "specifications": [_choices(e.curve)] if e.curve is not None else [],
+        "power": [_power(e.power)] if e.power is not None else [],
+    }
+    return {part: lines for part, lines in told.items() if lines}
 
 
 def _sign(e: Evidence) -> float:
@@ -119,12 +120,12 @@ def _shown(contrast: Contrast, window: tuple[int, int], sign: float) -> str:
         return f"goes the other way ({_at(cluster)}; {mean})"
     effect = contrast.over(*window)
     same = effect.p_equivalence <= ALPHA
-    bound = f", below |dz| = {contrast.settings['bound']:g}, {short_p(effect.p_equivalence)}" if same else ""
+    bound = f", below |dz| = {contrast.settings['bound']:g}, {p_text(effect.p_equivalence)}" if same else ""
     return f"is not there ({mean}{bound})"
 
 
 def _at(cluster: Cluster | None) -> str:
-    return f"{layers_text(cluster)}, {short_p(cluster.p)}, dz {cluster.dz:+.2f}" if cluster else ""
+    return f"{layers_text(cluster)}, {p_text(cluster.p)}, dz {cluster.dz:+.2f}" if cluster else ""
 
 
 def _over(contrast: Contrast, window: tuple[int, int]) -> str:
@@ -137,24 +138,37 @@ def _specificity(e: Evidence) -> str:
         return (
             "**Specific?** Nothing was found whose specificity could be asked about; the controls stand in the table."
         )
-    levels, sentences = zip(*(control_text(e, control) for control in e.controls), strict=True)
-    order = ("not specific", "undecided", "in part", "specific")
-    worst = next(level for level in order if level in levels)
-    words = {"not specific": "No", "undecided": "Undecided", "in part": "In part", "specific": "Yes"}[worst]
+    sentences = [control_text(e, control)[1] for control in e.controls]
+    words = {"not specific": "No", "undecided": "Undecided", "in part": "In part", "specific": "Yes"}[controls_level(e)]
     return (
         f"**Specific to {e.main.a} (layers {e.window[0]}-{e.window[1]})? {words}.** {_sentence('; '.join(sentences))}"
     )
+
+
+def controls_level(e: Evidence) -> str:
+    """The worst that any control says; empty where there is nothing to ask of them."""
+    if e.found is None or not e.controls:
+        return ""
+    levels = [control_text(e, control)[0] for control in e.controls]
+    return next(level for level in ("not specific", "undecided", "in part", "specific") if level in levels)
 
 
 def _sentence(text: str) -> str:
     return f"{text[0].upper()}{text[1:]}."
 
 
-def _confounds(e: Evidence, held: Confounding) -> str:
-    c = held.contrast
-    own = c.strongest(ALPHA)
-    if own is None:
+def confounds_answer(held: Confounding) -> str:
+    """Whether a contrast survives when its covariates are held equal, in a word or two; empty without a cluster to survive."""
+    window = held.contrast.strongest(ALPHA)
+    if window is None:
         return ""
+    survived, blurred, lost = _fates(held, window)
+    answer = _answer(bool(survived), bool(blurred), bool(lost))
+    return f"{answer}, but by extrapolation" if answer == "Yes" and _extrapolated(held) else answer
+
+
+def _fates(held: Confounding, own: Cluster) -> tuple[list[str], list[str], list[str]]:
+    """What survives of a cluster, what only its mean survives, and what it does not survive."""
     window, sign = (own.first, own.last), float(np.sign(own.mass))
     survived, blurred, lost = [], [], []
     for label, contrast in _held(held):
@@ -162,9 +176,18 @@ def _confounds(e: Evidence, held: Confounding) -> str:
         if found:
             survived.append(f"{label} ({_at(found)}, n = {contrast.n})")
         elif effect.p <= ALPHA and effect.dz * sign > 0:
-            blurred.append(f"{label} ({_over(contrast, window)}, {short_p(effect.p)}, n = {contrast.n})")
+            blurred.append(f"{label} ({_over(contrast, window)}, {p_text(effect.p)}, n = {contrast.n})")
         else:
             lost.append(f"{label} ({_over(contrast, window)}, n = {contrast.n})")
+    return survived, blurred, lost
+
+
+def _confounds(e: Evidence, held: Confounding) -> str:
+    c = held.contrast
+    own = c.strongest(ALPHA)
+    if own is None:
+        return ""
+    survived, blurred, lost = _fates(held, own)
     parts = [f"it does not survive {listed(lost, 12)}"] if lost else []
     parts += [f"no cluster is left, though the mean still differs, after {listed(blurred, 12)}"] if blurred else []
     parts += [f"it survives {listed(survived, 12)}"] if survived else []
@@ -180,12 +203,10 @@ def _confounds(e: Evidence, held: Confounding) -> str:
             f"{', '.join(beyond)}: nearly all items differ in one direction, so that adjusting for it extrapolates"
         )
     aside = f" ({'; '.join(notes)}.)" if notes else ""
-    answer = _answer(bool(survived), bool(blurred), bool(lost))
-    answer += ", but by extrapolation" if beyond and answer == "Yes" else ""
     full = held.adjusted.get("all")
     if c is not e.main and full is not None:
         aside = f" At the layers of {e.main.name}, adjusted for {adjusted_for(full)}: {_over(full, e.window)}.{aside}"
-    return f"**{c.name}, all else equal (layers {window[0]}-{window[1]})? {answer}.** {_sentence(words)}{aside}"
+    return f"**{c.name}, all else equal (layers {own.first}-{own.last})? {confounds_answer(held)}.** {_sentence(words)}{aside}"
 
 
 def _answer(survived: bool, blurred: bool, lost: bool) -> str:
@@ -250,6 +271,17 @@ def _swapped(e: Evidence) -> str:
     )
 
 
+def depends_on_choices(e: Evidence) -> bool | None:
+    """Whether the sign of the effect depends on the settings of the measure; None if it was not asked."""
+    return None if e.curve is None else _agreeing(e.curve) < AGREEMENT
+
+
+def _agreeing(curve: Curve) -> float:
+    """Share of the specifications whose effects have the commoner sign."""
+    share = curve.joint["expected"].observed
+    return max(share, 1 - share)
+
+
 def _choices(curve: Curve) -> str:
     positive, sure, right, median = (
         curve.joint[name] for name in ("expected", "significant", "significant_expected", "median")
@@ -257,16 +289,16 @@ def _choices(curve: Curve) -> str:
     share = positive.observed
     asked, other = ("positive", "negative") if curve.settings["expected"] > 0 else ("negative", "positive")
     words = (
-        f"No: {100 * max(share, 1 - share):.0f} % of {len(curve.table)} settings have the same sign"
-        if max(share, 1 - share) >= AGREEMENT
+        f"No: {100 * _agreeing(curve):.0f} % of {len(curve.table)} settings have the same sign"
+        if _agreeing(curve) >= AGREEMENT
         else f"Yes, its sign does: {100 * share:.0f} % of {len(curve.table)} settings give a {asked} effect, "
         f"{100 * (1 - share):.0f} % a {other} one"
     )
     return (
         f"**Does it depend on an arbitrary choice?** {words}. {100 * sure.observed:.0f} % are significant, "
         f"{100 * right.observed:.0f} % significant and {asked} (with labels swapped {100 * right.null_low:.0f} to "
-        f"{100 * right.null_high:.0f} %; joint {short_p(right.p)}); median dz {median.observed:+.2f} (with labels swapped "
-        f"{median.null_low:+.2f} to {median.null_high:+.2f}; joint {short_p(median.p)})."
+        f"{100 * right.null_high:.0f} %; joint {p_text(right.p)}); median dz {median.observed:+.2f} (with labels swapped "
+        f"{median.null_low:+.2f} to {median.null_high:+.2f}; joint {p_text(median.p)})."
     )
 
 
@@ -297,11 +329,11 @@ def exclusions(c: Contrast) -> Sequence[str]:
     lines = []
     if c.same_context:
         lines.append(
-            f"- {c.name}: {len(c.same_context)} pair(s) with the same text up to the target, which a causal model cannot "
+            f"{c.name}: {len(c.same_context)} pair(s) with the same text up to the target, which a causal model cannot "
             f"tell apart, {'kept' if c.settings['include_same_context'] else 'left out'}: {listed(c.same_context, 20)}."
         )
     if c.incomplete:
         lines.append(
-            f"- {c.name}: {len(c.incomplete)} item(s) without all its conditions left out: {listed(c.incomplete, 20)}."
+            f"{c.name}: {len(c.incomplete)} item(s) without all its conditions left out: {listed(c.incomplete, 20)}."
         )
     return lines

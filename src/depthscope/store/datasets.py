@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from depthscope.errors import DepthscopeError, require
+from depthscope.errors import DepthscopeError, reason, require
 from depthscope.store.digest import digest as digest_arrays
 from depthscope.store.files import atomic
 
@@ -47,8 +47,8 @@ def read_zarr(path: Path, expected: str | None = None) -> xr.Dataset:
             # a covariate with a space in its name: see _spaces_allowed
             data: xr.Dataset = stored.load().set_coords([name for name in stored.data_vars if " " in str(name)])
     except Exception as problem:  # zarr and its codecs raise whatever the damage leads to
-        reason = " ".join(f"{type(problem).__name__}: {problem}".split())
-        raise DepthscopeError(f"{path}: damaged ({reason}); {way_out}") from None
+        what = " ".join(f"{type(problem).__name__}: {problem}".split())
+        raise DepthscopeError(f"{path}: damaged ({what}); {way_out}") from None
     if expected is not None and digest(data) != expected:
         raise DepthscopeError(f"{path}: damaged (its numbers are not the ones that were written); {way_out}")
     return data
@@ -61,6 +61,21 @@ def write_netcdf(data: xr.Dataset | xr.DataArray, path: Path) -> None:
     encoded = plain.assign_coords({n: c.astype("int32") for n, c in plain.coords.items() if c.dtype.kind in "biu"})
     with atomic(path) as scratch, _spaces_allowed():
         encoded.to_netcdf(scratch, engine="scipy")
+
+
+def read_netcdf(path: Path, name: str) -> xr.DataArray:
+    """The measure ``name`` that :func:`write_netcdf` wrote, with its labels, which NetCDF brings back as objects."""
+    try:
+        with xr.open_dataset(path, engine="scipy") as stored:
+            data = stored.load()
+        # a covariate with a space in its name comes back as a variable
+        values = data.set_coords([other for other in data.data_vars if other != name])[name]
+    except Exception as problem:  # SciPy and xarray raise whatever the damage leads to
+        raise DepthscopeError(
+            f"{path}: damaged ({reason(problem, 80)}); delete its folder and run the study again"
+        ) from None
+    labels = [label for label in ("item", "condition") if label in values.dims]
+    return values.assign_coords({label: [str(v) for v in values[label].values] for label in labels})
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from depthscope.errors import DepthscopeError
 from depthscope.store.files import write_text
+from depthscope.store.jsonable import jsonable
 
 SCHEMA = 1
 
@@ -16,7 +17,8 @@ class RunRecord:
     """The schema of ``run.json`` (described in docs/run-folder.md).
 
     ``settings``, ``identity`` and ``environment`` decide whether a folder may be continued: all that can change a bit of
-    the result stands in them. ``timings``, ``checks``, ``resolved`` and ``results`` are for readers.
+    the result stands in them. ``timings``, ``checks``, ``resolved`` and ``results`` are for readers, and so are the words:
+    ``title``, ``answer`` (what was asked, what was found), and ``words``, paragraphs by part of the report.
     """
 
     study: str
@@ -31,9 +33,13 @@ class RunRecord:
     timings: dict[str, float] = field(default_factory=dict)
     resolved: dict[str, Any] = field(default_factory=dict)
     results: dict[str, Any] = field(default_factory=dict)
+    title: str = ""
+    answer: list[str] = field(default_factory=list)
+    words: dict[str, list[str]] = field(default_factory=dict)
 
     def write(self, path: Path) -> None:
-        write_text(path, json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n")
+        text = json.dumps(jsonable(asdict(self)), indent=2, ensure_ascii=False, allow_nan=False)
+        write_text(path, text + "\n")
 
     @classmethod
     def read(cls, path: Path) -> "RunRecord":

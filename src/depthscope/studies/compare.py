@@ -12,16 +12,18 @@ import pandas as pd
 import xarray as xr
 
 from depthscope.errors import DepthscopeError, listed, reason
-from depthscope.report.compare import summarize
+from depthscope.report.compare import answer, cautions, summarize, title_of, verdicts
 from depthscope.report.comparison import MECHANISM, Comparison, Source, compare_contrasts
 from depthscope.report.figures import write_meta
 from depthscope.report.models import EARLY
 from depthscope.statistics.contrast import contrast as contrast_of
 from depthscope.statistics.terms import parse_terms
+from depthscope.store.datasets import read_netcdf
 from depthscope.store.files import write_text
 from depthscope.store.folder import RECORD, run_folder
 from depthscope.store.record import RunRecord
 from depthscope.studies.clock import Clock
+from depthscope.studies.finish import check_finish, finish
 
 MEASURE, PARTS = "cse.nc", "mechanism.csv"
 STUDIES = ("metaphor", "mechanism")
@@ -173,25 +175,17 @@ def _read(folder: Path) -> Finished:
 
 
 def _measure(path: Path) -> xr.DataArray:
-    """What ``depthscope.cse`` gave, with its labels, which NetCDF brings back as objects."""
+    """What ``depthscope.cse`` gave."""
     if not path.is_file():
         raise DepthscopeError(f"{path.parent}: there is no {path.name}; {WAY_OUT}")
-    try:
-        with xr.open_dataset(path, engine="scipy") as stored:
-            data = stored.load()
-        # a covariate with a space in its name comes back as a variable
-        h = data.set_coords([name for name in data.data_vars if name != "cse"])["cse"].transpose(
-            "item", "condition", "layer"
-        )
-        depths = h["relative_depth"].transpose("layer").values
-        if not (np.diff(depths) > 0).all() or not np.isfinite(h.values).any():
-            raise ValueError("its numbers are not those of a run")
-    except Exception as problem:  # SciPy and xarray raise whatever the damage leads to
-        raise DepthscopeError(
-            f"{path}: damaged ({reason(problem, 80)}); delete its folder and run the study again"
-        ) from None
-    plain = {name: [str(v) for v in h[name].values] for name in ("item", "condition")}
-    return h.assign_coords(plain)
+    h = read_netcdf(path, "cse")
+    if set(h.dims) != {"item", "condition", "layer"} or "relative_depth" not in h.coords:
+        problem = "its dimensions are not those of a run"
+    elif not (np.diff(h["relative_depth"].values) > 0).all() or not np.isfinite(h.values).any():
+        problem = "its numbers are not those of a run"
+    else:
+        return h.transpose("item", "condition", "layer")
+    raise DepthscopeError(f"{path}: damaged ({problem}); delete its folder and run the study again")
 
 
 def _mechanism(path: Path) -> pd.DataFrame | None:
@@ -311,6 +305,7 @@ def _write(out: Path, result: Comparison, runs: Sequence[Finished], name: str, p
     identity = {f"{one.label}.{what}": value for one in runs for what, value in one.record.identity.items()}
     record = RunRecord("compare", settings, command=result.command, identity=identity)
     # not through studies.several, which brings torch: this needs no model
+    check_finish()
     with run_folder(out, record):
         clock = Clock()
         record.write(out / RECORD)
@@ -322,7 +317,7 @@ def _write(out: Path, result: Comparison, runs: Sequence[Finished], name: str, p
                 write_text(out / file, table.to_csv(index=False))
             write_meta(out / "figures", result.plot())
             write_text(out / "summary.md", summarize(result, tables))
-        record.results = {"pooled": {k: None if v != v else v for k, v in vars(result.pooled).items()}}
-        record.status = "finished"
-        record.timings = clock.seconds
-        record.write(out / RECORD)
+            record.title, record.answer = title_of(result), answer(result)
+            record.words = {"short": verdicts(result)[1:], "compare": cautions(result)}
+        record.results = {"pooled": vars(result.pooled)}
+        finish(out, record, clock)

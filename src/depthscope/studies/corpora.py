@@ -2,21 +2,27 @@
 
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from depthscope.errors import DepthscopeError
 from depthscope.model.load import load
-from depthscope.report.across import comparison_lines
+from depthscope.report.across import comparison_sheet
 from depthscope.report.evidence import Compared, Evidence
-from depthscope.report.figures import write_forest
-from depthscope.report.sets import compare_sets, replications, summarize_sets
+from depthscope.report.figures import plot_forest, write_forest
+from depthscope.report.sets import answer, compare_sets, controls, intro, replications, summarize_sets
 from depthscope.store.files import write_text
 from depthscope.store.folder import RECORD
 from depthscope.store.record import RunRecord
+from depthscope.studies.finished import FinishedRun
 from depthscope.studies.metaphor import run_metaphor
 from depthscope.studies.settings import Settings, check_depth, prepare
-from depthscope.studies.several import comparison, shared_settings, statistics_text, timings_text
+from depthscope.studies.several import comparison, shared_settings, statistics_text
+from depthscope.telling import Sheet
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 # sets by name, and how many of their items: of VUA, 200 naturalistic pairs, as the paper has them
 SETS: dict[str, int | None] = {"builtin": None, "cardillo": None, "impli": None, "vua": 200, "mohx": None}
@@ -24,7 +30,7 @@ BUILTIN = "builtin"
 
 
 @dataclass(frozen=True)
-class Corpora:
+class Corpora(FinishedRun):
     """A finished study over sets."""
 
     folder: Path
@@ -33,9 +39,12 @@ class Corpora:
     timings: dict[str, float] = field(default_factory=dict)
 
     @property
-    def told(self) -> list[str]:
-        lines = [*comparison_lines(self.rows), "", replications(self.rows, self.evidence), ""]
-        return [*lines, timings_text(self.timings), f"run folder: {self.folder}"]
+    def told(self) -> list[str | Sheet]:
+        return [comparison_sheet("set", self.rows), "", replications(self.rows, self.evidence), *self.ending]
+
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """Draw the contrast in every set; returns matplotlib axes."""
+        return plot_forest(self.rows, "The contrast in every set", ax=ax)
 
 
 def run_corpora(
@@ -74,7 +83,7 @@ def run_corpora(
                 evidence[name] = found
         with clock("report"):
             rows = compare_sets(evidence)
-            _write(out, settings, evidence, rows, command)
+            _write(out, settings, evidence, rows, record)
     return Corpora(out, evidence, rows, clock.seconds)
 
 
@@ -82,10 +91,14 @@ def _settings(settings: Settings, name: str, count: int | None) -> Settings:
     return replace(settings, stimuli=name, sample=count, folder=None if name == BUILTIN else settings.folder)
 
 
-def _write(out: Path, settings: Settings, evidence: dict[str, Evidence], rows: list[Compared], command: str) -> None:
+def _write(
+    out: Path, settings: Settings, evidence: dict[str, Evidence], rows: list[Compared], record: RunRecord
+) -> None:
     main = next(iter(evidence.values())).main
     write_text(out / "sets.csv", pd.DataFrame([asdict(row) for row in rows]).to_csv(index=False))
     text = f"{Path(settings.model).name}; {statistics_text(main)}"
     write_forest(out / "figures", rows, f"{main.name} in every set", text)
-    title = f"{main.name} in {settings.model}, set by set"
-    write_text(out / "summary.md", summarize_sets(title, evidence, rows, command))
+    record.title = f"{main.name} in {settings.model}, set by set"
+    record.answer = answer(rows, evidence, settings.model)
+    record.words = {"models": [intro(evidence)], "controls": controls(evidence)}
+    write_text(out / "summary.md", summarize_sets(record.title, record.answer[0], evidence, rows, record.command))

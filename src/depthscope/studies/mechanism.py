@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
 import xarray as xr
@@ -28,7 +28,13 @@ from depthscope.report.mechanism import (
     mechanism_tables,
     write_mechanism_figures,
 )
-from depthscope.report.mechanism_words import mechanism_in_short, summarize_mechanism
+from depthscope.report.mechanism_words import (
+    left_out,
+    mechanism_answer,
+    mechanism_in_short,
+    mechanism_words,
+    summarize_mechanism,
+)
 from depthscope.statistics.contrast import against_zero, contrast
 from depthscope.statistics.effects import mean_effect
 from depthscope.statistics.layers import compare_layers
@@ -37,9 +43,13 @@ from depthscope.stimuli.sample import sample_items
 from depthscope.store.datasets import write_netcdf
 from depthscope.store.files import write_text
 from depthscope.studies.baselines import compare_measures
+from depthscope.studies.finished import FinishedRun
 from depthscope.studies.settings import Settings, prepare
 from depthscope.studies.start import Started, started
 from depthscope.studies.writing import described, remarks, resolved, short
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 Labelled = TypeVar("Labelled", xr.DataArray, xr.Dataset)
 Say = Callable[[str], None]
@@ -49,7 +59,7 @@ TOO_FEW = "of the items with probes, fewer than 2 are tested: the others have th
 
 
 @dataclass(frozen=True)
-class MechanismRun:
+class MechanismRun(FinishedRun):
     """A finished run: where it is, and what it found."""
 
     folder: Path
@@ -59,9 +69,11 @@ class MechanismRun:
     @property
     def told(self) -> list[str]:
         lines = [line.replace("**", "") for line in mechanism_in_short(self.found)]
-        seconds = ", ".join(f"{stage} {s:.1f} s" for stage, s in self.timings.items())
-        lines += ["", f"{seconds}; {sum(self.timings.values()):.0f} s in all"]
-        return [*lines, f"run folder: {self.folder} (begin with summary.md, then figures/)"]
+        return [*lines, *self.ending]
+
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """Draw the contrast of CSE by depth; returns matplotlib axes."""
+        return self.found.main.plot(ax)
 
 
 def run_mechanism(
@@ -264,14 +276,13 @@ def _write(out: Path, found: Mechanism, traj: xr.Dataset, h: xr.DataArray, setti
     if found.baselines is not None:
         write_baselines_figure(out / "figures", found.baselines, source)
     share = found.attribution.share.table["dz"]  # whose scales and layers are those that were used
-    run.record.resolved = resolved(traj, share)
-    about = described(traj, run.record, settings.stimuli, share, found.main)
+    record = run.record
+    record.resolved = resolved(traj, share, found.window)
+    about = described(traj, record, settings.stimuli, share, found.main)
     about["parts"] = found.attribution.about
-    text = summarize_mechanism(
-        f"{found.main.name} in {settings.model}: from signature to mechanism",
-        found,
-        remarks(traj, h),
-        about,
-        run.record.command,
-    )
+    record.title = f"{found.main.name} in {settings.model}: from signature to mechanism"
+    record.answer = mechanism_answer(found, settings.model, traj.sizes["layer"], settings.stimuli)
+    noticed = remarks(traj, h)
+    record.words = mechanism_words(found) | {"left_out": [*noticed, *left_out(found)]}
+    text = summarize_mechanism(record.title, record.answer, found, noticed, about, record.command)
     write_text(out / "summary.md", text)

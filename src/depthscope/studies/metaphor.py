@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import xarray as xr
@@ -10,19 +11,24 @@ from depthscope.instrument.cse import cse
 from depthscope.model.model import Model
 from depthscope.model.untrained import untrained
 from depthscope.report.evidence import Evidence
-from depthscope.report.summary import evidence_lines
+from depthscope.report.summary import contrast_told, evidence_told
 from depthscope.statistics.contrast import contrast
 from depthscope.statistics.result import Contrast
 from depthscope.statistics.terms import Terms
 from depthscope.studies.evidence import EFFORTS, Sources, gather
+from depthscope.studies.finished import FinishedRun
 from depthscope.studies.settings import Settings, prepare
 from depthscope.studies.start import started
 from depthscope.studies.trajectories import Tracer, by_target_token
 from depthscope.studies.writing import Findings, remarks, write_findings
+from depthscope.telling import Sheet
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(FinishedRun):
     """A finished run: where it is, and what it found."""
 
     folder: Path
@@ -33,15 +39,17 @@ class Run:
     remarks: list[str]
 
     @property
-    def told(self) -> list[str]:
-        """The run in lines for a terminal: what was found, what stands against it, how long it took."""
-        lines = [str(c) for c in self.contrasts]
+    def told(self) -> list[str | Sheet]:
+        """The run for a terminal: what was found, what stands against it, how long it took."""
+        lines = [one for c in self.contrasts for one in ("", *contrast_told(c))][1:]
         if self.evidence is not None:
-            lines += ["", *evidence_lines(self.evidence)]
+            lines += ["", *evidence_told(self.evidence)]
         lines += [f"note: {remark}" for remark in self.remarks]
-        seconds = ", ".join(f"{stage} {s:.1f} s" for stage, s in self.timings.items())
-        lines += ["", f"{seconds}; {sum(self.timings.values()):.0f} s in all"]
-        return [*lines, f"run folder: {self.folder} (begin with summary.md, then figures/)"]
+        return [*lines, *self.ending]
+
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """Draw the first contrast by depth; returns matplotlib axes."""
+        return self.contrasts[0].plot(ax)
 
 
 def run_metaphor(

@@ -4,6 +4,7 @@ import gc
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import xarray as xr
@@ -15,33 +16,39 @@ from depthscope.model.pretrained.registry import find
 from depthscope.model.quiet import quiet
 from depthscope.model.stacks import auto_class
 from depthscope.model.tokenizer import load_tokenizer
-from depthscope.report.across import comparison_lines
+from depthscope.report.across import comparison_sheet
 from depthscope.report.evidence import Compared, Evidence
-from depthscope.report.figures import file_stem, write_depths, write_forest
+from depthscope.report.figures import file_stem, plot_forest, write_depths, write_forest
 from depthscope.report.models import (
     Outcome,
     Studied,
     Unmeasured,
     compare_models,
+    depths_table,
     fixed_range,
     models_table,
     panels,
     studied,
 )
-from depthscope.report.recurrence import failures, summarize_models, verdicts
+from depthscope.report.recurrence import answer, failures, intro, summarize_models, verdicts
 from depthscope.store.files import write_text
 from depthscope.store.folder import RECORD
 from depthscope.store.record import RunRecord
+from depthscope.studies.finished import FinishedRun
 from depthscope.studies.metaphor import Run, run_metaphor
 from depthscope.studies.settings import Settings, prepare
-from depthscope.studies.several import comparison, shared_settings, statistics_text, timings_text
+from depthscope.studies.several import comparison, shared_settings, statistics_text
+from depthscope.telling import Sheet
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 # what stands beside the folders of the models
 TABLE, SUMMARY, FIGURES = "models.csv", "summary.md", "figures"
 
 
 @dataclass(frozen=True)
-class Models:
+class Models(FinishedRun):
     """A finished study over models."""
 
     folder: Path
@@ -50,10 +57,13 @@ class Models:
     timings: dict[str, float] = field(default_factory=dict)
 
     @property
-    def told(self) -> list[str]:
+    def told(self) -> list[str | Sheet]:
         said = [*verdicts(studied(self.outcomes), self.rows), *failures(self.outcomes)]
-        lines = [*comparison_lines(self.rows), "", *said, "", timings_text(self.timings)]
-        return [*lines, f"run folder: {self.folder} (begin with {SUMMARY}, then {FIGURES}/)"]
+        return [comparison_sheet("model", self.rows), "", *said, *self.ending]
+
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """Draw the contrast in every model; returns matplotlib axes."""
+        return plot_forest(self.rows, "The contrast in every model", ax=ax)
 
 
 def run_models(
@@ -88,7 +98,7 @@ def run_models(
             raise DepthscopeError(f"{out}: no model could be measured: {'; '.join(failures(outcomes))}")
         with clock("report"):
             rows = compare_models(studied(outcomes))
-            _write(out, settings, outcomes, rows, command)
+            _write(out, settings, outcomes, rows, record)
         record.results = {one.label: one.reason if isinstance(one, Unmeasured) else "measured" for one in outcomes}
     return Models(out, outcomes, rows, clock.seconds)
 
@@ -181,11 +191,14 @@ def _leave_nothing(out: Path) -> None:
         (out / RECORD).unlink()
 
 
-def _write(out: Path, settings: Settings, outcomes: list[Outcome], rows: list[Compared], command: str) -> None:
+def _write(out: Path, settings: Settings, outcomes: list[Outcome], rows: list[Compared], record: RunRecord) -> None:
     models = studied(outcomes)
     main, stimuli = models[0].main, Path(settings.stimuli).name
     text = f"{stimuli}; {statistics_text(main)}"
     write_text(out / TABLE, models_table(outcomes).to_csv(index=False))
+    write_text(out / "depths.csv", depths_table(models).to_csv(index=False))
     write_forest(out / FIGURES, rows, f"{main.name} in every model", text)
     write_depths(out / FIGURES, panels(models), fixed_range(models), f"{main.name} along the depth of each model", text)
-    write_text(out / SUMMARY, summarize_models(f"{main.name} in {len(models)} models", outcomes, rows, command))
+    record.title, record.answer = f"{main.name} in {len(models)} models", answer(models)
+    record.words = {"short": [*verdicts(models, rows)[1:], *failures(outcomes)], "models": [intro(models)]}
+    write_text(out / SUMMARY, summarize_models(record.title, outcomes, rows, record.command))

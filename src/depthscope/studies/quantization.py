@@ -6,7 +6,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,15 @@ from depthscope.instrument.drift import state_drift
 from depthscope.model.device import chosen_device
 from depthscope.model.quantization import quantization_config
 from depthscope.report.figures import write_schemes
-from depthscope.report.quantization import PLAIN, SchemeRow, summarize_schemes, told_schemes
+from depthscope.report.quantization import (
+    PLAIN,
+    READING,
+    SchemeRow,
+    answer,
+    recommend,
+    summarize_schemes,
+    told_schemes,
+)
 from depthscope.statistics.contrast import contrast
 from depthscope.statistics.drift import Drift, measure_drift
 from depthscope.statistics.result import Contrast
@@ -28,16 +36,21 @@ from depthscope.store.datasets import read_zarr
 from depthscope.store.files import write_text
 from depthscope.store.folder import RECORD
 from depthscope.store.record import RunRecord
+from depthscope.studies.finished import FinishedRun
 from depthscope.studies.scheme import measure_scheme, scheme_record
 from depthscope.studies.settings import Settings, prepare
-from depthscope.studies.several import comparison, shared_settings, timings_text
+from depthscope.studies.several import comparison, shared_settings
+from depthscope.telling import Sheet
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 SCHEMES = ("int8", "nf4", "torchao-int8")
 SHARE = 0.2
 
 
 @dataclass(frozen=True)
-class Quantized:
+class Quantized(FinishedRun):
     """A finished study of schemes."""
 
     folder: Path
@@ -48,9 +61,12 @@ class Quantized:
     timings: dict[str, float] = field(default_factory=dict)
 
     @property
-    def told(self) -> list[str]:
-        lines = [*told_schemes(self.rows, self.share), "", timings_text(self.timings)]
-        return [*lines, f"run folder: {self.folder} (begin with summary.md)"]
+    def told(self) -> list[str | Sheet]:
+        return [*told_schemes(self.rows, self.share), *self.ending]
+
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """Draw the contrast in the original; returns matplotlib axes."""
+        return self.original.plot(ax)
 
 
 @dataclass(frozen=True)
@@ -117,7 +133,7 @@ def run_quantization(
         with clock("compare"):
             found = _compare(settings, out, [name for name in schemes if name not in failed], terms[0])
             rows = [*found.rows, *(SchemeRow(name, failed=reason) for name, reason in failed.items())]
-            _write(settings, out, found, rows, share, command)
+            _write(settings, out, found, rows, share, record)
         record.results = {row.scheme: asdict(row) for row in rows}
     return Quantized(out, rows, share, found.original, found.drifts, clock.seconds)
 
@@ -182,7 +198,8 @@ def _read(folder: Path, settings: Settings) -> Measured:
 
 
 def _row(name: str, changed: Measured, plain: Measured, drift: Drift, error: Any, cosine: Any) -> SchemeRow:
-    costs = changed.record.results
+    # a number that there is none of is null in a record
+    costs: dict[str, Any] = {cost: np.nan if v is None else v for cost, v in changed.record.results.items()}
     effects: dict[str, Any] = {}
     if drift.before is not None and drift.after is not None and drift.moved is not None:
         size = drift.before.difference
@@ -213,7 +230,7 @@ def _row(name: str, changed: Measured, plain: Measured, drift: Drift, error: Any
 
 
 def _write(
-    settings: Settings, out: Path, found: _Comparison, rows: Sequence[SchemeRow], share: float, command: str
+    settings: Settings, out: Path, found: _Comparison, rows: Sequence[SchemeRow], share: float, record: RunRecord
 ) -> None:
     c = found.original
     write_text(out / "schemes.csv", pd.DataFrame([asdict(row) for row in rows]).to_csv(index=False))
@@ -230,7 +247,9 @@ def _write(
     worth = [(row.scheme, row.weight_bytes, row.share) for row in rows if row.scheme in found.drifts]
     title = f"{name}: what quantisation does to {c.name}"
     write_schemes(out / "figures", c, found.drifts, found.errors, worth, share, title)
-    text = summarize_schemes(name, c.name, rows, window, share, c.settings_text, command)
+    record.title, record.answer = title, answer(name, c.name, rows, share)
+    record.words = {"schemes": [recommend(rows, share), *READING]}
+    text = summarize_schemes(record.title, record.answer[0], rows, window, share, c.settings_text, record.command)
     write_text(out / "summary.md", text)
 
 

@@ -1,6 +1,7 @@
 """What is asked of a run, and every check of it that needs no model."""
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,3 +80,9 @@ def _check_statistics(settings: Settings) -> None:
     labels = {"item": ["x", "y"], "condition": ["a", "b"]}
     nothing = xr.DataArray(np.zeros((2, 2, 1)), labels, dims=("item", "condition", "layer"))
     contrast(nothing, "a", "b", **settings.contrast)
+
+
+def with_defaults(function: Callable[..., Any], given: dict[str, Any]) -> dict[str, Any]:
+    """All keyword options of a function: the given ones, and the defaults of this version."""
+    parameters = inspect.signature(function).parameters.values()
+    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY} | given

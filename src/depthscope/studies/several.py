@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from depthscope.statistics.result import Contrast
-from depthscope.store.folder import RECORD, run_folder
+from depthscope.store.folder import run_folder
 from depthscope.store.record import RunRecord
 from depthscope.studies.clock import Clock
+from depthscope.studies.finish import check_finish, finish
 from depthscope.studies.settings import Settings
 
 
@@ -21,12 +22,11 @@ def shared_settings(settings: Settings, *varied: str) -> dict[str, Any]:
 @contextmanager
 def comparison(out: Path, record: RunRecord) -> Iterator[Clock]:
     """Hold the folder, and call the record finished if the block ends well. The block writes the record when it begins to."""
+    check_finish()
     with run_folder(out, record):
         clock = Clock()
         yield clock
-        record.status = "finished"
-        record.timings = clock.seconds
-        record.write(out / RECORD)
+        finish(out, record, clock)
 
 
 def statistics_text(main: Contrast) -> str:
@@ -34,7 +34,3 @@ def statistics_text(main: Contrast) -> str:
     s = main.settings
     flips = f"cluster mass, {s['permutations']:,} sign flips, forming p {s['forming_p']:g}, seed {s['seed']}"
     return f"{flips}; 95 % intervals"
-
-
-def timings_text(seconds: dict[str, float]) -> str:
-    return ", ".join(f"{stage} {s:.0f} s" for stage, s in seconds.items())

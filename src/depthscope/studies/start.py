@@ -1,8 +1,7 @@
 """How every study of one model begins and ends: a folder, a model that is proven, a record of all that matters."""
 
 import hashlib
-import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,7 +18,8 @@ from depthscope.store.folder import RECORD, enter, run_folder
 from depthscope.store.record import RunRecord
 from depthscope.studies.clock import Clock
 from depthscope.studies.environment import environment
-from depthscope.studies.settings import Settings, check_depth
+from depthscope.studies.finish import check_finish, finish
+from depthscope.studies.settings import Settings, check_depth, with_defaults
 from depthscope.studies.trajectories import Tracer
 
 
@@ -49,9 +49,10 @@ def started(
 
     The run is called finished if the block ends well. ``extra`` are settings of this study alone.
     """
+    check_finish()
     torch = require("torch", "models")
     torch.set_num_threads(_threads(settings.threads, out) or torch.get_num_threads())
-    options = {"cse": _with_defaults(cse, settings.cse), "contrast": _with_defaults(contrast, settings.contrast)}
+    options = {"cse": with_defaults(cse, settings.cse), "contrast": with_defaults(contrast, settings.contrast)}
     asked = {name: value for name, value in asdict(settings).items() if name != "threads"}
     record = RunRecord(study, {**asked, **options, **extra}, command=command)
     with run_folder(out, record):
@@ -64,9 +65,7 @@ def started(
         record.identity = {"model": model.fingerprint, "stimuli": _fingerprint(table)}
         record = _continue(out, record)
         yield Started(model, record, Tracer(out, record, settings.token_budget, progress), clock)
-        record.status = "finished"
-        record.timings = clock.seconds
-        record.write(out / RECORD)
+        finish(out, record, clock)
 
 
 def _threads(asked: int | None, out: Path) -> int | None:
@@ -78,12 +77,6 @@ def _threads(asked: int | None, out: Path) -> int | None:
         recorded = RunRecord.read(path).environment.get("threads", "")
         return int(recorded) if recorded.isdigit() else None
     return asked
-
-
-def _with_defaults(function: Callable[..., Any], given: dict[str, Any]) -> dict[str, Any]:
-    """All keyword options of a function: the given ones, and the defaults of this version."""
-    parameters = inspect.signature(function).parameters.values()
-    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY} | given
 
 
 def _fingerprint(table: pd.DataFrame) -> str:

@@ -9,26 +9,27 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from depthscope.instrument.cse import transform_options
 from depthscope.instrument.scalogram import scalogram
+from depthscope.report.answer import answered, asked
 from depthscope.report.evidence import Evidence, every_contrast
 from depthscope.report.figures import write_evidence_figures, write_figures
-from depthscope.report.summary import summarize
+from depthscope.report.summary import COMPARED, summarize, words
 from depthscope.report.tables import (
     balance_table,
     clusters_table,
     contrasts_table,
     evidence_table,
+    items_table,
     layers_table,
     nulls_table,
     power_table,
+    scalograms_table,
 )
 from depthscope.statistics.result import Contrast
 from depthscope.store.datasets import write_netcdf
 from depthscope.store.files import write_text
 from depthscope.store.record import RunRecord
-
-# options of cse() that are not options of the scalogram it is made from
-ENTROPY_OPTIONS = ("normalize", "mask_coi", "min_scales")
 
 
 @dataclass(frozen=True)
@@ -52,31 +53,34 @@ def write_findings(
 ) -> None:
     """Write tables, figures and ``summary.md``, and fill in what the record says was resolved."""
     write_netcdf(found.h, out / "cse.nc")
-    share = scalogram(found.traj, **{k: v for k, v in measure.items() if k not in ENTROPY_OPTIONS}, share=True)
-    record.resolved = resolved(found.traj, share)
-    for name, frame in _tables(found).items():
+    share = scalogram(found.traj, **transform_options(measure), share=True)
+    window = (found.evidence or Evidence(found.contrasts[0])).window
+    record.resolved = resolved(found.traj, share, window)
+    for name, frame in _tables(found, share).items():
         write_text(out / name, frame.to_csv(index=False))
     source = f"{short(model)}, {short(stimuli)}, {record.settings['cse']['wavelet']}"
     write_figures(out / "figures", found.h, share, found.contrasts, source)
     if found.evidence is not None:
         write_evidence_figures(out / "figures", found.h, found.evidence, source)
-    text = summarize(
-        f"{found.contrasts[0].name} in {model}: conditional scale entropy by depth",
-        found.contrasts,
-        found.traj.sizes["layer"],
-        found.remarks,
-        described(found.traj, record, stimuli, share, found.contrasts[0]),
-        record.command,
-        found.evidence,
+    main, depth, e = found.contrasts[0], found.traj.sizes["layer"], found.evidence
+    record.title = f"{main.name} in {model}: conditional scale entropy by depth"
+    record.answer = [asked(main, model, depth, stimuli), answered(main, e, depth)]
+    told = words(found.contrasts, depth, found.remarks, e)
+    about = described(found.traj, record, stimuli, share, main)
+    write_text(out / "summary.md", summarize(record.title, record.answer, told, found.tested, e, about, record.command))
+    # on the page, the figure that needs it stands beside it
+    record.words = told | (
+        {"controls": [*told.get("controls", []), COMPARED.format(window=e.window_text)]} if e else {}
     )
-    write_text(out / "summary.md", text)
 
 
-def _tables(found: Findings) -> dict[str, pd.DataFrame]:
+def _tables(found: Findings, share: xr.DataArray) -> dict[str, pd.DataFrame]:
     tables = {
         "layers.csv": layers_table(found.h),
         "contrasts.csv": contrasts_table(found.tested),
         "clusters.csv": clusters_table(found.tested),
+        "items.csv": items_table(found.contrasts),
+        "scalograms.csv": scalograms_table(share),
     }
     e = found.evidence
     if e is None:
@@ -96,9 +100,10 @@ def _tables(found: Findings) -> dict[str, pd.DataFrame]:
     return tables
 
 
-def resolved(traj: xr.Dataset, share: xr.DataArray) -> dict[str, Any]:
-    """What the settings that were left open came to."""
+def resolved(traj: xr.Dataset, share: xr.DataArray, window: tuple[int, int]) -> dict[str, Any]:
+    """What the settings that were left open came to; ``window``: the layers at which analyses are compared."""
     return {
+        "window": list(window),
         "layers": [int(share["layer"].values[0]), int(share["layer"].values[-1])],
         "scales": [round(float(s), 6) for s in share["scale"].values],
         "periods": [round(float(p), 6) for p in share["period"].values],

@@ -1,0 +1,25 @@
+"""``depthscope report DIR [DIR ...]``."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from depthscope.cli.output import Answer, add_json
+
+
+class Report:
+    """Build report.html of finished runs anew, from what their folders hold: no model is needed. The folders below that are
+    runs too ('run models', 'run corpora') are built first.
+    """
+
+    def add_to(self, commands: Any) -> None:
+        parser = commands.add_parser("report", help="build report.html of finished runs", description=self.__doc__)
+        parser.add_argument("runs", nargs="+", type=Path, metavar="DIR", help="a run folder")
+        add_json(parser)
+        parser.set_defaults(handler=self.run)
+
+    def run(self, options: argparse.Namespace) -> Answer:
+        from depthscope.report.page.run import write_reports
+
+        written = [str(path) for path in write_reports(options.runs)]
+        return Answer([f"written: {path}" for path in written], {"reports": written})

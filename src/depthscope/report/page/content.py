@@ -1,0 +1,127 @@
+"""What a page holds, before it is a page: plain values that the templates write out without thinking."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Download:
+    """A file that travels inside the page: its ``name``, and its content as a ``data:`` address."""
+
+    name: str
+    href: str
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A drawing with words for those who cannot see it.
+
+    Attributes
+    ----------
+    key : str
+        Unique on the page.
+    svg : str
+        Safe markup: the drawing, in the colours of the page's theme.
+    alt : str
+        What is shown and what can be seen.
+    downloads : sequence of Download
+        The numbers behind it.
+    """
+
+    key: str
+    svg: str
+    alt: str
+    downloads: Sequence[Download] = ()
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell: what is read, and what it is sorted by."""
+
+    text: str
+    sort: float | str | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table that can be sorted. ``numeric`` columns are set flush right; more than ``MANY`` rows can be searched."""
+
+    key: str
+    caption: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    numeric: frozenset[int] = frozenset()
+    downloads: Sequence[Download] = ()
+
+    MANY = 12
+
+    @property
+    def searchable(self) -> bool:
+        return len(self.rows) > self.MANY
+
+
+@dataclass(frozen=True)
+class Link:
+    """A way to another page beside this one."""
+
+    text: str
+    href: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """One part of a page.
+
+    Attributes
+    ----------
+    key, title : str
+        ``key`` is the anchor.
+    words : sequence of str
+        Paragraphs, in which ``**`` marks what matters and backticks mark names; all else is text.
+    reading : str
+        How to read it: folded away.
+    template : str
+        What writes it: most sections are written alike.
+    content : mapping
+        What only that template asks for.
+    """
+
+    key: str
+    title: str
+    words: Sequence[str] = ()
+    figures: Sequence[Figure] = ()
+    tables: Sequence[Table] = ()
+    links: Sequence[Link] = ()
+    reading: str = ""
+    template: str = "section.html.j2"
+    content: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Page:
+    """A whole page.
+
+    Attributes
+    ----------
+    title : str
+    answer : sequence of str
+        What stands above everything else, in plain sentences.
+    sections : sequence of Section
+    about : str
+        One line below the title.
+    data : mapping of name to values
+        What scripts of the page read; written as JSON, each into an element with the id ``data-NAME``.
+    scripts : sequence of str
+        Files of ``assets`` that run on the page, beside those that every page has.
+    charts : sequence of str
+        Charts of ``assets/charts`` that are drawn on the page; with any, the library that draws them comes along.
+    """
+
+    title: str
+    answer: Sequence[str]
+    sections: Sequence[Section]
+    about: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+    scripts: Sequence[str] = ()
+    charts: Sequence[str] = ()

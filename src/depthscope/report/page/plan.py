@@ -1,0 +1,189 @@
+"""Which files of a run folder make which part of its page, in reading order: one list for every study.
+
+A part of which the folder holds nothing is left out.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from depthscope.report.compare import INFERENCES
+from depthscope.report.mechanism_words import READING as MECHANISM
+from depthscope.report.page.tables import Column
+from depthscope.report.recurrence import CAUTION
+from depthscope.report.summary import READING
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a page.
+
+    Attributes
+    ----------
+    key, title : str
+        ``key`` is also that of the words in ``run.json``.
+    figures : mapping
+        Pattern of the stem of drawings in ``figures/``: the tables behind them.
+    tables : mapping
+        File: caption and columns of a table that is shown.
+    reading : str
+        How to read it.
+    """
+
+    key: str
+    title: str
+    figures: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    tables: Mapping[str, tuple[str, tuple[Column, ...]]] = field(default_factory=dict)
+    reading: str = ""
+
+
+DZ = Column("dz [95 % interval]", "{dz:+.2f} [{low:+.2f}, {high:+.2f}]")
+OWN_DZ = Column("dz [95 % interval]", "{dz:+.2f} [{dz_low:+.2f}, {dz_high:+.2f}]")
+P, N = Column("p", "{p:p}"), Column("n", "{n}")
+ANALYSIS = (Column("", "{group}"), Column("analysis", "{label}"), N, DZ, P)
+CLUSTERS = (
+    Column("contrast", "{contrast}"),
+    Column("layers", "{first} to {last}"),
+    Column("mass", "{mass:.1f}"),
+    Column("p", "{p:.4f} [{p_low:.4f}, {p_high:.4f}]"),
+    Column("dz at the peak", "{dz:+.2f} [{dz_low:+.2f}, {dz_high:+.2f}]"),
+    Column("peak layer", "{peak_layer}"),
+    Column("scheme", "{scheme}"),
+)
+
+PARTS = (
+    Part(
+        "short",
+        "In short",
+        {},
+        {
+            "mechanism.csv": (
+                "All quantities at the layers of the cluster",
+                (
+                    Column("quantity", "{label}"),
+                    N,
+                    Column("value [95 % interval]", "{value:+.4g} [{low:+.4g}, {high:+.4g}]"),
+                    OWN_DZ,
+                    P,
+                ),
+            )
+        },
+    ),
+    Part("depth", "CSE by depth and condition", {"cse-by-condition": ("layers.csv",)}),
+    Part(
+        "difference",
+        "The difference, with clusters",
+        {"difference-*": ("contrasts.csv",), "items-*": ("items.csv",)},
+        {"clusters.csv": ("All clusters, whatever their p", CLUSTERS)},
+        READING,
+    ),
+    Part(
+        "controls",
+        "Is it specific? The evidence at the same layers",
+        {"evidence": ("evidence.csv",)},
+        {"evidence.csv": ("Every analysis at the same layers", (*ANALYSIS, Column("cluster there", "{cluster}")))},
+    ),
+    Part("specifications", "Does it depend on a choice?", {"specifications": ("specifications.csv",)}),
+    Part("scalograms", "Scalograms", {"scalograms-*": ("scalograms.csv",), "scales": ("scales.csv",)}),
+    Part(
+        "nulls",
+        "Would it be there without organisation in depth?",
+        {"nulls": ("nulls.csv",)},
+    ),
+    Part(
+        "confounds",
+        "All else equal?",
+        {"covariates": ("covariates.csv",)},
+        {
+            "balance.csv": (
+                "How far the conditions differ in each covariate",
+                (
+                    Column("contrast", "{contrast}"),
+                    Column("covariate", "{covariate}"),
+                    Column("mean difference [95 % interval]", "{difference:+.3g} [{low:+.3g}, {high:+.3g}]"),
+                    Column("standardised", "{smd:+.2f}"),
+                    Column("not adjusted for", "{not_adjusted}"),
+                ),
+            )
+        },
+    ),
+    Part("parts", "Attention and MLP", {"parts": ("parts.csv",)}),
+    Part(
+        "measures",
+        "Beside simpler measures",
+        {"baselines": ("measures.csv", "correlations.csv", "classifier.csv")},
+    ),
+    Part(
+        "causal",
+        "Causal tests: exchange of states",
+        {"patching": ("patching.csv",)},
+        reading=MECHANISM,
+    ),
+    Part("power", "How many items does it take?", {"power": ("power.csv",)}),
+    Part(
+        "models",
+        "Model by model",
+        {"depths": ("depths.csv",), "forest": ("models.csv", "sets.csv")},
+        {
+            "models.csv": (
+                "Models",
+                (
+                    Column("model", "{label}"),
+                    Column("class", "{class}"),
+                    Column("layers", "{layers}"),
+                    N,
+                    Column("strongest cluster, chosen by the same data", "{strongest_first} to {strongest_last}"),
+                    Column("dz at its peak", "{strongest_dz:+.2f} [{strongest_low:+.2f}, {strongest_high:+.2f}]"),
+                    Column("dz at the fixed depth", "{fixed_dz:+.2f} [{fixed_low:+.2f}, {fixed_high:+.2f}]"),
+                    DZ,
+                    Column("p there", "{fixed_p:p}"),
+                    P,
+                    Column("not measured", "{reason}"),
+                ),
+            ),
+            "sets.csv": ("Sets", (*ANALYSIS, Column("", "{said}"))),
+        },
+        CAUTION,
+    ),
+    Part(
+        "compare",
+        "Along relative depth, and pooled",
+        {"compare": ("depths.csv", "meta.csv")},
+        {
+            "meta.csv": (
+                "Pooled quantities",
+                (
+                    Column("quantity", "{label}"),
+                    Column("models", "{k}"),
+                    Column("g [95 % interval]", "{estimate:+.2f} [{low:+.2f}, {high:+.2f}]"),
+                    P,
+                    Column("I²", "{i2:.0%}"),
+                    Column("tau²", "{tau2:.3f}"),
+                    Column("a new model", "{prediction_low:+.2f} to {prediction_high:+.2f}"),
+                ),
+            )
+        },
+        INFERENCES,
+    ),
+    Part(
+        "schemes",
+        "Scheme by scheme",
+        {"schemes": ("layers.csv",)},
+        {
+            "schemes.csv": (
+                "Schemes",
+                (
+                    Column("scheme", "{scheme}"),
+                    Column("bytes of weights", "{weight_bytes:,.0f}"),
+                    Column("perplexity", "{perplexity:,.1f}"),
+                    Column("next token agrees", "{agreement:.1%}"),
+                    Column("error of states", "{state_error:.3f}"),
+                    Column("CSE drift / spread", "{cse_drift:.2f}"),
+                    Column("dz", "{effect:+.2f} [{effect_low:+.2f}, {effect_high:+.2f}]"),
+                    Column("effect moved", "{moved:+.0%} [{moved_low:+.0%}, {moved_high:+.0%}]"),
+                    Column("its cluster", "{cluster}"),
+                    Column("not measured", "{failed}"),
+                ),
+            )
+        },
+    ),
+)

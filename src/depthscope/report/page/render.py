@@ -1,0 +1,105 @@
+"""From a page's content to one file: templates write, and nothing that was written can run or call out."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from depthscope.errors import require
+from depthscope.report.page.content import Page
+from depthscope.report.page.words import marked
+from depthscope.version import __version__
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+HERE = files("depthscope.report.page")
+# every page has these: the theme first, before anything is painted
+THEME, EVERY = "theme.js", ("page.js",)
+DRAWS = "charts.js"
+
+
+def render(page: Page) -> str:
+    """The page as HTML that asks for nothing else: no file, no network.
+
+    A content security policy says so to the browser: only the scripts written here may run, told by their digests, and no
+    request leaves the page, whatever a stimulus contains.
+    """
+    library = [_library()] if page.charts else []
+    own = [*([DRAWS] if page.charts else []), *page.scripts, *EVERY]
+    head = _asset(THEME)
+    modules = [*library, *(_asset(name) for name in own)]
+    charts = {f"chart-{name}": json.loads(_asset(f"charts/{name}.vl.json")) for name in page.charts}
+    text: str = (
+        environment()
+        .get_template("page.html.j2")
+        .render(
+            page=page,
+            version=__version__,
+            style=_asset("page.css"),
+            head=head,
+            modules=modules,
+            data={name: embedded(value) for name, value in {**page.data, **charts}.items()},
+            policy=_policy([head, *modules], bool(page.charts)),
+        )
+    )
+    return text
+
+
+def embedded(value: Any) -> "Markup":
+    """JSON inside a page: nothing in it can end the element that holds it."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    safe: Markup = require("markupsafe", "report").Markup(text)
+    return safe
+
+
+@cache
+def environment() -> "Environment":
+    """The templates; whatever is not marked as safe is escaped."""
+    jinja2 = require("jinja2", "report")
+    made: Environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("depthscope.report.page"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["marked"] = marked
+    return made
+
+
+def _policy(scripts: Iterable[str], draws: bool) -> str:
+    digests = " ".join(f"'sha256-{_digest(script)}'" for script in scripts)
+    # the library compiles the expressions of our own charts
+    compiles = " 'unsafe-eval'" if draws else ""
+    rules: Mapping[str, str] = {
+        "default-src": "'none'",
+        "script-src": f"{digests}{compiles}",
+        "style-src": "'unsafe-inline'",
+        "img-src": "data: blob:",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+    }
+    return "; ".join(f"{name} {value}" for name, value in rules.items())
+
+
+def _digest(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
+@cache
+def _asset(name: str) -> str:
+    return HERE.joinpath("assets", *name.split("/")).read_text(encoding="utf-8")
+
+
+@cache
+def _library() -> str:
+    """Vega-Lite and what it needs, as one script."""
+    bundle: str = require("vl_convert", "report").javascript_bundle("window.vegaEmbed = vegaEmbed;")
+    return bundle

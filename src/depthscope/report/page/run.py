@@ -1,0 +1,164 @@
+"""A finished run folder as a page: from what is stored in it, and from nothing else."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from depthscope.errors import DepthscopeError, reason
+from depthscope.report.page.content import Figure, Link, Page, Section, Table
+from depthscope.report.page.graphics import inline_figure
+from depthscope.report.page.items import explorer
+from depthscope.report.page.plan import PARTS, Part
+from depthscope.report.page.render import render
+from depthscope.report.page.tables import Column, csv_download, tabulate
+from depthscope.store.files import write_text
+from depthscope.store.folder import RECORD
+from depthscope.store.record import RunRecord
+
+REPORT = "report.html"
+WAY_OUT = "give run folders; an unfinished run is finished by its own command"
+# larger files stay in the folder: the page must open at once
+LARGEST = 400_000
+STUDIES = {
+    "metaphor": "a contrast of conditions",
+    "mechanism": "from signature to mechanism",
+    "corpora": "one contrast, set by set",
+    "models": "one contrast in several models",
+    "quantization": "what quantisation does",
+    "compare": "finished runs compared",
+}
+
+
+def write_reports(folders: Iterable[Path]) -> Iterator[Path]:
+    """Write the pages of runs, and first those of the runs directly below them; gives each path as it is written.
+
+    Raises
+    ------
+    DepthscopeError
+        As :func:`write_report`, and for a folder that neither is a run nor holds any.
+    """
+    for folder in folders:
+        below = sorted(path.parent for path in folder.glob(f"*/{RECORD}")) if folder.is_dir() else []
+        yield from (write_report(run) for run in below if RunRecord.read(run / RECORD).status == "finished")
+        if not below or (folder / RECORD).is_file():
+            yield write_report(folder)
+
+
+def write_report(folder: Path) -> Path:
+    """Write ``report.html`` into a finished run folder.
+
+    Raises
+    ------
+    DepthscopeError
+        No run folder, a run that is not finished, or damaged tables or drawings.
+    """
+    page = run_page(folder)
+    path = folder / REPORT
+    write_text(path, render(page))
+    return path
+
+
+def run_page(folder: Path) -> Page:
+    """Read a run folder."""
+    record = _record(folder)
+    sections = [section for part in PARTS if (section := _section(part, folder, record)) is not None]
+    found = explorer(folder, record)
+    data: dict[str, Any] = {}
+    if found is not None:
+        section, data = found
+        sections.append(section)
+    if record.words.get("left_out"):
+        sections.append(Section("left_out", "Left out, and noticed", record.words["left_out"]))
+    sections.append(_below(folder, record))
+    sections.append(_settings(record))
+    study = STUDIES.get(record.study, record.study)
+    return Page(
+        title=record.title or f"{record.study} in {folder.resolve().name}",
+        answer=record.answer,
+        sections=[one for one in sections if one.key != "runs" or one.links],
+        about=f"{study}; depthscope {record.environment.get('depthscope', '')}".rstrip("; "),
+        data=data,
+        scripts=["items.js"] if data else [],
+        charts=["scalogram", "curve"] if data else [],
+    )
+
+
+def _record(folder: Path) -> RunRecord:
+    if not folder.is_dir():
+        what = "is a file" if folder.exists() else "there is no such folder"
+        raise DepthscopeError(f"{folder}: {what}; {WAY_OUT}")
+    if not (folder / RECORD).is_file():
+        raise DepthscopeError(f"{folder}: holds no {RECORD}, so it is no run folder; {WAY_OUT}")
+    record = RunRecord.read(folder / RECORD)
+    if record.status != "finished":
+        raise DepthscopeError(f"{folder}: its run is not finished; {WAY_OUT}")
+    return record
+
+
+def _section(part: Part, folder: Path, record: RunRecord) -> Section | None:
+    figures = [_figure(path, sources) for path, sources in _drawings(part, folder)]
+    tables = [t for name, (caption, cols) in part.tables.items() if (t := _table(folder / name, caption, cols))]
+    words = record.words.get(part.key, ())
+    if not (figures or tables or words):
+        return None
+    return Section(part.key, part.title, words, figures, tables, reading=part.reading)
+
+
+def _drawings(part: Part, folder: Path) -> Iterator[tuple[Path, tuple[str, ...]]]:
+    drawings = sorted((folder / "figures").glob("*.svg"))
+    for pattern, sources in part.figures.items():
+        yield from ((path, sources) for path in drawings if fnmatch(path.stem, pattern))
+
+
+def _figure(path: Path, sources: tuple[str, ...]) -> Figure:
+    files = [path.parent.parent / name for name in sources]
+    small = [file for file in files if file.is_file() and file.stat().st_size <= LARGEST]
+    try:
+        downloads = tuple(csv_download(file.name, file.read_text(encoding="utf-8")) for file in small)
+        return inline_figure(path, downloads)
+    except (ValueError, OSError) as problem:
+        raise DepthscopeError(f"{path}: damaged ({reason(problem, 80)}); delete it, or run the study again") from None
+
+
+def _table(path: Path, caption: str, columns: tuple[Column, ...]) -> Table | None:
+    if not path.is_file():
+        return None
+    try:
+        frame = pd.read_csv(path, keep_default_na=False, na_values=[""])
+        found = tabulate(path.stem, caption, frame, columns)
+    except (ValueError, OSError) as problem:
+        raise DepthscopeError(f"{path}: damaged ({reason(problem, 80)}); delete it, or run the study again") from None
+    return found
+
+
+def _below(folder: Path, record: RunRecord) -> Section:
+    """The runs that this one is made of, if they have pages."""
+    pages = sorted(path.parent for path in folder.glob(f"*/{REPORT}"))
+    links = [Link(page.name, f"{page.name}/{REPORT}") for page in pages]
+    return Section("runs", "Each run by itself", links=links)
+
+
+def _settings(record: RunRecord) -> Section:
+    # not how long it took: the same run gives the same page
+    blocks: dict[str, Mapping[str, Any]] = {
+        "Asked": _flat(record.settings),
+        "Came to": _flat(record.resolved),
+        "Fingerprints": record.identity,
+        "Versions and machine": record.environment,
+        "Verified of the model": record.checks,
+    }
+    content = {"blocks": {name: rows for name, rows in blocks.items() if rows}, "command": record.command}
+    return Section("settings", "Settings, versions, command", template="settings.html.j2", content=content)
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    rows: dict[str, str] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            rows |= _flat(value, f"{prefix}{name}.")
+        elif value is not None:
+            rows[prefix + name] = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return rows

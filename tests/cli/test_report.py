@@ -1,0 +1,48 @@
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.fixture
+def finished(run, table_file, tmp_path):
+    assert run(table_file, tmp_path / "run").status == 0
+    return tmp_path / "run"
+
+
+def test_the_page_is_made_again_without_the_model(depthscope, finished, model_folder):
+    before = (finished / "report.html").read_bytes()
+    (finished / "report.html").unlink()
+    outcome = depthscope("report", finished)
+    assert outcome.status == 0
+    assert outcome.out == f"written: {finished / 'report.html'}\n"
+    assert (finished / "report.html").read_bytes() == before
+
+
+def test_neither_torch_nor_transformers_is_imported(finished):
+    code = (
+        "import sys; from depthscope.cli.main import main; status = main(sys.argv[1:]); "
+        "print([m for m in ('torch', 'transformers') if m in sys.modules], status)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, "report", finished], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[] 0"
+
+
+def test_several_and_as_json(depthscope, finished, tmp_path):
+    other = shutil.copytree(finished, tmp_path / "other")
+    outcome = depthscope("report", finished, other, "--json")
+    assert json.loads(outcome.out) == {"reports": [str(finished / "report.html"), str(other / "report.html")]}
+
+
+def test_what_is_no_run_is_refused(depthscope, tmp_path):
+    assert "there is no such folder" in depthscope("report", tmp_path / "nothing").sentence
+    assert "no run folder" in depthscope("report", tmp_path).sentence
+
+
+def test_a_run_in_which_all_items_were_excluded_has_no_page(run, depthscope, pairs, tmp_path):
+    pairs["text"] = [f"We saw a {word} there." for word in pairs["target"]]
+    pairs.to_csv(tmp_path / "same.csv", index=False)
+    assert "the same up to the target" in run(tmp_path / "same.csv", tmp_path / "run").sentence
+    assert "not finished" in depthscope("report", tmp_path / "run").sentence

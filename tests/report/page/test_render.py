@@ -1,0 +1,50 @@
+import base64
+import hashlib
+import json
+import re
+
+import pytest
+
+from depthscope.report.page.content import Cell, Page, Section, Table
+from depthscope.report.page.render import embedded, render
+
+EVIL = "</script><script>alert(1)</script>\"'&\u2028"
+
+
+def page(**more):
+    table = Table("t", EVIL, [EVIL], [[Cell(EVIL, EVIL)]])
+    section = Section("s", EVIL, [EVIL], tables=[table])
+    return Page(EVIL, [EVIL, EVIL], [section], about=EVIL, **more)
+
+
+def test_nothing_that_is_told_becomes_markup():
+    text = render(page(data={"d": {EVIL: [EVIL]}}))
+    assert "<script>alert" not in text
+    assert text.count("</script>") == text.count("<script")
+
+
+def test_data_comes_back_as_it_was():
+    value = {EVIL: [1.5, None, True, "שלום 🦈"]}
+    assert json.loads(embedded(value)) == value
+    assert not set("<>&\u2028") & set(embedded(value))
+    with pytest.raises(ValueError, match="JSON"):
+        embedded(float("nan"))  # no browser would read it
+
+
+@pytest.mark.parametrize("charts", [[], ["curve"]])
+def test_only_our_own_scripts_may_run_and_nothing_may_be_asked_for(charts):
+    text = render(page(charts=charts))
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', text).group(1).replace("&#39;", "'")
+    rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
+    assert rules["default-src"] == "'none'"
+    scripts = re.findall(r'<script(?: type="module")?>(.*?)</script>', text, re.DOTALL)
+    digests = {base64.b64encode(hashlib.sha256(one.encode()).digest()).decode() for one in scripts}
+    assert {f"'sha256-{digest}'" for digest in digests} == {
+        one for one in rules["script-src"].split() if "sha256" in one
+    }
+    assert ("'unsafe-eval'" in rules["script-src"]) == bool(charts)
+    assert "connect-src" not in rules  # falls back to none
+
+
+def test_the_library_comes_only_where_something_is_drawn():
+    assert len(render(page())) < 60_000 < len(render(page(charts=["curve"])))

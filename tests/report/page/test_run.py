@@ -1,0 +1,216 @@
+import json
+import re
+import shutil
+from html import unescape
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from depthscope.report.page.run import REPORT, run_page, write_report, write_reports
+from depthscope.store.datasets import read_netcdf, write_netcdf
+from depthscope.store.record import RunRecord
+from depthscope.studies.metaphor import run_metaphor
+from depthscope.studies.settings import Settings
+from tests.report.page.conftest import hostile_table
+
+
+@pytest.fixture
+def copy(run_folder, tmp_path):
+    """A run folder to do things to."""
+    return shutil.copytree(run_folder, tmp_path / "copy")
+
+
+def section_keys(folder):
+    return [section.key for section in run_page(folder).sections]
+
+
+def test_every_run_ends_in_its_page_and_the_page_can_be_made_again(run_folder, copy):
+    made = (copy / REPORT).read_bytes()
+    (copy / REPORT).unlink()
+    assert write_report(copy) == copy / REPORT
+    assert (copy / REPORT).read_bytes() == made == (run_folder / REPORT).read_bytes()
+
+
+def test_reading_order(copy):
+    keys = section_keys(copy)
+    order = ["depth", "difference", "controls", "scalograms", "nulls", "confounds", "items", "left_out", "settings"]
+    assert [key for key in keys if key in order] == order
+
+
+def test_the_answer_and_the_words_are_those_of_the_summary(copy):
+    page, summary = run_page(copy), (copy / "summary.md").read_text(encoding="utf-8")
+    assert len(page.answer) == 2
+    for sentence in page.answer:
+        assert sentence in summary
+    for section in page.sections:
+        if section.key in ("difference", "confounds", "nulls"):
+            assert section.words
+            assert all(words in summary for words in section.words)
+
+
+def test_small_enough_for_a_letter(run_folder):
+    assert (run_folder / REPORT).stat().st_size < 5_000_000
+
+
+def test_what_the_folder_lacks_is_left_out(copy):
+    whole = section_keys(copy)
+    (copy / "nulls.csv").unlink()
+    (copy / "figures" / "nulls.svg").unlink()
+    shutil.rmtree(copy / "trajectories.zarr")
+    record = RunRecord.read(copy / "run.json")
+    record.words.pop("nulls")
+    record.write(copy / "run.json")
+    assert section_keys(copy) == [key for key in whole if key != "nulls"]
+    page = run_page(copy)
+    assert "plane" not in page.data["items"]
+    shutil.rmtree(copy / "figures")
+    (copy / "cse.nc").unlink()
+    for table in copy.glob("*.csv"):
+        table.unlink()
+    record.words, record.answer = {}, []
+    record.write(copy / "run.json")
+    assert section_keys(copy) == ["settings"]
+    assert "Settings" in write_report(copy).read_text(encoding="utf-8")
+
+
+def test_records_of_older_versions_have_no_words(copy):
+    stored = json.loads((copy / "run.json").read_text(encoding="utf-8"))
+    for name in ("title", "answer", "words"):
+        del stored[name]
+    del stored["resolved"]["window"]
+    (copy / "run.json").write_text(json.dumps(stored), encoding="utf-8")
+    page = run_page(copy)
+    assert page.answer == []
+    assert page.title == "metaphor in copy"
+
+
+def test_settings_versions_and_the_command_are_there(run_folder):
+    text = unescape((run_folder / REPORT).read_text(encoding="utf-8"))
+    assert "depthscope run metaphor --model '<b>tiny</b>'" in text
+    for words in ("contrast.permutations", "cse.wavelet", "transformers", "stimuli", "hidden_states"):
+        assert f"<dt>{words}</dt>" in text
+
+
+def test_every_item_is_there_with_its_texts_and_numbers(run_folder):
+    table, data = hostile_table(), run_page(run_folder).data["items"]
+    h = read_netcdf(run_folder / "cse.nc", "cse")
+    assert {item["name"] for item in data["items"]} == set(table["item"])
+    for item in data["items"]:
+        for condition, text, numbers in zip(data["conditions"], item["texts"], item["cse"], strict=True):
+            row = table[(table["item"] == item["name"]) & (table["condition"] == condition)].iloc[0]
+            assert "".join(text["parts"]) == row["text"]
+            assert text["parts"][1] == row["target"]
+            stored = h.sel(item=item["name"], condition=condition).values
+            assert np.allclose([np.nan if v is None else v for v in numbers], stored, atol=6e-5, equal_nan=True)
+
+
+def test_numbers_of_the_table_are_means_over_the_window(run_folder):
+    record = RunRecord.read(run_folder / "run.json")
+    first, last = record.resolved["window"]
+    h = read_netcdf(run_folder / "cse.nc", "cse").sel(layer=slice(first, last)).mean("layer")
+    (table,) = next(one for one in run_page(run_folder).sections if one.key == "items").tables
+    sizes = []
+    for row in table.rows:
+        means = h.sel(item=row[0].text)
+        gap = float(means.sel(condition="metaphor") - means.sel(condition="literal"))
+        assert row[2].sort == pytest.approx(gap)
+        sizes.append(abs(gap))
+    assert sizes == sorted(sizes, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda f: (f / "run.json").unlink(), ("no run folder", "give run folders")),
+        (lambda f: (f / "run.json").write_text("{"), ("run.json",)),
+        (lambda f: set_status(f, "running"), ("not finished", "its own command")),
+        (lambda f: (f / "cse.nc").write_bytes(b"CDF\x01junk"), ("cse.nc", "damaged")),
+        (lambda f: (f / "figures" / "evidence.svg").write_text("<html>"), ("evidence.svg", "damaged")),
+        (lambda f: (f / "figures" / "evidence.svg").write_bytes(b"<svg \xff"), ("evidence.svg", "damaged")),
+        (lambda f: (f / "clusters.csv").write_bytes(b'"\xff'), ("clusters.csv", "damaged")),
+    ],
+)
+def test_damage_is_told_in_one_sentence(copy, refuses, spoil, words):
+    spoil(copy)
+    with refuses(*words):
+        write_report(copy)
+
+
+def set_status(folder, status):
+    record = RunRecord.read(folder / "run.json")
+    record.status = status
+    record.write(folder / "run.json")
+
+
+def test_runs_below_a_folder_are_made_and_linked(copy, tmp_path):
+    above = tmp_path / "above"
+    shutil.copytree(copy, above / "one")
+    (above / "one" / REPORT).unlink()
+    assert list(write_reports([above])) == [above / "one" / REPORT]
+    RunRecord("models", {}, status="finished", title="Two models").write(above / "run.json")
+    assert list(write_reports([above])) == [above / "one" / REPORT, above / REPORT]
+    assert 'href="one/report.html"' in (above / REPORT).read_text(encoding="utf-8")
+
+
+def test_neither_a_run_nor_a_folder_of_runs(tmp_path, refuses):
+    for path, words in ((tmp_path, "no run folder"), (tmp_path / "nowhere", "no such folder")):
+        with refuses(str(path), words):
+            list(write_reports([path]))
+
+
+# what is left of a study when it has little to say
+
+
+def small(model_folder, folder, table, **more):
+    table.to_csv(folder / "t.csv", index=False)
+    settings = Settings(
+        model=str(model_folder),
+        stimuli=str(folder / "t.csv"),
+        **{"evidence": "none", "contrast": {"permutations": 50, "resamples": 20}, "threads": 1, **more},
+    )
+    run_metaphor(settings, folder / "run", progress=False)
+    return folder / "run"
+
+
+def test_one_contrast_and_nothing_else(model_folder, tmp_path, visit):
+    table = hostile_table()
+    folder = small(model_folder, tmp_path, table[table["condition"].isin(["metaphor", "literal"])])
+    keys = [key for key in section_keys(folder) if key != "left_out"]
+    assert keys == ["depth", "difference", "scalograms", "items", "settings"]
+    with visit(folder / REPORT) as seen:
+        assert seen.page.locator("figure").count() >= 3
+
+
+def test_two_layers_in_the_mask_and_statistics_that_are_missing(model_folder, tmp_path, visit):
+    table = hostile_table()
+    # two items have no intervals; six layers leave two whose scales are free of edge effects
+    few = table[table["item"].isin(["shark", "wall"])]
+    folder = small(model_folder, tmp_path, few, cse={"layers": (1, 6)})
+    measured = read_netcdf(folder / "cse.nc", "cse")
+    assert int(np.isfinite(measured.values).any((0, 1)).sum()) == 2
+    frame = pd.read_csv(folder / "contrasts.csv")
+    assert frame["dz_low"].isna().all()
+    with visit(folder / REPORT) as seen:
+        assert "nan" not in seen.page.locator("main").inner_text().lower()
+        seen.page.locator('[data-table="items"] tbody button').first.click()
+        seen.page.wait_for_selector("#item-body .planes svg")
+
+
+def test_no_item_is_left_to_test(copy, visit):
+    h = read_netcdf(copy / "cse.nc", "cse")
+    write_netcdf(h.where(h["condition"] != "literal"), copy / "cse.nc")
+    write_report(copy)
+    with visit(copy / REPORT) as seen:
+        cells = seen.page.locator('[data-table="items"] tbody td:nth-child(3)').all_inner_texts()
+        assert set(cells) == {"not tested"}
+
+
+def test_a_measure_that_is_missing_everywhere(copy, visit):
+    h = read_netcdf(copy / "cse.nc", "cse")
+    write_netcdf(xr.full_like(h, np.nan), copy / "cse.nc")
+    write_report(copy)
+    with visit(copy / REPORT) as seen:
+        assert seen.page.locator('[data-table="items"] tbody tr').count() == 13
+        assert not re.search(r"\bnan\b", seen.page.locator("main").inner_text(), re.IGNORECASE)

@@ -1,0 +1,60 @@
+import base64
+
+import numpy as np
+import pandas as pd
+
+from depthscope.report.page.content import Cell
+from depthscope.report.page.tables import Column, csv_download, tabulate
+
+FRAME = pd.DataFrame(
+    {
+        "label": ["a|<b>", "c"],
+        "n": [12.0, np.nan],
+        "dz": [0.5, -0.25],
+        "low": [0.1, np.nan],
+        "high": [0.9, np.nan],
+        "p": [0.0001, 0.04],
+        "why": [np.nan, np.nan],
+    }
+)
+COLUMNS = (
+    Column("who", "{label}"),
+    Column("n", "{n}"),
+    Column("dz", "{dz:+.2f} [{low:+.2f}, {high:+.2f}]"),
+    Column("p", "{p:p}"),
+    Column("why", "{why}"),
+    Column("absent", "{no_such_field}"),
+)
+
+
+def test_cells_are_read_and_sorted():
+    table = tabulate("t", "Caption", FRAME, COLUMNS)
+    assert table.columns == ["who", "n", "dz", "p"]  # neither what nobody has nor what is empty in all rows
+    assert table.numeric == {1, 2, 3}
+    assert table.rows[0] == [
+        Cell("a|<b>", "a|<b>"),
+        Cell("12", 12.0),
+        Cell("+0.50 [+0.10, +0.90]", 0.5),
+        Cell("p < .001", 0.0001),
+    ]
+    assert table.rows[1] == [Cell("c", "c"), Cell("", None), Cell("-0.25 [?, ?]", -0.25), Cell("p = .040", 0.04)]
+    assert not table.searchable
+
+
+def test_long_tables_can_be_searched():
+    long = pd.concat([FRAME] * 7)
+    assert tabulate("t", "", long, COLUMNS).searchable
+
+
+def test_nothing_to_show_is_no_table():
+    assert tabulate("t", "", FRAME.iloc[:0], COLUMNS) is None
+    assert tabulate("t", "", FRAME, (Column("x", "{x}"),)) is None
+
+
+def test_a_download_holds_the_file_to_the_byte():
+    text = 'a,b\n"ü, <script>",2\n'
+    download = csv_download("t.csv", text)
+    assert download.name == "t.csv"
+    head, _, code = download.href.partition(",")
+    assert head == "data:text/csv;charset=utf-8;base64"
+    assert base64.b64decode(code).decode() == text

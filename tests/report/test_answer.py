@@ -1,0 +1,108 @@
+"""Two plain sentences: what was asked and what was found, with what stands against it."""
+
+import numpy as np
+import pytest
+
+from depthscope.report.answer import answered, asked, joined
+from depthscope.report.evidence import Confounding, Evidence
+from depthscope.report.verdicts import confounds_answer, controls_level, depends_on_choices, evidence_words, in_short
+from depthscope.statistics.balance import imbalance
+from tests.report.planted import DEPTH, ELSEWHERE, HALF, HIGHER, LOWER, NOTHING, compare, evidence, measure
+
+
+def found(planted, e: Evidence | None = None):
+    return answered(e.main if e else compare(measure(planted), "a", "b"), e, DEPTH)
+
+
+def test_what_was_asked_names_conditions_model_depth_and_items():
+    c = compare(measure({"a": HIGHER, "b": NOTHING}), "a", "b")
+    assert asked(c, "some/model", 20, "pairs.csv") == (
+        "Does conditional scale entropy (CSE) differ between a and b in `some/model` (20 layers)? "
+        "Asked of 24 items of `pairs.csv`."
+    )
+
+
+def test_a_cluster_is_told_with_its_place_direction_and_caution():
+    text = found({"a": HIGHER, "b": NOTHING})
+    assert text.startswith("CSE is higher for a than for b at layers 5-8 of 20 (p = .005)")
+    assert text.endswith(").")
+    assert found({"a": LOWER, "b": NOTHING}).startswith("CSE is lower for a than for b at layers 5-8 of 20")
+
+
+def test_other_clusters_are_told_with_their_direction():
+    same, opposite = ({"a": HIGHER | ELSEWHERE, "b": NOTHING}, {"a": HIGHER, "b": ELSEWHERE})
+    assert found(same).endswith(", also at layers 14-16.")
+    assert found(opposite).endswith(", lower at layers 14-16.")
+
+
+def test_nothing_found_is_not_told_as_nothing_there():
+    assert found({"a": NOTHING, "b": NOTHING}) in (
+        "No difference was found at any depth (no cluster of layers with p <= 0.05), which is no evidence that there is none.",
+    )
+    many = compare(measure({"a": NOTHING, "b": NOTHING}, items=400), "a", "b")
+    assert answered(many, None, DEPTH).endswith("; at every layer it is smaller than |dz| = 0.2.")
+
+
+def test_too_few_items_decide_nothing():
+    few = compare(measure({"a": HIGHER, "b": NOTHING}, items=4), "a", "b")
+    assert answered(few, None, DEPTH) == "It cannot be decided: with 4 items no effect, however large, could be found."
+
+
+@pytest.mark.parametrize(
+    ("control", "level", "words"),
+    [
+        (HIGHER, "not specific", "it is not specific to a"),
+        (HALF, "in part", "it is specific to a in part"),
+        (NOTHING, "specific", "it is specific to a as far as the controls tell"),
+    ],
+)
+def test_what_stands_against_it_is_said_in_the_same_breath(control, level, words):
+    e = evidence(measure({"a": HIGHER, "b": NOTHING, "c": control}))
+    assert controls_level(e) == level
+    assert f"; {words}" in found(None, e)
+
+
+def test_without_a_finding_no_control_is_spoken_of():
+    e = evidence(measure({"a": NOTHING, "b": NOTHING, "c": HIGHER}))
+    assert controls_level(e) == ""
+    assert "specific" not in found(None, e)
+
+
+@pytest.mark.parametrize(("carried", "answer"), [(0.0, "Yes"), (4.0, "No")])
+def test_whether_it_survives_what_its_conditions_bring_along(carried, answer):
+    generator = np.random.default_rng(1)
+    size = generator.uniform(0, 2, 24)
+    h = measure({"a": HIGHER, "b": NOTHING})
+    if carried:  # all of the effect follows the covariate
+        h = measure({"a": NOTHING, "b": NOTHING})
+        h[:, 0, 4:8] += carried * size[:, None]
+    noise = generator.normal(size=(24, 2))
+    values = np.stack([size, np.zeros(24)], 1) if carried else noise
+    h = h.assign_coords(covariate=(("item", "condition"), values))
+    main = compare(h, "a", "b")
+    adjusted = compare(h, "a", "b", adjust=["covariate"])
+    held = Confounding(main, imbalance(h, main.terms, ["covariate"]), {}, {"covariate": adjusted}, {}, {})
+    e = Evidence(main, confounding=[held])
+    assert confounds_answer(held).startswith(answer)
+    assert ("it survives" if answer == "Yes" else "it does not survive when covariates are held equal") in found(
+        None, e
+    )
+
+
+def test_choices_that_nobody_asked_about_are_not_spoken_of():
+    e = evidence(measure({"a": HIGHER, "b": NOTHING}))
+    assert depends_on_choices(e) is None
+    assert "choice" not in found(None, e)
+
+
+def test_words_by_part_are_the_words_in_short():
+    e = evidence(measure({"a": HIGHER, "b": NOTHING, "c": HALF}))
+    assert list(evidence_words(e)) == ["controls"]
+    assert [line for lines in evidence_words(e).values() for line in lines] == in_short(e)
+
+
+@pytest.mark.parametrize(
+    ("parts", "text"), [([], ""), (["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")]
+)
+def test_joined(parts, text):
+    assert joined(parts) == text
