@@ -12,8 +12,9 @@ demo: .venv/.demo
 battery: .venv/.demo
 	$(BIN)/depthscope run metaphor --model embedded --stimuli builtin --evidence full --out runs/battery
 
+# one process a core, one thread each: quicker than one process with all of them
 test: .venv/.dev
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
 lint: .venv/.dev
 	$(BIN)/ruff check src tests benchmarks docs/hooks

@@ -122,7 +122,7 @@ def test_the_coverage_of_one_kind_is_written_with_what_made_it(depthscope: Any, 
     assert (seen.status, seen.out) == (0, f"1 of 1 work\nwritten: {out}\n")
     text = out.read_text(encoding="utf-8")
     assert f"Measured with transformers {version('transformers')}, torch {version('torch')}, by" in text
-    assert f"```\ndepthscope models coverage --family bert --kind encoder --no-progress --out {out}\n```" in text
+    assert f"```sh\ndepthscope models coverage --family bert --kind encoder --no-progress --out {out}\n```" in text
     assert "| bert | BertForMaskedLM | works | `bert.encoder.layer` |" in text
     assert "BertLMHeadModel" not in text
     assert [path.name for path in tmp_path.iterdir()] == ["coverage.md"]

@@ -20,7 +20,10 @@ def test_the_counts_say_what_is_known() -> None:
 
 def test_the_document_has_a_table_for_each_kind_that_was_tried() -> None:
     text = coverage_document(ROWS, "transformers 1.2", "depthscope models coverage")
-    assert "Measured with transformers 1.2, by\n\n```\ndepthscope models coverage\n```" in text
+    assert (
+        "Measured with transformers 1.2, by\n\n<!-- not run: minutes -->\n```sh\ndepthscope models coverage\n```"
+        in text
+    )
     assert f"**{count(ROWS)}.**" in text
     assert [line for line in text.splitlines() if line.startswith("## ")] == [
         "## Causal language models",

@@ -120,10 +120,12 @@ def rows_of(out):
 def test_the_folder_holds_everything_and_nothing_else(whole):
     out = whole[0].folder
     folders = {"figures", "trajectories.zarr", "patching.zarr"}
-    files = {"run.json", ".lock", "summary.md", "cse.nc", *TABLES, *PARTS, *PATCHING}
+    files = {"run.json", ".lock", "summary.md", "report.html", "cse.nc", *TABLES, *PARTS, *PATCHING}
     assert {path.name for path in out.iterdir()} == folders | files
     names = ("scales", "parts", "patching", "baselines")
-    assert {path.name for path in (out / "figures").iterdir()} == {f"{n}.{s}" for n in names for s in ("png", "svg")}
+    assert {path.name for path in (out / "figures").iterdir()} == {
+        f"{n}.{s}" for n in names for s in ("png", "svg", "pdf")
+    }
 
 
 def test_every_figure_that_is_written_is_shown_in_the_summary(whole):

@@ -32,6 +32,10 @@ def save(figure: "Figure | SubFigure", stem: Path) -> list[Path]:
     plt = require("matplotlib.pyplot", "figures")
     whole: Figure = figure.figure
     paths = [stem.with_name(f"{stem.name}.{kind}") for kind in KINDS]
+    with look():
+        whole.draw_without_rendering()
+    # laid out once: every file has the same places, and the layout is what takes the time
+    whole.set_layout_engine("none")
     for path in paths:
         path.write_bytes(encoded(whole, path.suffix[1:]))
     plt.close(whole)

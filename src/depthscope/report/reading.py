@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from depthscope.arrays import Float
 from depthscope.drawing.reading import short
+from depthscope.errors import require
 from depthscope.telling import Sheet
 
 # extremes that are named; words that are listed one by one
@@ -203,3 +205,18 @@ def quoted(text: str) -> str:
     """The beginning of a text, on one line."""
     line = " ".join(text.split())
     return line if len(line) <= QUOTED else f"{line[: QUOTED - 1]}…"
+
+
+def strip(one: TextReading) -> str:
+    """The tokens in the colours of their mean CSE, as markup for a notebook."""
+    colours = require("matplotlib", "figures").colormaps["Blues"]
+    inside = one.means[one.counted & np.isfinite(one.means)]
+    low, high = (float(inside.min()), float(inside.max())) if inside.size else (0.0, 1.0)
+    spans = []
+    for piece, mean in zip(one.pieces, one.means, strict=True):
+        share = float(np.clip((mean - low) / ((high - low) or 1.0), 0, 1)) if np.isfinite(mean) else 0.0
+        red, green, blue = (round(255 * part) for part in colours(0.85 * share)[:3])
+        ink = "#fff" if share > 0.6 else "#111"
+        style = f"background:rgb({red},{green},{blue});color:{ink}"
+        spans.append(f'<span style="{style}" title="CSE {mean:.3f}">{escape(piece)}</span>')
+    return f'<p dir="auto" style="white-space:pre-wrap;line-height:1.8">{"".join(spans)}</p>'

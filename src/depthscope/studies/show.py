@@ -10,6 +10,7 @@ import xarray as xr
 
 from depthscope.capture.alignment import Pair, align_tokens
 from depthscope.capture.text import trace_text
+from depthscope.drawing.card import picture
 from depthscope.drawing.reading import draw_reading
 from depthscope.errors import DepthscopeError, check_choice
 from depthscope.instrument.cse import cse, transform_options
@@ -18,7 +19,7 @@ from depthscope.model.load import load
 from depthscope.model.model import Model
 from depthscope.report.page.render import render
 from depthscope.report.page.show import reading_page
-from depthscope.report.reading import TextReading, answer, names_of, quoted, told_settings, word_sheet
+from depthscope.report.reading import TextReading, answer, names_of, quoted, strip, told_settings, word_sheet
 from depthscope.store.files import write_text
 from depthscope.studies.environment import environment
 from depthscope.studies.settings import with_defaults
@@ -143,34 +144,7 @@ class Shown:
         return place
 
     def _repr_html_(self) -> str:
-        from base64 import b64encode
-
-        from depthscope.drawing.saving import encoded
-        from depthscope.errors import require
-
-        strips = "".join(_strip(one) for one in self.readings)
-        figure: Any = self.plot().figure
-        picture = b64encode(encoded(figure, "png", 110)).decode()
-        require("matplotlib.pyplot", "figures").close(figure)
-        image = f'<img alt="CSE by token and layer" src="data:image/png;base64,{picture}">'
-        return f"<div>{strips}{image}<p>{escape(self.answer[0])}</p></div>"
-
-
-def _strip(one: TextReading) -> str:
-    """The tokens in the colours of their mean CSE, as markup."""
-    from depthscope.errors import require
-
-    colours = require("matplotlib", "figures").colormaps["Blues"]
-    inside = one.means[one.counted]
-    low, high = float(inside.min()), float(inside.max())
-    spans = []
-    for piece, mean in zip(one.pieces, one.means, strict=True):
-        share = float(np.clip((mean - low) / ((high - low) or 1.0), 0, 1)) if np.isfinite(mean) else 0.0
-        red, green, blue = (round(255 * part) for part in colours(0.85 * share)[:3])
-        ink = "#fff" if share > 0.6 else "#111"
-        style = f"background:rgb({red},{green},{blue});color:{ink}"
-        spans.append(f'<span style="{style}" title="CSE {mean:.3f}">{escape(piece)}</span>')
-    return f'<p dir="auto" style="white-space:pre-wrap;line-height:1.8">{"".join(spans)}</p>'
+        return f"<div>{''.join(map(strip, self.readings))}{picture(self.plot)}<p>{escape(self.answer[0])}</p></div>"
 
 
 def show(
