@@ -34,14 +34,18 @@ def test_a_sheet_without_rows_is_its_head() -> None:
     assert plain([Sheet(("a", "b"), [])]) == "a  b"
 
 
-@pytest.mark.parametrize("text", ["\x1b[31mred", "bell\x07", "two\nlines", "back\x08", "\x9b31m"])
+@pytest.mark.parametrize(
+    "text", ["\x1b[31mred", "bell\x07", "two\nlines", "back\x08", "\x9b31m", "a\u202egnp.exe", "a\u2066b", "\u2028"]
+)
 def test_what_a_terminal_would_obey_is_a_blank(text: str) -> None:
     for shown in (clean(text), plain([text]), plain([Sheet(("a", "b"), [(text, text)])]).splitlines()[-1]):
         assert shown.isprintable()
 
 
 def test_what_only_looks_odd_is_kept() -> None:
-    assert clean("caf\u00e9 \U0001f469\u200d\U0001f469 [bold]") == "caf\u00e9 \U0001f469\u200d\U0001f469 [bold]"
+    # marks of direction bear on their neighbours alone
+    for text in ("caf\u00e9 \U0001f469\u200d\U0001f469 [bold]", "\u05d0\u200e1\u200f"):
+        assert clean(text) == text
 
 
 @pytest.mark.parametrize(

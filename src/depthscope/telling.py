@@ -4,7 +4,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+# control characters, line ends of every kind, and what turns the direction of all that follows on the line
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 NUMBER = re.compile(r"([-+]?[\d.,]+( ?(MB|s|%))?|nan)?")
 
 

@@ -256,8 +256,8 @@ def test_a_text_as_long_as_the_context_is_read_and_a_longer_one_refused(tiny: ds
 def test_an_empty_text_and_a_number_of_readings_that_is_none_are_refused(tiny: ds.Model, refuses: Any) -> None:
     with refuses("the text is empty"):
         traced(tiny, "")
-    for number in (-1, 10**9):
-        with refuses(f"lens={number}", "from 0 to"):
+    for number in (-1, 10**9, 0.5, "3", None):
+        with refuses(f"lens={number!r}", "from 0 to"):
             traced(tiny, lens=number)
 
 

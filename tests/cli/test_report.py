@@ -36,6 +36,14 @@ def test_several_and_as_json(depthscope, finished, tmp_path):
     assert json.loads(outcome.out) == {"reports": [str(finished / "report.html"), str(other / "report.html")]}
 
 
+def test_one_bad_folder_among_others(depthscope, finished, tmp_path):
+    (finished / "report.html").unlink()
+    outcome = depthscope("report", tmp_path / "nothing", finished)
+    assert "there is no such folder" in outcome.sentence
+    assert outcome.out == f"written: {finished / 'report.html'}\n"
+    assert (finished / "report.html").is_file()
+
+
 def test_what_is_no_run_is_refused(depthscope, tmp_path):
     assert "there is no such folder" in depthscope("report", tmp_path / "nothing").sentence
     assert "no run folder" in depthscope("report", tmp_path).sentence

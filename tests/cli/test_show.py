@@ -117,6 +117,9 @@ def test_bytes_that_are_no_text_are_refused(show, pipe, tmp_path):
         (("--text", "a", "--min-scales", "90"), "cone of influence"),
         (("--text", "a", "--out", "nowhere/show.html"), "there is no folder nowhere"),
         (("--text", "a", "--out", "."), "is a folder"),
+        (("--text", "a", "--out", "x" * 300), "cannot be written there"),
+        (("--text", "a", "--out", "/proc/x.html"), "cannot be written there"),
+        (("--text", "a", "--compare", ""), "second text: the text is empty"),
     ],
 )
 def test_what_cannot_be_shown_is_one_sentence_and_leaves_nothing(show, tmp_path, words, said):

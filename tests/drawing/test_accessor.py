@@ -145,14 +145,26 @@ def test_what_cannot_be_drawn_is_refused_in_one_sentence(traj, h, share, refuses
         (h * np.nan).depthscope.plot()
     with refuses("coordinates period and coi"):
         share.drop_vars("coi").depthscope.plot()
+    for data, name in ((share, "layer"), (share, "item"), (h, "layer"), (traj, "item")):
+        with refuses(f"{name}=[] chooses nothing", "one label"):
+            data.depthscope.plot(**{name: []})
+    for data in (share[:0], h[:0], h[..., :0], share.isel(scale=[])):
+        with refuses("no value to draw"):
+            data.depthscope.plot()
     with refuses("name the variable"):
         xr.Dataset({"a": h, "b": h}).depthscope.plot()
     with refuses("Dataset of nothing"):
         xr.Dataset().depthscope.plot()
 
 
-def test_what_cannot_be_drawn_has_a_card_all_the_same(h):
-    for data in (xr.Dataset(), xr.Dataset({"a": h, "b": h}), h.mean("layer"), xr.DataArray(3.0)):
+def test_one_scale_and_one_layer_are_drawn(share, h):
+    for data in (share.isel(scale=[2]), share.isel(layer=[2]), h.isel(layer=[2])):
+        assert "img" in Read(data.depthscope._repr_html_()).tags
+
+
+def test_what_cannot_be_drawn_has_a_card_all_the_same(h, share):
+    kinds = (xr.Dataset(), xr.Dataset({"a": h, "b": h}), h.mean("layer"), xr.DataArray(3.0), h[:0], share[:0])
+    for data in kinds:
         assert "img" not in Read(data.depthscope._repr_html_()).tags
 
 

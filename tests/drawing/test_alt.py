@@ -49,6 +49,8 @@ def test_names_and_layers_in_words():
     assert names_text("ab") == "a and b"
     assert names_text("abc") == "a, b and c"
     assert names_text("abcdefgh") == "a, b, c, d, e, f and 2 more"
+    assert names_text("abcdefgh", many=7) == "a, b, c, d, e, f, g and 1 more"
+    assert names_text(["a, b", "c", "d"]) == "a, b; c and d"
     assert layers_text(3, 3) == "layer 3"
     assert layers_text(3, 12) == "layers 3 to 12"
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import depthscope as ds
-from depthscope.drawing.card import ROWS, card, picture
+from depthscope.drawing.card import ROWS, card, picture, strip
 from depthscope.report.comparison import Comparison
 from depthscope.statistics.curve import joint_curve
 from depthscope.telling import Sheet
@@ -68,6 +68,19 @@ def test_a_picture_has_its_alternative():
     attributes = dict(read.attributes)
     assert attributes["alt"].startswith(f"{BAD} - b. Difference in CSE by layer")
     assert b64decode(attributes["src"].removeprefix("data:image/png;base64,"))[:4] == b"\x89PNG"
+
+
+def test_a_drawing_that_fails_leaves_no_figure_behind_and_mine_alone():
+    mine = plt.figure()
+
+    def fails():
+        plt.subplots()
+        raise ValueError("half way")
+
+    with pytest.raises(ValueError, match="half way"):
+        picture(fails)
+    assert plt.get_fignums() == [mine.number]
+    plt.close(mine)
 
 
 def test_a_contrast_shows_its_clusters_with_their_p():
@@ -128,3 +141,26 @@ def test_numbers_of_a_curve_are_what_it_says():
     assert f"{curve.joint['median'].observed:+.2f}" in Read(curve._repr_html_()).words
     assert np.isfinite(curve.joint["median"].p)
     assert ds.Contrast is type(c)
+
+
+def test_a_strip_is_coloured_over_what_counts_and_escaped():
+    pieces, means = [BAD, " a", "b", "c"], np.array([0.1, 0.99991, 0.99995, np.nan])
+    read = Read(strip(pieces, means, np.array([False, True, True, True])))
+    assert read.words == pieces
+    titles = [value for name, value in read.attributes if name == "title"]
+    assert titles == ["CSE 0.100000", "CSE 0.999910", "CSE 0.999950", "CSE not measured"]
+    *_, lowest, highest, unknown = [value for name, value in read.attributes if name == "style"]
+    # the lowest of those that count, not of all
+    assert "#111" in lowest
+    assert "#fff" in highest
+    assert unknown == ""
+
+
+def test_a_strip_needs_no_matplotlib():
+    code = (
+        "import sys; sys.modules['matplotlib'] = None\n"
+        "import numpy as np; from depthscope.drawing.card import strip\n"
+        "print(strip(['a', 'b'], np.array([0.1, 0.2]), np.array([True, True])))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert [word for word in Read(done.stdout).words if word.strip()] == ["a", "b"]

@@ -42,16 +42,28 @@ def test_the_alternative_says_which_condition_is_highest_and_where_they_differ()
     assert one == "CSE by layer, mean and 95 % interval: 0.8 on average over the layers."
 
 
+def test_an_interval_is_told_of_those_who_have_one():
+    h = measure({"one": HIGHER, "b": NOTHING})
+    single = describe_layers(h.isel(item=[0]))
+    assert alt(draw_conditions(single, [], "t", "n").figure).text.startswith("CSE by layer, mean, for 2 conditions")
+    alone = alt(draw_conditions(single.sel(condition=["one"]), [], "t", "n").figure).text
+    assert alone.startswith("CSE by layer, mean: ")
+    some = h.where((h["condition"] == "b") | (h["item"] == h["item"][0]))
+    assert alt(draw_conditions(describe_layers(some), [], "t", "n").figure).text.startswith(
+        "CSE by layer, mean and 95 % interval (no interval for one), for 2 conditions"
+    )
+
+
 def difference(values):
     columns = {"difference": values, "low": values - 0.1, "high": values + 0.1}
     return xr.Dataset({k: ("layer", v) for k, v in columns.items()}, {"layer": np.arange(1, len(values) + 1)})
 
 
-def test_the_alternative_of_a_difference_says_where_it_is_and_where_largest():
+def test_the_alternative_of_a_difference_says_where_it_is_and_where_farthest_from_0():
     ax = draw_difference(difference(np.linspace(-1, 0.5, DEPTH)), SPANS, "a - b", "note")
     assert alt(ax.figure).text == (
         "Difference in CSE by layer, a - b, with its 95 % interval. The difference is above 0 at layers 5 to 8 (p < .001). "
-        "It is largest at layer 1 (-1)."
+        "It is farthest from 0 at layer 1 (-1)."
     )
     bare = draw_difference(difference(np.full(4, np.nan)), [], "a - b", "note")
     assert alt(bare.figure).text.endswith("has no cluster of layers with p <= .05. No layer was measured.")
@@ -84,3 +96,9 @@ def test_items_have_their_names_while_there_is_room_and_their_rows_in_order(coun
     told = alt(ax.figure).text
     assert f"above 0 in {int((means > 0).sum())} items and below 0 in {int((means < 0).sum())}" in told
     assert str(gaps["item"].values[int(np.argmax(means.values))]) in told
+
+
+def test_items_are_told_at_the_layers_that_were_measured():
+    h = measure({"a": HIGHER, "b": NOTHING})
+    gaps = (h.sel(condition="a") - h.sel(condition="b")).where(h["layer"] > 3)
+    assert f"items (rows) at {DEPTH - 3} layers." in alt(draw_items(gaps, "title", "note").figure).text

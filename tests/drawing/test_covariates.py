@@ -6,7 +6,7 @@ import pytest
 import xarray as xr
 
 from depthscope.drawing.alt import alt
-from depthscope.drawing.covariates import draw_covariates
+from depthscope.drawing.covariates import draw_covariates, tell_covariate
 from depthscope.drawing.style import PAPER
 
 CONDITIONS = ["metaphor", "literal", "a $x$ ^{"]
@@ -122,3 +122,11 @@ def test_the_alternative_names_the_lowest_and_the_highest_median():
     assert alt(draw(data)[0].figure).text == (
         "surprisal: medians from 4 bits (metaphor) to 9 (literal). length: median 7 in every condition. unknown: no values."
     )
+
+
+def test_conditions_with_the_same_median_are_named_together():
+    rows = [[3.75, 3.75, 4.0, 3.75, 4.0], [3.75, 3.75, 4.0, 3.75, 4.0]]
+    data = xr.DataArray(rows, {"condition": list("abcde")}, ("item", "condition"), attrs={"units": "Zipf"})
+    assert tell_covariate(data, "f") == "f: medians from 3.75 Zipf (a, b and d) to 4 (c and e)."
+    # the same but for rounding
+    assert "(a, b and d)" in tell_covariate(data + np.array([1e-15, 0, 0, 2e-15, 0]), "f")

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
-from depthscope.drawing.alt import alt
+from depthscope.drawing.alt import MANY, alt
 from depthscope.drawing.forest import REACH, draw_forest
 from depthscope.drawing.style import DOWN, MUTED, PAPER, UP
 
@@ -112,11 +112,35 @@ def test_given_axes_are_used():
     assert draw_forest(ROWS, "title", "note", ax=ax) is ax
 
 
-def test_the_alternative_says_what_was_found_and_what_is_largest():
+def test_the_alternative_says_what_was_found_on_either_side_and_what_is_farthest():
     told = alt(draw_forest(ROWS, "title", "note").figure)
     assert told.title == "title"
     assert told.text == (
-        "5 effects (Cohen's dz) with 95 % intervals, one row each: 1 found above 0, 1 found below 0, 2 not found. "
-        "Largest: up (+0.78, n = 186). Found: up and $x$ \\e^{."
+        "5 effects (Cohen's dz) with 95 % intervals, one row each: 1 found above 0, 1 found below 0, 2 not found, 1 not "
+        "estimated; farthest from 0 is up (+0.78, n = 186). Found above 0: up. Found below 0: $x$ \\e^{."
     )
+    nothing = alt(draw_forest(ROWS.iloc[4:], "title", "note").figure).text
+    assert nothing.endswith("Found above 0: none. Found below 0: none.")
     assert "none could be estimated" in alt(draw_forest(ROWS.iloc[3:4], "title", "note").figure).text
+
+
+def told_of(*effects):
+    """The alternative of rows (group, label, dz), all of them found."""
+    rows = [(group, label, 9, dz, dz - 0.1, dz + 0.1, 0.01, True, "") for group, label, dz in effects]
+    return alt(draw_forest(pd.DataFrame(rows, columns=COLUMNS), "title", "note").figure).text
+
+
+def test_labels_that_repeat_are_told_with_their_group():
+    told = told_of(("a - b, alone", "all", 0.3), ("a - c", "all", -0.6), ("a - c", "one", 0.2))
+    assert "farthest from 0 is a - c: all (-0.60, n = 9)." in told
+    assert told.endswith("Found above 0: a - b, alone: all and one. Found below 0: a - c: all.")
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_of_many_effects_the_rarer_side_is_told_in_full(sign):
+    many = [("", f"up{i}", 0.5 * sign) for i in range(MANY + 5)]
+    few = [("", f"down{i}", -0.5 * sign) for i in range(MANY + 1)]
+    told = told_of(*many[:-1], *few, *many[-1:])
+    assert all(name in told for _, name, _ in few)
+    assert "and 4 more" in told
+    assert sum(f"up{i}" in told.replace(",", " ").split() for i in range(MANY + 5)) == MANY + 1

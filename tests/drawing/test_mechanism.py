@@ -126,7 +126,9 @@ def test_the_alternatives_say_what_each_part_adds_and_where_the_exchange_has_an_
         in told.text
     )
     told = alt(draw_exchange(table(LAYERS * 0.2), runs(), None, [(7, 9, 0.012, 1.0)], "", "").figure)
-    assert told.text.endswith("The effect is above 0 at layers 7 to 9 (p = .012). It is largest at layer 10 (+2 bits).")
+    assert told.text.endswith(
+        "The effect is above 0 at layers 7 to 9 (p = .012). It is farthest from 0 at layer 10 (+2 bits)."
+    )
 
 
 def test_no_line_crosses_p():

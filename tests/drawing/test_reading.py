@@ -6,7 +6,7 @@ import pytest
 import xarray as xr
 
 from depthscope.drawing.alt import alt
-from depthscope.drawing.reading import FEW, draw_reading, short, tell_reading
+from depthscope.drawing.reading import FEW, decimals, draw_reading, short, some, tell_reading
 
 
 @pytest.fixture(autouse=True)
@@ -85,7 +85,38 @@ def test_it_says_what_can_be_seen():
         ("\u200d⟨1/2⟩", "U+200D⟨1/2⟩"),
         ("x" * 40, "x" * 17 + "…"),
         ("שלום", "שלום"),
+        # wherever it stands
+        ("a\x1b[31m", "aU+001B[31m"),
+        (" a\u202eb", "aU+202Eb"),
+        ("\U0001f469\u200d\U0001f469", "\U0001f469\u200d\U0001f469"),
     ],
 )
 def test_names_are_short_and_nothing_in_them_is_invisible(piece, shown):
     assert short(piece) == shown
+
+
+@pytest.mark.parametrize(
+    ("values", "digits"),
+    [
+        ([0.2, 0.8], 3),
+        ([0.95, 0.99], 3),
+        ([0.9981, 0.9999], 4),
+        ([1, 1 - 3e-5], 6),
+        ([1, 1 - 1e-12], 6),
+        ([1, np.nan], 3),
+    ],
+)
+def test_digits_are_as_many_as_it_takes_to_tell_values_apart(values, digits):
+    assert decimals(np.array(values, dtype=float)) == digits
+    assert decimals(np.array([0.1, 0.9]), 4) == 4
+
+
+def test_values_that_are_close_are_told_apart_in_words_too():
+    h = measured(2)
+    h[:] = [[0.99998], [0.99992]]
+    assert "(w0, 0.99998) and smallest at token 1 (w1, 0.99992)" in tell_reading(h, "CSE")
+
+
+def test_one_is_not_many():
+    assert (some(0, "token"), some(1, "token"), some(2, "token")) == ("0 tokens", "1 token", "2 tokens")
+    assert tell_reading(measured(1, layers=1) * np.nan, "CSE").startswith("CSE of 1 token (rows) at 1 layer (columns).")

@@ -8,7 +8,7 @@ from matplotlib.colors import to_hex
 
 from depthscope.drawing.alt import alt
 from depthscope.drawing.plane import draw_plane, outline
-from depthscope.drawing.scalogram import cell_edges, draw_scalogram, draw_scalograms
+from depthscope.drawing.scalogram import cell_edges, draw_scalogram, draw_scalograms, tell_peaks
 from depthscope.drawing.style import INK
 
 
@@ -35,6 +35,14 @@ def test_cells_reach_half_a_step_to_every_side_in_whatever_order_scales_come():
     np.testing.assert_allclose(np.log2(rows), [0.5, 1.5, 2.5, 3.5])
 
 
+def test_a_single_scale_has_cells_too():
+    alone = plane(np.arange(8).reshape(2, 4)).isel(scale=[1])
+    _, rows = cell_edges(alone)
+    np.testing.assert_allclose(rows, [2**1.5, 2**2.5])
+    ax = draw_scalogram(alone.assign_coords(period=("scale", [5.166])), "title")
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["5.17"]
+
+
 def test_values_are_drawn_in_their_cells_as_an_image_with_the_cone():
     data = plane(np.arange(12).reshape(3, 4))
     ax = draw_scalogram(data[::-1], "title")
@@ -46,8 +54,23 @@ def test_values_are_drawn_in_their_cells_as_an_image_with_the_cone():
     assert ax.yaxis_inverted()
     assert alt(ax.figure).text == (
         "Share of energy over 4 layers and 3 scales (Fourier periods of 2 to 8 layers). "
-        "Its values: largest at layer 4, period 8 (11)."
+        "Outside the cone of influence: largest at layer 4, period 4 (7)."
     )
+
+
+def test_peaks_inside_the_cone_are_not_told():
+    data = plane([[1.0, 5.0, 2.0], [-2.0, 0.0, -1.0], [-9.0, 0.0, 9.0]])
+    data["coi"] = "layer", [1.0, 4.0, 5.0]
+    told = "largest at layer 2, period 2 (+5) and smallest at layer 3, period 4 (-1)."
+    assert alt(draw_scalogram(data, "t").figure).text.endswith(f"Outside the cone of influence: {told}")
+    nothing = np.zeros(data.shape, dtype=bool)
+    drawn = draw_plane(xr.Dataset({"dz": data}), nothing, "t", "note")
+    assert alt(drawn.figure).text.endswith(f"Outside the cone of influence: {told}")
+    both = alt(draw_scalograms({"a": data, "b": data}, data, "a - b", "t", differences=True)).text
+    assert "the peaks named lie outside the cone of influence." in both
+    assert both.count(told) == 3
+    data["coi"] = data["coi"] * 0
+    assert tell_peaks(data) == "nothing was measured."
 
 
 def test_three_planes_stand_side_by_side_the_sides_on_one_scale():
@@ -59,7 +82,7 @@ def test_three_planes_stand_side_by_side_the_sides_on_one_scale():
     assert limits[0] == limits[1] == (0, 0.6)
     assert limits[2] == pytest.approx((-0.4, 0.4))
     assert alt(figure).title == "title"
-    assert "for a, b and a - b." in alt(figure).text
+    assert "for a, b and a - b; the peaks" in alt(figure).text
     assert "smallest at layer 1, period 2 (-0.4)" in alt(figure).text
     figure = draw_scalograms({"a - b": one - other, "c - d": one}, one, "all", "title", differences=True)
     assert [c.get_clim() for ax in figure.axes[:2] for c in ax.collections if c.get_array() is not None] == [

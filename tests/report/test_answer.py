@@ -1,12 +1,24 @@
 """Two plain sentences: what was asked and what was found, with what stands against it."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from depthscope.report.answer import answered, asked, joined
+from depthscope.report.answer import answered, asked
 from depthscope.report.evidence import Confounding, Evidence
-from depthscope.report.verdicts import confounds_answer, controls_level, depends_on_choices, evidence_words, in_short
+from depthscope.report.verdicts import (
+    choices_level,
+    confounds_answer,
+    controls_level,
+    evidence_words,
+    in_short,
+    null_level,
+    trusted,
+)
 from depthscope.statistics.balance import imbalance
+from depthscope.statistics.calibration import Rate
+from depthscope.statistics.curve import Curve, Joint
+from depthscope.statistics.nulls import against
 from tests.report.planted import DEPTH, ELSEWHERE, HALF, HIGHER, LOWER, NOTHING, compare, evidence, measure
 
 
@@ -89,20 +101,62 @@ def test_whether_it_survives_what_its_conditions_bring_along(carried, answer):
     )
 
 
+@pytest.mark.parametrize(
+    ("share", "level", "words"),
+    [
+        (0.95, "no", "its sign does not depend on a choice"),
+        (0.5, "yes", "its sign depends on arbitrary choices"),
+        (0.04, "opposite", "nearly all other settings give the opposite sign"),
+    ],
+)
+def test_whether_its_sign_is_a_matter_of_choice(share, level, words):
+    joint = dict.fromkeys(("median", "significant", "significant_expected", "expected"), Joint(share, 0, 0, 0, 0.5))
+    effects = np.where(np.arange(100) < 100 * share, -0.1, 0.1)  # the first is the default, whatever its sign
+    curve = Curve(pd.DataFrame({"dz": effects}), joint, np.zeros((2, 100)), {"expected": 1})
+    e = evidence(measure({"a": HIGHER, "b": NOTHING}), curve=curve)
+    assert choices_level(e) == level
+    assert f"; {words}" in found(None, e)
+    (line,) = evidence_words(e)["specifications"]
+    told = {
+        "no": "?** No: 95 %",
+        "yes": "?** Yes, its sign does",
+        "opposite": "?** Yes: 96 % of 100 settings have the opposite",
+    }
+    assert told[level] in line
+
+
 def test_choices_that_nobody_asked_about_are_not_spoken_of():
     e = evidence(measure({"a": HIGHER, "b": NOTHING}))
-    assert depends_on_choices(e) is None
+    assert choices_level(e) == ""
     assert "choice" not in found(None, e)
+
+
+@pytest.mark.parametrize(
+    ("drawn", "level", "words"),
+    [
+        ({"a": HIGHER, "b": NOTHING}, "enough", "show (planted) is enough to explain it"),
+        ({"a": HALF, "b": NOTHING}, "part", "show (planted) explains a part of it"),
+        ({"a": NOTHING, "b": NOTHING}, "nothing", ""),
+    ],
+)
+def test_what_nulls_explain_is_said(drawn, level, words):
+    h = measure({"a": HIGHER, "b": NOTHING})
+    main = compare(h, "a", "b")
+    null = against([measure(drawn, seed=seed) for seed in (7, 8)], h, main, "planted", "words", permutations=100)
+    e = Evidence(main, nulls=[null])
+    assert null_level(e, null) == level
+    assert words in found(None, e)
+    assert ("nulls" in found(None, e)) == bool(words)
+
+
+def test_a_test_that_finds_too_much_is_not_trusted():
+    e = evidence(measure({"a": HIGHER, "b": NOTHING}), swapped=Rate(60, 200))
+    assert not trusted(e)
+    assert "its p cannot be trusted" in found(None, e)
+    assert trusted(evidence(measure({"a": HIGHER, "b": NOTHING}), swapped=Rate(10, 200)))
 
 
 def test_words_by_part_are_the_words_in_short():
     e = evidence(measure({"a": HIGHER, "b": NOTHING, "c": HALF}))
     assert list(evidence_words(e)) == ["controls"]
     assert [line for lines in evidence_words(e).values() for line in lines] == in_short(e)
-
-
-@pytest.mark.parametrize(
-    ("parts", "text"), [([], ""), (["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")]
-)
-def test_joined(parts, text):
-    assert joined(parts) == text

@@ -10,7 +10,6 @@ from statsmodels.stats.weightstats import ttost_paired
 
 from depthscope.statistics.design import design
 from depthscope.statistics.effects import (
-    cohens_dz,
     dz_interval,
     effect_text,
     equivalence_p,
@@ -18,12 +17,6 @@ from depthscope.statistics.effects import (
     mean_effect,
     noncentral_interval,
 )
-
-
-def test_dz_is_the_mean_in_standard_deviations():
-    x = np.random.default_rng(0).normal(1, 2, size=(50, 3))
-    assert cohens_dz(x) == pytest.approx(x.mean(0) / x.std(0, ddof=1))
-    assert cohens_dz(np.zeros((4, 2))).tolist() == [0, 0]
 
 
 def test_the_interval_of_dz_covers_the_truth():

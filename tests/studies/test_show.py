@@ -2,14 +2,18 @@
 
 import json
 import re
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import torch
 import xarray as xr
 
 import depthscope as ds
 from depthscope.capture.text import trace_text
+from depthscope.studies import show
+from depthscope.studies.show import check_page
 from depthscope.telling import Sheet
 
 FIRST, SECOND = "My lawyer is a shark, and 🦈.", "My neighbour saw a shark, and 🦈."
@@ -113,6 +117,8 @@ def test_a_notebook_shows_a_strip_and_a_picture_and_runs_nothing(one, two, model
     html = one._repr_html_()
     assert html.count("<span") == len(one.readings[0].pieces)
     assert "data:image/png;base64," in html
+    assert html.startswith('<div class="depthscope-card"')
+    assert "Settings: model " in html
     assert two._repr_html_().count("<p dir") == 2
     hostile = ds.show(model, HOSTILE, lens=0, progress=False)._repr_html_()
     assert "<script" not in hostile
@@ -143,6 +149,27 @@ def test_a_page_has_no_place_in_no_folder(one, tmp_path, refuses):
         one.save(tmp_path)
     with refuses("no folder", "make it first"):
         one.save(tmp_path / "nowhere" / "show.html")
+    for place in (tmp_path / ("x" * 300), tmp_path / ("x" * 250), Path("/proc/x.html")):
+        for write in (check_page, one.save):
+            with refuses("cannot be written there", "give another file"):
+                write(place)
+    assert not list(tmp_path.iterdir())
+    assert check_page(tmp_path / "show.html") == tmp_path / "show.html"
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_place_that_is_lost_while_the_page_is_made_is_one_sentence(one, tmp_path, refuses, monkeypatch):
+    place = tmp_path / "gone" / "show.html"
+    place.parent.mkdir()
+    made = show.reading_page
+
+    def slow(*all_of_it):
+        place.parent.rmdir()
+        return made(*all_of_it)
+
+    monkeypatch.setattr(show, "reading_page", slow)
+    with refuses("cannot be written there"):
+        one.save(place)
 
 
 def test_bad_settings_are_refused_before_the_text_is_read(model, refuses):
@@ -152,5 +179,43 @@ def test_bad_settings_are_refused_before_the_text_is_read(model, refuses):
         ds.show(model, "", min_scales=40)
     with refuses("the text is empty"):
         ds.show(model, "", progress=False)
-    with refuses("the text is empty"):
+    with refuses("second text: the text is empty"):
         ds.show(model, FIRST, "  ", lens=0, progress=False)
+    with refuses("first text: the text is", "at most 128"):
+        ds.show(model, "shark " * 200, FIRST, lens=0, progress=False)
+
+
+def test_texts_that_share_no_token_have_no_difference_to_draw(model, refuses):
+    apart = ds.show(model, "shark", "The lawyer is", lens=0, progress=False)
+    assert apart.answer[1] == "No token of the two texts is aligned."
+    with refuses("no token of the two texts is aligned", "share a token"):
+        apart.plot(part="difference")
+    assert "data:image/png;base64," in apart._repr_html_()
+
+
+def test_of_an_encoder_there_are_no_readings_and_none_are_promised(model, tmp_path):
+    from transformers import BertConfig, BertModel
+
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=len(model.tokenizer),
+        hidden_size=32,
+        num_hidden_layers=6,
+        num_attention_heads=4,
+        intermediate_size=64,
+    )
+    encoder = ds.load(BertModel(config).eval(), model.tokenizer, stack="encoder")
+    found = ds.show(encoder, FIRST, progress=False)
+    assert found.settings["lens"] == 0
+    assert "no logit lens" in found.told[-1]
+    path = found.save(tmp_path / "show.html")
+    assert "and what the model would say after each layer" not in path.read_text(encoding="utf-8")
+    assert data_of(path)["ranks"] == 0
+
+
+def test_pairs_count_if_both_of_their_tokens_do(model, tmp_path):
+    # what stands at position 0 of the second text stands later in the first
+    found = ds.show(model, "(a shark", "a shark", lens=0, progress=False)
+    gap = found.difference
+    assert [(int(i), int(j)) for i, j in zip(gap["first"], gap["second"], strict=True)] == [(1, 0), (2, 1)]
+    assert data_of(found.save(tmp_path / "show.html"))["counted"] == gap["counted"].values.tolist() == [False, True]

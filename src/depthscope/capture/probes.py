@@ -57,11 +57,6 @@ class Plan:
     without: list[str]
 
     @property
-    def passes(self) -> int:
-        """Texts that run through the model."""
-        return sum(len(t.readings) for t in self.twins) * (len(self.spans) + 1)
-
-    @property
     def tokens(self) -> int:
         """Tokens that run through the model, without padding."""
         return sum(t.tokens for t in self.twins) * (len(self.spans) + 1)

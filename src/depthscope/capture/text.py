@@ -1,5 +1,6 @@
 """The door for running text: every token of it in one forward pass, each as ``trace`` would measure it."""
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -71,8 +72,10 @@ def trace_text(model: Model, text: str, *, lens: int = 3, progress: bool = True)
     """
     pieces = read_pieces(model.tokenizer, text, model.max_length, model.name)
     check_vocabulary(model, max(pieces.ids))
-    if not 0 <= lens <= model.vocabulary:
-        raise DepthscopeError(f"lens={lens}: give a number of readings from 0 to {model.vocabulary}, the vocabulary")
+    if not isinstance(lens, Integral) or not 0 <= lens <= model.vocabulary:
+        raise DepthscopeError(
+            f"lens={lens!r}: give a whole number of readings from 0 to {model.vocabulary}, the vocabulary"
+        )
     states = _states(model, pieces.ids)
     _check_finite(states, pieces)
     arrays = _reduced(states)

@@ -4,7 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from depthscope.cli.output import Answer, add_json
+from depthscope.cli.output import Answer, add_json, say
+from depthscope.errors import DepthscopeError
 
 
 class Report:
@@ -21,5 +22,10 @@ class Report:
     def run(self, options: argparse.Namespace) -> Answer:
         from depthscope.report.page.run import write_reports
 
-        written = [str(path) for path in write_reports(options.runs)]
-        return Answer([f"written: {path}" for path in written], {"reports": written})
+        written, problems = write_reports(options.runs)
+        told = [f"written: {path}" for path in written]
+        if problems:
+            for line in told:
+                say(line)
+            raise DepthscopeError("; ".join(problems))
+        return Answer(told, {"reports": [str(path) for path in written]})

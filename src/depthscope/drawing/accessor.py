@@ -63,6 +63,8 @@ def plot(data: xr.DataArray | xr.Dataset, ax: "Axes | None" = None, **selection:
     """
     array = _array(data)
     chosen = _select(array, selection)
+    if not chosen.size:
+        raise DepthscopeError(f"{_name(array)}: there is no value to draw; give an array that is not empty")
     words = "".join(f", {names_text(np.atleast_1d(value))}" for value in selection.values())
     if {"scale", "layer"} <= set(chosen.dims):
         return _plane(chosen, words, ax)
@@ -146,6 +148,8 @@ def _select(array: xr.DataArray, selection: Mapping[str, Any]) -> xr.DataArray:
             raise DepthscopeError(f"{name}={value!r}: nothing of this name to choose by; there is {there or 'nothing'}")
         labels = array[name].values
         wanted = np.atleast_1d(np.asarray(value, dtype=object))
+        if not wanted.size:
+            raise DepthscopeError(f"{name}=[] chooses nothing: give one label or more, or leave {name} out for all")
         missing = [one for one in wanted if one not in labels.tolist()]
         if missing:
             raise DepthscopeError(f"{name}={missing[0]!r} is not there: choose among {listed(dict.fromkeys(labels))}")

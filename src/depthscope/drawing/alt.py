@@ -59,12 +59,14 @@ def layers_text(first: float, last: float) -> str:
     return f"layer {first:g}" if first == last else f"layers {first:g} to {last:g}"
 
 
-def names_text(names: Iterable[object]) -> str:
-    """``a, b and c``; of many, the first few and how many more."""
+def names_text(names: Iterable[object], many: int = MANY) -> str:
+    """``a, b and c``; of more than ``many``, the first of them and how many more."""
     shown = [str(name) for name in names]
-    if len(shown) > MANY:
-        return f"{', '.join(shown[:MANY])} and {len(shown) - MANY} more"
-    return " and ".join(filter(None, [", ".join(shown[:-1]), *shown[-1:]]))
+    # where names have commas of their own, these would not show where one ends
+    comma = "; " if any(", " in name for name in shown) else ", "
+    if len(shown) > many:
+        return f"{comma.join(shown[:many])} and {len(shown) - many} more"
+    return " and ".join(filter(None, [comma.join(shown[:-1]), *shown[-1:]]))
 
 
 def clusters_text(spans: Sequence[Span], what: str = "The difference") -> str:

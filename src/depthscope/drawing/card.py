@@ -6,7 +6,12 @@ from html import escape
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
+from depthscope.arrays import Float
 from depthscope.drawing.alt import alt
+from depthscope.drawing.reading import decimals
 from depthscope.drawing.saving import encoded
 from depthscope.errors import require
 from depthscope.telling import Sheet
@@ -51,12 +56,41 @@ def picture(draw: "Callable[[], Axes]") -> str:
     """What ``draw`` draws, as an image with its text alternative; nothing without matplotlib."""
     if find_spec("matplotlib") is None:
         return ""
-    figure = draw().figure.figure
+    plt = require("matplotlib.pyplot", "figures")
+    before = plt.get_fignums()
     try:
+        figure = draw().figure.figure
         told = alt(figure)
         image = b64encode(encoded(figure, "png", DPI)).decode()
     finally:
-        # a notebook would show it once more below the cell
-        require("matplotlib.pyplot", "figures").close(figure)
+        # a notebook would show it once more below the cell, and half a figure if drawing failed
+        for number in set(plt.get_fignums()).difference(before):
+            plt.close(number)
     words = escape(f"{told.title}. {told.text}")
     return f'<img alt="{words}" src="data:image/png;base64,{image}" style="max-width:100%;background:#ffffff">'
+
+
+def strip(pieces: Sequence[str], means: Float, counted: NDArray[np.bool_]) -> str:
+    """Tokens in the colours of their mean CSE, which reach over those ``counted``; without matplotlib in none."""
+    inside = means[counted & np.isfinite(means)]
+    low, high = (float(inside.min()), float(inside.max())) if inside.size else (0.0, 1.0)
+    shares = np.clip((means - low) / ((high - low) or 1.0), 0, 1)
+    digits = decimals(inside)
+    spans = [
+        f'<span style="{_colour(float(share))}" title="{_mean(float(mean), digits)}">{escape(piece)}</span>'
+        for piece, mean, share in zip(pieces, means, shares, strict=True)
+    ]
+    return f'<p dir="auto" style="white-space:pre-wrap;line-height:1.8">{"".join(spans)}</p>'
+
+
+def _mean(value: float, digits: int) -> str:
+    return f"CSE {value:.{digits}f}" if np.isfinite(value) else "CSE not measured"
+
+
+def _colour(share: float) -> str:
+    if not np.isfinite(share) or find_spec("matplotlib") is None:
+        return ""
+    colours = require("matplotlib", "figures").colormaps["Blues"]
+    # the darkest blue is left out: even white would not stand out of it in print
+    red, green, blue = (round(255 * part) for part in colours(0.85 * share)[:3])
+    return f"background:rgb({red},{green},{blue});color:{'#fff' if share > 0.6 else '#111'}"

@@ -50,10 +50,14 @@ def tell_conditions(layers: xr.Dataset, unit: str) -> str:
     """Which conditions there are, and which is highest and lowest."""
     names = [str(name) for name in layers["condition"].values]
     means = layers["mean"].mean("layer").values
+    bounded = layers["low"].notnull().any("layer").values
+    drawn = "mean and 95 % interval" if bounded.any() else "mean"
+    if bounded.any() and not bounded.all():
+        drawn += f" (no interval for {names_text(np.array(names)[~bounded])})"
     if len(names) == 1:
-        return f"{unit} by layer, mean and 95 % interval: {means[0]:.3g} on average over the layers."
+        return f"{unit} by layer, {drawn}: {means[0]:.3g} on average over the layers."
     high, low = int(np.nanargmax(means)), int(np.nanargmin(means))
     return (
-        f"{unit} by layer, mean and 95 % interval, for {len(names)} conditions ({names_text(names)}): averaged over the "
+        f"{unit} by layer, {drawn}, for {len(names)} conditions ({names_text(names)}): averaged over the "
         f"layers highest for {names[high]} ({means[high]:.3g}), lowest for {names[low]} ({means[low]:.3g})."
     )

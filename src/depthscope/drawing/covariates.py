@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from depthscope.drawing.alt import describe
+from depthscope.drawing.alt import describe, names_text
 from depthscope.drawing.style import COLOURS, NAMES, PAGE, PAPER, note_below, sheet, styled, title_above
 from depthscope.errors import require
 
@@ -47,15 +47,16 @@ def draw_covariates(values: xr.Dataset, title: str, text: str) -> "Axes":
 
 def tell_covariate(values: xr.DataArray, name: str) -> str:
     """Between which medians the conditions lie."""
-    medians = values.astype(np.float64).median("item")
-    known = medians.values[np.isfinite(medians.values)]
+    medians = values.astype(np.float64).median("item").values
+    known = medians[np.isfinite(medians)]
     if not known.size:
         return f"{name}: no values."
     units = f" {unit}" if (unit := str(values.attrs.get("units", ""))) else ""
     if known.size == 1 or known.min() == known.max():
         return f"{name}: median {known[0]:.3g}{units} in every condition."
-    low, high = (str(values["condition"].values[i]) for i in (np.nanargmin(medians), np.nanargmax(medians)))
-    return f"{name}: medians from {known.min():.3g}{units} ({low}) to {known.max():.3g} ({high})."
+    ends = known.min(), known.max()
+    low, high = (names_text(values["condition"].values[np.isclose(medians, end, atol=0)]) for end in ends)
+    return f"{name}: medians from {ends[0]:.3g}{units} ({low}) to {ends[1]:.3g} ({high})."
 
 
 def _draw_panel(ax: "Axes", values: xr.DataArray, name: str) -> None:

@@ -41,7 +41,7 @@ def tell_largest(curve: xr.DataArray, unit: str = "") -> str:
     if not np.isfinite(values).any():
         return "No layer was measured."
     peak = int(np.nanargmax(np.abs(values)))
-    return f"It is largest at layer {int(curve['layer'].values[peak])} ({values[peak]:+.3g}{unit})."
+    return f"It is farthest from 0 at layer {int(curve['layer'].values[peak])} ({values[peak]:+.3g}{unit})."
 
 
 def mark_clusters(ax: "Axes", spans: Sequence[Span], alpha: float = ALPHA) -> None:

@@ -1,12 +1,13 @@
 """Many effects under one another: a row per contrast, model or set of texts."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from depthscope.drawing.alt import describe, names_text, p_text
+from depthscope.drawing.alt import MANY, describe, names_text, p_text
 from depthscope.drawing.fitting import text_width
 from depthscope.drawing.style import DOWN, INK, MUTED, PAPER, RULE, UP, axes, heading, note, styled
 
@@ -86,17 +87,31 @@ def column(ax: "Axes", ys: Sequence[float], texts: Sequence[str], start: float, 
 
 
 def tell_forest(records: Sequence[dict[Any, Any]], unit: str) -> str:
-    """How many effects there are, what was found, and the largest."""
-    shown = [row for row in records if np.isfinite(row["dz"])]
-    if not shown:
+    """How many effects there are, which is farthest from 0, and what was found on either side of it."""
+    if not any(np.isfinite(row["dz"]) for row in records):
         return f"{len(records)} effects ({unit}), of which none could be estimated."
-    above, below = ([row for row in shown if row["found"] and row["dz"] * sign > 0] for sign in (1, -1))
-    largest = max(shown, key=lambda row: abs(row["dz"]))
+    names = _names(records)
+    pairs = [(name, row) for name, row in zip(names, records, strict=True) if np.isfinite(row["dz"])]
+    above, below = ([name for name, row in pairs if row["found"] and row["dz"] * sign > 0] for sign in (1, -1))
+    name, farthest = max(pairs, key=lambda pair: abs(pair[1]["dz"]))
+    # only the longer list is cut: the few that go against the rest matter most
+    many = max(MANY, min(len(above), len(below)))
+    missing = f", {len(records) - len(pairs)} not estimated" if len(records) > len(pairs) else ""
     return (
         f"{len(records)} effects ({unit}) with 95 % intervals, one row each: {len(above)} found above 0, {len(below)} found "
-        f"below 0, {len(shown) - len(above) - len(below)} not found. Largest: {largest['label']} ({largest['dz']:+.2f}, "
-        f"n = {largest['n']}). Found: {names_text(row['label'] for row in (*above, *below)) or 'none'}."
+        f"below 0, {len(pairs) - len(above) - len(below)} not found{missing}; farthest from 0 is {name} "
+        f"({farthest['dz']:+.2f}, n = {farthest['n']}). Found above 0: {names_text(above, many) or 'none'}. "
+        f"Found below 0: {names_text(below, many) or 'none'}."
     )
+
+
+def _names(records: Sequence[dict[Any, Any]]) -> list[str]:
+    """The label of each row, after its group where other rows have the same label."""
+    times = Counter(row["label"] for row in records)
+    return [
+        f"{row['group']}: {row['label']}" if row["group"] and times[row["label"]] > 1 else str(row["label"])
+        for row in records
+    ]
 
 
 def _lines(groups: Sequence[str]) -> tuple[list[float], list[tuple[float, str]], float]:

@@ -50,8 +50,9 @@ def tell_items(differences: xr.DataArray) -> str:
     means = differences.mean("layer").values
     names = [str(name) for name in differences["item"].values]
     high, low = int(np.nanargmax(means)), int(np.nanargmin(means))
+    measured = int(differences.notnull().any("item").sum())
     return (
-        f"Difference in CSE of {len(names)} items (rows) at {differences.sizes['layer']} layers. Averaged over the layers it "
+        f"Difference in CSE of {len(names)} items (rows) at {measured} layers. Averaged over the layers it "
         f"is above 0 in {int((means > 0).sum())} items and below 0 in {int((means < 0).sum())}; largest in {names[high]} "
         f"({means[high]:+.3g}), smallest in {names[low]} ({means[low]:+.3g})."
     )

@@ -30,7 +30,7 @@ def draw_plane(table: xr.Dataset, found: NDArray[np.bool_], title: str, text: st
         ax.add_collection(collection(lines, colors=INK, linewidths=1.3, capstyle="projecting"), autolim=False)
     note(ax, text)
     first, peaks = tell_plane(table, "Cohen's dz"), tell_peaks(table["dz"])
-    describe(ax, title, first, tell_found(found, table["layer"].values), f"Its values: {peaks}")
+    describe(ax, title, first, tell_found(found, table["layer"].values), f"Outside the cone of influence: {peaks}")
     return ax
 
 

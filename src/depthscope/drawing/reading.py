@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from depthscope.arrays import Float
 from depthscope.drawing.alt import describe
 from depthscope.drawing.style import DIVERGING, SMALL, axes, heading, note, styled
 
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 FEW, LETTERS, ROW, THIN = 60, 18, 2.8, 0.5
 # control characters and blank space at an end, which nobody would see
 VISIBLE = str.maketrans({"\n": "↵", "\t": "→", "\r": "↵"})
+# they make one sign of two, of emoji and of letters, and are not seen by themselves
+JOINERS = "\u200c\u200d"
+# digits behind the point of values that lie between 0 and about 1
+FEWEST, MOST = 3, 6
 
 
 @styled
@@ -66,23 +71,36 @@ def _span(values: NDArray[np.float64], signed: bool) -> tuple[float, float]:
 def short(piece: str) -> str:
     """A token's text on one line, in few letters, with nothing invisible."""
     name = piece.strip(" ").translate(VISIBLE) or "␣"
-    if not name[0].isprintable():
-        name = "".join(c if c.isprintable() else f"U+{ord(c):04X}" for c in name)
+    kept = JOINERS if name[0].isprintable() else ""
+    name = "".join(c if c.isprintable() or c in kept else f"U+{ord(c):04X}" for c in name)
     return name if len(name) <= LETTERS else f"{name[: LETTERS - 1]}…"
+
+
+def decimals(values: Float, fewest: int = FEWEST) -> int:
+    """Digits behind the point by which values can be told apart: two of the distance between the extremes."""
+    known = values[np.isfinite(values)]
+    spread = float(np.ptp(known)) if known.size else 0.0
+    return int(np.clip(1 - np.floor(np.log10(spread)), fewest, MOST)) if spread else fewest
+
+
+def some(count: int, noun: str) -> str:
+    """``1 token``, ``2 tokens``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def tell_reading(h: xr.DataArray, label: str) -> str:
     """What is drawn, and between which tokens its means over the layers lie."""
     values = h.transpose("token", "layer").values
-    first = f"{label} of {values.shape[0]} tokens (rows) at {values.shape[1]} layers (columns)."
+    rows, columns = (some(count, noun) for count, noun in zip(values.shape, ("token", "layer"), strict=True))
+    first = f"{label} of {rows} (rows) at {columns} (columns)."
     known = np.isfinite(values)
     if not known.any():
         return f"{first} Nothing was measured."
-    rows = np.flatnonzero(known.any(1))
-    means = np.nanmean(values[rows], axis=1)
-    high, low = rows[int(np.argmax(means))], rows[int(np.argmin(means))]
+    places = np.flatnonzero(known.any(1))
+    means = np.nanmean(values[places], axis=1)
+    high, low = places[int(np.argmax(means))], places[int(np.argmin(means))]
+    digits = decimals(means)
     names = h["piece"].values
-    return (
-        f"{first} Averaged over the layers it is largest at token {high} ({short(str(names[high]))}, {means.max():.3g}) and "
-        f"smallest at token {low} ({short(str(names[low]))}, {means.min():.3g})."
-    )
+    largest = f"largest at token {high} ({short(str(names[high]))}, {means.max():.{digits}g})"
+    smallest = f"smallest at token {low} ({short(str(names[low]))}, {means.min():.{digits}g})"
+    return f"{first} Averaged over the layers it is {largest} and {smallest}."

@@ -44,24 +44,33 @@ def draw_scalogram(
     ax.plot(layers, limit, color=INK, lw=0.8)
     ax.set_yscale("log", base=2)
     ax.set_ylim(bottom, top)
-    ticks = [t for t in (1, 2, 3, 4, 6, 8, 11, 15, 20, 30, 40, 60) if periods.min() <= t <= periods.max()]
-    ax.set_yticks(ticks, [str(t) for t in ticks])
+    ticks: list[float] = [t for t in (1, 2, 3, 4, 6, 8, 11, 15, 20, 30, 40, 60) if periods.min() <= t <= periods.max()]
+    # between a few scales there may be none
+    ticks = ticks or [float(p) for p in periods]
+    ax.set_yticks(ticks, [f"{t:.3g}" for t in ticks])
     ax.set_yticks([], minor=True)
     ax.invert_yaxis()
     ax.set_xlabel("layer")
     ax.set_ylabel("Fourier period (layers)")
     heading(ax, title)
-    describe(ax, title, f"{tell_plane(plane, label)} Its values: {tell_peaks(plane)}")
+    describe(ax, title, f"{tell_plane(plane, label)} Outside the cone of influence: {tell_peaks(plane)}")
     return ax
 
 
 def cell_edges(plane: xr.DataArray | xr.Dataset) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Borders of the cells: along layers, and along Fourier periods, from the shortest up."""
     layers, periods = plane["layer"].values, np.sort(plane["period"].values)
+    if len(periods) == 1:
+        # there is no step to halve: half an octave to either side
+        return _columns(layers), periods[0] * np.array([0.5**0.5, 2**0.5])
     # cells reach half a step to either side, which on a log scale is a factor
     middles = np.sqrt(periods[1:] * periods[:-1])
     rows = [periods[0] ** 2 / middles[0], *middles, periods[-1] ** 2 / middles[-1]]
-    return np.append(layers - 0.5, layers[-1] + 0.5), np.array(rows)
+    return _columns(layers), np.array(rows)
+
+
+def _columns(layers: NDArray[np.int64]) -> NDArray[np.float64]:
+    return np.append(layers - 0.5, layers[-1] + 0.5)
 
 
 @styled
@@ -93,7 +102,8 @@ def draw_scalograms(
     title_above(figure, title)
     seen = [f"{side}: {tell_peaks(plane)}" for side, plane in {**sides, name: gap}.items()]
     first = tell_plane(gap, "Share of wavelet energy")
-    describe(figure, title, f"{first[:-1]}, for {names_text([*sides, name])}.", *seen)
+    whose = f"{first[:-1]}, for {names_text([*sides, name])}; the peaks named lie outside the cone of influence."
+    describe(figure, title, whose, *seen)
     return figure
 
 
@@ -112,8 +122,8 @@ def tell_plane(plane: xr.DataArray | xr.Dataset, what: str) -> str:
 
 
 def tell_peaks(plane: xr.DataArray) -> str:
-    """Where the values are largest, and where smallest if some are negative."""
-    values = plane.transpose("scale", "layer")
+    """Where, outside the cone of influence, values are largest, and where smallest if some are negative."""
+    values = plane.where(plane["period"] <= plane["coi"]).transpose("scale", "layer")
     if not np.isfinite(values.values).any():
         return "nothing was measured."
     ends = [("largest", int(np.nanargmax(values.values)))]

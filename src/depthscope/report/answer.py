@@ -4,9 +4,9 @@ The rules are those of ``summary.md`` (docs/evidence.md): a cluster of family-wi
 said in the same breath.
 """
 
-from depthscope.drawing.alt import p_text
+from depthscope.drawing.alt import names_text, p_text
 from depthscope.report.evidence import ALPHA, Evidence, layers_text, sides
-from depthscope.report.verdicts import confounds_answer, controls_level, depends_on_choices
+from depthscope.report.verdicts import choices_level, confounds_answer, controls_level, null_level, trusted
 from depthscope.statistics.result import Cluster, Contrast
 
 SPECIFIC = {
@@ -15,6 +15,13 @@ SPECIFIC = {
     "in part": "it is specific to {a} in part",
     "specific": "it is specific to {a} as far as the controls tell",
 }
+CHOICES = {
+    "no": "its sign does not depend on a choice",
+    "yes": "its sign depends on arbitrary choices",
+    "opposite": "nearly all other settings give the opposite sign",
+}
+UNTRUSTED = "the test finds more than it should where labels mean nothing, so that its p cannot be trusted"
+NULL = "what nulls without organisation in depth show ({})"
 HELD = {
     "Yes": "it survives when covariates are held equal",
     "Yes, but by extrapolation": "it survives when covariates are held equal, though only by extrapolation",
@@ -46,7 +53,7 @@ def answered(c: Contrast, evidence: Evidence | None, depth: int) -> str:
         )
     told = [_found(c, strongest, depth), *_rest(c, strongest)]
     limits = _limits(evidence) if evidence else []
-    return f"{', '.join(told)}{'; ' if limits else ''}{joined(limits)}."
+    return f"{', '.join(told)}{'; ' if limits else ''}{names_text(limits)}."
 
 
 def _found(c: Contrast, k: Cluster, depth: int) -> str:
@@ -60,7 +67,9 @@ def _rest(c: Contrast, strongest: Cluster) -> list[str]:
     told = []
     for same in (True, False):
         some = [k for k in others if (_word(k) == _word(strongest)) is same]
-        told += [f"{'also' if same else _word(some[0])} at {joined([layers_text(k) for k in some])}"] if some else []
+        told += (
+            [f"{'also' if same else _word(some[0])} at {names_text([layers_text(k) for k in some])}"] if some else []
+        )
     return told
 
 
@@ -69,16 +78,18 @@ def _word(k: Cluster) -> str:
 
 
 def _limits(e: Evidence) -> list[str]:
-    level, choices = controls_level(e), depends_on_choices(e)
     own = next((held for held in e.confounding if held.contrast is e.main), None)
-    held = HELD.get(confounds_answer(own)) if own else None
+    level = controls_level(e)
     told = [SPECIFIC[level].format(a=e.main.a)] if level else []
-    told += [held] if held else []
-    if choices is not None:
-        told.append("its sign depends on arbitrary choices" if choices else "its sign does not depend on a choice")
-    return told
+    told += [HELD[answer]] if own and (answer := confounds_answer(own)) in HELD else []
+    told += _explained(e)
+    told += [CHOICES[choices_level(e)]] if choices_level(e) else []
+    return told if trusted(e) else [*told, UNTRUSTED]
 
 
-def joined(parts: list[str]) -> str:
-    """``a, b and c``."""
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}" if parts else ""
+def _explained(e: Evidence) -> list[str]:
+    """By which nulls it is explained; random networks count as one."""
+    levels = {null.name: null_level(e, null) for null in e.nulls}
+    enough, part = ([name for name, level in levels.items() if level == word] for word in ("enough", "part"))
+    told = [f"{NULL.format(names_text(enough))} is enough to explain it"] if enough else []
+    return told + ([f"{NULL.format(names_text(part))} explains a part of it"] if part and not enough else [])

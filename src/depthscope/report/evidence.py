@@ -7,13 +7,12 @@ from functools import cached_property
 import pandas as pd
 import xarray as xr
 
+from depthscope.drawing.alt import ALPHA as ALPHA
 from depthscope.drawing.alt import p_text
 from depthscope.statistics.calibration import Rate
 from depthscope.statistics.curve import Curve
 from depthscope.statistics.nulls import Null
 from depthscope.statistics.result import Cluster, Contrast
-
-ALPHA = 0.05
 
 
 @dataclass(frozen=True)

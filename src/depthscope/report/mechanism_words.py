@@ -24,7 +24,7 @@ split is exact: contributions of scales, and of attention, MLP and their common 
 a split of energy, not of function: an MLP writes what attention has brought it. **Exchanging states** is an intervention:
 the state of the target word after one layer is replaced by the one that the same word has in the twin text, and the
 probability of two continuations is read. An effect says that this state, at this layer, carries something that tells the
-readings apart, for this model and these continuations. It does not say that the *breadth* of the computation does it: the
+readings apart, for this model and these continuations. It does not say that the breadth of the computation does it: the
 state is exchanged whole, not its CSE. No effect does not mean that the layers are idle: what they write may be read
 elsewhere, or by no continuation of ours. The comparison with as many other layers asks whether the layers where CSE differs
 are special; neighbouring layers are alike, so that the rank among windows of neighbours stands beside its p.\

@@ -156,15 +156,15 @@ def summarize_schemes(
 
 
 READING = (
-    "*weights*: true bytes of all parameters and buffers, with the scales of packed ones, what is shared counted once.",
-    "*none* is the model as it was loaded; what was quantised at its source (GGUF) was unpacked first.",
-    "*peak memory*: of a process of its own, over what it held before loading. A scheme that packs the weights as it loads "
+    "**weights**: true bytes of all parameters and buffers, with the scales of packed ones, what is shared counted once.",
+    "**none** is the model as it was loaded; what was quantised at its source (GGUF) was unpacked first.",
+    "**peak memory**: of a process of its own, over what it held before loading. A scheme that packs the weights as it loads "
     "has held them in full as well; a checkpoint saved in it has not. Times: medians of three, batch of one.",
-    "*error of the states*: relative, median over texts and layers.",
-    "*drift of CSE / spread*: root mean square change over the standard deviation between items, mean over layers; at 1 a "
+    "**error of the states**: relative, median over texts and layers.",
+    "**drift of CSE / spread**: root mean square change over the standard deviation between items, mean over layers; at 1 a "
     "text's CSE moves as far as texts differ.",
-    "*moved*: change of the effect in units of CSE, item by item, as a share of the original's, 95 % interval; *dz* is "
-    "over the spread of the scheme itself, so that the two need not agree. *dz* is at layers "
+    "**moved**: change of the effect in units of CSE, item by item, as a share of the original's, 95 % interval; **dz** is "
+    "over the spread of the scheme itself, so that the two need not agree. **dz** is at layers "
     "that the original chose, which flatters the original.",
     "One set of texts, one machine, one release of each library: other kernels round otherwise.",
 )

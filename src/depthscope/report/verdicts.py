@@ -232,6 +232,31 @@ def _held(held: Confounding) -> list[tuple[str, Contrast]]:
     return adjusted + matched
 
 
+NULL_MEANS = {
+    "part": "It explains a part of the effect, not all of it",
+    "enough": "It is enough to explain the effect",
+    "nothing": "It does not explain the effect",
+    "undecided": "Undecided: neither it nor what is beyond it shows the effect",
+}
+
+
+def null_level(e: Evidence, null: Null) -> str:
+    """How much of the effect a null explains: a key of ``NULL_MEANS``; empty without an effect."""
+    if e.found is None or null.there is None or null.size is None:
+        return ""
+    # draws scatter: those that show it must also do so on average
+    shows = null.there.share >= HALF and null.size[0] > 0
+    beyond = there(null.excess, e.window, _sign(e)) is not None
+    return {(True, True): "part", (True, False): "enough", (False, True): "nothing", (False, False): "undecided"}[
+        shows, beyond
+    ]
+
+
+def trusted(e: Evidence) -> bool:
+    """False if labels that mean nothing give more findings than they should."""
+    return e.swapped is None or e.swapped.interval[0] <= ALPHA
+
+
 def _null(e: Evidence, null: Null) -> str:
     words = _sentence(null.words)[:-1]
     if e.found is None or null.there is None:
@@ -245,14 +270,7 @@ def _null(e: Evidence, null: Null) -> str:
     assert null.size is not None
     # + 0.0, lest a little less than nothing be told as "-0 %"
     share, low, high = (round(100 * part, 0) + 0.0 for part in null.size)
-    # draws scatter: those that show it must also do so on average
-    shows = null.there.share >= HALF and null.size[0] > 0
-    meaning = {
-        (True, True): "It explains a part of the effect, not all of it",
-        (True, False): "It is enough to explain the effect",
-        (False, True): "It does not explain the effect",
-        (False, False): "Undecided: neither it nor what is beyond it shows the effect",
-    }[shows, beyond is not None]
+    meaning = NULL_MEANS[null_level(e, null)]
     return (
         f"**{words}:** the effect is there in {null.there}; it has {share:.0f} % of the size observed ({low:.0f} to "
         f"{high:.0f} % in most draws; {null.reached.found if null.reached else 0} reach it); {rest}. {meaning}."
@@ -263,7 +281,7 @@ def _swapped(e: Evidence) -> str:
     assert e.swapped is not None
     low, high = e.swapped.interval
     fits = "as it should be" if low <= ALPHA <= high else "below what it should be: the test is cautious here"
-    if low > ALPHA:
+    if not trusted(e):
         fits = "more than it should: do not trust the p of this data"
     return (
         f"**Labels swapped by coin:** something is found in {e.swapped}; nominal 5 %: {fits}. (This "
@@ -271,15 +289,22 @@ def _swapped(e: Evidence) -> str:
     )
 
 
-def depends_on_choices(e: Evidence) -> bool | None:
-    """Whether the sign of the effect depends on the settings of the measure; None if it was not asked."""
-    return None if e.curve is None else _agreeing(e.curve) < AGREEMENT
+def choices_level(e: Evidence) -> str:
+    """Whether the sign of the effect depends on the settings of the measure: ``no``, ``yes``, or ``opposite`` if nearly all
+    others give the other sign; empty if it was not asked.
+    """
+    return _agreement(e.curve) if e.curve is not None else ""
 
 
-def _agreeing(curve: Curve) -> float:
-    """Share of the specifications whose effects have the commoner sign."""
-    share = curve.joint["expected"].observed
-    return max(share, 1 - share)
+def _agreement(curve: Curve) -> str:
+    share = _like_default(curve)
+    return "no" if share >= AGREEMENT else "opposite" if share <= 1 - AGREEMENT else "yes"
+
+
+def _like_default(curve: Curve) -> float:
+    """Share of the specifications whose effects have the sign of the first one, which is the default."""
+    signs = np.sign(curve.table["dz"].to_numpy())
+    return float((signs == signs[0]).mean())
 
 
 def _choices(curve: Curve) -> str:
@@ -288,12 +313,12 @@ def _choices(curve: Curve) -> str:
     )
     share = positive.observed
     asked, other = ("positive", "negative") if curve.settings["expected"] > 0 else ("negative", "positive")
-    words = (
-        f"No: {100 * _agreeing(curve):.0f} % of {len(curve.table)} settings have the same sign"
-        if _agreeing(curve) >= AGREEMENT
-        else f"Yes, its sign does: {100 * share:.0f} % of {len(curve.table)} settings give a {asked} effect, "
-        f"{100 * (1 - share):.0f} % a {other} one"
-    )
+    words = {
+        "no": f"No: {100 * _like_default(curve):.0f} % of {len(curve.table)} settings have the same sign",
+        "opposite": f"Yes: {100 * (1 - _like_default(curve)):.0f} % of {len(curve.table)} settings have the opposite sign",
+        "yes": f"Yes, its sign does: {100 * share:.0f} % of {len(curve.table)} settings give a {asked} effect, "
+        f"{100 * (1 - share):.0f} % a {other} one",
+    }[_agreement(curve)]
     return (
         f"**Does it depend on an arbitrary choice?** {words}. {100 * sure.observed:.0f} % are significant, "
         f"{100 * right.observed:.0f} % significant and {asked} (with labels swapped {100 * right.null_low:.0f} to "

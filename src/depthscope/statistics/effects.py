@@ -63,11 +63,6 @@ def mean_effect(
     return Effect(len(column), dz, float(low[0]), float(high[0]), p, same, mean, mean - half, mean + half)
 
 
-def cohens_dz(differences: Float) -> Float:
-    """Mean over standard deviation of the paired differences, per cell; 0 where all are 0."""
-    return _dz(differences, axis=0)
-
-
 def _dz(differences: Float, axis: int) -> Float:
     mean = differences.mean(axis)
     spread = differences.std(axis, ddof=1)

@@ -24,7 +24,7 @@ def digest(data: xr.Dataset) -> str:
 
 def write_zarr(data: xr.Dataset, path: Path) -> None:
     """A Zarr store, in format 2: strings of any length are part of its specification."""
-    require("zarr", "models")
+    require("zarr", "report")
     for stale in path.parent.glob(f".{path.name}.*"):  # of a run that was killed while it wrote
         shutil.rmtree(stale, ignore_errors=True)
     scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
@@ -40,7 +40,7 @@ def write_zarr(data: xr.Dataset, path: Path) -> None:
 
 def read_zarr(path: Path, expected: str | None = None) -> xr.Dataset:
     """Load a store into memory; refuse it if the numbers are not the ones that were written."""
-    require("zarr", "models")
+    require("zarr", "report")
     way_out = "delete it and run again: the trajectories are traced anew"
     try:
         with xr.open_zarr(path, consolidated=True) as stored:

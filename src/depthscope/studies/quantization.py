@@ -17,6 +17,7 @@ from depthscope.instrument.cse import cse
 from depthscope.instrument.drift import state_drift
 from depthscope.model.device import chosen_device
 from depthscope.model.quantization import quantization_config
+from depthscope.report.evidence import ALPHA
 from depthscope.report.figures import write_schemes
 from depthscope.report.quantization import (
     PLAIN,
@@ -241,7 +242,7 @@ def _write(
         clusters = [c.clusters_dataframe().assign(scheme=PLAIN), *clusters]
         filled = [frame for frame in clusters if len(frame)] or clusters[:1]
         write_text(out / "clusters.csv", pd.concat(filled, ignore_index=True).to_csv(index=False))
-    strongest = c.strongest(0.05)
+    strongest = c.strongest(ALPHA)
     window = f"at layers {strongest.first}-{strongest.last}" if strongest else ""
     name = Path(settings.model).name
     worth = [(row.scheme, row.weight_bytes, row.share) for row in rows if row.scheme in found.drifts]

@@ -1,7 +1,7 @@
 """One text, or two, token by token: how broad the computation is at every token and layer, and what each state would say."""
 
+import tempfile
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -9,17 +9,18 @@ import numpy as np
 import xarray as xr
 
 from depthscope.capture.alignment import Pair, align_tokens
+from depthscope.capture.pieces import read_pieces
 from depthscope.capture.text import trace_text
-from depthscope.drawing.card import picture
+from depthscope.drawing.card import card, picture, strip
 from depthscope.drawing.reading import draw_reading
-from depthscope.errors import DepthscopeError, check_choice
+from depthscope.errors import DepthscopeError, check_choice, reason
 from depthscope.instrument.cse import cse, transform_options
 from depthscope.instrument.scalogram import scalogram
 from depthscope.model.load import load
 from depthscope.model.model import Model
 from depthscope.report.page.render import render
 from depthscope.report.page.show import reading_page
-from depthscope.report.reading import TextReading, answer, names_of, quoted, strip, told_settings, word_sheet
+from depthscope.report.reading import TextReading, answer, counted_pairs, names_of, quoted, told_settings, word_sheet
 from depthscope.store.files import write_text
 from depthscope.studies.environment import environment
 from depthscope.studies.settings import with_defaults
@@ -84,7 +85,7 @@ class Shown:
             "first": ("pair", first),
             "second": ("pair", second),
             "piece": ("pair", one.traj["piece"].values[first]),
-            "counted": ("pair", one.counted[first] & other.counted[second]),
+            "counted": ("pair", counted_pairs(self.readings, first, second)),
             "layer": one.cse["layer"].values,
         }
         return xr.DataArray(gap, dims=("pair", "layer"), coords=coords, name="difference")
@@ -114,12 +115,16 @@ class Shown:
         Raises
         ------
         DepthscopeError
-            A second text or a difference is asked for, and there is one text.
+            A second text or a difference is asked for, and there is one text; a difference of texts that share no token.
         """
         check_choice("part", part, (*NAMES, "difference"))
         source = f"{self.settings['model']}; {self.settings['cse']['wavelet']}"
         if part == "difference":
             gap = self.difference.rename(pair="token")
+            if not gap.sizes["token"]:
+                raise DepthscopeError(
+                    "no token of the two texts is aligned: a difference needs texts that share a token"
+                )
             title, counted = "CSE, first text minus second", gap["counted"].values
             return draw_reading(gap, title, source, ax, counted=counted, label="difference in CSE", signed=True)
         number = NAMES.index(part)
@@ -135,16 +140,22 @@ class Shown:
         Raises
         ------
         DepthscopeError
-            A folder, or a file in a folder that is not there.
+            A folder, a file in a folder that is not there, or one that cannot be written.
         """
         place = check_page(path)
         blocks = {"Versions and machine": self.environment, "Verified of the model": self.checks}
         page = reading_page(self.readings, self.pairs, self.settings, self.answer, blocks, self.command)
-        write_text(place, render(page))
+        try:
+            write_text(place, render(page))
+        except OSError as problem:
+            raise _unwritable(place, problem) from None
         return place
 
     def _repr_html_(self) -> str:
-        return f"<div>{''.join(map(strip, self.readings))}{picture(self.plot)}<p>{escape(self.answer[0])}</p></div>"
+        strips = [strip(one.pieces, one.means, one.counted) for one in self.readings]
+        title = " | ".join(quoted(one.text) for one in self.readings)
+        lines = [*self.answer, told_settings(self.settings)]
+        return card(title, lines, picture="".join([*strips, picture(self.plot)]))
 
 
 def show(
@@ -168,7 +179,8 @@ def show(
     compare : str, optional
         A second text. Its tokens are aligned with those of the first: the same with the same, in order.
     lens : int
-        Readings of the logit lens at every layer; 0 for none. They take most of the time.
+        Readings of the logit lens at every layer; 0 for none, and of a model whose states cannot be read. They take most
+        of the time.
     command : str
         By which it can be repeated, for the record.
     progress : bool
@@ -199,9 +211,11 @@ def show(
     # a transform that does not fit the depth fails before the text is read
     cse(np.eye(loaded.depth), **options)
     texts = [text] if compare is None else [text, compare]
+    _check_texts(loaded, texts)
     readings = tuple(_measure(loaded, one, lens, progress, options) for one in texts)
     ids = [one.traj["token_id"].values.tolist() for one in readings]
-    settings = {"model": loaded.name, "lens": lens, "cse": known | options}
+    # those that there are: an encoder says nothing of a next token
+    settings = {"model": loaded.name, "lens": readings[0].traj.sizes.get("rank", 0), "cse": known | options}
     return Shown(
         readings,
         align_tokens(*ids) if compare is not None else [],
@@ -210,6 +224,15 @@ def show(
         environment(str(loaded.device), _threads()),
         command,
     )
+
+
+def _check_texts(model: Model, texts: list[str]) -> None:
+    """Of two texts, say which cannot be read, and before the first is measured."""
+    for name, text in zip(names_of(texts), texts, strict=True):
+        try:
+            read_pieces(model.tokenizer, text, model.max_length, model.name)
+        except DepthscopeError as problem:
+            raise DepthscopeError(f"{name}: {problem}" if len(texts) > 1 else str(problem)) from None
 
 
 def _measure(model: Model, text: str, lens: int, progress: bool, options: dict[str, Any]) -> TextReading:
@@ -227,8 +250,18 @@ def _threads() -> int:
 def check_page(path: str | Path) -> Path:
     """A place where a page can be written, or the reason why not: before minutes are spent."""
     place = Path(path)
-    if place.is_dir():
-        raise DepthscopeError(f"{place} is a folder: give a file, e.g. {place / 'show.html'}")
-    if not place.parent.is_dir():
-        raise DepthscopeError(f"{place}: there is no folder {place.parent}; make it first")
-    return place
+    try:
+        if place.is_dir():
+            raise DepthscopeError(f"{place} is a folder: give a file, e.g. {place / 'show.html'}")
+        if not place.parent.is_dir():
+            raise DepthscopeError(f"{place}: there is no folder {place.parent}; make it first")
+        # what is written first is a file beside it, with a longer name
+        with tempfile.NamedTemporaryFile(prefix=f".{place.name}.", dir=place.parent):
+            return place
+    except OSError as problem:
+        raise _unwritable(place, problem) from None
+
+
+def _unwritable(place: Path, problem: OSError) -> DepthscopeError:
+    why = problem.strerror or reason(problem)
+    return DepthscopeError(f"{place}: the page cannot be written there ({why}): give another file")

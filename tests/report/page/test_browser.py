@@ -166,6 +166,7 @@ def test_on_paper_all_is_there_and_light(visit, report):
 def test_every_figure_says_what_it_shows_and_gives_its_numbers(visit, report):
     with visit(report) as seen:
         for figure in seen.page.locator("figure").all():
-            words = figure.locator(".drawing").get_attribute("aria-label")
+            label = figure.locator(".drawing").get_attribute("aria-labelledby")
+            words = seen.page.locator(f'[id="{label}"]').inner_text()
             assert len(words) > 40
             assert figure.locator("figcaption a[download]").count() >= 1, words

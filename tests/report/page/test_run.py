@@ -146,18 +146,32 @@ def set_status(folder, status):
 
 def test_runs_below_a_folder_are_made_and_linked(copy, tmp_path):
     above = tmp_path / "above"
-    shutil.copytree(copy, above / "one")
-    (above / "one" / REPORT).unlink()
-    assert list(write_reports([above])) == [above / "one" / REPORT]
+    one = shutil.copytree(copy, above / "a#b?c 50%")
+    (one / REPORT).unlink()
+    assert write_reports([above]) == ([one / REPORT], [])
     RunRecord("models", {}, status="finished", title="Two models").write(above / "run.json")
-    assert list(write_reports([above])) == [above / "one" / REPORT, above / REPORT]
-    assert 'href="one/report.html"' in (above / REPORT).read_text(encoding="utf-8")
+    assert write_reports([above]) == ([one / REPORT, above / REPORT], [])
+    assert 'href="a%23b%3Fc%2050%25/report.html"' in (above / REPORT).read_text(encoding="utf-8")
 
 
-def test_neither_a_run_nor_a_folder_of_runs(tmp_path, refuses):
-    for path, words in ((tmp_path, "no run folder"), (tmp_path / "nowhere", "no such folder")):
-        with refuses(str(path), words):
-            list(write_reports([path]))
+def test_one_that_is_no_run_keeps_no_other_from_its_page(copy, tmp_path):
+    empty, nowhere = tmp_path / "empty", tmp_path / "nowhere"
+    unfinished = shutil.copytree(copy, tmp_path / "above" / "unfinished")
+    set_status(unfinished, "running")
+    empty.mkdir()
+    written, problems = write_reports([empty, nowhere, tmp_path / "above", copy])
+    assert written == [copy / REPORT]
+    for problem, words in zip(problems, ("no run folder", "no such folder", "not finished"), strict=True):
+        assert words in problem
+        assert "\n" not in problem
+
+
+def test_numbers_that_are_too_many_for_the_page_are_pointed_to(copy):
+    with (copy / "items.csv").open("a") as table:
+        table.write("a - b,x,1,0.5\n" * 60_000)
+    write_report(copy)
+    text = (copy / REPORT).read_text(encoding="utf-8")
+    assert '<a href="items.csv">items.csv</a> (large, in the run folder)' in text
 
 
 # what is left of a study when it has little to say

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 import depthscope as ds
 from depthscope.report.page.show import reading_page
+from depthscope.report.reading import digits_of
 
 FIRST = "My lawyer is a shark, and 🦈 sharks do not negotiate."
 SECOND = "My neighbour saw a shark, and 🦈 sharks do not negotiate."
@@ -57,7 +59,7 @@ def test_the_strip_is_the_text_with_the_numbers_in_its_names(two: Any, page_of_t
             assert made.all_text_contents() == one.pieces
             names = [button.get_attribute("aria-label") for button in made.all()]
             for name, mean in zip(names, one.means, strict=True):
-                assert name.endswith(f", CSE {mean:.3f}")
+                assert name.endswith(f", CSE {mean:.{digits_of(two.readings)}f}")
         assert seen.page.locator("h1").inner_text() == f"{FIRST} | {SECOND}"
 
 
@@ -71,7 +73,7 @@ def test_a_layer_is_chosen_and_the_colours_follow(two: Any, page_of_two: Path, v
         layer = two.readings[0].layers[0] + 2
         assert seen.page.locator("#layer-name").inner_text() == f"layer {layer}"
         value = float(two.cse.sel(layer=layer).values[4])
-        assert button.get_attribute("aria-label").endswith(f"CSE {value:.3f}")
+        assert button.get_attribute("aria-label").endswith(f"CSE {value:.{digits_of(two.readings)}f}")
         assert button.evaluate("b => b.style.backgroundColor") != before
 
 
@@ -243,3 +245,32 @@ def test_many_scalograms_are_kept_in_one_byte_a_cell(two: Any, monkeypatch: pyte
     assert levels() == 65535
     monkeypatch.setattr("depthscope.report.page.show.ROOM", 1000)
     assert levels() == 255
+
+
+def test_colours_of_differences_reach_over_pairs_of_which_both_count(
+    model: ds.Model, tmp_path: Path, visit: Any
+) -> None:
+    found = ds.show(model, "(a shark is a fish", "a shark is a fish", lens=0, progress=False)
+    gap = found.difference
+    means = np.nanmean(gap.values, axis=1)
+    reach = np.abs(means[gap["counted"].values]).max()
+    # or the pair that does not count would change nothing
+    assert np.abs(means[~gap["counted"].values]).max() > 1.2 * reach
+    with visit(found.save(tmp_path / "show.html")) as seen:
+        seen.page.get_by_label("first minus second").check()
+        ends = [float(end) for end in seen.page.locator("#ramp span").all_inner_texts()]
+        assert ends == pytest.approx([-reach, reach], rel=0.1)
+
+
+def test_means_that_are_close_are_told_apart_on_the_page(model: ds.Model, tmp_path: Path, visit: Any) -> None:
+    found = ds.show(model, "a shark \x1bis\u202ea fish", lens=0, progress=False)
+    (one,) = found.readings
+    close = one.cse * 0 + 0.9999 + 1e-5 * np.arange(len(one.pieces))[:, None]
+    same = replace(found, readings=(replace(one, cse=close),))
+    with visit(same.save(tmp_path / "show.html")) as seen:
+        names = [button.get_attribute("aria-label") for button in tokens(seen.page).all()]
+        assert len({name.rsplit(" ", 1)[1] for name in names}) == len(names)
+        # nothing that turns the direction, or is not seen, in the name of a token
+        assert not any(c in name for name in names for c in "\x1b\u202e")
+        cells = seen.page.locator('[data-table="tokens-0"] tbody tr td:nth-child(3)').all_inner_texts()
+        assert len(set(cells)) == len(names)

@@ -14,7 +14,7 @@ from depthscope.report.page.words import marked, plain
         ("`<b>`", "<code>&lt;b&gt;</code>"),
         ("[x](javascript:alert(1)) ![y](z)", "[x](javascript:alert(1)) ![y](z)"),
         ("<https://a.b> https://a.b &lt;", "&lt;https://a.b&gt; https://a.b &amp;lt;"),
-        ("\"q\" & 'r'", "&quot;q&quot; &amp; 'r'"),
+        ("\"q\" & 'r'", "&quot;q&quot; &amp; &#x27;r&#x27;"),
     ],
 )
 def test_only_emphasis_and_names_are_markup(text, markup):

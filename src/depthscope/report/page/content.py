@@ -7,10 +7,13 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Download:
-    """A file that travels inside the page: its ``name``, and its content as a ``data:`` address."""
+    """A file that travels inside the page: its ``name``, and its content as a ``data:`` address.
+
+    Without an address it is too large, and lies beside the page.
+    """
 
     name: str
-    href: str
+    href: str = ""
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pandas as pd
 
 from depthscope.errors import DepthscopeError, reason
-from depthscope.report.page.content import Figure, Link, Page, Section, Table
+from depthscope.report.page.content import Download, Figure, Link, Page, Section, Table
 from depthscope.report.page.graphics import inline_figure
 from depthscope.report.page.items import explorer
 from depthscope.report.page.plan import PARTS, Part
@@ -20,8 +21,8 @@ from depthscope.store.record import RunRecord
 
 REPORT = "report.html"
 WAY_OUT = "give run folders; an unfinished run is finished by its own command"
-# larger files stay in the folder: the page must open at once
-LARGEST = 400_000
+# larger files stay in the folder, and the page says so: it must open at once
+LARGEST = 700_000
 STUDIES = {
     "metaphor": "a contrast of conditions",
     "mechanism": "from signature to mechanism",
@@ -32,19 +33,29 @@ STUDIES = {
 }
 
 
-def write_reports(folders: Iterable[Path]) -> Iterator[Path]:
-    """Write the pages of runs, and first those of the runs directly below them; gives each path as it is written.
+def write_reports(folders: Iterable[Path]) -> tuple[list[Path], list[str]]:
+    """Write the pages of runs, and first those of the runs directly below them.
 
-    Raises
-    ------
-    DepthscopeError
-        As :func:`write_report`, and for a folder that neither is a run nor holds any.
+    Returns
+    -------
+    (written, problems)
+        The pages; and a sentence for each folder that neither is a finished run nor holds one, or is damaged. One of them keeps
+        no other from its page.
     """
+    written, problems = [], []
     for folder in folders:
-        below = sorted(path.parent for path in folder.glob(f"*/{RECORD}")) if folder.is_dir() else []
-        yield from (write_report(run) for run in below if RunRecord.read(run / RECORD).status == "finished")
-        if not below or (folder / RECORD).is_file():
-            yield write_report(folder)
+        for run in _runs(folder):
+            try:
+                written.append(write_report(run))
+            except DepthscopeError as problem:
+                problems.append(str(problem))
+    return written, problems
+
+
+def _runs(folder: Path) -> list[Path]:
+    """The runs below a folder, then itself if it is a run, or if there is nothing else to ask about."""
+    below = sorted(path.parent for path in folder.glob(f"*/{RECORD}")) if folder.is_dir() else []
+    return [*below, folder] if not below or (folder / RECORD).is_file() else below
 
 
 def write_report(folder: Path) -> Path:
@@ -115,12 +126,17 @@ def _drawings(part: Part, folder: Path) -> Iterator[tuple[Path, tuple[str, ...]]
 
 def _figure(path: Path, sources: tuple[str, ...]) -> Figure:
     files = [path.parent.parent / name for name in sources]
-    small = [file for file in files if file.is_file() and file.stat().st_size <= LARGEST]
     try:
-        downloads = tuple(csv_download(file.name, file.read_text(encoding="utf-8")) for file in small)
+        downloads = tuple(_download(file) for file in files if file.is_file())
         return inline_figure(path, downloads)
     except (ValueError, OSError) as problem:
         raise DepthscopeError(f"{path}: damaged ({reason(problem, 80)}); delete it, or run the study again") from None
+
+
+def _download(file: Path) -> Download:
+    if file.stat().st_size > LARGEST:
+        return Download(file.name)
+    return csv_download(file.name, file.read_text(encoding="utf-8"))
 
 
 def _table(path: Path, caption: str, columns: tuple[Column, ...]) -> Table | None:
@@ -137,7 +153,7 @@ def _table(path: Path, caption: str, columns: tuple[Column, ...]) -> Table | Non
 def _below(folder: Path, record: RunRecord) -> Section:
     """The runs that this one is made of, if they have pages."""
     pages = sorted(path.parent for path in folder.glob(f"*/{REPORT}"))
-    links = [Link(page.name, f"{page.name}/{REPORT}") for page in pages]
+    links = [Link(page.name, f"{quote(page.name)}/{REPORT}") for page in pages]
     return Section("runs", "Each run by itself", links=links)
 
 

@@ -8,25 +8,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from depthscope.drawing.alt import layers_text
 from depthscope.drawing.reading import short
 from depthscope.report.page.content import Page, Section, Table
 from depthscope.report.page.tables import Column, tabulate
 from depthscope.report.page.words import plain
-from depthscope.report.reading import TextReading, names_of, quoted
+from depthscope.report.reading import TextReading, counted_pairs, digits_of, names_of, quoted
 
 # bytes of scalograms on a page: beyond it, one byte a cell in place of two
 ROOM = 1_500_000
 FINE, COARSE = 65535, 255
 # sentences that stand above everything else; the others follow where the tokens are
 ANSWER = 2
-COLUMNS = (
-    Column("token", "{token}"),
-    Column("text", "{piece}"),
-    Column("mean CSE", "{cse:.4f}"),
-    Column("bits of surprisal", "{surprisal:.2f}"),
-    Column("mean |update|", "{norm:.4g}"),
-    Column("aligned with", "{twin}"),
-)
 
 
 def reading_page(
@@ -57,7 +50,7 @@ def reading_page(
     names = names_of(readings)
     flat = {"model": settings["model"], "lens": settings["lens"], **settings["cse"]}
     tables = [_table(one, name, twins, k) for k, (one, name) in enumerate(zip(readings, names, strict=True))]
-    content = {"names": names, "lens": bool(settings["lens"]), "layers": readings[0].layers}
+    content = {"names": names, "lens": "lens_token" in readings[0].traj, "layers": layers_text(*readings[0].layers)}
     sections = [
         Section(
             "reading",
@@ -104,7 +97,15 @@ def _table(one: TextReading, name: str, twins: Sequence[tuple[int, int]], number
             **({"twin": pd.array([other.get(i) for i in range(count)], dtype="object")} if twins else {}),
         }
     )
-    return tabulate(f"tokens-{number}", f"Tokens of the {name}, means over layers", frame, COLUMNS)
+    columns = (
+        Column("token", "{token}"),
+        Column("text", "{piece}"),
+        Column("mean CSE", f"{{cse:.{max(4, digits_of([one]))}f}}"),
+        Column("bits of surprisal", "{surprisal:.2f}"),
+        Column("mean |update|", "{norm:.4g}"),
+        Column("aligned with", "{twin}"),
+    )
+    return tabulate(f"tokens-{number}", f"Tokens of the {name}, means over layers", frame, columns)
 
 
 def _data(readings: Sequence[TextReading], twins: Sequence[tuple[int, int]], names: Sequence[str]) -> dict[str, Any]:
@@ -127,6 +128,8 @@ def _data(readings: Sequence[TextReading], twins: Sequence[tuple[int, int]], nam
         "ranks": int(first.traj.sizes.get("rank", 0)),
         "texts": [_text(one, levels, words) for one in readings],
         "pairs": [list(pair) for pair in twins],
+        "counted": [int(v) for v in counted_pairs(readings, *np.array(twins).T)] if twins else [],
+        "digits": digits_of(readings),
     }
 
 
@@ -138,7 +141,7 @@ def _text(one: TextReading, levels: int, words: Mapping[str, int]) -> dict[str, 
         "special": [int(v) for v in traj["special"].values],
         "counted": [int(v) for v in one.counted],
         "surprisal": [round(float(v), 4) if np.isfinite(v) else None for v in traj["surprisal"].values],
-        "mean": [round(float(v), 6) if np.isfinite(v) else None for v in one.means],
+        "mean": [round(float(v), 9) if np.isfinite(v) else None for v in one.means],
         "cse": _coded(one.cse.transpose("token", "layer").values, np.float32),
         "norm": _coded(traj["update_norm"].transpose("token", "layer").values, np.float32),
         "share": _coded(

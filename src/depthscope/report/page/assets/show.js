@@ -30,7 +30,12 @@ const texts = data.texts.map((text) => ({
 }));
 // of each text, token by token, its twin in the other
 const twins = texts.map((text) => new Array(text.count).fill(null));
-for (const [i, j] of data.pairs) { twins[0][i] = j; twins[1][j] = i; }
+// and whether the difference to it counts
+const paired = texts.map((text) => new Array(text.count).fill(0));
+data.pairs.forEach(([i, j], k) => {
+  twins[0][i] = j; twins[1][j] = i;
+  paired[0][i] = paired[1][j] = data.counted[k];
+});
 
 // what is looked at: one layer or, as -1, the mean over all; CSE or the difference to the twin
 const view = { layer: -1, difference: false };
@@ -50,7 +55,7 @@ const gapOf = (t, i, l) => {
 const valueOf = (t, i) => (view.difference ? gapOf : cseOf)(t, i, view.layer);
 const told = (value, signed = false) => {
   if (!Number.isFinite(value)) return "not measured";
-  return (signed && value >= 0 ? "+" : "") + value.toFixed(3);
+  return (signed && value >= 0 ? "+" : "") + value.toFixed(data.digits);
 };
 const toldValue = (t, i) => {
   if (view.difference && twins[t][i] === null) return "not aligned";
@@ -91,7 +96,11 @@ const spanOf = (values, around) => {
   if (around) { const reach = Math.max(Math.abs(low), Math.abs(high)) || 1; return [-reach, reach]; }
   return high > low ? [low, high] : [low - 0.5, low + 0.5];
 };
-const counting = (t) => [...texts[t].pieces.keys()].filter((i) => texts[t].counted[i]);
+/** Whether the colours reach over what is shown of a token. */
+const counts = (t, i, difference) => (difference ? paired[t] : texts[t].counted)[i];
+const counting = (t) => [...texts[t].pieces.keys()].filter((i) => counts(t, i, view.difference));
+/** "1 token", "2 tokens". */
+const some = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
 
 // the strips
 
@@ -101,7 +110,9 @@ const said = (piece) => {
   if (/^[\p{C}\s]+(⟨|$)/u.test(piece) && !/^\s+$/.test(piece)) {
     return piece.replace(/[\p{C}\s]/gu, (c) => `U+${c.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")} `).trim();
   }
-  return piece.trim().replaceAll("\n", "↵").replaceAll("\t", "→").replaceAll("\r", "") || "line end";
+  // the two that join signs are kept: emoji and letters hold them
+  return piece.trim().replaceAll("\n", "↵").replaceAll("\t", "→").replaceAll("\r", "")
+    .replace(/(?![\u200c\u200d])[\p{Cc}\p{Cf}]/gu, (c) => `U+${c.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`) || "line end";
 };
 
 const strips = document.getElementById("strips");
@@ -192,9 +203,9 @@ const paint = () => {
 };
 
 // layers at which nothing is measured have nothing to show
-const some = measured.map((_, l) => l).filter((l) => texts.some((text, t) => Number.isFinite(cseOf(t, 0, l))));
-slider.max = some.length;
-slider.addEventListener("input", () => { view.layer = slider.value === "0" ? -1 : some[slider.value - 1]; paint(); });
+const known = measured.map((_, l) => l).filter((l) => texts.some((text, t) => Number.isFinite(cseOf(t, 0, l))));
+slider.max = known.length;
+slider.addEventListener("input", () => { view.layer = slider.value === "0" ? -1 : known[slider.value - 1]; paint(); });
 for (const choice of document.querySelectorAll('input[name="colour"]')) {
   choice.addEventListener("change", () => { view.difference = choice.value === "difference"; paint(); });
 }
@@ -215,7 +226,7 @@ const drawMap = (place, about, rows, valueAt, nameOf, tokenOf, t, difference) =>
     view.difference = difference;
     const ramp = stops();
     view.difference = kept;
-    const [low, high] = spanOf(cells.filter((cell) => texts[t].counted[cell.token]).map((cell) => cell.value), difference);
+    const [low, high] = spanOf(cells.filter((cell) => counts(t, cell.token, difference)).map((cell) => cell.value), difference);
     // whole pixels, or there would be seams between the cells
     const beside = named ? 130 : 55;
     const wide = Math.min(18, Math.max(5, Math.floor((place.parentElement.clientWidth - beside) / measured.length)));
@@ -256,12 +267,12 @@ const mapOf = (title) => {
 };
 const drawings = texts.map((text, t) => {
   const place = mapOf(two ? `CSE, ${names[t]}` : "CSE");
-  return () => drawMap(place, `CSE of ${text.count} tokens of the ${names[t]} at ${measured.length} layers; the numbers are in cse.csv`,
+  return () => drawMap(place, `CSE of ${some(text.count, "token")} of the ${names[t]} at ${some(measured.length, "layer")}; the numbers are in cse.csv`,
     [...text.pieces.keys()], (i, l) => cseOf(t, i, l), (i) => text.pieces[i], (i) => i, t, false);
 });
 if (two && data.pairs.length) {
   const place = mapOf("CSE of aligned tokens, first text minus second");
-  drawings.push(() => drawMap(place, `Difference in CSE of ${data.pairs.length} aligned tokens; the numbers are in difference.csv`,
+  drawings.push(() => drawMap(place, `Difference in CSE of ${some(data.pairs.length, "aligned token")}; the numbers are in difference.csv`,
     data.pairs, (pair, l) => gapOf(0, pair[0], l), (pair) => texts[0].pieces[pair[0]], (pair) => pair[0], 0, true));
 }
 
