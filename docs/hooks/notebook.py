@@ -51,7 +51,9 @@ def executed(path: Path) -> Any:
     if kept.is_file():
         return nbformat.read(kept, as_version=4)
     notebook = nbformat.read(path, as_version=4)
-    NotebookClient(notebook, timeout=600, kernel_name="python3").execute()
+    # a backend that is chosen outside shows nothing in a notebook
+    environment = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
+    NotebookClient(notebook, timeout=600, kernel_name="python3").execute(env=environment)
     kept.parent.mkdir(exist_ok=True)
     for old in kept.parent.glob("tutorial-*.ipynb"):
         old.unlink()

@@ -159,6 +159,8 @@ def test_one_that_is_no_run_keeps_no_other_from_its_page(copy, tmp_path):
     unfinished = shutil.copytree(copy, tmp_path / "above" / "unfinished")
     set_status(unfinished, "running")
     empty.mkdir()
+    part = shutil.copytree(copy, tmp_path / "above" / "scheme")
+    RunRecord("scheme", {}, status="finished").write(part / "run.json")
     written, problems = write_reports([empty, nowhere, tmp_path / "above", copy])
     assert written == [copy / REPORT]
     for problem, words in zip(problems, ("no run folder", "no such folder", "not finished"), strict=True):

@@ -55,7 +55,16 @@ def write_reports(folders: Iterable[Path]) -> tuple[list[Path], list[str]]:
 def _runs(folder: Path) -> list[Path]:
     """The runs below a folder, then itself if it is a run, or if there is nothing else to ask about."""
     below = sorted(path.parent for path in folder.glob(f"*/{RECORD}")) if folder.is_dir() else []
+    below = [run for run in below if _has_page(run)]
     return [*below, folder] if not below or (folder / RECORD).is_file() else below
+
+
+def _has_page(run: Path) -> bool:
+    """Parts of a run, such as a scheme of a study of schemes, have none; what is damaged is told when it is written."""
+    try:
+        return RunRecord.read(run / RECORD).study in STUDIES
+    except DepthscopeError:
+        return True
 
 
 def write_report(folder: Path) -> Path:
