@@ -26,7 +26,7 @@ TIMES = """
 
 def long_text(tokenizer: object, count: int) -> str:
     """Our own sentences, cut to ``count`` tokens."""
-    text = " ".join(read_builtin("metaphor")["text"])
+    text = " ".join(read_builtin("builtin")["text"])
     ends = tokenizer(text, return_offsets_mapping=True)["offset_mapping"]  # type: ignore[operator]
     return text[: ends[count - 1][1]]
 

@@ -67,9 +67,15 @@ class Started:
             time.sleep(0.001)
 
     def send(self, kind: signal.Signals) -> int:
-        self.process.send_signal(kind)
-        _, self.complaint = self.process.communicate()
-        return self.process.returncode
+        while True:
+            self.process.send_signal(kind)
+            try:
+                _, self.complaint = self.process.communicate(timeout=4)
+            except (
+                subprocess.TimeoutExpired
+            ):  # Python drops an interrupt that comes inside a finaliser: one presses again
+                continue
+            return self.process.returncode
 
     def __enter__(self) -> "Started":
         return self
