@@ -7,6 +7,7 @@ import argparse
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import sync_playwright
 
@@ -24,10 +25,10 @@ TIMES = """
 """
 
 
-def long_text(tokenizer: object, count: int) -> str:
+def long_text(tokenizer: Any, count: int) -> str:
     """Our own sentences, cut to ``count`` tokens."""
     text = " ".join(read_builtin("builtin")["text"])
-    ends = tokenizer(text, return_offsets_mapping=True)["offset_mapping"]  # type: ignore[operator]
+    ends = tokenizer(text, return_offsets_mapping=True)["offset_mapping"]
     return text[: ends[count - 1][1]]
 
 

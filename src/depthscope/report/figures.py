@@ -25,6 +25,7 @@ from depthscope.drawing.style import heading, look
 from depthscope.report.evidence import Compared, Evidence
 from depthscope.report.tables import evidence_table
 from depthscope.statistics.drift import Drift
+from depthscope.statistics.pairing import group_names
 from depthscope.statistics.result import Contrast
 from depthscope.statistics.terms import Side
 from depthscope.summaries import describe_layers
@@ -161,8 +162,7 @@ def _scalograms(share: xr.DataArray, c: Contrast, source: str) -> "Figure":
 
 
 def _mean(share: xr.DataArray, side: Side, c: Contrast) -> xr.DataArray:
-    names = share["group"] if "group" in share.coords else share["item"]
-    tested = np.isin(names.values.astype(str), c.differences["item"].values.astype(str))
+    tested = np.isin(group_names(share), c.differences["item"].values.astype(str))
     means = [share.sel(condition=name, drop=True)[tested].mean("item", keep_attrs=True) for name in side]
     return means[0] if len(side) == 1 else means[0] - means[1]
 

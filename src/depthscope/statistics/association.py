@@ -87,11 +87,6 @@ def kept_texts(h: xr.DataArray, terms: Terms, include_same_context: bool = False
     return h[[str(label) not in out for label in h["item"].values]]
 
 
-def group_names(h: xr.DataArray) -> list[str]:
-    """The item of each entry: of several pairs, the same."""
-    return [str(name) for name in (h["group"] if "group" in h.coords else h["item"]).values]
-
-
 def by_condition(h: xr.DataArray, terms: Terms) -> xr.DataArray:
     """Kept texts, the pairs of an item averaged: (item, condition, ...), with the items of :func:`pair`."""
     names = terms.conditions

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from depthscope.arrays import Float
 from depthscope.errors import DepthscopeError, check_choice, listed, require
 from depthscope.progress import bar
-from depthscope.statistics.association import group_names, kept_texts, over_window
+from depthscope.statistics.association import kept_texts, over_window
+from depthscope.statistics.pairing import group_names
 from depthscope.statistics.terms import Terms
 
 Feed = Literal["layers", "window"]

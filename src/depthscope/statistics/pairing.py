@@ -59,7 +59,7 @@ def pair(h: xr.DataArray, terms: Terms, include_same_context: bool = False, cova
             f"{terms.name}: in all {int(same.sum())} pairs the texts are the same up to the target, where a causal model "
             "cannot tell them apart; put the cue before the target, or ask for include_same_context"
         )
-    groups = _groups(h)[used]
+    groups = np.array(group_names(h), dtype=object)[used]
     left, right = (_average_groups(_side(h, side)[used], groups) for side in (terms.left, terms.right))
     if left.sizes["item"] < 2:
         known = f" and known {listed(covariates)}" if len(covariates) else ""
@@ -123,8 +123,9 @@ def _side(h: xr.DataArray, side: Side) -> xr.DataArray:
     return first if len(side) == 1 else first - h.sel(condition=side[1], drop=True)
 
 
-def _groups(h: xr.DataArray) -> NDArray[np.object_]:
-    return np.array([str(v) for v in (h["group"] if "group" in h.coords else h["item"]).values], dtype=object)
+def group_names(values: xr.DataArray | xr.Dataset) -> list[str]:
+    """The item of each entry: of several pairs, the same."""
+    return [str(name) for name in (values["group"] if "group" in values.coords else values["item"]).values]
 
 
 def _average_groups(side: xr.DataArray, names: NDArray[np.object_]) -> xr.DataArray:

@@ -17,6 +17,7 @@ from depthscope.report.comparison import MECHANISM, Comparison, Source, compare_
 from depthscope.report.figures import write_meta
 from depthscope.report.models import EARLY
 from depthscope.statistics.contrast import contrast as contrast_of
+from depthscope.statistics.pairing import group_names
 from depthscope.statistics.terms import parse_terms
 from depthscope.store.datasets import read_netcdf
 from depthscope.store.files import write_text
@@ -242,7 +243,7 @@ def _source(run: Finished, name: str) -> Source:
 
 def _texts(h: xr.DataArray, conditions: list[str]) -> dict[str, object]:
     """By item, the texts and targets of its conditions, those of all its pairs together."""
-    groups = [str(v) for v in (h["group"] if "group" in h.coords else h["item"]).values]
+    groups = group_names(h)
     known = [name for name in ("text", "target") if name in h.coords]
     chosen = [h[name].transpose("item", "condition").sel(condition=conditions).values for name in known]
     found: dict[str, tuple[object, ...]] = {}

@@ -10,6 +10,7 @@ from depthscope.errors import DepthscopeError
 from depthscope.report.evidence import Confounding
 from depthscope.statistics.balance import imbalance, matched_items
 from depthscope.statistics.contrast import contrast
+from depthscope.statistics.pairing import group_names
 from depthscope.statistics.result import Contrast
 
 # of the target: bits in the same model, Zipf frequency, characters, sub-tokens, position; of the text: tokens
@@ -90,5 +91,5 @@ def _fixed(column: xr.DataArray) -> bool:
 
 
 def _only(h: xr.DataArray, items: Sequence[str]) -> xr.DataArray:
-    groups = h["group"] if "group" in h.coords else h["item"]
-    return h[[str(name) in set(items) for name in groups.values]]
+    chosen = set(items)
+    return h[[name in chosen for name in group_names(h)]]

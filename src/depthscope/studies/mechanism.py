@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -38,6 +39,7 @@ from depthscope.report.mechanism_words import (
 from depthscope.statistics.contrast import against_zero, contrast
 from depthscope.statistics.effects import mean_effect
 from depthscope.statistics.layers import compare_layers
+from depthscope.statistics.pairing import group_names
 from depthscope.statistics.result import Contrast
 from depthscope.stimuli.sample import sample_items
 from depthscope.store.datasets import write_netcdf
@@ -212,8 +214,7 @@ def _attributed(traj: xr.Dataset, h: xr.DataArray, main: Contrast, settings: Set
 
 def _tested(values: Labelled, main: Contrast) -> Labelled:
     """The items that the contrast is made of."""
-    groups = values["group"] if "group" in values.coords else values["item"]
-    return values.isel(item=groups.astype(str).isin(main.differences["item"].astype(str)).values)
+    return values.isel(item=np.isin(group_names(values), main.differences["item"].values.astype(str)))
 
 
 def _exchanged(

@@ -13,7 +13,7 @@ from depthscope.instrument.cse import transform_options
 from depthscope.instrument.scalogram import scalogram
 from depthscope.report.page.content import Cell, Section, Table
 from depthscope.report.page.tables import csv_download
-from depthscope.statistics.pairing import pair
+from depthscope.statistics.pairing import group_names, pair
 from depthscope.statistics.terms import Terms, parse_terms
 from depthscope.store.datasets import read_netcdf, read_zarr
 from depthscope.store.record import RunRecord
@@ -97,13 +97,9 @@ def _mean(values: xr.DataArray, first: int, last: int) -> float:
     return float(inside.mean()) if inside.size else float("nan")
 
 
-def _group(h: xr.DataArray) -> list[str]:
-    return [str(v) for v in (h["group"] if "group" in h.coords else h["item"]).values]
-
-
 def _order(h: xr.DataArray, differences: dict[str, xr.DataArray], first: int, last: int) -> list[int]:
     """Largest differences first, whatever their sign; items that are not tested last."""
-    sizes = [_mean(differences[g], first, last) if g in differences else np.nan for g in _group(h)]
+    sizes = [_mean(differences[g], first, last) if g in differences else np.nan for g in group_names(h)]
     keys = [-abs(size) if np.isfinite(size) else np.inf for size in sizes]
     return [int(i) for i in np.argsort(keys, kind="stable")]
 
@@ -115,7 +111,7 @@ def _table(
     columns = ["item", "target", *([terms.name] if terms else []), *(f"CSE, {c}" for c in conditions)]
     rows = []
     targets = h["target"].transpose("item", "condition").values if "target" in h.coords else None
-    for i, (name, group) in enumerate(zip(map(str, h["item"].values), _group(h), strict=True)):
+    for i, (name, group) in enumerate(zip(map(str, h["item"].values), group_names(h), strict=True)):
         words = list(dict.fromkeys(filter(None, map(str, targets[i])))) if targets is not None else []
         row = [Cell(name, name), Cell(", ".join(words), ", ".join(words))]
         if terms:

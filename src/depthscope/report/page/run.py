@@ -14,6 +14,7 @@ from depthscope.report.page.graphics import inline_figure
 from depthscope.report.page.items import explorer
 from depthscope.report.page.plan import PARTS, Part
 from depthscope.report.page.render import render
+from depthscope.report.page.settings import settings_section
 from depthscope.report.page.tables import Column, csv_download, tabulate
 from depthscope.store.files import write_text
 from depthscope.store.folder import RECORD
@@ -92,13 +93,13 @@ def run_page(folder: Path) -> Page:
         sections.append(section)
     if record.words.get("left_out"):
         sections.append(Section("left_out", "Left out, and noticed", record.words["left_out"]))
-    sections.append(_below(folder, record))
+    sections += _below(folder)
     sections.append(_settings(record))
     study = STUDIES.get(record.study, record.study)
     return Page(
         title=record.title or f"{record.study} in {folder.resolve().name}",
         answer=record.answer,
-        sections=[one for one in sections if one.key != "runs" or one.links],
+        sections=sections,
         about=f"{study}; depthscope {record.environment.get('depthscope', '')}".rstrip("; "),
         data=data,
         scripts=["items.js"] if data else [],
@@ -159,31 +160,20 @@ def _table(path: Path, caption: str, columns: tuple[Column, ...]) -> Table | Non
     return found
 
 
-def _below(folder: Path, record: RunRecord) -> Section:
+def _below(folder: Path) -> list[Section]:
     """The runs that this one is made of, if they have pages."""
     pages = sorted(path.parent for path in folder.glob(f"*/{REPORT}"))
     links = [Link(page.name, f"{quote(page.name)}/{REPORT}") for page in pages]
-    return Section("runs", "Each run by itself", links=links)
+    return [Section("runs", "Each run by itself", links=links)] if links else []
 
 
 def _settings(record: RunRecord) -> Section:
     # not how long it took: the same run gives the same page
     blocks: dict[str, Mapping[str, Any]] = {
-        "Asked": _flat(record.settings),
-        "Came to": _flat(record.resolved),
+        "Asked": record.settings,
+        "Came to": record.resolved,
         "Fingerprints": record.identity,
         "Versions and machine": record.environment,
         "Verified of the model": record.checks,
     }
-    content = {"blocks": {name: rows for name, rows in blocks.items() if rows}, "command": record.command}
-    return Section("settings", "Settings, versions, command", template="settings.html.j2", content=content)
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    rows: dict[str, str] = {}
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            rows |= _flat(value, f"{prefix}{name}.")
-        elif value is not None:
-            rows[prefix + name] = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-    return rows
+    return settings_section(blocks, record.command)

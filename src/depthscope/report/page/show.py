@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from depthscope.drawing.alt import layers_text
 from depthscope.drawing.reading import short
 from depthscope.report.page.content import Page, Section, Table
+from depthscope.report.page.settings import settings_section
 from depthscope.report.page.tables import Column, tabulate
 from depthscope.report.page.words import plain
 from depthscope.report.reading import TextReading, counted_pairs, digits_of, names_of, quoted
@@ -61,12 +62,7 @@ def reading_page(
         ),
         Section("map", "Tokens and layers", template="show_map.html.j2", content=content),
         Section("tokens", "Every token", tables=[one for one in tables if one is not None]),
-        Section(
-            "settings",
-            "Settings, versions, command",
-            template="settings.html.j2",
-            content={"blocks": {"Asked": _told(flat), **blocks}, "command": command},
-        ),
+        settings_section({"Asked": flat, **blocks}, command),
     ]
     title = " | ".join(quoted(one.text) for one in readings)
     return Page(
@@ -78,10 +74,6 @@ def reading_page(
         scripts=["show.js"],
         charts=["scalogram", "curve", "tokens"],
     )
-
-
-def _told(values: Mapping[str, Any]) -> dict[str, str]:
-    return {name: str(value) for name, value in values.items() if value is not None}
 
 
 def _table(one: TextReading, name: str, twins: Sequence[tuple[int, int]], number: int) -> Table | None:
