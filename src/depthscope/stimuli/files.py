@@ -1,12 +1,12 @@
 """From bytes on disk to an unvalidated DataFrame."""
 
 import io
-import json
 from pathlib import Path
 
 import pandas as pd
 
 from depthscope.errors import DepthscopeError, require
+from depthscope.store.lines import json_row, not_utf8
 
 LABELS = ("item", "condition", "pair", "text", "target")
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
@@ -68,23 +68,9 @@ def read_text(path: Path, fallback: str | None = None) -> str:
     except UnicodeDecodeError as problem:
         if fallback is not None:
             return data.decode(fallback)
-        line = data[: problem.start].count(b"\n") + 1
-        raise DepthscopeError(
-            f"{path}: not UTF-8 at byte {problem.start} (line {line}); save the file as UTF-8"
-        ) from None
+        raise not_utf8(path, problem.start, data[: problem.start].count(b"\n") + 1) from None
 
 
 def read_json_lines(path: Path, text: str) -> list[dict[str, object]]:
-    rows = []
     # not splitlines(): JSON allows a bare U+2028 or U+0085 inside a text
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as problem:
-            raise DepthscopeError(f"{path}: line {number} is not JSON ({problem.msg})") from None
-        if not isinstance(row, dict):
-            raise DepthscopeError(f"{path}: line {number} is not an object with columns")
-        rows.append(row)
-    return rows
+    return [json_row(path, number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]

@@ -1,0 +1,62 @@
+"""Tables of texts: JSON lines and Parquet, one document a row."""
+
+from collections.abc import Iterator
+
+from depthscope.corpus.documents import WAY_OUT, no_column, text_of
+from depthscope.corpus.files import BLOCK, File, opened, reading
+from depthscope.corpus.text import lines
+from depthscope.errors import DepthscopeError, reason, require
+from depthscope.store.lines import json_row
+
+BATCH = 64  # rows of Parquet in memory at once: a row may be a book
+
+
+def json_texts(file: File, column: str) -> Iterator[tuple[int, str, int]]:
+    """Number of the line, its text, and bytes on disk read so far."""
+    with opened(file) as (stream, reached):
+        for number, line in lines(file, stream):
+            if not line.strip():
+                continue
+            row = json_row(file.path, number, line)
+            where = f"{file.path}, line {number}"
+            if column not in row:
+                raise no_column(where, column, row)
+            yield number, text_of(where, column, row[column]), reached()
+
+
+def parquet_texts(file: File, column: str) -> Iterator[tuple[int, str, int]]:
+    """Number of the row, from 1, its text, and bytes of the row groups before its own. No other column is read."""
+    require("pyarrow", "parquet")
+    import pyarrow
+    import pyarrow.parquet
+
+    with reading(file.path), file.path.open("rb") as raw:
+        try:
+            table = pyarrow.parquet.ParquetFile(
+                raw, pre_buffer=False, buffer_size=BLOCK, page_checksum_verification=True
+            )
+            schema = table.schema_arrow
+            if column not in schema.names:
+                raise no_column(str(file.path), column, schema.names)
+            _check_texts(file, column, schema.field(column).type)
+            number, reached = 0, 0
+            for group in range(table.num_row_groups):
+                for batch in table.iter_batches(BATCH, [group], [column]):
+                    for value in batch.column(0).to_pylist():
+                        number += 1
+                        yield number, text_of(f"{file.path}, row {number}", column, value), reached
+                metadata = table.metadata.row_group(group)
+                reached += sum(metadata.column(i).total_compressed_size for i in range(metadata.num_columns))
+        except (pyarrow.ArrowException, UnicodeDecodeError) as problem:
+            raise DepthscopeError(
+                f"{file.path}: not readable as Parquet ({reason(problem)}); write or fetch it again"
+            ) from None
+
+
+def _check_texts(file: File, column: str, kind: object) -> None:
+    from pyarrow import types
+
+    inner = kind.value_type if types.is_dictionary(kind) else kind  # type: ignore[attr-defined]
+    texts = (types.is_string, types.is_large_string, types.is_string_view, types.is_null)
+    if not any(is_text(inner) for is_text in texts):
+        raise DepthscopeError(f"{file.path}: column {column!r} holds {kind}, not text; {WAY_OUT}")
