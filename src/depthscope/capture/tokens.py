@@ -87,7 +87,14 @@ def special_prefix(tokenizer: Any) -> str:
 
 def special_ids(tokenizer: Any) -> list[int]:
     """The ids of what the tokenizer puts before a text."""
-    ids = tokenizer("a")["input_ids"]
-    plain = tokenizer("a", add_special_tokens=False)["input_ids"]
-    lead = next((i for i in range(len(ids) - len(plain) + 1) if ids[i : i + len(plain)] == plain), 0)
-    return list(ids[:lead])
+    return surrounding_ids(tokenizer)[0]
+
+
+def surrounding_ids(tokenizer: Any) -> tuple[list[int], list[int]]:
+    """The ids of what the tokenizer puts before a text, and after it (BERT: ``[CLS]`` and ``[SEP]``)."""
+    ids = list(tokenizer("a")["input_ids"])
+    plain = list(tokenizer("a", add_special_tokens=False)["input_ids"])
+    for lead in range(len(ids) - len(plain) + 1):
+        if ids[lead : lead + len(plain)] == plain:
+            return ids[:lead], ids[lead + len(plain) :]
+    return [], []
