@@ -1,6 +1,7 @@
 """Ground floor: one code for NumPy and torch, and the Gram matrix on which everything rests."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 import array_api_compat
@@ -12,8 +13,9 @@ Float = NDArray[np.float64]
 
 Precision = Literal["double", "single"]
 
-# small enough for a processor's own cache, in which the passes over a chunk then find it
-CHUNK_BYTES = 2**20
+# small enough for a processor's own cache, in which the passes over a chunk then find it; on an accelerator large enough
+# that starting each pass costs nothing beside it
+CHUNK_BYTES, DEVICE_CHUNK_BYTES = 2**20, 2**28
 
 
 def is_torch(data: object) -> bool:
@@ -41,6 +43,24 @@ def float64(data: Array) -> Array:
     """``data`` in double precision, in place of which no single precision will do: see :func:`gram`."""
     xp = namespace(data)
     return xp.astype(data, xp.float64, copy=False)
+
+
+def chunk_rows(data: Array) -> int:
+    """How many rows (layer, feature) of ``data`` (..., layer, feature), in float64, make a chunk; at least 1."""
+    on_cpu = not is_torch(data) or data.device.type == "cpu"
+    depth, width = data.shape[-2:]
+    return max(1, int((CHUNK_BYTES if on_cpu else DEVICE_CHUNK_BYTES) // (8 * depth * width)))
+
+
+def participation(vectors: Array) -> Array:
+    """How many coordinates a vector (..., feature) is spread over, ``(sum_i u_i^2)^2 / sum_i u_i^4``, (...).
+
+    1 for a single one, the number of features for all alike; NaN for none.
+    """
+    xp = namespace(vectors)
+    # in units of the largest, whose fourth power might not be held
+    scaled = (vectors / xp.max(xp.abs(vectors), axis=-1, keepdims=True)) ** 2
+    return xp.sum(scaled, axis=-1) ** 2 / xp.sum(scaled**2, axis=-1)
 
 
 @dataclass(frozen=True)
@@ -71,7 +91,7 @@ class DepthGram:
         return self.centred + cross + self.mean_square[..., None, None]
 
 
-def depth_gram(vectors: Array, precision: Precision = "double") -> DepthGram:
+def depth_gram(vectors: Array, precision: Precision = "double", *, overwrite: bool = False) -> DepthGram:
     """Gram matrix of the vectors along the last-but-one axis.
 
     Parameters
@@ -81,15 +101,17 @@ def depth_gram(vectors: Array, precision: Precision = "double") -> DepthGram:
     precision : {"double", "single"}
         Of the products. ``"single"`` takes a third of the time; centring still keeps what is constant in depth from
         drowning the rest, and what is lost is of the order of 1e-7 of the row's energy about its mean.
+    overwrite : bool
+        The vectors may be centred where they stand, if they are of that precision: they are not needed any more.
     """
     xp = namespace(vectors)
     kind = xp.float64 if precision == "double" else xp.float32
     *lead, depth, width = vectors.shape
     rows = xp.reshape(vectors, (-1, depth, width))
-    step = max(1, CHUNK_BYTES // (8 * depth * width))
+    step = chunk_rows(rows)
     parts = []
     for start in range(0, max(1, rows.shape[0]), step):
-        centred = xp.astype(rows[start : start + step], kind, copy=True)
+        centred = xp.astype(rows[start : start + step], kind, copy=not overwrite)
         mean = xp.mean(centred, axis=-2, keepdims=True)
         centred -= mean  # in place: a fresh array would cost more than the subtraction
         turned = xp.matrix_transpose(centred)
@@ -100,6 +122,13 @@ def depth_gram(vectors: Array, precision: Precision = "double") -> DepthGram:
         xp.reshape(mean_dot, (*lead, depth)),
         xp.reshape(mean_square, tuple(lead)),
     )
+
+
+def joined(grams: Sequence[DepthGram]) -> DepthGram:
+    """The rows (n, ...) of several, one after the other."""
+    xp = namespace(grams[0].centred)
+    parts = ([getattr(one, field.name) for one in grams] for field in fields(DepthGram))
+    return DepthGram(*(xp.concat(part, axis=0) for part in parts))
 
 
 def split_at_mean(gram: Array) -> DepthGram:

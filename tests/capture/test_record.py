@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import depthscope as ds
-from depthscope.capture.record import NotFiniteError, _participation, measure, record
+from depthscope.arrays import participation
+from depthscope.capture.record import NotFiniteError, measure, record
 from depthscope.capture.tokens import Subtoken, Tokenized, tokenize
 from depthscope.model.parts import find_parts
 from depthscope.stimuli.read import read_stimuli
@@ -164,7 +165,7 @@ def test_target_states_are_those_of_the_very_forward_pass(tiny: ds.Model, pairs:
 
 
 @pytest.mark.parametrize("subtoken", ["last", "mean"])
-def test_participation_is_what_a_loop_over_coordinates_gives(
+def testparticipation_is_what_a_loop_over_coordinates_gives(
     tiny: ds.Model, pairs: pd.DataFrame, subtoken: Subtoken
 ) -> None:
     rows = rows_of(tiny, pairs, subtoken)
@@ -179,22 +180,22 @@ def test_participation_is_what_a_loop_over_coordinates_gives(
             assert 1 < ratio < 32
 
 
-def test_participation_of_one_coordinate_is_one_and_of_all_alike_their_number() -> None:
+def testparticipation_of_one_coordinate_is_one_and_of_all_alike_their_number() -> None:
     one, alike, none = torch.zeros(3, 1, 20, dtype=torch.float64).unbind(0)
     one[0, 7] = -3e90  # whose fourth power no number can hold
     alike[0] = torch.tensor([1e-90, -1e-90], dtype=torch.float64).repeat(10)
-    found = _participation(torch.stack([one, alike, none], dim=1))
+    found = participation(torch.stack([one, alike, none], dim=1))
     np.testing.assert_allclose(found[0, :2], [1, 20], rtol=1e-12)
     assert torch.isnan(found[0, 2])
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=30).filter(any), st.floats(1e-6, 1e6), st.randoms())
-def test_participation_knows_neither_the_length_of_an_update_nor_the_order_of_features(
+def testparticipation_knows_neither_the_length_of_an_update_nor_the_order_of_features(
     values: list[float], factor: float, random: Any
 ) -> None:
     shuffled = random.sample(values, len(values))
     given_ = [torch.tensor(v, dtype=torch.float64)[None, None] for v in (values, shuffled)]
-    plain, other = _participation(given_[0]), _participation(-factor * given_[1])
+    plain, other = participation(given_[0]), participation(-factor * given_[1])
     torch.testing.assert_close(plain, other, rtol=1e-9, atol=0)
     assert 1 - 1e-9 <= float(plain) <= sum(v != 0 for v in values) + 1e-9
 

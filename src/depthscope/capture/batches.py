@@ -1,15 +1,33 @@
 """Which texts run together: planned from the lengths alone, so that a resumed run forms the same batches."""
 
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+
+from depthscope.model.model import Model
 
 TOKEN_BUDGET = {"cpu": 1024, "cuda": 16384}
+BUSY, HELD = 4096, 0.06
 
 
 def default_budget(device: torch.device) -> int:
     """Padded tokens per forward pass."""
     return TOKEN_BUDGET.get(device.type, TOKEN_BUDGET["cpu"])
+
+
+def every_budget(model: Model) -> int:
+    """The same where the states of every token are held until the pass ends: on a GPU as many tokens as take a small share
+    of the memory of the weights, but no fewer than keep it busy.
+    """
+    budget = default_budget(model.device)
+    if model.device.type == "cpu":
+        return budget
+    weights = sum(p.numel() * p.itemsize for p in model.network.parameters())
+    token = (model.depth + 1) * model.width * model.dtype.itemsize
+    return min(budget, max(BUSY, int(HELD * weights / token)))
 
 
 def plan(lengths: Sequence[int], budget: int) -> list[list[int]]:
@@ -27,10 +45,15 @@ def plan(lengths: Sequence[int], budget: int) -> list[list[int]]:
     return batches
 
 
-def pad(rows: Sequence[Sequence[int]], filler: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+def pad(
+    rows: Sequence[Sequence[int] | NDArray[Any]], filler: int, device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Token ids padded on the right, and their attention mask."""
     longest = max(len(row) for row in rows)
-    ids = torch.tensor([[*row, *[filler] * (longest - len(row))] for row in rows], device=device)
+    filled = np.full((len(rows), longest), filler, dtype=np.int64)
+    for i, row in enumerate(rows):
+        filled[i, : len(row)] = row
+    ids = torch.from_numpy(filled).to(device)
     lengths = torch.tensor([len(row) for row in rows], device=device)
     mask = torch.arange(longest, device=device)[None, :] < lengths[:, None]
     return ids, mask.long()

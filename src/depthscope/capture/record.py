@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from depthscope.arrays import depth_gram
+from depthscope.arrays import depth_gram, participation
 from depthscope.capture.batches import pad
 from depthscope.capture.lens import lens_entropy
 from depthscope.capture.surprisal import predictions, surprisal
@@ -28,11 +28,11 @@ class NotFiniteError(Exception):
     state: int
 
 
-def check_vocabulary(model: Model, highest: int) -> None:
-    """Refuse a tokenizer that gives tokens, up to ``highest``, which the network does not know."""
-    if highest >= model.vocabulary:
+def check_vocabulary(name: str, vocabulary: int, highest: int) -> None:
+    """Refuse a tokenizer that gives tokens, up to ``highest``, which the network ``name`` does not know."""
+    if highest >= vocabulary:
         raise DepthscopeError(
-            f"{model.name}: the tokenizer gives token {highest}, but the network knows {model.vocabulary} tokens: "
+            f"{name}: the tokenizer gives token {highest}, but the network knows {vocabulary} tokens: "
             "give load the tokenizer that belongs to it"
         )
 
@@ -81,7 +81,7 @@ def reduce_states(states: torch.Tensor) -> dict[str, torch.Tensor]:
         "gram": depth_gram(updates).full(),
         "initial_dot": (updates @ exact[:, 0, :, None])[..., 0],
         "state_norm": exact.norm(dim=-1),
-        "participation": _participation(updates),
+        "participation": participation(updates),
     }
 
 
@@ -143,13 +143,6 @@ def measure(model: Model, rows: list[Tokenized], parts: Parts | None = None) -> 
         bits,
         {kind: torch.stack([none + one for one in each], dim=1) for kind, each in split.items()},
     )
-
-
-def _participation(updates: torch.Tensor) -> torch.Tensor:
-    """How many coordinates an update is spread over, (B, L): 1 for a single one, d for all alike; NaN for none."""
-    # in units of the largest, whose fourth power might not be held
-    scaled = (updates / updates.abs().amax(-1, keepdim=True)) ** 2
-    return scaled.sum(-1) ** 2 / (scaled**2).sum(-1)
 
 
 def _part_gram(attention: torch.Tensor, mlp: torch.Tensor) -> torch.Tensor:

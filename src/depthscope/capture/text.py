@@ -7,6 +7,7 @@ import numpy as np
 import torch
 import xarray as xr
 
+from depthscope.capture.every import every_state
 from depthscope.capture.labels import layer_coords, model_attrs, update_norm
 from depthscope.capture.lens import Lens, readout
 from depthscope.capture.pieces import Pieces, decoded, read_pieces
@@ -71,7 +72,7 @@ def trace_text(model: Model, text: str, *, lens: int = 3, progress: bool = True)
     ('token', 'layer')
     """
     pieces = read_pieces(model.tokenizer, text, model.max_length, model.name)
-    check_vocabulary(model, max(pieces.ids))
+    check_vocabulary(model.name, model.vocabulary, max(pieces.ids))
     if not isinstance(lens, Integral) or not 0 <= lens <= model.vocabulary:
         raise DepthscopeError(
             f"lens={lens!r}: give a whole number of readings from 0 to {model.vocabulary}, the vocabulary"
@@ -89,17 +90,8 @@ def trace_text(model: Model, text: str, *, lens: int = 3, progress: bool = True)
 def _states(model: Model, ids: list[int]) -> torch.Tensor:
     """``h_0 .. h_L`` of every token, (T, L + 1, d)."""
     row = torch.tensor([ids], device=model.device)
-    states = torch.empty(0)
-
-    def keep(number: int, state: torch.Tensor) -> None:
-        nonlocal states
-        if number == 0:
-            states = torch.empty(len(ids), model.depth + 1, state.shape[-1], dtype=state.dtype, device=model.device)
-        states[:, number] = state[0]
-
-    with model.listening(keep):
-        model.run_trunk(row, torch.ones_like(row))
-    return states
+    every = torch.arange(len(ids), device=model.device)
+    return every_state(model, row, torch.ones_like(row), torch.zeros_like(every), every)
 
 
 def _check_finite(states: torch.Tensor, pieces: Pieces) -> None:

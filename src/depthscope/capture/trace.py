@@ -114,7 +114,7 @@ def trace(
             "column, without a slash and without a leading dot"
         )
     tokens = tokenize(model.tokenizer, table, subtoken, model.max_length)
-    check_vocabulary(model, max(max(row.ids) for row in tokens))
+    check_vocabulary(model.name, model.vocabulary, max(max(row.ids) for row in tokens))
     found = find_parts(model) if parts else None
     budget = 1 if model.alone else token_budget or default_budget(model.device)
     batches = plan([len(row.ids) for row in tokens], budget)

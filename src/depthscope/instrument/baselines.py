@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from depthscope.arrays import Float
+from depthscope.arrays import Array, Float, namespace
 from depthscope.errors import DepthscopeError
 from depthscope.instrument.inputs import measurable
 
@@ -90,14 +90,23 @@ def baselines(traj: xr.Dataset) -> xr.Dataset:
 def from_gram(gram: Float) -> dict[str, Float]:
     """``update_norm``, ``cosine`` and ``curvature`` (..., L) from ``<u_k, u_l>`` (..., L, L)."""
     length = np.sqrt(np.maximum(np.diagonal(gram, axis1=-2, axis2=-1), 0.0))
-    product = length[..., :-1] * length[..., 1:]
-    dot = np.diagonal(gram, offset=1, axis1=-2, axis2=-1)
-    cosine = np.divide(dot, product, out=np.full_like(product, np.nan), where=product > 0).clip(-1, 1)
+    cosine = consecutive_cosine(np.diagonal(gram, offset=1, axis1=-2, axis2=-1), length)
     angle = np.arccos(cosine)
     mean = (length[..., :-1] + length[..., 1:]) / 2
     turned = angle > STRAIGHT
     curvature = _log(np.divide(angle, mean, out=np.zeros_like(mean), where=turned & (mean > 0)))
-    return {"update_norm": _log(length), "cosine": _from_second(cosine), "curvature": _from_second(curvature)}
+    return {"update_norm": _log(length), "cosine": from_second(cosine), "curvature": from_second(curvature)}
+
+
+def consecutive_cosine(dot: Array, length: Array) -> Array:
+    """Cosine of each update with the one before it, (..., L - 1), -1 to 1, from ``<u_(l-1), u_l>`` (..., L - 1) and ``|u_l|``
+    (..., L), NumPy or torch; NaN beside an update of zero.
+    """
+    xp = namespace(dot)
+    product = length[..., :-1] * length[..., 1:]
+    some = product > 0
+    cosine = dot / xp.where(some, product, xp.ones_like(product))
+    return xp.where(some, xp.clip(cosine, -1.0, 1.0), xp.full_like(cosine, xp.nan))
 
 
 def _log(values: Float) -> Float:
@@ -105,9 +114,10 @@ def _log(values: Float) -> Float:
     return np.log(values, out=np.full_like(values, np.nan), where=values > 0)
 
 
-def _from_second(values: Float) -> Float:
-    """What needs two updates does not exist at layer 1."""
-    return np.concatenate([np.full_like(values, np.nan, shape=(*values.shape[:-1], 1)), values], axis=-1)
+def from_second(values: Array) -> Array:
+    """What needs two updates does not exist at layer 1: NaN before the others."""
+    xp = namespace(values)
+    return xp.concat([xp.full_like(values[..., :1], xp.nan), values], axis=-1)
 
 
 def _labelled(wrap: Any, values: Float, name: str, coords: dict[str, Any]) -> xr.DataArray:

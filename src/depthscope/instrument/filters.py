@@ -14,6 +14,7 @@ from depthscope.arrays import (
     Float,
     as_array,
     float64,
+    is_torch,
     like,
     namespace,
     split_at_mean,
@@ -76,6 +77,18 @@ class FilterBank:
         crossed = 2 * (f * leak[:, None].conj()).real
         return np.ascontiguousarray(products.T), np.ascontiguousarray(crossed.T), np.abs(leak) ** 2
 
+    def _beside(self, reference: Array) -> tuple[Array, ...]:
+        """:attr:`quadratic` and the indices of the distinct entries, where the reference is: sent to a GPU once."""
+        place = str(reference.device) if is_torch(reference) else ""
+        if place not in self._sent:
+            constants = (*self.quadratic, *np.triu_indices(self.depth))
+            self._sent[place] = tuple(like(one, reference) for one in constants)
+        return self._sent[place]
+
+    @cached_property
+    def _sent(self) -> dict[str, tuple[Array, ...]]:
+        return {}
+
     def energy(self, gram: "DepthGram | Array") -> Array:
         """Scalogram of a Gram matrix, ``E(s,l) = f(s,l)' G f(s,l)``.
 
@@ -99,8 +112,7 @@ class FilterBank:
         depth = parts.centred.shape[-1]
         if depth != self.depth:
             raise DepthscopeError(f"a Gram matrix over {depth} layers meets filters for {self.depth}")
-        products, crossed, square = (like(matrix, parts.centred) for matrix in self.quadratic)
-        rows, columns = (like(index, parts.centred) for index in np.triu_indices(depth))
+        products, crossed, square, rows, columns = self._beside(parts.centred)
         energy = parts.centred[..., rows, columns] @ products
         energy = energy + parts.mean_dot @ crossed + parts.mean_square[..., None] * square
         return xp.reshape(energy, (*parts.mean_square.shape, len(self.scale), depth))

@@ -6,12 +6,14 @@ from typing import Any, get_args
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from depthscope.arrays import Array, DepthGram, Precision, as_array, depth_gram, is_torch, namespace, split_at_mean
 from depthscope.errors import DepthscopeError, check_choice, listed
 from depthscope.instrument.labels import by_item
 from depthscope.instrument.signals import Signal, signal_gram
 
+Layers = NDArray[np.int64]
 # (values, dims after the leading ones, their coordinates) -> what the user gets back
 Wrap = Callable[[Array, tuple[str, ...], dict[str, Any]], Any]
 
@@ -21,7 +23,7 @@ class Measurable:
     """Gram matrices of the signal, with the layers they cover and the way back to the user's kind of array."""
 
     gram: DepthGram
-    layers: np.ndarray[Any, np.dtype[np.int64]]
+    layers: Layers
     total_depth: int
     wrap: Wrap
 
@@ -40,15 +42,28 @@ def measurable(
         parts, wrap = _from_updates(data, precision)
         dot = norm = None
     depth = int(parts.centred.shape[-1])
+    chosen = chosen_layers(depth, layers)
+    return Measurable(signal_parts(parts, signal, chosen, dot, norm), chosen, depth, wrap)
+
+
+def chosen_layers(depth: int, layers: tuple[int, int] | None) -> Layers:
+    """The numbers of the layers from ``(first, last)``, both included; of all ``depth`` if none are named."""
     first, last = layers or (1, depth)
     if not 1 <= first < last <= depth:
         raise DepthscopeError(f"layers {first} to {last} do not lie within the {depth} layers measured")
-    if signal != "update" or last - first + 1 < depth:
-        full = parts.full()
-        whole = signal_gram(full, "state", dot, norm) if signal == "state" else full
-        window = whole[..., first - 1 : last, first - 1 : last]
-        parts = split_at_mean(window if signal == "state" else signal_gram(window, signal))
-    return Measurable(parts, np.arange(first, last + 1), depth, wrap)
+    return np.arange(first, last + 1)
+
+
+def signal_parts(
+    parts: DepthGram, signal: Signal, layers: Layers, dot: Array | None = None, norm: Array | None = None
+) -> DepthGram:
+    """Gram matrices of ``signal`` over ``layers``, from those of all updates, with ``<h_0, u_l>`` and ``|h_0|``."""
+    if signal == "update" and len(layers) == parts.centred.shape[-1]:
+        return parts
+    full = parts.full()
+    whole = signal_gram(full, "state", dot, norm) if signal == "state" else full
+    window = whole[..., layers[0] - 1 : layers[-1], layers[0] - 1 : layers[-1]]
+    return split_at_mean(window if signal == "state" else signal_gram(window, signal))
 
 
 def _from_dataset(data: xr.Dataset) -> tuple[DepthGram, Array, Array, Wrap]:
