@@ -8,11 +8,13 @@ import torch
 from depthscope.errors import DepthscopeError, reason
 from depthscope.model.blocks import find_blocks
 from depthscope.model.model import Model, inputs_of, measuring
+from depthscope.model.placed import input_device, is_absent
 from depthscope.model.quantization import check_unpacking, settle
+from depthscope.model.tokenizer import context_length
 from depthscope.model.verify import verify, verify_head
 
 MIN_BLOCKS = 4
-PROBE_TOKENS = 8
+PROBE_TOKENS, FEWEST_TOKENS = 8, 3  # with two texts in a batch, fewer could not be told from the texts
 
 
 def accept(network: Any, tokenizer: Any, name: str, path: str | None = None, *, causal: bool = True) -> Model:
@@ -26,8 +28,18 @@ def accept(network: Any, tokenizer: Any, name: str, path: str | None = None, *, 
     find: Any = getattr(network, "get_input_embeddings", None)
     if find is None or not hasattr(find(), "weight") or not hasattr(network, "config"):
         raise DepthscopeError(f"{name}: {type(network).__name__} has no token embeddings, so it is no language model")
+    if is_absent(network):
+        raise DepthscopeError(
+            f"{name}: {type(network).__name__} has weights without values (on the meta device), so there is nothing to "
+            "measure; load it with its weights"
+        )
     settle(network)
     check_unpacking(network, name)
+    context = context_length(network.config, tokenizer)
+    if context is not None and context < 2 * FEWEST_TOKENS:
+        raise DepthscopeError(
+            f"{name}: a context of {context} tokens is too short to prove what is captured: at least {2 * FEWEST_TOKENS}"
+        )
     first, second = probe(network, tokenizer, 11), probe(network, tokenizer, 4321)
     # two texts, so that the batch cannot be mistaken for another dimension of the state
     both = {key: torch.cat([first[key], second[key]]) for key in ("input_ids", "attention_mask")}
@@ -49,10 +61,14 @@ def accept(network: Any, tokenizer: Any, name: str, path: str | None = None, *, 
 
 
 def probe(network: Any, tokenizer: Any, offset: int) -> dict[str, Any]:
-    """Inputs of one short text: ordinary tokens, for a special one may stand for padding, or for an image."""
-    device = next(network.parameters()).device
+    """Inputs of one short text: ordinary tokens, for a special one may stand for padding, or for an image.
+
+    It takes up half of the context at most, because it is also run with as much padding behind it.
+    """
+    device = input_device(network)
     vocabulary = network.get_input_embeddings().weight.shape[0]
     special = set(getattr(tokenizer, "all_special_ids", ()))
     ordinary = [i for i in range(vocabulary) if i not in special] or list(range(vocabulary))
-    ids = torch.tensor([[ordinary[(i * 7919 + offset) % len(ordinary)] for i in range(PROBE_TOKENS)]], device=device)
+    count = min(PROBE_TOKENS, (context_length(network.config, tokenizer) or 2 * PROBE_TOKENS) // 2)
+    ids = torch.tensor([[ordinary[(i * 7919 + offset) % len(ordinary)] for i in range(count)]], device=device)
     return inputs_of(network, ids, torch.ones_like(ids))

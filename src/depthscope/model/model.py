@@ -11,8 +11,10 @@ import torch
 from torch import nn
 
 from depthscope.model.chain import Chain, Edit, Receive
+from depthscope.model.compiled import eagerly, uncompiled
 from depthscope.model.fingerprint import fingerprint
 from depthscope.model.head import logits_at
+from depthscope.model.placed import input_device
 from depthscope.model.quantization import SCHEMES, gradless, scheme_of
 from depthscope.model.tokenizer import context_length
 
@@ -24,7 +26,7 @@ class Model:
     Attributes
     ----------
     network : torch.nn.Module
-        The transformers model, untouched.
+        The transformers model, untouched; if it is compiled, measured eagerly and left compiled.
     tokenizer : PreTrainedTokenizerFast
     name : str
         What it was loaded as.
@@ -62,7 +64,8 @@ class Model:
 
     @property
     def device(self) -> torch.device:
-        return next(self.network.parameters()).device
+        """Where token ids go, and where states are gathered; blocks may lie on others."""
+        return input_device(self.network)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -143,11 +146,11 @@ class Model:
 
 @contextmanager
 def measuring(network: nn.Module) -> Iterator[None]:
-    """No gradients, no dropout; every module is left in the mode in which it was found."""
+    """No gradients, no dropout, no compiled graphs; every module is left in the mode in which it was found."""
     training = [module for module in network.modules() if module.training]
     network.eval()
     try:
-        with gradless(network):
+        with gradless(network), eagerly(network):
             yield
     finally:
         for module in training:
@@ -157,6 +160,6 @@ def measuring(network: nn.Module) -> Iterator[None]:
 def inputs_of(network: nn.Module, input_ids: torch.Tensor, attention_mask: torch.Tensor | None) -> dict[str, Any]:
     """Keywords of one pass without a cache."""
     inputs: dict[str, Any] = {"input_ids": input_ids, "attention_mask": attention_mask}
-    if "use_cache" in inspect.signature(network.forward).parameters:
+    if "use_cache" in inspect.signature(uncompiled(network).forward).parameters:
         inputs["use_cache"] = False
     return inputs
