@@ -11,7 +11,7 @@ import depthscope as ds
 
 SOURCE = Path(ds.__file__).parent
 GROUND = ["errors", "version", "arrays", "summaries", "telling", "progress", "drawing", "store"]
-ROAD = ["stimuli", "model", "capture", "instrument", "statistics", "report", "studies", "cli"]
+ROAD = ["corpus", "stimuli", "model", "capture", "instrument", "statistics", "report", "studies", "scan", "cli"]
 
 
 def imports(path):

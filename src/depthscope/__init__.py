@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from depthscope.model.load import load
     from depthscope.model.model import Model
     from depthscope.model.untrained import untrained
+    from depthscope.scan.scan import scan_corpus
     from depthscope.statistics.contrast import contrast
     from depthscope.statistics.power import power_curve
     from depthscope.statistics.result import Contrast
@@ -69,6 +70,7 @@ _HOMES = {
     "with_covariates": "depthscope.stimuli.covariates",
     "compare": "depthscope.studies.compare",
     "plot": "depthscope.drawing.accessor",
+    "scan_corpus": "depthscope.scan.scan",
     "contrast": "depthscope.statistics.contrast",
     "Contrast": "depthscope.statistics.result",
 }
@@ -97,6 +99,7 @@ __all__ = [
     "power_curve",
     "read_stimuli",
     "scalogram",
+    "scan_corpus",
     "shares",
     "show",
     "specification_curve",

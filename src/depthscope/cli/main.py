@@ -12,12 +12,13 @@ from depthscope.cli.models import Models
 from depthscope.cli.output import deliver, only_the_document
 from depthscope.cli.report import Report
 from depthscope.cli.run import RunCommand
+from depthscope.cli.scan import Scan
 from depthscope.cli.show import Show
 from depthscope.cli.stimuli import Stimuli
 from depthscope.errors import DepthscopeError
 from depthscope.version import __version__
 
-COMMANDS = (RunCommand(), Compare(), Report(), Show(), Models(), Stimuli())
+COMMANDS = (RunCommand(), Scan(), Compare(), Report(), Show(), Models(), Stimuli())
 
 BAD_INPUT, INTERRUPTED = 2, 130
 

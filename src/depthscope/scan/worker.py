@@ -1,0 +1,190 @@
+"""A model that measures every token of the windows it is given, batch by batch, one transfer each way."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+
+from depthscope.capture.batches import every_budget, pad, plan
+from depthscope.capture.every import Reduction, Room, every_state
+from depthscope.capture.lens import CHUNK, Lens
+from depthscope.capture.surprisal import nats
+from depthscope.capture.windows import Window
+from depthscope.errors import DepthscopeError
+from depthscope.instrument import measures
+from depthscope.model.load import load
+from depthscope.model.model import Model
+from depthscope.scan.job import SURPRISAL, About, Asked, Columns, Job, layers_of
+from depthscope.store.digest import digest
+
+PROBE = (2, 32)  # texts and tokens
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that a worker is made from, in a form that travels to other machines."""
+
+    source: Any
+    load: Mapping[str, Any] = field(default_factory=dict)
+    token_budget: int | None = None
+    threads: int | None = None
+
+    def build(self) -> "Worker":
+        if self.threads is not None:
+            torch.set_num_threads(self.threads)
+        model = self.source if isinstance(self.source, Model) else load(self.source, **self.load)
+        return Worker(model, self.token_budget)
+
+
+class Worker:
+    """Measures windows with one model.
+
+    Parameters
+    ----------
+    model : Model
+    token_budget : int, optional
+        Padded tokens per forward pass; by default :func:`~depthscope.capture.batches.every_budget`.
+    """
+
+    def __init__(self, model: Model, token_budget: int | None = None) -> None:
+        self.model = model
+        self.budget = 1 if model.alone else token_budget or every_budget(model)
+        self._room = Room()
+        self._head = Lens(model, CHUNK) if model.predicts else None
+        self._planned = lru_cache(maxsize=8)(self._plan)
+
+    def about(self) -> About:
+        """What is known of the model, and a proof of what it computes."""
+        model = self.model
+        return About(
+            name=model.name,
+            fingerprint=model.fingerprint,
+            bits=self._bits(),
+            depth=model.depth,
+            width=model.width,
+            vocabulary=model.vocabulary,
+            dtype=str(model.dtype),
+            device=model.device.type,
+            quantization=model.quantization or "none",
+            threads=torch.get_num_threads(),
+            causal=model.causal,
+            predicts=model.predicts,
+            checks=dict(model.checks),
+        )
+
+    def measure(self, job: Job, attempt: int = 1) -> Columns:
+        """Every measure of every token of a job.
+
+        A batch that does not fit into memory is halved until it does. A second ``attempt``, after a worker has died, is the
+        same again, bit for bit; after two have died at one job it begins with half the budget, and so on.
+
+        Raises
+        ------
+        DepthscopeError
+            A single window does not fit into memory, or a measure cannot be made with this model.
+        """
+        reduce = self._planned(*_key(job.asked))
+        surprisal = SURPRISAL in job.asked.measures
+        depths = layers_of(job.asked.measures, self.model.depth)
+        lengths = [len(window.ids) for window in job.windows]
+        ends = np.cumsum([len(window.start) for window in job.windows])
+        width = sum(depth or 1 for depth in depths.values())
+        found = np.empty((int(ends[-1]), width), dtype=np.float32)
+        for batch in plan(lengths, max(1, self.budget >> max(0, attempt - 2))):
+            values, done = self._halving([job.windows[i] for i in batch], reduce, surprisal), 0
+            for i in batch:
+                count = len(job.windows[i].start)
+                found[ends[i] - count : ends[i]] = values[done : done + count]
+                done += count
+        columns: Columns = {}
+        first = 0
+        for name, depth in depths.items():
+            some = found[:, first : first + (depth or 1)]
+            columns[name] = np.ascontiguousarray(some if depth else some[:, 0])
+            first += depth or 1
+        return columns
+
+    def _plan(self, names: tuple[str, ...], options: tuple[tuple[str, Any], ...]) -> Reduction:
+        layered = [measures.plan(name, self.model.depth, dict(options)) for name in names if name != SURPRISAL]
+        if SURPRISAL in names and self._head is None:
+            raise DepthscopeError(
+                f"{self.model.name}: its logits cannot be read at single tokens, so there is no surprisal; leave out "
+                "--measure surprisal"
+            )
+
+        return Reduction(measures.together(layered), len(layered) * self.model.depth)
+
+    def _halving(self, windows: list[Window], reduce: Reduction, surprisal: bool) -> np.ndarray[Any, Any]:
+        try:
+            return self._batch(windows, reduce, surprisal)
+        except (MemoryError, RuntimeError) as problem:
+            if not out_of_memory(problem):
+                raise
+        # here, where the failed attempt holds nothing any more
+        if self.model.device.type == "cuda":
+            torch.cuda.empty_cache()
+        if len(windows) == 1:
+            raise DepthscopeError(
+                f"{windows[0].document}: a window of {len(windows[0].ids)} tokens does not fit into the memory of "
+                f"{self.model.device}; give a smaller --window, or a narrower --dtype"
+            )
+        half = len(windows) // 2
+        parts = [self._halving(some, reduce, surprisal) for some in (windows[:half], windows[half:])]
+        return np.concatenate(parts)
+
+    def _batch(self, windows: list[Window], reduce: Reduction, surprisal: bool) -> np.ndarray[Any, Any]:
+        """(tokens, columns) of one forward pass."""
+        model = self.model
+        ids, mask = pad([window.ids for window in windows], 0, model.device)
+        # to read how expected a token was takes the state of the one before it too
+        begins = np.array([max(window.measured[0] - surprisal, 0) for window in windows])
+        counts = np.array([window.measured[1] for window in windows]) - begins
+        rows = np.repeat(np.arange(len(windows)), counts)
+        positions = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts - begins, counts)
+        row, position = torch.from_numpy(np.stack([rows, positions])).to(model.device).unbind(0)
+        states = every_state(model, ids, mask, row, position, self._room)
+        values = reduce(states)
+        if surprisal:
+            values = torch.cat([values, self._surprisal(states[:, -1], ids, row, position)[:, None]], dim=-1)
+        measured = positions >= np.repeat([window.measured[0] for window in windows], counts)
+        found: np.ndarray[Any, Any] = values.cpu().numpy()
+        return found if measured.all() else found[measured]
+
+    def _surprisal(
+        self, last: torch.Tensor, ids: torch.Tensor, row: torch.Tensor, position: torch.Tensor
+    ) -> torch.Tensor:
+        """``-log2 p`` of each token after those before it, (N,); NaN for the first of its row."""
+        head = self._head
+        assert head is not None  # _plan has refused
+        bits = torch.full((len(last),), torch.nan, dtype=torch.float32, device=last.device)
+        # of two neighbours among the rows the second is predicted by the first
+        second = torch.nonzero(row[1:] == row[:-1])[:, 0] + 1
+        for some in torch.split(second, head.size):
+            expected = nats(head.logits(last[some - 1]), ids[row[some], position[some]])
+            bits[some] = (expected / np.log(2)).to(bits)
+        return bits
+
+    def _bits(self) -> str:
+        if self.model.device.type != "cpu":
+            return ""
+        texts, tokens = PROBE
+        ids = torch.arange(texts * tokens).reshape(texts, tokens) * 7919 % self.model.vocabulary
+        rows, positions = torch.arange(texts * tokens) // tokens, torch.arange(texts * tokens) % tokens
+        states = every_state(self.model, ids, torch.ones_like(ids), rows, positions)
+        return digest({"states": states.float().numpy()})[:16]
+
+
+def out_of_memory(problem: BaseException) -> bool:
+    """Whether there was not enough memory, on a GPU or on the host."""
+    if isinstance(problem, MemoryError | torch.OutOfMemoryError):
+        return True
+    words = str(problem)
+    return any(said in words for said in ("can't allocate memory", "not enough memory", "out of memory"))
+
+
+def _key(asked: Asked) -> tuple[tuple[str, ...], tuple[tuple[str, Any], ...]]:
+    frozen = {name: tuple(value) if isinstance(value, list) else value for name, value in asked.cse.items()}
+    return asked.measures, tuple(frozen.items())

@@ -1,0 +1,44 @@
+"""A small network in a folder, as Ray's workers and processes of their own load it; a small corpus."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import tiny_llama
+
+WORDS = ("the", "old", "lighthouse", "keeper", "counted", "every", "wave", "that", "broke", "upon", "his", "silence")
+
+
+def prose(seed: int, words: int) -> str:
+    """Text of our own, different for every seed, with line ends and signs."""
+    chosen = [WORDS[(seed * 7 + i * i + 3 * i) % len(WORDS)] for i in range(words)]
+    return "".join(
+        f"{word}{'.' if i % 11 == 10 else ''}{chr(10) if i % 37 == 36 else ' '}" for i, word in enumerate(chosen)
+    )
+
+
+@pytest.fixture(scope="session")
+def network(tokenizer, tmp_path_factory) -> Path:
+    """Six blocks with random weights, and the embedded model's tokenizer."""
+    folder = tmp_path_factory.mktemp("model") / "tiny"
+    tiny_llama(len(tokenizer)).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory) -> Path:
+    """Documents of one token, of a few and of many; two kinds of files; one blank."""
+    folder = tmp_path_factory.mktemp("corpus") / "texts"
+    (folder / "more").mkdir(parents=True)
+    (folder / "a-long.txt").write_text(prose(1, 900), encoding="utf-8")
+    (folder / "b-one.txt").write_text("Hi", encoding="utf-8")
+    (folder / "c-blank.txt").write_text(" \n", encoding="utf-8")
+    (folder / "more" / "d-signs.md").write_text("Ünïcode 日本語 🙂 and שלום, " + prose(2, 150), encoding="utf-8")
+    rows = [{"text": prose(seed, 5 + seed * 9), "id": seed} for seed in range(12)]
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return folder
+
+
+SMALL = {"window": 48, "context": 12, "part_tokens": 200, "token_budget": 96, "progress": False}

@@ -1,0 +1,116 @@
+"""What is told before a scan is right where it can be known, and refused where it cannot be told."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import GptOssConfig
+
+import depthscope as ds
+from depthscope.model.footprint import weight_bytes
+from depthscope.scan.estimate import estimate, measuring, memory_available
+from depthscope.store.jsonable import jsonable
+from depthscope.telling import plain
+from tests.conftest import tiny_llama
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("paper")
+    tiny_llama(100).config.save_pretrained(folder)  # type: ignore[operator, union-attr]
+    return folder / "config.json"
+
+
+def test_memory_is_what_the_network_and_its_states_take(config: Path) -> None:
+    told = estimate(config, window=32, context=8, token_budget=100, dtype="float32", device="cpu")
+    assert told.weights == weight_bytes(tiny_llama(100))
+    assert told.tokens_per_batch == 96  # whole windows
+    assert told.states == 96 * 7 * 32 * 4
+    assert told.overlap == pytest.approx(32 / 24)
+    assert told.logits == 0
+    assert told.peak > told.weights + told.states
+    assert told.seconds == pytest.approx(sum(told.shares.values()))
+    assert set(told.shares) == {"network", "measuring"}
+
+
+def test_surprisal_adds_logits_the_head_and_one_column(config: Path) -> None:
+    plain_, more = (
+        estimate(config, window=32, context=8, device="cpu", measures=names)
+        for names in (("cse", "norm"), ("cse", "norm", "surprisal"))
+    )
+    assert more.logits > 0
+    assert more.shares["head"] > 0
+    assert more.parquet - plain_.parquet == 4 * 10**6
+    assert plain_.parquet == 10**6 * (2 * 6 * 4 + 12)
+
+
+def test_half_the_precision_takes_half_the_memory(config: Path) -> None:
+    wide, narrow = (estimate(config, window=32, context=8, dtype=name) for name in ("float32", "bfloat16"))
+    assert wide.states == 2 * narrow.states
+    assert narrow.weights < wide.weights
+
+
+def test_it_fits_or_it_does_not(config: Path) -> None:
+    told = estimate(config, window=32, context=8, device="cpu")
+    assert (told.fits, told.verdict) == (True, "fits")
+    small = replace(told, available=told.peak - 1)
+    assert (small.fits, small.verdict) == (False, "does not fit")
+    assert replace(told, available=told.peak).fits
+    assert replace(told, available=None).fits is None
+    assert "does not fit: " in plain(small.told)
+    assert told.available is not None
+    assert 0 < told.available <= 2**50
+
+
+def test_it_can_be_read_by_people_and_programs(config: Path) -> None:
+    told = estimate(config, window=32, context=8, device="cpu", measures=("cse", "surprisal"))
+    words = plain(told.told)
+    for word in ("LlamaForCausalLM", "6 x 32", "an estimate: timed on cpu", "4 of 6 blocks", "fits: "):
+        assert word in words
+    document = json.loads(json.dumps(jsonable(told.document), allow_nan=False))
+    assert document["peak"] == told.peak
+    assert document["verdict"] == "fits"
+
+
+def test_what_is_too_large_to_be_timed_still_has_its_memory(tmp_path: Path) -> None:
+    GptOssConfig(dtype="bfloat16").save_pretrained(tmp_path)  # 120 billion parameters
+    told = estimate(tmp_path, device="cpu")
+    assert told.weights == pytest.approx(2 * 116_829_156_672, rel=1e-3)
+    assert told.seconds is None
+    assert not told.shares
+    assert "no time is told: one block of each kind takes" in plain(told.told)
+
+
+def test_the_function_that_is_timed_measures_what_a_scan_measures(tiny: ds.Model) -> None:
+    states = torch.randn(5, 7, 32)
+    found = measuring(6, ("cse", "norm"))(states)
+    updates = states.double().diff(dim=1)
+    assert torch.allclose(found[:, :6], ds.cse(updates).float(), equal_nan=True)
+    assert torch.allclose(found[:, 6:], updates.norm(dim=-1).float())
+
+
+def test_what_cannot_be_is_refused(config: Path, tmp_path: Path, refuses: Any) -> None:
+    with refuses("window of 32", "context"):
+        estimate(config, window=32, context=32)
+    with refuses("window=512", "at most 128 tokens"):
+        estimate(config, window=512)
+    with refuses("token_budget=0"):
+        estimate(config, window=32, context=8, token_budget=0)
+    with refuses("nothing to measure"):
+        estimate(config, window=32, context=8, measures=())
+    with refuses("'nothing'", "cse"):
+        estimate(config, window=32, context=8, measures=("nothing",))
+    with refuses("device 'nonsense' is not there", "device='cpu'"):
+        estimate(config, window=32, context=8, device="nonsense")
+    tiny_llama(100, blocks=3).config.save_pretrained(tmp_path)  # type: ignore[operator, union-attr]
+    with refuses("3 blocks are too few"):
+        estimate(tmp_path, window=32, context=8)
+    with refuses("nobody/nothing", "offline"):
+        estimate("nobody/nothing")
+
+
+def test_memory_of_a_device_that_does_not_say() -> None:
+    assert memory_available(torch.device("meta")) is None

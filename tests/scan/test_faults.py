@@ -1,0 +1,576 @@
+"""Killed, interrupted, starved and damaged scans, in real processes: the same bytes as a scan that nobody disturbed."""
+
+import json
+import multiprocessing
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+# not only where they are used: a process of its own begins with all that is imported here
+import transformers.models.llama.modeling_llama  # noqa: F401
+
+import depthscope as ds
+from depthscope.cli.main import main
+from depthscope.scan.scan import scan_corpus
+from depthscope.scan.verify import verify
+from tests.conftest import tiny_llama
+from tests.running import depthscope, record_of
+from tests.scan.conftest import SMALL, prose
+
+__all__ = ["depthscope"]
+
+SMALLEST = {**SMALL, "part_tokens": 36}  # a part is a window: as many moments as there are windows
+
+
+def words(network, corpus, out, **more: object) -> list[str]:
+    options = {"model": network, "corpus": corpus, "out": out, **SMALLEST, **more}
+    given = [(f"--{name.replace('_', '-')}", str(value)) for name, value in options.items() if name != "progress"]
+    return ["scan", "--no-progress", *(word for pair in given for word in pair)]
+
+
+def results_of(out: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(out)): p.read_bytes() for p in sorted(out.rglob("*.parquet")) if p.name[0] != "."}
+
+
+def entries_of(out: Path) -> list[dict[str, Any]]:
+    """What the manifest says of the parts; a torn line is none."""
+    path = out / "manifest.jsonl"
+    lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
+    return [entry for line in lines if "part" in (entry := json.loads(line))]
+
+
+def stamps_of(out: Path) -> dict[str, list[int]]:
+    """Finished parts, each with what a rewrite would change."""
+    status = {entry["file"]: (out / entry["file"]).stat() for entry in entries_of(out)}
+    return {name: [found.st_ino, found.st_mtime_ns] for name, found in status.items()}
+
+
+# --- processes
+
+
+@pytest.fixture(scope="module")
+def start() -> Iterator[Callable[..., Any]]:
+    """``start(function, ...)``: a real process, forked from one that has imported torch, which takes seconds, once."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+        patch.setenv("OMP_NUM_THREADS", "1")  # the server has no threads that a fork would lose
+
+        def call(function: Callable[..., None], *given: object) -> Any:
+            process = context.Process(target=function, args=given)
+            process.start()
+            return process
+
+        yield call
+
+
+def command(folder: Path, line: list[str], limits: dict[int, int]) -> None:
+    """The command line in this process, with limits; what it says goes to files, how it ended is its exit status."""
+    with (
+        (folder / "said").open("w") as out,
+        (folder / "complained").open("w") as err,
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        for which, limit in limits.items():
+            resource.setrlimit(which, (limit, limit))
+        status = main(line)
+    os._exit(status)
+
+
+# --- kills
+
+
+def fork(do: Callable[[], object]) -> int:
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            do()
+            status = 0
+        finally:
+            os._exit(status)
+    return child
+
+
+def ended(child: int) -> int:
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+ALIVE = os.WEXITED | os.WNOHANG | os.WNOWAIT  # a question that takes nothing away
+
+
+def die_before(out: Path, event: str, word: str, count: int) -> None:
+    """Kill this process by the ``count``-th such call of the operating system on such a file of the folder."""
+    left = count
+
+    def hook(name: str, given: tuple[Any, ...]) -> None:
+        nonlocal left
+        if name == event and str(out) in (path := str(given[0])) and word in path.replace(str(out), ""):
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(hook)
+
+
+def stage(out: Path, before: set[Path]) -> str:
+    """What a process was at when it died, from what it left; ``before`` are the files that were there already."""
+    new = {path for path in out.rglob("*") if path.is_file()} - before
+    done = {out / entry["file"] for entry in entries_of(out)}
+    if any(path.name.startswith(".run.json.") for path in new):
+        return "record"
+    if any("summary" in path.parts for path in new):
+        return "summary"
+    if any(path.name.startswith(".part-") for path in new):
+        return "writing"
+    if any(path.parent.name == "tokens" and path not in done for path in new):
+        return "renamed"
+    return "computing"
+
+
+# of a part: nothing of it is there yet, its rows are written, they are on the disk, they are in their place; and of the end
+MOMENTS = [("tempfile.mkstemp", ".part-"), ("os.chmod", ".part-"), ("os.rename", ".part-"), ("open", "manifest")]
+LAST_MOMENTS = [("os.rename", "layers"), ("os.chmod", "bins"), ("os.rename", "types"), ("os.chmod", ".run.json.")]
+# these files are also opened, or written, when a scan begins
+LATER = {"manifest": 1, ".run.json.": 1}
+
+
+def torment(network: str, corpus: Path, folder: Path) -> None:
+    """In a process of its own: one scan, killed at twenty moments and continued after each; what happened goes to a file.
+
+    The model is loaded once and each scan is a fork: a new process would be busy importing torch for seconds, and twenty of
+    them for minutes, before anything could be disturbed.
+    """
+    model, chance, out = ds.load(network), random.Random(7), folder / "killed"
+    assert ended(fork(lambda: scan_corpus(model, corpus, folder / "undisturbed", **SMALLEST))) == 0
+    finished = [stamp for _, stamp in stamps_of(folder / "undisturbed").values()]
+    pace = (finished[-1] - finished[0]) / len(finished) / 1e9  # seconds per part
+    log = []
+
+    def killed(kill: Callable[[int], None], prepare: Callable[[], None]) -> None:
+        finished, before = stamps_of(out), {path for path in out.rglob("*") if path.is_file()}
+
+        def do() -> None:
+            prepare()
+            scan_corpus(model, corpus, out, **SMALLEST)
+
+        child = fork(do)
+        kill(child)
+        status, kept = ended(child), stamps_of(out)
+        again = [name for name, stamp in finished.items() if kept.get(name) != stamp]
+        log.append({"status": status, "stage": stage(out, before), "parts": len(kept), "again": again})
+
+    def by_the_clock(child: int) -> None:
+        """At a random moment after the next part."""
+        parts = len(entries_of(out))
+        while len(entries_of(out)) == parts and os.waitid(os.P_PID, child, ALIVE) is None:
+            time.sleep(0.001)
+        time.sleep(chance.uniform(0, 2 * pace))
+        os.kill(child, signal.SIGKILL)
+
+    kinds = [None] * 8 + MOMENTS * 2
+    chance.shuffle(kinds)
+    for kind in kinds:
+        if kind is None:
+            killed(by_the_clock, lambda: None)
+        else:
+            count = LATER.get(kind[1], 0) + chance.choice((1, 2))
+            killed(lambda child: None, lambda kind=kind, count=count: die_before(out, *kind, count))
+    for kind in LAST_MOMENTS:
+        count = LATER.get(kind[1], 0) + 1
+        killed(lambda child: None, lambda kind=kind, count=count: die_before(out, *kind, count))
+    status = ended(fork(lambda: scan_corpus(model, corpus, out, **SMALLEST)))
+    (folder / "log.json").write_text(json.dumps({"kills": log, "status": status}))
+
+
+@pytest.fixture(scope="module")
+def tormented(start, network, corpus, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("torment")
+    process = start(torment, str(network), corpus, folder)
+    process.join()
+    assert process.exitcode == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tormented):
+    return tormented / "undisturbed"
+
+
+def test_a_scan_killed_at_twenty_moments_ends_in_the_same_bytes_and_computes_nothing_twice(tormented, undisturbed):
+    log = json.loads((tormented / "log.json").read_text())
+    kills = log["kills"]
+    assert [kill["status"] for kill in kills] == [-signal.SIGKILL] * 20
+    assert {kill["stage"] for kill in kills} == {"computing", "writing", "renamed", "summary", "record"}
+    assert [kill["again"] for kill in kills] == [[]] * 20
+    assert kills[0]["parts"] < 5
+    assert log["status"] == 0
+    out = tormented / "killed"
+    assert len(results_of(undisturbed)) > 40
+    assert results_of(out) == results_of(undisturbed)
+    assert len(entries_of(out)) == len(entries_of(undisturbed))
+    ours, theirs = record_of(out), record_of(undisturbed)
+    assert ours["status"] == "finished"
+    assert {**ours["results"], "computed": None} == {**theirs["results"], "computed": None}
+    told = verify(out, progress=False)
+    assert f"{len(entries_of(out))} files" in told[0]
+    # no reader takes what a kill left half written for a part
+    assert all("left by a kill" in line and "/.part-" in line for line in told[1:-1])
+    assert len(pq.read_table(out / "tokens")) == theirs["results"]["tokens"]
+
+
+def test_an_interrupt_gives_a_sentence_and_a_scan_that_can_be_continued(network, corpus, undisturbed, tmp_path):
+    out = tmp_path / "out"
+    line = [sys.executable, "-m", "depthscope", *words(network, corpus, out)]
+    with subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        while not entries_of(out):
+            assert process.poll() is None, process.stderr.read()
+            time.sleep(0.001)
+        while process.poll() is None:  # Python drops an interrupt that comes inside a finaliser: one presses again
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(timeout=4)
+            except subprocess.TimeoutExpired:
+                continue
+        complaint = process.stderr.read()
+    assert process.returncode == 130
+    assert "interrupted; run the same command again" in complaint
+    assert "Traceback" not in complaint
+    finished = stamps_of(out)
+    assert 0 < len(finished) < len(entries_of(undisturbed))
+    scan_corpus(str(network), corpus, out, **SMALLEST)
+    assert {name: stamp for name, stamp in stamps_of(out).items() if name in finished} == finished
+    assert results_of(out) == results_of(undisturbed)
+
+
+# --- damage
+
+
+@pytest.fixture
+def spoilt(undisturbed, tmp_path):
+    """A finished scan to be damaged."""
+    return shutil.copytree(undisturbed, tmp_path / "out")
+
+
+def rewritten(before: dict[str, list[int]], out: Path) -> set[str]:
+    now = stamps_of(out)
+    return {Path(name).name for name, stamp in now.items() if before.get(name) != stamp}
+
+
+@pytest.mark.parametrize("left", [1, 60])
+def test_a_torn_last_line_costs_its_part_and_no_other(spoilt, undisturbed, network, corpus, left):
+    manifest = spoilt / "manifest.jsonl"
+    whole = manifest.read_bytes()
+    last = whole[:-1].rfind(b"\n") + 1
+    manifest.write_bytes(whole[: last + left])
+    before = stamps_of(spoilt)
+    scan_corpus(str(network), corpus, spoilt, **SMALLEST)
+    assert rewritten(before, spoilt) == {Path(entries_of(undisturbed)[-1]["file"]).name}
+    assert manifest.read_bytes() == whole
+    assert results_of(spoilt) == results_of(undisturbed)
+
+
+def test_a_damaged_line_is_named_and_deleting_it_mends(spoilt, undisturbed, network, corpus, refuses):
+    manifest = spoilt / "manifest.jsonl"
+    lines = manifest.read_bytes().split(b"\n")
+    manifest.write_bytes(b"\n".join([*lines[:5], b"\x00" * len(lines[5]), *lines[6:]]))
+    with refuses("manifest.jsonl: line 6 is damaged", "delete this one line"):
+        scan_corpus(str(network), corpus, spoilt, **SMALLEST)
+    manifest.write_bytes(b"\n".join(lines[:5] + lines[6:]))
+    before = stamps_of(spoilt)
+    scan_corpus(str(network), corpus, spoilt, **SMALLEST)
+    assert rewritten(before, spoilt) == {"part-000004.parquet"}
+    assert results_of(spoilt) == results_of(undisturbed)
+
+
+def test_a_truncated_part_is_named_and_only_it_is_computed_again(spoilt, undisturbed, network, corpus, refuses):
+    part = spoilt / "tokens" / "part-000007.parquet"
+    part.write_bytes(part.read_bytes()[:-100])
+    with refuses("tokens: damaged or missing: part-000007.parquet", "run the scan again"):
+        verify(spoilt, progress=False)
+    before = stamps_of(spoilt)
+    found = scan_corpus(str(network), corpus, spoilt, **SMALLEST)
+    assert rewritten(before, spoilt) == {part.name}
+    assert found.record.results["computed"] == entries_of(undisturbed)[7]["rows"]
+    assert results_of(spoilt) == results_of(undisturbed)
+    assert len(verify(spoilt, progress=False)) == 2
+
+
+def test_a_flipped_bit_is_found_and_never_taken_into_a_summary(spoilt, undisturbed, network, corpus, refuses):
+    part = spoilt / "tokens" / "part-000003.parquet"
+    data = bytearray(part.read_bytes())
+    data[len(data) // 3] ^= 1
+    part.write_bytes(data)
+    with refuses("damaged or missing: part-000003.parquet"):
+        verify(spoilt, progress=False)
+    (spoilt / "tokens" / "part-000009.parquet").unlink()
+    # the summary is made anew, of all parts
+    with refuses("part-000003.parquet: damaged", "delete this one file", "run the same command again"):
+        scan_corpus(str(network), corpus, spoilt, **SMALLEST)
+    part.unlink()
+    scan_corpus(str(network), corpus, spoilt, **SMALLEST)
+    assert results_of(spoilt) == results_of(undisturbed)
+    assert len(verify(spoilt, progress=False)) == 2
+
+
+@pytest.mark.parametrize("name", ["layers", "bins", "types"])
+def test_a_summary_that_is_gone_is_made_of_the_parts_that_are_there(spoilt, undisturbed, network, corpus, name):
+    (spoilt / "summary" / "tokens" / f"{name}.parquet").unlink()
+    before = stamps_of(spoilt)
+    assert scan_corpus(str(network), corpus, spoilt, **SMALLEST).record.results["computed"] == 0
+    assert not rewritten(before, spoilt)
+    assert results_of(spoilt) == results_of(undisturbed)
+
+
+def test_every_part_gone_is_a_scan_from_the_start_whatever_is_asked_now(spoilt, undisturbed, network, corpus):
+    """The first table keeps its name and its measures: others may stand beside it."""
+    scan_corpus(str(network), corpus, spoilt, measures=["surprisal"], **SMALLEST)
+    both = results_of(spoilt)
+    shutil.rmtree(spoilt / "tokens")
+    found = scan_corpus(str(network), corpus, spoilt, measures=["norm"], **SMALLEST)
+    assert results_of(spoilt) == both
+    assert found.tables == {"tokens": ("cse", "norm"), "tokens-surprisal": ("surprisal",)}
+    assert len(verify(spoilt, progress=False)) == 3
+
+
+def test_another_model_or_another_corpus_is_refused_and_nothing_is_touched(
+    spoilt, undisturbed, network, corpus, tokenizer, tmp_path, refuses
+):
+    before = results_of(spoilt)
+    other = tmp_path / "other"
+    tiny_llama(len(tokenizer), width=64).save_pretrained(other)
+    tokenizer.save_pretrained(other)
+    with refuses("settings", "model (", "choose another --out"):
+        scan_corpus(str(other), corpus, spoilt, **SMALLEST)
+    # another network under the same name: the scan is not finished, so that it matters
+    (spoilt / "tokens" / "part-000002.parquet").unlink()
+    model = replace(ds.load(str(other)), name=str(network))
+    with refuses("settings: model (", "choose another --out"):
+        scan_corpus(model, corpus, spoilt, **SMALLEST)
+    with refuses("window (48, now 40)", "--out"):
+        scan_corpus(str(network), corpus, spoilt, **{**SMALLEST, "window": 40})
+    texts = shutil.copytree(corpus, tmp_path / "texts")
+    (texts / "b-one.txt").write_text("Ho", encoding="utf-8")
+    with refuses("corpus.source", "corpus.sha256", "--out"):
+        scan_corpus(str(network), texts, spoilt, **SMALLEST)
+    del before["tokens/part-000002.parquet"]
+    assert results_of(spoilt) == before
+
+
+# --- no room
+
+
+def complaint_of(start, line: list[str], folder: Path, limits: dict[int, int]) -> str:
+    """What a command says that stops with status 2, in a process of its own with such limits: one sentence."""
+    process = start(command, folder, line, limits)
+    process.join()
+    assert process.exitcode == 2
+    complaint = (folder / "complained").read_text()
+    assert "Traceback" not in complaint
+    (sentence,) = [line for line in complaint.splitlines() if line.startswith("depthscope: ")]
+    return sentence
+
+
+def test_no_room_for_a_part_for_the_manifest_or_for_the_summary(start, undisturbed, network, corpus, tmp_path):
+    """A limit on the size of a file fails as a full disk does, at whatever file is too large for it."""
+    out, kept = tmp_path / "out", {}
+    sizes = [entry["bytes"] for entry in entries_of(undisturbed)]
+    manifest, summary = (
+        (undisturbed / name).stat().st_size for name in ("manifest.jsonl", "summary/tokens/bins.parquet")
+    )
+    assert max(sizes) < manifest - 3000 < manifest < summary - 3000  # one after the other is what does not fit
+    limits = [sizes[0] - 1, max(sizes), manifest - 3000, summary - 3000]
+    for limit in limits:
+        sentence = complaint_of(start, words(network, corpus, out), tmp_path, {resource.RLIMIT_FSIZE: limit})
+        assert "no space left to write" in sentence
+        assert "run the same command again" in sentence
+        now = stamps_of(out)
+        assert {name: now[name] for name in kept} == kept
+        assert len(now) >= len(kept)
+        assert not list(out.rglob(".part-*"))
+        kept = now
+    assert len(kept) == len(sizes)
+    assert not list((out / "summary").rglob("bins.parquet"))
+    scan_corpus(str(network), corpus, out, **SMALLEST)
+    assert stamps_of(out) == kept
+    assert results_of(out) == results_of(undisturbed)
+
+
+@pytest.fixture
+def small_disk(tmp_path) -> Iterator[tuple[Path, Callable[[str], int]]]:
+    """A real file system that fills up, of a size that can be changed."""
+    place = tmp_path / "disk"
+    place.mkdir()
+
+    def mount(*options: str) -> int:
+        return subprocess.run(["mount", *options, place], capture_output=True).returncode
+
+    if os.geteuid() != 0 or mount("-t", "tmpfs", "-o", "size=64k", "tmpfs") != 0:
+        pytest.skip("no file system can be mounted here; the file-size limit above stands in for it")
+    yield place, lambda options: mount("-o", f"remount,{options}")
+    subprocess.run(["umount", place], check=True)
+
+
+def test_a_full_disk_gives_a_sentence_and_a_scan_that_can_be_continued(
+    depthscope, undisturbed, network, corpus, small_disk
+):
+    place, remount = small_disk
+    out, kept = place / "out", {}
+    for size in ("64k", "200k", "424k"):  # the last is enough for all parts, not for the summary
+        assert remount(f"size={size}") == 0
+        sentence = depthscope(*words(network, corpus, out)).sentence
+        assert "no space left to write" in sentence
+        assert "run the same command again" in sentence
+        now = stamps_of(out)
+        assert len(now) > len(kept)
+        assert {name: now[name] for name in kept} == kept
+        kept = now
+    assert len(kept) == len(entries_of(undisturbed))
+    assert remount("size=10m") == 0
+    assert depthscope(*words(network, corpus, out)).status == 0
+    assert results_of(out) == results_of(undisturbed)
+    assert remount("ro") == 0
+    assert "no permission to write" in depthscope(*words(network, corpus, place / "other")).sentence
+
+
+# --- memory
+
+WIDE = 2**15  # of the layer inside a block: a window of 128 tokens takes 16 MiB, three times
+ROOMY = {"progress": False, "window": 128, "context": 0, "measures": ["norm"], "token_budget": 128 * 16}
+
+
+def status_of(name: str) -> int:
+    """A line of ``/proc/self/status``, in bytes."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:"))
+
+
+def peak_of(name: str, do: Callable[[], object]) -> int:
+    """The most memory that a process of its own had beyond what it began with: ``VmPeak`` of addresses, ``VmHWM`` in use."""
+    ours, theirs = os.pipe()
+
+    def measured() -> None:
+        before = status_of({"VmPeak": "VmSize", "VmHWM": "VmRSS"}[name])
+        do()
+        os.write(theirs, str(status_of(name) - before).encode())
+
+    assert ended(fork(measured)) == 0
+    os.close(theirs)
+    with os.fdopen(ours) as stream:
+        return int(stream.read())
+
+
+def starve(wide: str, corpus: Path, folder: Path) -> None:
+    """In a process of its own: a scan with as much memory as it wants, and others with less and less."""
+    model, peaks = ds.load(wide), {}
+    # what is made once, and kept, is made before anything is measured
+    scan_corpus(model, corpus / "b-one.txt", folder / "first", **ROOMY)
+    text = folder / "text.txt"
+    text.write_text(prose(1, 600))
+    for name, budget in (("one", 1), ("many", ROOMY["token_budget"])):
+        options = {**ROOMY, "token_budget": budget}
+        peaks[name] = peak_of(
+            "VmPeak", lambda name=name, options=options: scan_corpus(model, text, folder / name, **options)
+        )
+
+    def limited(name: str, room: int) -> int:
+        def do() -> None:
+            limit = status_of("VmSize") + room
+            resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+            try:
+                scan_corpus(model, text, folder / name, **ROOMY)
+            except ds.DepthscopeError as problem:
+                (folder / "sentence").write_text(str(problem))
+                os._exit(2)
+
+        return ended(fork(do))
+
+    status = {"less": limited("less", peaks["many"] // 3), "least": limited("least", peaks["one"] // 4)}
+    (folder / "log.json").write_text(json.dumps({"peaks": peaks, "status": status}))
+
+
+@pytest.fixture
+def wide(tokenizer, tmp_path) -> Path:
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(1)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=WIDE,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=128,
+    )
+    LlamaForCausalLM(config).save_pretrained(tmp_path / "wide")
+    tokenizer.save_pretrained(tmp_path / "wide")
+    return tmp_path / "wide"
+
+
+def test_a_batch_that_does_not_fit_into_memory_is_halved_and_a_window_that_does_not_is_named(
+    start, wide, corpus, tmp_path
+):
+    process = start(starve, str(wide), corpus, tmp_path)
+    process.join()
+    assert process.exitcode == 0
+    log = json.loads((tmp_path / "log.json").read_text())
+    assert log["peaks"]["many"] > 4 * log["peaks"]["one"]
+    # with a third of what it took at once it cannot have been at once
+    assert log["status"] == {"less": 0, "least": 2}
+    ours, theirs = (pq.read_table(tmp_path / name / "tokens") for name in ("less", "many"))
+    assert ours.drop_columns("norm").equals(theirs.drop_columns("norm"))
+    a, b = (np.stack(table["norm"].to_numpy()) for table in (ours, theirs))
+    np.testing.assert_allclose(a, b, rtol=1e-5)
+    sentence = (tmp_path / "sentence").read_text()
+    assert "text.txt: a window of 1" in sentence  # hundred and some tokens
+    assert "tokens does not fit into the memory of cpu" in sentence
+    assert "--window" in sentence
+
+
+def grow(network: str, folder: Path) -> None:
+    """In a process of its own: how much memory scans of a corpus and of one ten times as large take."""
+    model, peaks = ds.load(network), []
+    options = {"progress": False, "part_tokens": 500, "window": 128}
+    scan_corpus(model, folder / "1", folder / "out-first", **options)
+    for times in (1, 10):
+        peaks.append(
+            peak_of(
+                "VmHWM", lambda times=times: scan_corpus(model, folder / str(times), folder / f"out-{times}", **options)
+            )
+        )
+    (folder / "peaks.json").write_text(json.dumps([status_of("VmRSS"), *peaks]))
+
+
+def test_memory_does_not_grow_with_the_corpus(start, network, tmp_path):
+    text = prose(1, 3000)
+    for times in (1, 10):
+        (tmp_path / str(times)).mkdir()
+        (tmp_path / str(times) / "a.txt").write_text(text * times)  # one document
+        (tmp_path / str(times) / "b.jsonl").write_text(
+            "".join(json.dumps({"text": text[:3000]}) + "\n" for _ in range(5 * times))
+        )
+    process = start(grow, str(network), tmp_path)
+    process.join()
+    assert process.exitcode == 0
+    before, once, tenfold = json.loads((tmp_path / "peaks.json").read_text())
+    rows = [record_of(tmp_path / f"out-{times}")["results"]["tokens"] for times in (1, 10)]
+    assert rows[1] > 9 * rows[0]
+    assert before + tenfold <= 1.05 * (before + once) + 4 * 2**20, (before, once, tenfold)

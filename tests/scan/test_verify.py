@@ -1,0 +1,182 @@
+"""What a finished scan is checked for, and what is said when it is not so."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import depthscope as ds
+from depthscope.scan.verify import verify
+from depthscope.store.manifest import file_sha256
+from depthscope.store.record import RunRecord
+from tests.scan.conftest import SMALL
+
+
+@pytest.fixture(scope="module")
+def finished(network, corpus, tmp_path_factory) -> Path:
+    """Two tables, and a corpus that stands beside them and may be changed."""
+    place = tmp_path_factory.mktemp("finished")
+    texts = shutil.copytree(corpus, place / "texts")
+    ds.scan_corpus(str(network), texts, place / "out", **SMALL)
+    return ds.scan_corpus(str(network), texts, place / "out", measures=["surprisal"], **SMALL).folder
+
+
+@pytest.fixture
+def out(finished, tmp_path) -> Path:
+    return shutil.copytree(finished, tmp_path / "out")
+
+
+def told(out: Path) -> list[str]:
+    return verify(out, progress=False)
+
+
+def part(out: Path, number: int, table: str = "tokens") -> Path:
+    return out / table / f"part-{number:06d}.parquet"
+
+
+def rewritten(out: Path, number: int, rows: pa.Table) -> None:
+    """Another table in the place of a part, and a manifest that knows it."""
+    path, manifest = part(out, number), out / "manifest.jsonl"
+    pq.write_table(rows, path)
+    entries = [json.loads(line) for line in manifest.read_text().splitlines()]
+    for entry in entries:
+        if entry.get("file") == f"tokens/{path.name}":
+            entry |= {"bytes": path.stat().st_size, "sha256": file_sha256(path)}
+    manifest.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+
+
+def test_all_that_is_right_is_told(finished):
+    rows = json.loads((finished / "run.json").read_text())["results"]["tokens"]
+    files = len(list((finished / "tokens").iterdir()))
+    assert told(finished) == [
+        f"tokens: {files} files, {rows:,} rows, checksums and order right",
+        f"tokens-surprisal: {files} files, {rows:,} rows, checksums and order right",
+        f"corpus: {finished.parent / 'texts'} is the one that was scanned",
+    ]
+
+
+def test_verifying_changes_nothing(out):
+    before = {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in out.rglob("*")}
+    told(out)
+    assert {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in out.rglob("*")} == before
+
+
+def test_every_file_that_is_damaged_or_missing_is_named(out, refuses):
+    part(out, 0).unlink()
+    part(out, 2).write_bytes(part(out, 1).read_bytes())
+    flipped = bytearray(part(out, 4).read_bytes())
+    flipped[50] ^= 4
+    part(out, 4).write_bytes(flipped)
+    with refuses(
+        f"{out / 'tokens'}: damaged or missing: part-000000.parquet, part-000002.parquet, part-000004.parquet;",
+        "delete these files and run the scan again",
+    ):
+        told(out)
+
+
+def test_the_last_file_and_another_table_are_looked_at_too(out, refuses):
+    last = max((out / "tokens-surprisal").iterdir())
+    last.write_bytes(last.read_bytes() + b"\0")
+    with refuses(f"{out / 'tokens-surprisal'}: damaged or missing: {last.name};"):
+        told(out)
+
+
+def test_the_first_few_of_many_are_named(out, refuses):
+    for path in (out / "tokens").iterdir():
+        path.unlink()
+    with refuses("part-000004.parquet and ", "more"):
+        told(out)
+
+
+@pytest.mark.parametrize("missing", [0, 3, -1])
+def test_a_manifest_without_an_entry_is_no_whole_scan(out, refuses, missing):
+    manifest = out / "manifest.jsonl"
+    lines = manifest.read_text().splitlines(keepends=True)
+    parts = [line for line in lines if json.loads(line).get("table") == "tokens" and "part" in json.loads(line)]
+    lines.remove(parts[missing])
+    manifest.write_text("".join(lines))
+    name = json.loads(parts[missing])["file"].split("/")[1] if missing != -1 else "the parts after the last"
+    with refuses("tokens: damaged or missing", name):
+        told(out)
+
+
+DISORDER = {
+    "two rows changed": lambda t: t.take([1, 0, *range(2, len(t))]),
+    "a row twice": lambda t: pa.concat_tables([t.slice(0, 5), t.slice(4, len(t) - 5)]).combine_chunks(),
+    "a row gone inside": lambda t: pa.concat_tables([t.slice(0, 7), t.slice(8)]).combine_chunks(),
+    "the first row gone": lambda t: t.slice(1),
+    "the last row gone": lambda t: t.slice(0, len(t) - 1),
+    "backwards": lambda t: t.take(list(range(len(t)))[::-1]),
+    "none": lambda t: t.slice(0, 0),
+}
+
+
+@pytest.mark.parametrize("how", DISORDER)
+@pytest.mark.parametrize("number", [0, 1, 3])
+def test_rows_that_are_not_in_order_are_found_even_if_the_checksum_says_nothing(out, refuses, how, number):
+    rewritten(out, number, DISORDER[how](pq.read_table(part(out, number))))
+    with refuses(part(out, number).name, "rows are not those of the manifest"):
+        told(out)
+
+
+def test_a_part_in_the_place_of_another_is_found(out, refuses):
+    entry = [json.loads(line) for line in (out / "manifest.jsonl").read_text().splitlines()]
+    rows = {one["part"]: one["rows"] for one in entry if one.get("table") == "tokens" and "part" in one}
+    other = next(n for n in rows if n > 1 and rows[n] == rows[1])  # as many rows, of other tokens
+    rewritten(out, 1, pq.read_table(part(out, other)))
+    with refuses("rows are not those of the manifest"):
+        told(out)
+
+
+def test_what_a_kill_left_half_written_is_told_and_is_no_fault(out):
+    stray = out / "tokens" / ".part-000003.parquet.abc"
+    stray.write_bytes(b"half")
+    assert told(out)[2] == "tokens/.part-000003.parquet.abc: not part of the scan (left by a kill); it can be deleted"
+
+
+def test_a_corpus_that_has_changed_or_is_gone_is_told(network, corpus, tmp_path):
+    texts = shutil.copytree(corpus, tmp_path / "texts")
+    out = ds.scan_corpus(str(network), texts / "b-one.txt", tmp_path / "out", **SMALL).folder
+    assert told(out)[-1].endswith("b-one.txt is the one that was scanned")
+    (texts / "b-one.txt").write_text("Ho")
+    assert told(out)[-1].endswith("b-one.txt is NOT the one that was scanned any more")
+    shutil.rmtree(texts)
+    assert told(out)[-1].endswith("b-one.txt cannot be read from here, so it was not compared")
+
+
+def test_what_is_no_finished_scan_is_refused(out, tmp_path, refuses):
+    with refuses("nowhere: no scan stands there", "--out"):
+        told(tmp_path / "nowhere")
+    (tmp_path / "empty").mkdir()
+    with refuses("empty: no scan stands there"):
+        told(tmp_path / "empty")
+    record = RunRecord.read(out / "run.json")
+    record.status = "running"
+    record.write(out / "run.json")
+    with refuses("out: the scan is not finished", "run the same command again"):
+        told(out)
+    RunRecord("metaphor", {}, status="finished").write(out / "run.json")
+    with refuses("holds a run of metaphor, not a scan"):
+        told(out)
+    (out / "run.json").write_text("{")
+    with refuses("run.json: not a readable run record"):
+        told(out)
+
+
+@pytest.mark.parametrize("spoil", [{"part": None}, {"table": 3}, {"part": "x"}, {"following": 0}, {"last": None}])
+def test_entries_of_something_else_are_refused(out, refuses, spoil):
+    manifest = out / "manifest.jsonl"
+    lines = manifest.read_text().splitlines()
+    lines[2] = json.dumps(
+        {**json.loads(lines[2]), **spoil} if None not in spoil.values() else _without(lines[2], spoil)
+    )
+    manifest.write_text("\n".join(lines) + "\n")
+    with refuses("manifest.jsonl"):
+        told(out)
+
+
+def _without(line: str, names: dict[str, None]) -> dict[str, object]:
+    return {name: value for name, value in json.loads(line).items() if name not in names}
