@@ -1,6 +1,7 @@
-"""How time and memory are taken."""
+"""How time and memory are taken, and how they are shown."""
 
 import gc
+import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +22,25 @@ class Row:
     goal: str
     met: bool
 
+    def markdown(self) -> str:
+        goal = f"{self.goal} {'met' if self.met else 'MISSED'}" if self.goal else ""
+        ratio = f"{self.ratio:,.0f}" if self.ratio >= 10 else f"{self.ratio:.2f}"
+        return f"| {self.work} | {self.against} | {self.ours} | {self.theirs} | {ratio} | {goal} |"
+
+
+HEADER = "| work | against | depthscope | the other | ratio | goal |\n|---|---|---|---|---|---|"
+
+
+def processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0]}, {len(names)} cores" if names else platform.processor()
+
+
+def mebibytes(count: int) -> str:
+    return f"{count / 2**20:,.0f} MiB"
+
 
 def cpu_seconds(work: Callable[[], Any], repeats: int = 1) -> float:
     """Median CPU time of all threads."""
@@ -32,24 +52,33 @@ def cpu_seconds(work: Callable[[], Any], repeats: int = 1) -> float:
     return median(times)
 
 
-def wall_seconds(*works: Callable[[], Any], repeats: int = 7) -> list[float]:
-    """Median wall time of each, taken in turns so that a busy machine is busy for all of them."""
+def wall_seconds(*works: Callable[[], Any], repeats: int = 7, settle: Callable[[], Any] = lambda: None) -> list[float]:
+    """Median wall time of each, taken in turns so that a busy machine is busy for all of them.
+
+    ``settle`` waits for what a device was asked for and has not done yet.
+    """
     times: list[list[float]] = [[] for _ in works]
     for work in works:
         work()
+    settle()
     for _ in range(repeats):
         for taken, work in zip(times, works, strict=True):
             start = time.perf_counter()
             work()
+            settle()
             taken.append(time.perf_counter() - start)
     return [median(taken) for taken in times]
 
 
-def peak_bytes(work: Callable[[], Any]) -> int:
-    """Memory that the process needs on top of what it holds when the work starts (Linux)."""
+def peak_bytes(work: Callable[[], Any], repeated: bool = False) -> int:
+    """Memory that the process needs on top of what it holds when the work starts (Linux).
+
+    The work is done once before, unless it is ``repeated`` already: buffers that libraries keep for ever are not the work's.
+    """
     import ctypes
 
-    work()  # buffers that libraries keep for ever are not the work's
+    if not repeated:
+        work()
     gc.collect()
     ctypes.CDLL("libc.so.6").malloc_trim(0)
     Path("/proc/self/clear_refs").write_text("5")  # forget the old peak

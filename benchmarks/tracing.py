@@ -7,7 +7,7 @@ import pywt
 import torch
 
 import depthscope as ds
-from benchmarks.measure import Row, cpu_seconds, peak_bytes, wall_seconds
+from benchmarks.measure import Row, cpu_seconds, mebibytes, peak_bytes, wall_seconds
 from depthscope.capture.record import record
 from depthscope.capture.tokens import Tokenized
 from depthscope.instrument.cse import entropy
@@ -51,11 +51,23 @@ def run() -> list[Row]:
         Row(
             work, f"{head}, wall time", f"{fast:.2f} s", f"{plain:.2f} s", fast / plain, "<= 0.85", fast / plain <= 0.85
         ),
-        Row(work, f"{head}, peak memory", _mib(little), _mib(much), little / much, "<= 0.5", little / much <= 0.5),
+        Row(
+            work,
+            f"{head}, peak memory",
+            mebibytes(little),
+            mebibytes(much),
+            little / much,
+            "<= 0.5",
+            little / much <= 0.5,
+        ),
         Row(work, f"{usual}, CPU time", f"{ours_cpu:.2f} s", f"{scripted:.2f} s", ours_cpu / scripted, "", True),
-        Row(work, f"{usual}, peak memory", _mib(little), _mib(scripted_bytes), little / scripted_bytes, "", True),
+        Row(
+            work,
+            f"{usual}, peak memory",
+            mebibytes(little),
+            mebibytes(scripted_bytes),
+            little / scripted_bytes,
+            "",
+            True,
+        ),
     ]
-
-
-def _mib(count: int) -> str:
-    return f"{count / 2**20:.0f} MiB"
