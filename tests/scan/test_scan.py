@@ -135,6 +135,16 @@ def test_the_summary_is_that_of_the_rows(scanned):
     assert dict(zip(types["token_id"], types["count"], strict=True)) == rows["token_id"].value_counts().to_dict()
 
 
+def test_a_scan_draws_itself(scanned, refuses):
+    ax = scanned.plot()
+    np.testing.assert_allclose(ax.lines[0].get_ydata(), scanned.layers("cse")["mean"])
+    assert ax.get_ylabel() == "conditional scale entropy (1)"
+    assert scanned.plot("norm").get_ylabel() == "norm of the update (units of the stream)"
+    assert "15 documents" in scanned._repr_html_()
+    with refuses("measure='surprisal'", "cse, norm"):
+        scanned.plot("surprisal")
+
+
 def test_a_second_call_computes_nothing_and_says_the_same(scanned, network, corpus):
     before = {path: path.stat().st_mtime_ns for path in scanned.folder.rglob("*.parquet")}
     again = ds.scan_corpus(str(network), corpus, scanned.folder, **SMALL)
@@ -211,6 +221,7 @@ def test_bad_questions_are_refused_before_anything_is_written(network, corpus, t
         (("window=10000", "128"), {"window": 10_000}),
         (("window of 12", "context"), {"window": 12, "context": 12}),
         (("part_tokens=0",), {"part_tokens": 0}),
+        (("token_budget=-5",), {"token_budget": -5}),
         (("workers=0",), {"workers": 0}),
         (("workers=2", "--engine ray"), {"workers": 2}),
         (("threads=0",), {"threads": 0}),

@@ -5,17 +5,22 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from depthscope.corpus.documents import Corpus
 from depthscope.errors import check_choice, listed, require
+from depthscope.instrument.measures import plan
 from depthscope.scan.folder import SUMMARY, Folder, Table
+from depthscope.scan.job import SURPRISAL
 from depthscope.store.folder import RECORD
 from depthscope.store.parquet import read_parquet
 from depthscope.store.record import RunRecord
 from depthscope.telling import Sheet, Told
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,25 @@ class Scanned:
         """A table as a ``pyarrow.dataset.Dataset``, of which nothing is read yet."""
         check_choice("table", table, self.tables)
         return require("pyarrow.dataset", "parquet").dataset(self.folder / table)
+
+    def plot(self, measure: str | None = None, ax: "Axes | None" = None) -> "Axes":
+        """Draw a measure along depth: mean of all tokens, and between what the middle half and nine tenths lie.
+
+        By default the first measure that has layers.
+        """
+        from depthscope.drawing.tokens import draw_tokens
+
+        names = [name for measures in self.tables.values() for name in measures if name != SURPRISAL]
+        measure = measure or next(iter(names), SURPRISAL)
+        check_choice("measure", measure, names)
+        about = plan(measure, self.record.resolved["depth"], self.record.results["cse"])
+        text = f"{self.record.results['tokens']:,} tokens; bands: the middle half and nine tenths of them"
+        return draw_tokens(self.layers(measure), self.record.title, text, f"{about.about} ({about.unit})", ax)
+
+    def _repr_html_(self) -> str:
+        from depthscope.drawing.card import card, picture
+
+        return card(self.record.title, [*self.record.answer, str(self.folder)], picture=picture(self.plot))
 
     @property
     def told(self) -> Told:
@@ -113,6 +137,7 @@ def conclude(
         "parts": len(entries),
         "bytes": sum(entry["bytes"] for table in tables for entry in table.entries.values()),
         "computed": computed,
+        "cse": next((dict(table.asked.cse) for table in tables if table.asked.cse), {}),
         "tables": {table.name: list(table.asked.measures) for table in tables},
         "notes": _notes(tables, corpus, entries),
     }

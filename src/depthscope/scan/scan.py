@@ -122,8 +122,9 @@ def scan_corpus(
     stack = recipe.load.get("stack")
     causal = model.causal if isinstance(model, Model) else stack != "encoder"
     size = PART.get(device.split(":")[0], PART["cpu"]) if part_tokens is None else part_tokens
-    if size < 1:
-        raise DepthscopeError(f"part_tokens={size}: give at least 1")
+    for name, value in (("part_tokens", size), ("token_budget", token_budget)):
+        if value is not None and value < 1:
+            raise DepthscopeError(f"{name}={value}: give at least 1")
     check_window(length, kept, sum(map(len, surrounding_ids(tokenizer))), causal)
     plan = Plan(source, tokenizer, Cut(length, kept, size, causal), asked, recipe, where, progress)
     record = RunRecord(

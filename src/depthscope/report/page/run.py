@@ -114,6 +114,10 @@ def _record(folder: Path) -> RunRecord:
     if not (folder / RECORD).is_file():
         raise DepthscopeError(f"{folder}: holds no {RECORD}, so it is no run folder; {WAY_OUT}")
     record = RunRecord.read(folder / RECORD)
+    if record.study == "scan":
+        raise DepthscopeError(
+            f"{folder}: holds a scan, which has tables and no page; read them with DuckDB, polars or pandas (docs/scan.md)"
+        )
     if record.status != "finished":
         raise DepthscopeError(f"{folder}: its run is not finished; {WAY_OUT}")
     return record
