@@ -1,6 +1,7 @@
 """Killed, interrupted, starved and damaged scans, in real processes: the same bytes as a scan that nobody disturbed."""
 
 import json
+import mmap
 import multiprocessing
 import os
 import random
@@ -35,6 +36,31 @@ from tests.scan.conftest import SMALL, prose
 __all__ = ["depthscope"]
 
 SMALLEST = {**SMALL, "part_tokens": 36}  # a part is a window: as many moments as there are windows
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    """Of a few hundred entries: each process and each scan reads all of them, and tens of thousands take a second."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    backend = Tokenizer(models.BPE())
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    backend.train_from_iterator(
+        [prose(seed, 300) for seed in range(19)], trainers.BpeTrainer(vocab_size=400, initial_alphabet=alphabet)
+    )
+    return PreTrainedTokenizerFast(tokenizer_object=backend)
+
+
+@pytest.fixture(scope="module")
+def network(tokenizer, tmp_path_factory) -> Path:
+    """Six blocks with random weights."""
+    folder = tmp_path_factory.mktemp("model") / "tiny"
+    tiny_llama(len(tokenizer)).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
 
 
 def words(network, corpus, out, **more: object) -> list[str]:
@@ -433,8 +459,10 @@ def test_a_full_disk_gives_a_sentence_and_a_scan_that_can_be_continued(
 ):
     place, remount = small_disk
     out, kept = place / "out", {}
-    for size in ("64k", "200k", "424k"):  # the last is enough for all parts, not for the summary
-        assert remount(f"size={size}") == 0
+    files = ["manifest.jsonl", "run.json", *(entry["file"] for entry in entries_of(undisturbed))]
+    enough = 2 + sum(-(-(undisturbed / name).stat().st_size // mmap.PAGESIZE) for name in files)
+    for pages in (enough // 6, enough // 2, enough):  # the last is enough for all parts, not for the summary
+        assert remount(f"size={pages * mmap.PAGESIZE}") == 0
         sentence = depthscope(*words(network, corpus, out)).sentence
         assert "no space left to write" in sentence
         assert "run the same command again" in sentence
@@ -532,8 +560,8 @@ def test_a_batch_that_does_not_fit_into_memory_is_halved_and_a_window_that_does_
     process.join()
     assert process.exitcode == 0
     log = json.loads((tmp_path / "log.json").read_text())
-    assert log["peaks"]["many"] > 4 * log["peaks"]["one"]
-    # with a third of what it took at once it cannot have been at once
+    # a third of what all took at once is enough for one window, and not for all
+    assert log["peaks"]["many"] > 3 * log["peaks"]["one"]
     assert log["status"] == {"less": 0, "least": 2}
     ours, theirs = (pq.read_table(tmp_path / name / "tokens") for name in ("less", "many"))
     assert ours.drop_columns("norm").equals(theirs.drop_columns("norm"))

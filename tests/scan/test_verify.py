@@ -131,6 +131,13 @@ def test_a_part_in_the_place_of_another_is_found(out, refuses):
         told(out)
 
 
+@pytest.mark.parametrize("name", ["layers", "types", "bins"])
+def test_a_summary_that_is_gone_is_told(out, refuses, name):
+    (out / "summary" / "tokens-surprisal" / f"{name}.parquet").unlink()
+    with refuses("summary/tokens-surprisal: the summary is not there", "run the same command again"):
+        told(out)
+
+
 def test_what_a_kill_left_half_written_is_told_and_is_no_fault(out):
     stray = out / "tokens" / ".part-000003.parquet.abc"
     stray.write_bytes(b"half")
@@ -166,17 +173,26 @@ def test_what_is_no_finished_scan_is_refused(out, tmp_path, refuses):
         told(out)
 
 
-@pytest.mark.parametrize("spoil", [{"part": None}, {"table": 3}, {"part": "x"}, {"following": 0}, {"last": None}])
-def test_entries_of_something_else_are_refused(out, refuses, spoil):
+@pytest.mark.parametrize(
+    ("gone", "instead"),
+    [("part", {"part": "x"}), ("table", {}), ("following", {"following": 0}), ("last", {}), ("sha256", {})],
+)
+def test_entries_of_something_else_are_refused(out, refuses, gone, instead):
     manifest = out / "manifest.jsonl"
     lines = manifest.read_text().splitlines()
-    lines[2] = json.dumps(
-        {**json.loads(lines[2]), **spoil} if None not in spoil.values() else _without(lines[2], spoil)
-    )
+    entry = json.loads(lines[2])
+    del entry[gone]
+    lines[2] = json.dumps({**entry, **instead})
     manifest.write_text("\n".join(lines) + "\n")
-    with refuses("manifest.jsonl"):
+    with refuses("manifest.jsonl: an entry is not one of a scan", "choose another --out"):
         told(out)
 
 
-def _without(line: str, names: dict[str, None]) -> dict[str, object]:
-    return {name: value for name, value in json.loads(line).items() if name not in names}
+@pytest.mark.parametrize("name", ["layers", "bins", "types"])
+def test_a_byte_of_a_summary_that_has_changed_is_told(out, refuses, name):
+    path = out / "summary" / "tokens" / f"{name}.parquet"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with refuses(f"{name}.parquet: damaged", "delete it and run the same command again"):
+        told(out)

@@ -297,7 +297,7 @@ def test_memory_is_that_of_the_range_whatever_comes(low, high, signs):
 def test_memory_has_an_end_where_the_range_of_magnitudes_has():
     sketch = Quantiles(1, 1)
     assert sketch.nbytes == 8
-    for values in ([1.0], [-1.0], [1e-5, -1e-5, 1e5, -1e5], [1e-300, 1e300, -1e-300, -1e300, 0]):
+    for values in ([1.0], [-1.0], [1e-8, -1e-8, 1e8, -1e8], [1e-300, 1e300, -1e-300, -1e300, 0]):
         fed(sketch, np.array(values)[:, None], np.zeros(len(values), int))
     assert sketch.nbytes == 8 * (2 * 20_724 + 1)
     assert sketch.count.item() == 11
@@ -313,6 +313,15 @@ def test_the_store_is_never_much_larger_than_the_range(path):
     for step in path:
         sketch.add([[np.exp(grain * step)]], [0])
     assert sketch.nbytes / 8 - 1 <= 1.6 * (max(path) - min(path) + 1) + 3
+
+
+@pytest.mark.parametrize("direction", [-1, 1])
+def test_a_tail_is_not_copied_bin_by_bin(direction):
+    sketch, grain, sizes = Quantiles(1, 1), np.log1p(ALPHA) - np.log1p(-ALPHA), set()
+    for step in range(1000):
+        sketch.add([[np.exp(direction * grain * step)]], [0])
+        sizes.add(sketch.nbytes)
+    assert len(sizes) < 40
 
 
 def test_every_real_type_is_read_as_it_is():

@@ -98,7 +98,8 @@ def decoded(tokenizer: Any, ids: Iterable[int]) -> dict[int, str]:
     Bytes that are no character by themselves are named: ``<0xF0><0x9F>``.
     """
     numbers = list(ids)
-    texts = tokenizer.batch_decode([[i] for i in numbers], clean_up_tokenization_spaces=False)
+    # not batch_decode, which does the same one by one: of a whole vocabulary that takes seconds
+    texts = tokenizer.backend_tokenizer.decode_batch([[i] for i in numbers], skip_special_tokens=False)
     # tokenizers of one kind strip the space of the first token they decode, and a lens reads single tokens
     names = tokenizer.convert_ids_to_tokens(numbers)
     return {i: _readable(text, str(name)) for i, text, name in zip(numbers, texts, names, strict=True)}

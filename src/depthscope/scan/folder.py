@@ -11,6 +11,8 @@ from depthscope.store.jsonable import jsonable
 from depthscope.store.manifest import Entry, Manifest
 
 MANIFEST, BASE, SUMMARY = "manifest.jsonl", "tokens", "summary"
+# what is asked of a finished part later
+ABOUT = {"file", "rows", "bytes", "sha256", "last", "cuts", "empty"}
 
 
 @dataclass
@@ -62,7 +64,7 @@ class Folder:
                     # begun anew only while it had no part
                     found[name] = Table(name, Asked(tuple(entry["measures"]), entry["cse"]))
                 else:
-                    found[name].entries[int(entry["part"])] = entry
+                    found[name].entries[_number(entry)] = entry
             except (KeyError, TypeError, ValueError):
                 raise DepthscopeError(
                     f"{self.manifest.path}: an entry is not one of a scan; delete the folder, or choose another --out"
@@ -119,7 +121,11 @@ class Folder:
 
     def summarised(self, table: Table) -> bool:
         """Its summary is there, all of it."""
-        return all((self.summary(table) / f"{name}.parquet").is_file() for name in ("layers", "bins", "types"))
+        return all(path.is_file() for path in self.summaries(table))
+
+    def summaries(self, table: Table) -> list[Path]:
+        """The files of its summary."""
+        return [self.summary(table) / f"{name}.parquet" for name in ("layers", "bins", "types")]
 
     def strays(self, tables: Mapping[str, Table]) -> Iterator[Path]:
         """Files in the folders of tables that no entry names: what a kill left half written."""
@@ -130,6 +136,14 @@ class Folder:
     def _has(self, entry: Entry) -> bool:
         path = self.path / str(entry["file"])
         return path.is_file() and path.stat().st_size == entry["bytes"]
+
+
+def _number(entry: Entry) -> int:
+    """Of a finished part, all of which is there."""
+    if not entry.keys() >= ABOUT:
+        raise KeyError
+    Place(*entry["following"])
+    return int(entry["part"])
 
 
 def _file(table: str, number: int) -> str:

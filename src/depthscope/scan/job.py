@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from depthscope.capture.windows import Window
 from depthscope.errors import DepthscopeError
-from depthscope.instrument.measures import LAYERED
+from depthscope.instrument.measures import LAYERED, plan
 
 SURPRISAL = "surprisal"
 MEASURES = (*LAYERED, SURPRISAL)
@@ -97,6 +97,24 @@ class About:
     causal: bool
     predicts: bool
     checks: dict[str, str]
+
+
+def check_asked(asked: Asked, about: About) -> None:
+    """Refuse, before anything is written, a transform that does not fit the depth, or what the model cannot say.
+
+    Raises
+    ------
+    DepthscopeError
+        As :func:`depthscope.instrument.measures.plan` says it; or surprisal, of a model without a head that can be read.
+    """
+    for name in asked.measures:
+        if name != SURPRISAL:
+            plan(name, about.depth, asked.cse)
+        elif not about.predicts:
+            raise DepthscopeError(
+                f"{about.name}: its logits cannot be read at single tokens, so there is no surprisal; leave out "
+                "--measure surprisal"
+            )
 
 
 class Engine(Protocol):

@@ -15,6 +15,7 @@ from depthscope.instrument.measures import plan
 from depthscope.scan.folder import SUMMARY, Folder, Table
 from depthscope.scan.job import SURPRISAL
 from depthscope.store.folder import RECORD
+from depthscope.store.manifest import file_sha256
 from depthscope.store.parquet import read_parquet
 from depthscope.store.record import RunRecord
 from depthscope.telling import Sheet, Told
@@ -141,6 +142,8 @@ def conclude(
         "tables": {table.name: list(table.asked.measures) for table in tables},
         "notes": _notes(tables, corpus, entries),
     }
+    summaries = [path for table in tables for path in folder.summaries(table)]
+    record.digests = {str(path.relative_to(folder.path)): file_sha256(path) for path in summaries}
     record.write(folder.path / RECORD)
     return Scanned(folder.path, {table.name: table.asked.measures for table in tables}, record)
 

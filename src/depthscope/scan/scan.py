@@ -23,7 +23,7 @@ from depthscope.model.tokenizer import load_tokenizer
 from depthscope.progress import BYTES, bar
 from depthscope.scan.engines import Kind, Where, engine
 from depthscope.scan.folder import Folder, Table
-from depthscope.scan.job import About, Asked, Columns, Engine, Job, check_measures
+from depthscope.scan.job import About, Asked, Columns, Engine, Job, check_asked, check_measures
 from depthscope.scan.ordered import Ordered
 from depthscope.scan.parts import Cut, Part, window_lengths
 from depthscope.scan.result import Scanned, conclude
@@ -168,6 +168,8 @@ class Plan:
             with ExitStack() as hold:
                 with clock("loading"):
                     workers = hold.enter_context(engine(self.recipe, self.where))
+                    for table in tables:
+                        check_asked(table.asked, workers.about)
                     self._prove(out, record, before, workers.about)
                 with clock("measuring"):
                     computed = sum(self._fill(folder, table, workers, vocabulary) for table in tables)

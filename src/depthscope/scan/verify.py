@@ -38,6 +38,15 @@ def verify(out: Path, *, progress: bool = True) -> list[str]:
         if not table.entries:
             continue
         _check(folder, table, progress)
+        if not folder.summarised(table):
+            raise DepthscopeError(
+                f"{folder.summary(table)}: the summary is not there; run the same command again, it is made of the parts"
+            )
+        for path in folder.summaries(table):
+            if file_sha256(path) != record.digests.get(str(path.relative_to(out))):
+                raise DepthscopeError(
+                    f"{path}: damaged; delete it and run the same command again, it is made of the parts"
+                )
         rows = sum(entry["rows"] for entry in table.entries.values())
         told.append(f"{table.name}: {len(table.entries)} files, {rows:,} rows, checksums and order right")
     told += [
@@ -69,6 +78,9 @@ def _check(folder: Folder, table: Table, progress: bool) -> None:
 def _in_order(path: Path, entry: dict[str, Any], last: tuple[str, int] | None) -> tuple[str, int]:
     """Refuse a row that is not the next token of its document, or the first of another; the last row."""
     rows = read_parquet(path, ["document", "token_index"])
+    disorder = DepthscopeError(f"{path}: its rows are not those of the manifest; delete it and run the scan again")
+    if not 0 < len(rows) == entry["rows"]:
+        raise disorder
     document = rows["document"].combine_chunks()
     names, which = document.dictionary.to_pylist(), document.indices.to_numpy()
     index = rows["token_index"].to_numpy()
@@ -76,8 +88,8 @@ def _in_order(path: Path, entry: dict[str, Any], last: tuple[str, int] | None) -
     begins = (index[1:] == 0) & (np.diff(which) != 0)
     first = names[which[0]], int(index[0])
     joined = last is None or first[1] == 0 or first == (last[0], last[1] + 1)
-    if len(rows) != entry["rows"] or not joined or not bool((np.where(np.diff(which) == 0, follows, begins)).all()):
-        raise DepthscopeError(f"{path}: its rows are not those of the manifest; delete it and run the scan again")
+    if not joined or not bool((np.where(np.diff(which) == 0, follows, begins)).all()):
+        raise disorder
     return names[which[-1]], int(index[-1])
 
 

@@ -109,12 +109,6 @@ class Worker:
 
     def _plan(self, names: tuple[str, ...], options: tuple[tuple[str, Any], ...]) -> Reduction:
         layered = [measures.plan(name, self.model.depth, dict(options)) for name in names if name != SURPRISAL]
-        if SURPRISAL in names and self._head is None:
-            raise DepthscopeError(
-                f"{self.model.name}: its logits cannot be read at single tokens, so there is no surprisal; leave out "
-                "--measure surprisal"
-            )
-
         return Reduction(measures.together(layered), len(layered) * self.model.depth)
 
     def _halving(self, windows: list[Window], reduce: Reduction, surprisal: bool) -> np.ndarray[Any, Any]:
@@ -158,7 +152,7 @@ class Worker:
     ) -> torch.Tensor:
         """``-log2 p`` of each token after those before it, (N,); NaN for the first of its row."""
         head = self._head
-        assert head is not None  # _plan has refused
+        assert head is not None  # else it is not asked for
         bits = torch.full((len(last),), torch.nan, dtype=torch.float32, device=last.device)
         # of two neighbours among the rows the second is predicted by the first
         second = torch.nonzero(row[1:] == row[:-1])[:, 0] + 1

@@ -35,8 +35,9 @@ class Quantiles:
 
     Memory depends on the range of the values, not on how many there are. Counts are kept, for all groups and layers alike,
     from the bin of the smallest positive magnitude that occurred to that of the largest, and so for negative values; with
-    the room to grow, these are at most 1.6 times as many. A group and layer takes 8 bytes a bin. At an accuracy of 0.1 %
-    a decade has 1,151 bins, values from 0.9 to 1 take 53, and everything from 1e-9 to 1e9, of both signs, 332 kB.
+    the room to grow, these are up to 1.6 times as many. A group and layer takes 8 bytes a bin. At an accuracy of 0.1 % a
+    decade has 1,151 bins, values from 0.9 to 1 take about 53, and everything from 1e-9 to 1e9, of both signs, 332 kB; the
+    edges of all bins are 0.5 MB once.
 
     A value that is no finite number is left out.
 
