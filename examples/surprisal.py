@@ -37,8 +37,9 @@ SHOWN = 12  # words at each end
 DRAWS = 2000  # of whole chapters, for intervals
 SHIFTS = 20  # draws of the null
 FOLDS = 10
+BINS = 20  # of the curve; a kind of token with fewer than 100 in each has none
 SEED = 0
-NAMED = {"position": "position", "frequency": "frequency", "surprisal": "surprisal", "kind": "kind of token"}
+DOTS = (0, (1, 1))
 ASKED = ("position", "frequency", "surprisal")
 
 # a token is a whole word if it begins with a space and no letter follows it
@@ -85,22 +86,22 @@ def interval(draws: np.ndarray, axis: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 def design(rows: pd.DataFrame) -> dict[str, np.ndarray]:
     """What may explain CSE: curves of four pieces with cubic joints, and the kind of token as dummies."""
-    columns = {}
-    for name, values in (
-        ("position", np.log2(rows["position"] + 1)),
-        ("frequency", rows["frequency"]),
-        ("surprisal", rows["surprisal"]),
-    ):
+    columns, values = {}, rows.assign(position=np.log2(rows["position"] + 1))
+    for name in ASKED:
         spline = SplineTransformer(n_knots=5, degree=3, knots="quantile", include_bias=False, extrapolation="linear")
-        columns[name] = spline.fit_transform(values.to_numpy()[:, None])
+        columns[name] = spline.fit_transform(values[[name]].to_numpy())
     columns["kind"] = pd.get_dummies(rows["kind"], drop_first=True).to_numpy(float)
     return columns
+
+
+def folds(group: np.ndarray) -> GroupKFold:
+    return GroupKFold(min(FOLDS, group.max() + 1), shuffle=True, random_state=SEED)
 
 
 def left_over(columns: list[np.ndarray], values: np.ndarray, group: np.ndarray) -> np.ndarray:
     """What is left of each value when it is predicted from chapters other than its own."""
     x, left = np.hstack(columns), np.empty_like(values)
-    for train, test in GroupKFold(FOLDS, shuffle=True, random_state=SEED).split(x, groups=group):
+    for train, test in folds(group).split(x, groups=group):
         left[test] = values[test] - LinearRegression().fit(x[train], values[train]).predict(x[test])
     return left
 
@@ -109,13 +110,11 @@ def of_type(token: np.ndarray, values: np.ndarray, group: np.ndarray) -> np.ndar
     """The same from which token it is: the mean of its type elsewhere, drawn towards the mean of all as by five tokens."""
     left = np.empty_like(values)
     number = pd.factorize(token)[0]
-    for train, test in GroupKFold(FOLDS, shuffle=True, random_state=SEED).split(values, groups=group):
+    for train, test in folds(group).split(values, groups=group):
         mean = values[train].mean(0)
         count = np.bincount(number[train], minlength=number.max() + 1)
-        total = np.stack(
-            [np.bincount(number[train], column, number.max() + 1) for column in (values[train] - mean).T], 1
-        )
-        left[test] = values[test] - mean - (total / (count + 5.0)[:, None])[number[test]]
+        sums = [np.bincount(number[train], column, number.max() + 1) for column in (values[train] - mean).T]
+        left[test] = values[test] - mean - (np.stack(sums, 1) / (count + 5.0)[:, None])[number[test]]
     return left
 
 
@@ -143,13 +142,11 @@ class Explained:
 def explain(rows: pd.DataFrame, values: np.ndarray, group: np.ndarray, drawn: np.ndarray) -> pd.DataFrame:
     """Each predictor alone, all, all but one; a row per question and layer."""
     columns, explained = design(rows), Explained(values, group, drawn)
-    every = [columns[name] for name in ASKED]
-    kind = columns["kind"]
     asked: dict[str, tuple[np.ndarray, np.ndarray]] = {
         name: explained(left_over([columns[name]], values, group)) for name in columns
     }
-    asked["the three"] = explained(left_over(every, values, group))
-    asked["all four"] = whole = explained(left_over([*every, kind], values, group))
+    asked["the three"] = explained(left_over([columns[name] for name in ASKED], values, group))
+    asked["all four"] = whole = explained(left_over(list(columns.values()), values, group))
     for name in columns:
         less = explained(left_over([columns[other] for other in columns if other != name], values, group))
         asked[f"{name} beyond the rest"] = whole[0] - less[0], whole[1] - less[1]
@@ -168,44 +165,44 @@ def explain(rows: pd.DataFrame, values: np.ndarray, group: np.ndarray, drawn: np
 
 
 def correlations(rows: pd.DataFrame, value: np.ndarray, group: np.ndarray, drawn: np.ndarray) -> pd.DataFrame:
-    """Spearman's rho with each predictor, and with the others and the kind of token held equal (of ranks taken once)."""
-    ranks = pd.DataFrame({"cse": value, **{name: rows[name] for name in ASKED}}).rank()
-    held = pd.get_dummies(rows["kind"], drop_first=True).astype(float)
-    table = np.column_stack([ranks / len(ranks), held])
-    table -= table.mean(0)
-    sums = np.zeros((drawn.shape[1], table.shape[1] + 1, table.shape[1] + 1))
-    for number in range(drawn.shape[1]):
-        some = np.column_stack([np.ones((group == number).sum()), table[group == number]])
-        sums[number] = some.T @ some
+    """Spearman's rho with each predictor: plain; the others and the kind of token held equal; of one and the same token.
+
+    Of ranks taken once, over all tokens; of one and the same token, as they differ from the mean of their type.
+    """
+    ranks = pd.DataFrame({"cse": value, **{name: rows[name] for name in ASKED}}).rank(pct=True)
+    table = ranks.join(pd.get_dummies(rows["kind"], drop_first=True).astype(float))
+    own = ranks - ranks.groupby(rows["token"]).transform("mean")
     found = []
-    for i, name in enumerate(ASKED, 1):
-
-        def rho(cross: np.ndarray, others: list[int], i: int = i) -> float:
-            cov = cross[1:, 1:] - np.outer(cross[0, 1:], cross[0, 1:]) / cross[0, 0]
-            pair = [0, i]
-            rest = cov[np.ix_(pair, pair)]
-            if others:
-                rest = (
-                    rest
-                    - cov[np.ix_(pair, others)]
-                    @ np.linalg.pinv(cov[np.ix_(others, others)])
-                    @ cov[np.ix_(others, pair)]
-                )
-            return float(rest[0, 1] / np.sqrt(rest[0, 0] * rest[1, 1]))
-
-        others = [j for j in range(1, table.shape[1]) if j != i]
-        for what, rest in (("plain", []), ("others held equal", others)):
-            draws = np.array([rho(np.tensordot(draw, sums, 1), rest) for draw in drawn[:500]])
-            found.append((name, what, rho(sums.sum(0), rest), *interval(draws)))
+    for name in ASKED:
+        others = [other for other in table if other not in ("cse", name)]
+        found.append((name, "plain", *rho(table[["cse", name]], group, drawn)))
+        found.append((name, "others held equal", *rho(table[["cse", name, *others]], group, drawn)))
+        if name != "frequency":  # a token has only one
+            found.append((name, "the same token", *rho(own[["cse", name]], group, drawn)))
     return pd.DataFrame(found, columns=["of", "what", "rho", "low", "high"])
 
 
+def rho(table: pd.DataFrame, group: np.ndarray, drawn: np.ndarray) -> tuple[Any, ...]:
+    """Correlation of the first two columns with the others held equal, and its interval over chapters."""
+    values = np.column_stack([np.ones(len(table)), table - table.mean()])
+    size = values.shape[1]
+    cross = np.stack([values[group == i].T @ values[group == i] for i in range(drawn.shape[1])]).reshape(-1, size**2)
+    found = []
+    for drawing in (np.ones((1, drawn.shape[1])), drawn):
+        sums = (drawing @ cross).reshape(-1, size, size)
+        mean = sums[:, 0, 1:] / sums[:, :1, 0]
+        inverse = np.linalg.pinv(sums[:, 1:, 1:] / sums[:, :1, :1] - mean[:, :, None] * mean[:, None], hermitian=True)
+        found.append(-inverse[:, 0, 1] / np.sqrt(inverse[:, 0, 0] * inverse[:, 1, 1]))
+    return found[0][0], *interval(found[1])
+
+
 def shifted(values: np.ndarray, group: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Each chapter's values moved round by at least 100 tokens: the same values, of other tokens."""
+    """Each chapter's values moved round by 100 tokens or more, if it is as long: the same values, of other tokens."""
     moved = np.empty_like(values)
     for number in range(group.max() + 1):
         where = np.flatnonzero(group == number)
-        moved[where] = np.roll(values[where], rng.integers(100, len(where) - 100), axis=0)
+        least = min(100, len(where) // 2)
+        moved[where] = np.roll(values[where], rng.integers(least, len(where) - least + 1), axis=0)
     return moved
 
 
@@ -222,25 +219,26 @@ def words(rows: pd.DataFrame, value: np.ndarray, group: np.ndarray, drawn: np.nd
     with np.errstate(invalid="ignore"):
         low, high = interval((total @ drawn.T) / (count @ drawn.T), axis=1)
         halves = [total[:, half::2].sum(1) / count[:, half::2].sum(1) for half in (0, 1)]
-    found = pd.DataFrame(
-        {"word": names, "count": count.sum(1), "mean": total.sum(1) / count.sum(1), "low": low, "high": high}
-    )
-    found["even"], found["odd"] = halves
+    found = pd.DataFrame({"word": names, "count": count.sum(1), "mean": total.sum(1) / count.sum(1)})
+    found["low"], found["high"], found["even"], found["odd"] = low, high, *halves
     return found.sort_values("mean", ascending=False, ignore_index=True)
 
 
-def binned(
-    rows: pd.DataFrame, values: np.ndarray, group: np.ndarray, drawn: np.ndarray, bins: int = 20
-) -> pd.DataFrame:
+def binned(bits: pd.Series, values: np.ndarray, group: np.ndarray, drawn: np.ndarray) -> pd.DataFrame:
     """Mean CSE in each twentieth of the tokens by surprisal, with intervals over chapters."""
-    place = pd.qcut(rows["surprisal"], bins, labels=False).to_numpy()
-    cell, shape = place * drawn.shape[1] + group, (bins, drawn.shape[1])
-    count, total, bits = (
-        np.bincount(cell, w, np.prod(shape)).reshape(shape) for w in (None, values, rows["surprisal"])
-    )
+    shape = BINS, drawn.shape[1]
+    cell = pd.qcut(bits, BINS, labels=False).to_numpy() * shape[1] + group
+    count, total, sums = (np.bincount(cell, w, BINS * shape[1]).reshape(shape) for w in (None, values, bits))
     low, high = interval((total @ drawn.T) / (count @ drawn.T), axis=1)
     count = count.sum(1)
-    return pd.DataFrame({"bits": bits.sum(1) / count, "mean": total.sum(1) / count, "low": low, "high": high})
+    return pd.DataFrame({"bits": sums.sum(1) / count, "mean": total.sum(1) / count, "low": low, "high": high})
+
+
+def itself(token: pd.Series, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which tokens are of a type that occurs ``LEAST`` times; how far each of them lies from the mean of its type."""
+    types = pd.Series(values, token.index).groupby(token)
+    some = (types.transform("size") >= LEAST).to_numpy()
+    return some, (values - types.transform("mean").to_numpy())[some]
 
 
 def draw_words(found: pd.DataFrame, overall: float, agreement: float, text: str) -> Any:
@@ -264,11 +262,8 @@ def draw_words(found: pd.DataFrame, overall: float, agreement: float, text: str)
         note_below(figure, text)
         title = "Words with the highest and the lowest mid-depth CSE"
         ends = [", ".join(some["word"]) for some in (found.head(SHOWN), found.tail(SHOWN)[::-1])]
-        describe(
-            figure,
-            title,
-            f"Highest: {ends[0]}. Lowest: {ends[1]}. Means of two halves of the chapters: rho {agreement:.2f}.",
-        )
+        halves = f"Means of two halves of the chapters: rho {agreement:.2f}."
+        describe(figure, title, f"Highest: {ends[0]}. Lowest: {ends[1]}. {halves}")
     return figure
 
 
@@ -276,36 +271,38 @@ def draw_surprisal(curves: dict[str, pd.DataFrame], shares: pd.DataFrame, depth:
     with look():
         figure = sheet(88)
         left, right = figure.subplots(1, 2, width_ratios=(1, 1.35))
-        for (name, curve), colour in zip(curves.items(), COLOURS, strict=False):
+        colours = {"all tokens": INK, "word": COLOURS[4], "piece": COLOURS[5], "the same token": MUTED}
+        for name, curve in curves.items():
+            colour, style = colours[name], DOTS if name == "the same token" else "-"
             left.fill_between(curve["bits"], curve["low"], curve["high"], color=colour, alpha=0.2, lw=0)
-            left.plot(curve["bits"], curve["mean"], color=colour, lw=1.2, marker="o", ms=2.5, label=name)
+            left.plot(curve["bits"], curve["mean"], color=colour, lw=1.2, ls=style, marker="o", ms=2, label=name)
         left.set_xlabel("surprisal (bits), means of twentieths")
         left.set_ylabel("CSE")
         left.legend(loc="best")
         heading(left, "CSE by surprisal")
-        for name, colour, style in (
-            ("which token it is", MUTED, (0, (1, 1))),
-            ("all four", INK, "-"),
-            ("kind", COLOURS[3], "-"),
-            ("frequency", COLOURS[2], "-"),
-            ("surprisal", COLOURS[0], "-"),
-            ("position", COLOURS[1], "-"),
-        ):
-            one = shares[shares["of"] == name]
+        colours = {"which token it is": MUTED, "all four": INK, "kind": COLOURS[3], "frequency": COLOURS[2]}
+        for name, colour in (colours | {"surprisal": COLOURS[0], "position": COLOURS[1]}).items():
+            one, style = shares[shares["of"] == name], DOTS if name == "which token it is" else "-"
             right.fill_between(one["layer"], one["low"], one["high"], color=colour, alpha=0.15, lw=0)
-            right.plot(one["layer"], one["share"], color=colour, lw=1.3, ls=style, label=NAMED.get(name, name))
+            right.plot(
+                one["layer"],
+                one["share"],
+                color=colour,
+                lw=1.3,
+                ls=style,
+                label="kind of token" if name == "kind" else name,
+            )
         right.axhline(0, color=FAINT, lw=0.6, zorder=0)
         right.set_ylabel("share of the variance (out of sample)")
         depth_axis(right, depth)
         right.legend(loc="best", ncols=2)
         heading(right, "What explains CSE at each layer, alone")
         note_below(figure, text)
-        title = "CSE and surprisal over running text"
         said = [
             f"{name}: mean CSE {c['mean'].iloc[0]:.3f} at the least, {c['mean'].iloc[-1]:.3f} at the most surprisal."
             for name, c in curves.items()
         ]
-        describe(figure, title, *said)
+        describe(figure, "CSE and surprisal over running text", *said)
     return figure
 
 
@@ -314,14 +311,14 @@ def main(folder: Path, out: Path) -> None:
     first = (rows["position"] == 0).to_numpy()
     depth = cse.shape[1]
     mid = middle(depth)
-    print(
-        f"{len(rows):,} tokens of {rows['document'].nunique()} documents; mid-depth: layers {mid.start + 1} to {mid.stop}"
-    )
-    at_first = np.nanmean(cse[first][:, mid]), np.nanmean(cse[~first][:, mid])
-    print(f"mid-depth CSE of {first.sum()} tokens at position 0: {at_first[0]:.3f}; of all others: {at_first[1]:.3f}")
-    kept = ~first & rows["surprisal"].notna().to_numpy()
-    rows, cse = rows[kept].reset_index(drop=True), cse[kept]
     value = np.nanmean(cse[:, mid], axis=1)
+    print(f"{len(rows):,} tokens of {rows['document'].nunique()} documents; layers {mid.start + 1} to {mid.stop}")
+    print(
+        f"CSE of {first.sum()} tokens at position 0: {value[first].mean():.3f}; of others: {value[~first].mean():.3f}"
+    )
+    print(f"to be the one or the other explains {np.corrcoef(first, value)[0, 1] ** 2:.4f} of the variance of all")
+    kept = ~first & rows["surprisal"].notna().to_numpy()
+    rows, cse, value = rows[kept].reset_index(drop=True), cse[kept], value[kept]
     group = pd.factorize(rows["document"])[0]
     drawn = weights(group.max() + 1)
     print(f"sd of mid-depth CSE over tokens: {value.std():.4f}")
@@ -331,21 +328,21 @@ def main(folder: Path, out: Path) -> None:
     print(f"\n{len(found)} words of {LEAST} tokens and more; means of even and of odd chapters: rho = {agreement:.2f}")
     print(pd.concat([found.head(SHOWN), found.tail(SHOWN)]).round(4).to_string(index=False))
 
-    print(
-        "\nSpearman's rho with mid-depth CSE\n", correlations(rows, value, group, drawn).round(3).to_string(index=False)
-    )
+    of_all = correlations(rows, value, group, drawn)
+    print("\nSpearman's rho with mid-depth CSE\n", of_all.round(3).to_string(index=False))
     for few in (16, 128):
         some = (rows["position"] >= few).to_numpy()
-        rho = correlations(rows[some].reset_index(drop=True), value[some], group[some], drawn[:2])
-        print(
-            f"without positions below {few}: {dict(zip(rho['of'] + ', ' + rho['what'], rho['rho'].round(3), strict=True))}"
-        )
+        if not some.any():
+            continue
+        later = correlations(rows[some], value[some], group[some], np.ones((1, drawn.shape[1])))
+        print(f"\nwithout positions below {few}\n", later[["of", "what", "rho"]].round(3).to_string(index=False))
 
     shares = explain(rows, value[:, None], group, drawn)
     print("\nshare of the variance of mid-depth CSE\n", shares.drop(columns="layer").round(4).to_string(index=False))
-    other = (rows["token"] != " the").to_numpy()
-    less = explain(rows[other].reset_index(drop=True), value[other][:, None], group[other], drawn)
-    print("\nthe same without ' the'\n", less.drop(columns="layer").round(4).to_string(index=False))
+    lowest = " " + found["word"].iloc[-1]
+    some = (rows["token"] != lowest).to_numpy()
+    less = explain(rows[some].reset_index(drop=True), value[some][:, None], group[some], drawn)
+    print(f"\nthe same without {lowest!r}\n", less.drop(columns="layer").round(4).to_string(index=False))
     rng = np.random.default_rng(SEED)
     columns = list(design(rows).values())
     null = []
@@ -358,39 +355,34 @@ def main(folder: Path, out: Path) -> None:
     by_layer = explain(rows, cse[:, layers], group, drawn)
     by_layer["layer"] = np.flatnonzero(layers)[by_layer["layer"]] + 1
     wide = by_layer.pivot(index="layer", columns="of", values="share")[
-        ["position", "frequency", "surprisal", "kind", "all four", "which token it is", "surprisal beyond the rest"]
+        [*ASKED, "kind", "all four", "which token it is", "surprisal beyond the rest"]
     ]
+    wide["rho of surprisal"] = [pd.Series(cse[:, i - 1]).corr(rows["surprisal"], "spearman") for i in wide.index]
     print("\nby layer\n", wide.round(3).to_string())
-    rho = [pd.Series(cse[:, i]).corr(rows["surprisal"], "spearman") for i in np.flatnonzero(layers)]
-    print(
-        "\nrho with surprisal by layer:",
-        dict(zip((np.flatnonzero(layers) + 1).tolist(), np.round(rho, 3).tolist(), strict=True)),
-    )
 
-    curve = binned(rows, value, group, drawn)
-    print("\nCSE by surprisal\n", curve.round(4).to_string(index=False))
-    kinds = {
-        name: binned(rows[mask].reset_index(drop=True), value[mask], group[mask], drawn)
-        for name in ("word", "piece")
-        if (mask := (rows["kind"] == name).to_numpy()).sum() > 100 * 20
-    }
+    curves = {"all tokens": binned(rows["surprisal"], value, group, drawn)}
+    for name in ("word", "piece"):
+        some = (rows["kind"] == name).to_numpy()
+        if some.sum() >= 100 * BINS:
+            curves[name] = binned(rows["surprisal"][some], value[some], group[some], drawn)
+    some, own = itself(rows["token"], value)
+    curves["the same token"] = binned(rows["surprisal"][some], own + value.mean(), group[some], drawn)
+    for name, curve in curves.items():
+        print(f"\nCSE by surprisal, {name}\n", curve.round(4).to_string(index=False))
     about = f"{len(rows):,} tokens, {drawn.shape[1]} chapters; bands: 95 %, of {DRAWS:,} draws of chapters"
     out.mkdir(parents=True, exist_ok=True)
+    of_words = (
+        f"Words of {LEAST} tokens and more ({len(found)}), counts in brackets; grey: mean of all tokens. {about}. "
+        "The ends of a ranking are more extreme than what they are the ends of."
+    )
+    of_surprisal = (
+        f"Left: mean of layers {mid.start + 1} to {mid.stop}; the same token: mean of all, plus how far each token lies from "
+        f"the mean of its type ({LEAST} tokens and more). Right: shares in chapters that the fit has not seen; "
+        f"position, frequency and surprisal as curves (splines). {about}."
+    )
     figures = {
-        "scan-types": draw_words(
-            found,
-            value.mean(),
-            agreement,
-            f"Words of {LEAST} tokens and more ({len(found)}), counts in brackets; grey: mean of all tokens. {about}. "
-            "The ends of a ranking are more extreme than what they are the ends of.",
-        ),
-        "scan-surprisal": draw_surprisal(
-            {"all tokens": curve, **kinds},
-            by_layer,
-            depth,
-            f"Left: mean of layers {mid.start + 1} to {mid.stop}. Right: shares in chapters that the fit has not seen; "
-            f"position, frequency and surprisal as curves (splines). {about}.",
-        ),
+        "scan-types": draw_words(found, value.mean(), agreement, of_words),
+        "scan-surprisal": draw_surprisal(curves, by_layer, depth, of_surprisal),
     }
     for name, figure in figures.items():
         (out / f"{name}.png").write_bytes(encoded(figure, "png"))

@@ -119,3 +119,11 @@ def test_the_curve_goes_through_the_means(rows) -> None:
     curve = example.binned(bits, 2 * bits.to_numpy() + 1, group, drawn)
     assert curve["mean"].to_numpy() == pytest.approx(2 * curve["bits"].to_numpy() + 1)
     assert ((curve["low"] <= curve["mean"]) & (curve["mean"] <= curve["high"])).all()
+
+
+def test_a_token_is_compared_with_itself() -> None:
+    token = pd.Series(["a"] * 30 + ["b"] * 20 + ["c"] * 5)
+    values = np.r_[np.linspace(0, 1, 30), np.linspace(5, 7, 20), np.full(5, 9.0)]
+    some, own = example.itself(token, values)
+    assert some.tolist() == [True] * 50 + [False] * 5
+    assert own == pytest.approx(np.r_[np.linspace(-0.5, 0.5, 30), np.linspace(-1, 1, 20)])
