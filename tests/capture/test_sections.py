@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from depthscope.capture.sections import Section, sections, sections_of_many
+from depthscope.capture.sections import Section, sections
 from depthscope.model.miniature import byte_tokenizer
 from depthscope.model.pretrained.entry import Pretrained
 from depthscope.model.pretrained.registry import MODELS
@@ -177,14 +177,6 @@ def test_memory_does_not_grow_with_the_text(tokenizer: Any) -> None:
 
     peak(2)
     assert peak(60) < 1.5 * peak(6)
-
-
-def test_many_short_texts_are_the_same_together_as_alone(tokenizer: Any) -> None:
-    texts = ["The wall fell.", "", "東京 😀", " a  b\n"]
-    assert sections_of_many(tokenizer, []) == []
-    for text, found in zip(texts, sections_of_many(tokenizer, texts), strict=True):
-        assert tokens([found]) == at_once(tokenizer, text)
-        assert found.exact
 
 
 def test_a_piece_without_a_character_is_refused(tokenizer: Any, refuses: Any) -> None:

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 import depthscope as ds
+from depthscope.capture.every import every_state
 from depthscope.capture.windows import Window
 from depthscope.scan.job import Asked, Job
 from depthscope.scan.local import Local
@@ -84,6 +85,20 @@ def test_surprisal_is_that_of_the_plain_logits(model, jobs):
         bits = -logs[torch.arange(len(window.ids) - 1), ids[0, 1:]] / np.log(2)
         expected.append(np.concatenate([[np.nan], bits])[slice(*window.measured)])
     np.testing.assert_allclose(found, np.concatenate(expected), rtol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_models_in_half_precision_are_measured_in_double(network, jobs, dtype):
+    model = ds.load(str(network), dtype=dtype)
+    window = jobs[0].windows[1]
+    found = Worker(model).measure(Job(0, [window], Asked(("cse", "norm"))))
+    ids = torch.from_numpy(window.ids)[None]
+    every = torch.arange(ids.shape[1])
+    states = every_state(model, ids, torch.ones_like(ids), torch.zeros_like(every), every)
+    assert states.dtype == getattr(torch, dtype)
+    updates = np.diff(states.double().numpy(), axis=1)[slice(*window.measured)]
+    np.testing.assert_allclose(found["norm"], np.linalg.norm(updates, axis=-1), rtol=2e-7)
+    np.testing.assert_allclose(found["cse"], ds.cse(updates), rtol=2e-7)
 
 
 def test_a_second_attempt_is_the_same_and_a_third_halves_its_batches(model, jobs):

@@ -90,16 +90,6 @@ def sections(tokenizer: Any, chunks: Iterable[str], length: int = 2**18, margin:
         yield mine._replace(exact=exact)
 
 
-def sections_of_many(tokenizer: Any, texts: list[str]) -> list[Section]:
-    """Each of many short texts as one section: one call, which the tokenizer spreads over the processor's cores."""
-    if not texts:
-        return []
-    encoded = tokenizer(texts, **_PLAIN)
-    return [
-        _section(ids, offsets, 0) for ids, offsets in zip(encoded["input_ids"], encoded["offset_mapping"], strict=True)
-    ]
-
-
 _PLAIN = {
     "add_special_tokens": False,
     "return_offsets_mapping": True,
@@ -111,12 +101,8 @@ _PLAIN = {
 
 def _tokens(tokenizer: Any, text: str, base: int) -> Section:
     encoded = tokenizer(text, **_PLAIN)
-    return _section(encoded["input_ids"], encoded["offset_mapping"], base)
-
-
-def _section(ids: list[int], offsets: list[tuple[int, int]], base: int) -> Section:
-    spans = np.array(offsets, dtype=np.int64).reshape(-1, 2) + base
-    return Section(np.array(ids, dtype=np.int64), spans[:, 0], spans[:, 1])
+    spans = np.array(encoded["offset_mapping"], dtype=np.int64).reshape(-1, 2) + base
+    return Section(np.array(encoded["input_ids"], dtype=np.int64), spans[:, 0], spans[:, 1])
 
 
 class _Stream:

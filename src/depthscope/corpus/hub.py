@@ -1,6 +1,7 @@
 """A data set of the Hugging Face Hub, or a local folder of one, row by row."""
 
 import hashlib
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,6 +24,8 @@ class HubCorpus:
 
     def __init__(self, source: str, text: str) -> None:
         datasets = require("datasets", "hub")
+        # it tells of every attempt; what matters comes as an exception
+        logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
         self.source = source
         self.blank = 0
         self._column = text
