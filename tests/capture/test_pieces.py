@@ -124,11 +124,7 @@ def test_a_tokenizer_of_the_other_kind_keeps_its_spaces_too() -> None:
     class Metaspace:
         names = ("▁shark", "s", "▁▁", "<0xF0>")
 
-        @property
-        def backend_tokenizer(self) -> Any:
-            return self
-
-        def decode_batch(self, rows: Any, **options: Any) -> list[str]:
+        def batch_decode(self, rows: Any, **options: Any) -> list[str]:
             return ["shark", "s", " ", "\ufffd"]
 
         def convert_ids_to_tokens(self, ids: Any) -> list[str]:

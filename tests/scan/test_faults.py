@@ -480,7 +480,9 @@ def test_a_full_disk_gives_a_sentence_and_a_scan_that_can_be_continued(
 
 # --- memory
 
-WIDE = 2**15  # of the layer inside a block: a window of 128 tokens takes 16 MiB, three times
+# of the layer inside a block: a window of 128 tokens takes 40 MiB, three times; blocks of up to 32 MiB the C library may
+# keep when they are freed, and give again without asking the system
+WIDE = 5 * 2**14
 ROOMY = {"progress": False, "window": 128, "context": 0, "measures": ["norm"], "token_budget": 128 * 16}
 
 
@@ -530,7 +532,9 @@ def starve(wide: str, corpus: Path, folder: Path) -> None:
 
         return ended(fork(do))
 
-    status = {"less": limited("less", peaks["many"] // 3), "least": limited("least", peaks["one"] // 4)}
+    # more than one window takes, and less than all take at once; then less than a window takes
+    some = peaks["one"] + (peaks["many"] - peaks["one"]) // 3
+    status = {"less": limited("less", some), "least": limited("least", 24 * 2**20)}
     (folder / "log.json").write_text(json.dumps({"peaks": peaks, "status": status}))
 
 
@@ -560,8 +564,8 @@ def test_a_batch_that_does_not_fit_into_memory_is_halved_and_a_window_that_does_
     process.join()
     assert process.exitcode == 0
     log = json.loads((tmp_path / "log.json").read_text())
-    # a third of what all took at once is enough for one window, and not for all
-    assert log["peaks"]["many"] > 3 * log["peaks"]["one"]
+    # addresses are reserved by libraries too, now more and now less
+    assert log["peaks"]["many"] > log["peaks"]["one"] + 2**26
     assert log["status"] == {"less": 0, "least": 2}
     ours, theirs = (pq.read_table(tmp_path / name / "tokens") for name in ("less", "many"))
     assert ours.drop_columns("norm").equals(theirs.drop_columns("norm"))

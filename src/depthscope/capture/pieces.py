@@ -98,8 +98,13 @@ def decoded(tokenizer: Any, ids: Iterable[int]) -> dict[int, str]:
     Bytes that are no character by themselves are named: ``<0xF0><0x9F>``.
     """
     numbers = list(ids)
-    # not batch_decode, which does the same one by one: of a whole vocabulary that takes seconds
-    texts = tokenizer.backend_tokenizer.decode_batch([[i] for i in numbers], skip_special_tokens=False)
+    each = [[i] for i in numbers]
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is not None:
+        # what batch_decode does one by one: of a whole vocabulary that takes seconds
+        texts = backend.decode_batch(each, skip_special_tokens=False)
+    else:
+        texts = tokenizer.batch_decode(each, clean_up_tokenization_spaces=False)
     # tokenizers of one kind strip the space of the first token they decode, and a lens reads single tokens
     names = tokenizer.convert_ids_to_tokens(numbers)
     return {i: _readable(text, str(name)) for i, text, name in zip(numbers, texts, names, strict=True)}
