@@ -1,8 +1,10 @@
 """Shared fixtures: the embedded model, random-weight models from their configurations, small tables."""
 
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -76,6 +78,21 @@ def pairs() -> pd.DataFrame:
     ]
     table = pd.DataFrame(rows, columns=["item", "condition", "text"])
     return table.assign(target=table["item"])
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[tuple[Path, Callable[[str], int]]]:
+    """A real file system that fills up; ``remount("size=1m")`` and ``remount("ro")`` change it, and give 0."""
+    place = tmp_path / "disk"
+    place.mkdir()
+
+    def mount(*options: str) -> int:
+        return subprocess.run(["mount", *options, place], capture_output=True).returncode
+
+    if os.geteuid() != 0 or mount("-t", "tmpfs", "-o", "size=64k", "tmpfs") != 0:
+        pytest.skip("no file system can be mounted here; tests with a limit on the size of files stand in for it")
+    yield place, lambda options: mount("-o", f"remount,{options}")
+    subprocess.run(["umount", place], check=True)
 
 
 @pytest.fixture

@@ -439,21 +439,6 @@ def test_no_room_for_a_part_for_the_manifest_or_for_the_summary(start, undisturb
     assert results_of(out) == results_of(undisturbed)
 
 
-@pytest.fixture
-def small_disk(tmp_path) -> Iterator[tuple[Path, Callable[[str], int]]]:
-    """A real file system that fills up, of a size that can be changed."""
-    place = tmp_path / "disk"
-    place.mkdir()
-
-    def mount(*options: str) -> int:
-        return subprocess.run(["mount", *options, place], capture_output=True).returncode
-
-    if os.geteuid() != 0 or mount("-t", "tmpfs", "-o", "size=64k", "tmpfs") != 0:
-        pytest.skip("no file system can be mounted here; the file-size limit above stands in for it")
-    yield place, lambda options: mount("-o", f"remount,{options}")
-    subprocess.run(["umount", place], check=True)
-
-
 def test_a_full_disk_gives_a_sentence_and_a_scan_that_can_be_continued(
     depthscope, undisturbed, network, corpus, small_disk
 ):

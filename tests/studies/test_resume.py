@@ -1,6 +1,5 @@
 """Killed, interrupted and continued runs, in real processes: the same bytes as a run that nobody disturbed."""
 
-import os
 import resource
 import signal
 import subprocess
@@ -188,21 +187,6 @@ def test_no_room_and_a_damaged_shard_give_sentences_and_a_run_that_can_be_contin
     shard.unlink()
     assert again(out).status == 0
     assert results_of(out) == undisturbed
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    """A real file system that fills up, of a size that can be changed."""
-    place = tmp_path / "disk"
-    place.mkdir()
-
-    def mount(*options: str) -> int:
-        return subprocess.run(["mount", *options, place], capture_output=True).returncode
-
-    if os.geteuid() != 0 or mount("-t", "tmpfs", "-o", "size=128k", "tmpfs") != 0:
-        pytest.skip("no file system can be mounted here; the file-size limit above stands in for it")
-    yield place, lambda size: mount("-o", f"remount,{size}")
-    subprocess.run(["umount", place], check=True)
 
 
 def test_a_full_disk_gives_a_sentence_and_a_run_that_can_be_continued(words, again, undisturbed, small_disk):
