@@ -21,7 +21,11 @@ def prose(seed: int, words: int) -> str:
 @pytest.fixture(scope="session")
 def network(tokenizer, tmp_path_factory) -> Path:
     """Six blocks with random weights, and the embedded model's tokenizer."""
-    folder = tmp_path_factory.mktemp("model") / "tiny"
+    return saved(tokenizer, tmp_path_factory.mktemp("model") / "tiny")
+
+
+def saved(tokenizer, folder: Path) -> Path:
+    """A small network with random weights for the tokenizer, in a folder with it."""
     tiny_llama(len(tokenizer)).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

@@ -31,7 +31,7 @@ from depthscope.scan.scan import scan_corpus
 from depthscope.scan.verify import verify
 from tests.conftest import tiny_llama
 from tests.running import depthscope, record_of
-from tests.scan.conftest import SMALL, prose
+from tests.scan.conftest import SMALL, prose, saved
 
 __all__ = ["depthscope"]
 
@@ -57,10 +57,7 @@ def tokenizer():
 @pytest.fixture(scope="module")
 def network(tokenizer, tmp_path_factory) -> Path:
     """Six blocks with random weights."""
-    folder = tmp_path_factory.mktemp("model") / "tiny"
-    tiny_llama(len(tokenizer)).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
+    return saved(tokenizer, tmp_path_factory.mktemp("model") / "tiny")
 
 
 def words(network, corpus, out, **more: object) -> list[str]:

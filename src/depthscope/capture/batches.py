@@ -7,8 +7,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from depthscope.model.model import Model
-
 TOKEN_BUDGET = {"cpu": 1024, "cuda": 16384}
 BUSY, HELD = 4096, 0.06
 
@@ -18,16 +16,12 @@ def default_budget(device: torch.device) -> int:
     return TOKEN_BUDGET.get(device.type, TOKEN_BUDGET["cpu"])
 
 
-def every_budget(model: Model) -> int:
+def every_budget(device: torch.device, weights: int, states: int) -> int:
     """The same where the states of every token are held until the pass ends: on a GPU as many tokens as take a small share
-    of the memory of the weights, but no fewer than keep it busy.
+    of the memory of the weights, but no fewer than keep it busy. ``weights`` of all, ``states`` of a token, in bytes.
     """
-    budget = default_budget(model.device)
-    if model.device.type == "cpu":
-        return budget
-    weights = sum(p.numel() * p.itemsize for p in model.network.parameters())
-    token = (model.depth + 1) * model.width * model.dtype.itemsize
-    return min(budget, max(BUSY, int(HELD * weights / token)))
+    budget = default_budget(device)
+    return budget if device.type == "cpu" else min(budget, max(BUSY, int(HELD * weights / states)))
 
 
 def plan(lengths: Sequence[int], budget: int) -> list[list[int]]:

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from depthscope.corpus.documents import Document, no_column, text_of
@@ -74,17 +75,14 @@ class HubCorpus:
         return hashlib.sha256(repr(tuple(map(str, parts))).encode()).hexdigest()
 
 
-class _said_plainly:  # noqa: N801 - a context manager
+@contextmanager
+def _said_plainly(source: str) -> Iterator[None]:
     """Whatever the library raises, which depends on the data set's kind and place, in a sentence."""
-
-    def __init__(self, source: str) -> None:
-        self.source = source
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, problem: BaseException | None, trace: Any) -> None:
-        if isinstance(problem, Exception) and not isinstance(problem, DepthscopeError):
-            raise DepthscopeError(
-                f"{self.source}: cannot be read as a data set ({reason(problem)}); check its name, and the connection"
-            ) from None
+    try:
+        yield
+    except DepthscopeError:
+        raise
+    except Exception as problem:
+        raise DepthscopeError(
+            f"{source}: cannot be read as a data set ({reason(problem)}); check its name, and the connection"
+        ) from None

@@ -1,6 +1,5 @@
 """How long a network would take, from a few of its blocks with random weights on the very device."""
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import torch
 from torch import nn
 
 from depthscope.errors import DepthscopeError, reason, require
+from depthscope.model.cost import now
 from depthscope.model.hooks import held
 from depthscope.model.model import inputs_of, measuring
 from depthscope.model.paper import block_path, build
@@ -82,9 +82,9 @@ def time_blocks(
                     clock.clear()
                 ids = torch.arange(rows * columns, device=place).reshape(rows, columns) * 7919 % vocabulary
                 inputs = inputs_of(trunk, ids, torch.ones_like(ids))
-                start = _now(place)
+                start = now(place)
                 trunk(**inputs)
-                return _now(place) - start
+                return now(place) - start
 
             short = min(SHORT, length)
             run(1, short)
@@ -207,13 +207,7 @@ def _clocked(counts: Sequence[tuple[nn.Module, float]], device: torch.device) ->
     clocks: list[list[float]] = [[] for _ in counts]
     handles = []
     for (block, _), clock in zip(counts, clocks, strict=True):
-        handles.append(block.register_forward_pre_hook(lambda *_, clock=clock: clock.append(-_now(device))))
-        handles.append(block.register_forward_hook(lambda *_, clock=clock: clock.append(_now(device))))
+        handles.append(block.register_forward_pre_hook(lambda *_, clock=clock: clock.append(-now(device))))
+        handles.append(block.register_forward_hook(lambda *_, clock=clock: clock.append(now(device))))
     with held(handles):
         yield clocks
-
-
-def _now(device: torch.device) -> float:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter()

@@ -72,14 +72,14 @@ def peak_memory(device: torch.device | str = "cpu") -> float:
 def _median_seconds(work: Callable[[], object], repeats: int, device: torch.device) -> float:
     times = []
     for _ in range(repeats + 1):
-        _wait(device)
-        start = time.perf_counter()
+        start = now(device)
         work()
-        _wait(device)
-        times.append(time.perf_counter() - start)
+        times.append(now(device) - start)
     return median(times[1:])
 
 
-def _wait(device: torch.device) -> None:
+def now(device: torch.device) -> float:
+    """Seconds of a clock, once the device has done what it was asked."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
+    return time.perf_counter()

@@ -2,7 +2,6 @@
 
 import os
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from os import PathLike
@@ -298,13 +297,9 @@ def _check(name: str, paper: Any, batch: int, measures: Sequence[str]) -> None:
 
 
 def _default_batch(paper: Any, kind: Any, place: Any) -> int:
-    """As :func:`depthscope.capture.batches.every_budget` chooses it for a model that is there."""
-    from depthscope.capture.batches import BUSY, HELD, default_budget
+    from depthscope.capture.batches import every_budget
 
-    if place.type == "cpu":
-        return default_budget(place)
-    token = (paper.depth + 1) * paper.width * kind.itemsize
-    return min(default_budget(place), max(BUSY, int(HELD * paper.bytes / token)))
+    return every_budget(place, paper.bytes, (paper.depth + 1) * paper.width * kind.itemsize)
 
 
 def _device(torch: Any, name: str) -> Any:
@@ -330,7 +325,7 @@ def _measuring(torch: Any, reduce: Any, paper: Any, kind: Any, place: Any) -> fl
     count = max(1, min(TIMED, 10**9 // ((paper.depth + 1) * paper.width * kind.itemsize)))
     states = torch.randn(paper.depth + 1, count, paper.width, device=place).to(kind).transpose(0, 1)
     reduce(states[: count // 8 + 1])
-    return float(min(_seconds(torch, place, lambda: reduce(states)) for _ in range(2)) / count)
+    return float(min(_seconds(place, lambda: reduce(states)) for _ in range(2)) / count)
 
 
 def _head(torch: Any, paper: Any, kind: Any, place: Any) -> float:
@@ -341,16 +336,16 @@ def _head(torch: Any, paper: Any, kind: Any, place: Any) -> float:
     states = torch.randn(count, paper.width, dtype=kind, device=place)
     weight = torch.randn(rows, paper.width, device=place).to(kind)
     wanted = torch.zeros(count, dtype=torch.long, device=place)
-    taken = min(_seconds(torch, place, lambda: nats(states @ weight.T, wanted)) for _ in range(2))
+    taken = min(_seconds(place, lambda: nats(states @ weight.T, wanted)) for _ in range(2))
     return float(taken / count * paper.vocabulary / rows)
 
 
-def _seconds(torch: Any, place: Any, work: Any) -> float:
-    start = time.perf_counter()
+def _seconds(place: Any, work: Any) -> float:
+    from depthscope.model.cost import now
+
+    start = now(place)
     work()
-    if place.type == "cuda":
-        torch.cuda.synchronize(place)
-    return time.perf_counter() - start
+    return now(place) - start
 
 
 def _resident() -> int:

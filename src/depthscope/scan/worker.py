@@ -51,7 +51,9 @@ class Worker:
 
     def __init__(self, model: Model, token_budget: int | None = None) -> None:
         self.model = model
-        self.budget = 1 if model.alone else token_budget or every_budget(model)
+        weights = sum(p.numel() * p.itemsize for p in model.network.parameters())
+        states = (model.depth + 1) * model.width * model.dtype.itemsize
+        self.budget = 1 if model.alone else token_budget or every_budget(model.device, weights, states)
         self._room = Room()
         self._head = Lens(model, CHUNK) if model.predicts else None
         self._planned = lru_cache(maxsize=8)(self._plan)
