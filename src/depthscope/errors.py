@@ -1,5 +1,6 @@
 """What a user did, and what to do instead."""
 
+import errno
 from collections.abc import Iterable
 from importlib import import_module
 from types import ModuleType
@@ -34,6 +35,16 @@ def check_choice(name: str, value: object, allowed: Iterable[object]) -> None:
 def reason(problem: BaseException, limit: int = 200) -> str:
     """What a library objected to, in one line: its first ``limit`` characters, or the kind of error if it said nothing."""
     return " ".join(str(problem).split())[:limit] or type(problem).__name__
+
+
+def out_of_memory(problem: BaseException) -> bool:
+    """Whether there was not enough memory, on a GPU or on the host, by what Python, torch and the system call it."""
+    if isinstance(problem, OSError):
+        return problem.errno == errno.ENOMEM
+    said = ("can't allocate memory", "cannot allocate memory", "not enough memory", "out of memory")
+    return isinstance(problem, MemoryError) or (
+        isinstance(problem, RuntimeError) and any(words in str(problem).lower() for words in said)
+    )
 
 
 def listed(names: Iterable[object], limit: int = 5) -> str:

@@ -15,7 +15,7 @@ from depthscope.cli.run import RunCommand
 from depthscope.cli.scan import Scan
 from depthscope.cli.show import Show
 from depthscope.cli.stimuli import Stimuli
-from depthscope.errors import DepthscopeError
+from depthscope.errors import DepthscopeError, out_of_memory
 from depthscope.version import __version__
 
 COMMANDS = (RunCommand(), Scan(), Compare(), Report(), Show(), Models(), Stimuli())
@@ -50,7 +50,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read our output has had enough
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - the interpreter flushes it on its way out
         return 0
-    except OSError as problem:
+    except (MemoryError, OSError, RuntimeError) as problem:
+        if out_of_memory(problem):
+            return _complain(
+                "not enough memory; what is finished is kept: run the same command again with fewer tokens at a time "
+                "(--token-budget), a narrower --dtype or a smaller model"
+            )
+        if not isinstance(problem, OSError):
+            raise
         if problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             return _complain(
                 "no space left to write (disk, quota or file-size limit); what is finished is kept: make room and run "

@@ -13,7 +13,7 @@ from depthscope.capture.every import Reduction, Room, every_state
 from depthscope.capture.lens import CHUNK, Lens
 from depthscope.capture.surprisal import nats
 from depthscope.capture.windows import Window
-from depthscope.errors import DepthscopeError
+from depthscope.errors import DepthscopeError, out_of_memory
 from depthscope.instrument import measures
 from depthscope.model.load import load
 from depthscope.model.model import Model
@@ -171,14 +171,6 @@ class Worker:
         rows, positions = torch.arange(texts * tokens) // tokens, torch.arange(texts * tokens) % tokens
         states = every_state(self.model, ids, torch.ones_like(ids), rows, positions)
         return digest({"states": states.float().numpy()})[:16]
-
-
-def out_of_memory(problem: BaseException) -> bool:
-    """Whether there was not enough memory, on a GPU or on the host."""
-    if isinstance(problem, MemoryError | torch.OutOfMemoryError):
-        return True
-    words = str(problem)
-    return any(said in words for said in ("can't allocate memory", "not enough memory", "out of memory"))
 
 
 def _key(asked: Asked) -> tuple[tuple[str, ...], tuple[tuple[str, Any], ...]]:

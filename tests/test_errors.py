@@ -1,0 +1,32 @@
+"""What is told apart before it is told."""
+
+import mmap
+
+import pytest
+import torch
+
+from depthscope.errors import out_of_memory
+
+TOO_MUCH = 2**55  # no processor has addresses for it
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [lambda: torch.empty(TOO_MUCH, dtype=torch.uint8), lambda: bytearray(TOO_MUCH), lambda: mmap.mmap(-1, TOO_MUCH)],
+    ids=["torch", "Python", "the system"],
+)
+def test_lack_of_memory_is_known_by_every_name(ask):
+    with pytest.raises((MemoryError, RuntimeError, OSError)) as problem:
+        ask()
+    assert out_of_memory(problem.value)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [lambda: torch.ones(2) @ torch.ones(3), lambda: open("/no/such/file"), lambda: [].index(1)],  # noqa: PTH123, SIM115
+    ids=["torch", "the system", "Python"],
+)
+def test_other_faults_are_no_lack_of_memory(ask):
+    with pytest.raises((RuntimeError, OSError, ValueError)) as problem:
+        ask()
+    assert not out_of_memory(problem.value)
