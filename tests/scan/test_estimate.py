@@ -1,19 +1,13 @@
 """What is told before a scan is right where it can be known, and refused where it cannot be told."""
 
-import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from transformers import GptOssConfig
 
-import depthscope as ds
 from depthscope.model.footprint import weight_bytes
-from depthscope.scan.estimate import estimate, measuring, memory_available
-from depthscope.store.jsonable import jsonable
-from depthscope.telling import plain
+from depthscope.scan.estimate import estimate
 from tests.conftest import tiny_llama
 
 
@@ -37,14 +31,14 @@ def test_memory_is_what_the_network_and_its_states_take(config: Path) -> None:
 
 
 def test_surprisal_adds_logits_the_head_and_one_column(config: Path) -> None:
-    plain_, more = (
+    plain, more = (
         estimate(config, window=32, context=8, device="cpu", measures=names)
         for names in (("cse", "norm"), ("cse", "norm", "surprisal"))
     )
     assert more.logits > 0
     assert more.shares["head"] > 0
-    assert more.parquet - plain_.parquet == 4 * 10**6
-    assert plain_.parquet == 10**6 * (2 * 6 * 4 + 12)
+    assert more.parquet - plain.parquet == 4 * 10**6
+    assert plain.parquet == 10**6 * (2 * 6 * 4 + 12)
 
 
 def test_half_the_precision_takes_half_the_memory(config: Path) -> None:
@@ -53,26 +47,15 @@ def test_half_the_precision_takes_half_the_memory(config: Path) -> None:
     assert narrow.weights < wide.weights
 
 
-def test_it_fits_or_it_does_not(config: Path) -> None:
+def test_it_says_what_the_device_has_and_what_the_time_rests_on(config: Path) -> None:
     told = estimate(config, window=32, context=8, device="cpu")
-    assert (told.fits, told.verdict) == (True, "fits")
-    small = replace(told, available=told.peak - 1)
-    assert (small.fits, small.verdict) == (False, "does not fit")
-    assert replace(told, available=told.peak).fits
-    assert replace(told, available=None).fits is None
-    assert "does not fit: " in plain(small.told)
+    assert told.architecture == "LlamaForCausalLM"
+    assert (told.depth, told.width) == (6, 32)
     assert told.available is not None
     assert 0 < told.available <= 2**50
-
-
-def test_it_can_be_read_by_people_and_programs(config: Path) -> None:
-    told = estimate(config, window=32, context=8, device="cpu", measures=("cse", "surprisal"))
-    words = plain(told.told)
-    for word in ("LlamaForCausalLM", "6 x 32", "an estimate: timed on cpu", "4 of 6 blocks", "fits: "):
-        assert word in words
-    document = json.loads(json.dumps(jsonable(told.document), allow_nan=False))
-    assert document["peak"] == told.peak
-    assert document["verdict"] == "fits"
+    assert told.fits
+    assert told.calibrated.startswith("an estimate: timed on cpu")
+    assert "4 of 6 blocks" in told.calibrated
 
 
 def test_what_is_too_large_to_be_timed_still_has_its_memory(tmp_path: Path) -> None:
@@ -81,15 +64,7 @@ def test_what_is_too_large_to_be_timed_still_has_its_memory(tmp_path: Path) -> N
     assert told.weights == pytest.approx(2 * 116_829_156_672, rel=1e-3)
     assert told.seconds is None
     assert not told.shares
-    assert "no time is told: one block of each kind takes" in plain(told.told)
-
-
-def test_the_function_that_is_timed_measures_what_a_scan_measures(tiny: ds.Model) -> None:
-    states = torch.randn(5, 7, 32)
-    found = measuring(6, ("cse", "norm"))(states)
-    updates = states.double().diff(dim=1)
-    assert torch.allclose(found[:, :6], ds.cse(updates).float(), equal_nan=True)
-    assert torch.allclose(found[:, 6:], updates.norm(dim=-1).float())
+    assert told.untimed.startswith("no time is told: one block of each kind takes")
 
 
 def test_what_cannot_be_is_refused(config: Path, tmp_path: Path, refuses: Any) -> None:
@@ -110,7 +85,3 @@ def test_what_cannot_be_is_refused(config: Path, tmp_path: Path, refuses: Any) -
         estimate(tmp_path, window=32, context=8)
     with refuses("nobody/nothing", "offline"):
         estimate("nobody/nothing")
-
-
-def test_memory_of_a_device_that_does_not_say() -> None:
-    assert memory_available(torch.device("meta")) is None

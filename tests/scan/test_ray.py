@@ -19,15 +19,27 @@ def files_of(folder: Path) -> dict[str, str]:
     return {p.relative_to(folder).as_posix(): file_sha256(p) for p in sorted(folder.rglob("*.parquet"))}
 
 
+def ancestors(process: int) -> list[int]:
+    found = []
+    while process > 1:
+        try:
+            # after its name, which may hold anything, come its state and its parent
+            process = int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            break
+        found.append(process)
+    return found
+
+
 def workers() -> list[int]:
-    """Processes of actors that this process has begun through Ray, by their names."""
+    """Processes of actors that this process has begun through Ray, and no other test beside it."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             name = path.read_bytes()
         except OSError:  # it has just ended
             continue
-        if name.startswith(b"ray::_Host"):
+        if name.startswith(b"ray::_Host") and os.getpid() in ancestors(int(path.parent.name)):
             found.append(int(path.parent.name))
     return found
 

@@ -26,8 +26,12 @@ def draw_conditions(
     ax: "Axes | None" = None,
     unit: str = "CSE",
     contrast: str = "",
+    of: str = "conditions",
 ) -> "Axes":
-    """Draw ``mean``, ``low`` and ``high`` over (condition, layer), with the clusters of a ``contrast`` behind them."""
+    """Draw ``mean``, ``low`` and ``high`` over (condition, layer), with the clusters of a ``contrast`` behind them.
+
+    ``of`` says what the conditions are.
+    """
     ax = axes(ax)
     mark_clusters(ax, spans)
     for i, condition in enumerate(str(c) for c in layers["condition"].values):
@@ -42,11 +46,11 @@ def draw_conditions(
     depth_axis(ax, total_depth(layers))
     ax.legend(loc="best", handlelength=2.4)
     note(ax, text)
-    describe(ax, title, tell_conditions(layers, unit), clusters_text(spans, contrast) if contrast else "")
+    describe(ax, title, tell_conditions(layers, unit, of), clusters_text(spans, contrast) if contrast else "")
     return ax
 
 
-def tell_conditions(layers: xr.Dataset, unit: str) -> str:
+def tell_conditions(layers: xr.Dataset, unit: str, of: str = "conditions") -> str:
     """Which conditions there are, and which is highest and lowest."""
     names = [str(name) for name in layers["condition"].values]
     means = layers["mean"].mean("layer").values
@@ -58,6 +62,6 @@ def tell_conditions(layers: xr.Dataset, unit: str) -> str:
         return f"{unit} by layer, {drawn}: {means[0]:.3g} on average over the layers."
     high, low = int(np.nanargmax(means)), int(np.nanargmin(means))
     return (
-        f"{unit} by layer, {drawn}, for {len(names)} conditions ({names_text(names)}): averaged over the "
+        f"{unit} by layer, {drawn}, for {len(names)} {of} ({names_text(names)}): averaged over the "
         f"layers highest for {names[high]} ({means[high]:.3g}), lowest for {names[low]} ({means[low]:.3g})."
     )

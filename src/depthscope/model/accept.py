@@ -53,8 +53,7 @@ def accept(network: Any, tokenizer: Any, name: str, path: str | None = None, *, 
             f"{name}: {type(network).__name__} does not run on text alone, so it cannot be measured; it says: {reason(problem)}"
         ) from None
     model = Model(network, tokenizer, name, chain, causal=causal)
-    if model.depth < MIN_BLOCKS:
-        raise DepthscopeError(f"{name}: {model.depth} blocks are too few to speak of depth: at least {MIN_BLOCKS}")
+    check_depth(name, model.depth)
     checks = verify(model, first, second)
     predicts, checks["head"] = verify_head(model, first, second)
     return replace(model, checks=checks, predicts=predicts)
@@ -72,3 +71,9 @@ def probe(network: Any, tokenizer: Any, offset: int) -> dict[str, Any]:
     count = min(PROBE_TOKENS, (context_length(network.config, tokenizer) or 2 * PROBE_TOKENS) // 2)
     ids = torch.tensor([[ordinary[(i * 7919 + offset) % len(ordinary)] for i in range(count)]], device=device)
     return inputs_of(network, ids, torch.ones_like(ids))
+
+
+def check_depth(name: str, depth: int) -> None:
+    """Refuse a network that is too shallow for any scale to be told from another."""
+    if depth < MIN_BLOCKS:
+        raise DepthscopeError(f"{name}: {depth} blocks are too few to speak of depth: at least {MIN_BLOCKS}")

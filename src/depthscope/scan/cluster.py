@@ -1,33 +1,21 @@
 """Many models at work under Ray: jobs go out to actors, columns come back, and a worker that dies costs one job's time."""
 
-import logging
-import os
 import socket
-import subprocess
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from types import ModuleType
 from typing import Any, Protocol, Self
 
-from depthscope.errors import DepthscopeError, listed, reason, require
+from depthscope.errors import DepthscopeError, listed, reason
+from depthscope.scan.connection import TICK, Connection
 from depthscope.scan.job import About, Columns, Job
 from depthscope.version import __version__
 
 AHEAD = 2  # jobs of one worker: the one it works at, and the next
 ATTEMPTS = 3  # workers that one job, or one model, may kill
-TICK = 1.0  # seconds between two looks at the cluster
-GRACE = 15.0  # seconds of silence; Ray ends our process, without a sentence, 60 s after it has lost the head
-CONNECT = 20.0  # seconds to reach a cluster that exists; Ray itself tries for minutes
-STORE = 2**28  # bytes of shared memory per worker, taken only as results fill it
-LARGEST_STORE = 2**32
 MAY_DIFFER = ("threads", "checks")  # of what workers say of themselves
-
-
-Door = tuple[str, int]  # host and port
 
 
 class Worker(Protocol):
@@ -79,25 +67,18 @@ class Cluster:
         for name, value, least in (("workers", workers, 1), ("threads", threads, 1), ("gpus", gpus, 0)):
             if value < least:
                 raise DepthscopeError(f"{name}={value}: must be {least} or more")
-        self.workers, self.address, self.threads, self.gpus = workers, address, threads, gpus
+        self.workers, self.threads, self.gpus = workers, threads, gpus
         self.make, self.patience = make, patience
+        self._connection = Connection(address, workers=workers, threads=threads, gpus=gpus)
         self._ray: Any = None
-        self._ours = False
         self._actors: list[_Actor] = []
         self._calls: dict[Any, _Actor] = {}  # what we wait for, by whose it is
         self._unborn = 0  # workers that died before they were ready, in a row
         self._first: tuple[str, About] | None = None  # where the first worker is, and what it says of itself
-        self._doors: list[Door] = []  # of the head, and of the Ray of this machine
-        self._looked = self._heard = 0.0
 
     def __enter__(self) -> Self:
-        self._ray = ray = _library()
-        self._ours = not ray.is_initialized()
+        self._ray = self._connection.join()
         try:
-            if self._ours:
-                self._connect()
-            self._doors = _doors(ray)
-            self._looked = self._heard = time.monotonic()
             for _ in range(self.workers):
                 self._hire()
         except BaseException:
@@ -153,36 +134,14 @@ class Cluster:
                     self._calls.pop(reference, None)
                 actor.jobs.clear()
 
-    def _connect(self) -> None:
-        ray = self._ray
-        if self.address is not None:
-            _try(self.address)
-            ray.init(address=self.address, log_to_driver=False, configure_logging=False)
-            return
-        ray.init(
-            address="local",
-            num_cpus=self.workers * self.threads,
-            include_dashboard=False,
-            log_to_driver=False,
-            configure_logging=False,
-            object_store_memory=min(self.workers * STORE, LARGEST_STORE),
-        )
-        found = ray.cluster_resources().get("GPU", 0.0)
-        if found < self.workers * self.gpus:
-            raise DepthscopeError(
-                f"{self.workers} workers with {self.gpus:g} GPUs each: this machine has {found:g}; ask for fewer workers, "
-                "or for less of a GPU each"
-            )
-
     def _leave(self) -> None:
-        ray, self._calls = self._ray, {}
+        self._calls = {}
         actors, self._actors = self._actors, []
-        if self._ours:
-            ray.shutdown()
-            return
-        for actor in actors:
-            with suppress(ray.exceptions.RayError):  # what is lost need not be told to go
-                ray.kill(actor.handle)
+        if not self._connection.ours:
+            for actor in actors:
+                with suppress(self._ray.exceptions.RayError):  # what is lost need not be told to go
+                    self._ray.kill(actor.handle)
+        self._connection.leave()
 
     def _hire(self, again: bool = False) -> None:
         """A new worker; it counts as ready when it has shown that it computes what the others do."""
@@ -213,11 +172,11 @@ class Cluster:
         """Wait a moment: what was finished, and what must be done again."""
         finished: deque[tuple[Job, Columns]] = deque()
         unfinished: list[Job] = []
-        self._look()
+        self._connection.answers()
         try:
             done, _ = self._ray.wait(list(self._calls), num_returns=1, timeout=TICK)
         except self._ray.exceptions.RayError as problem:
-            raise self._gone(problem) from None
+            raise self._connection.gone(problem) from None
         for reference in done:
             actor = self._calls[reference]
             if actor.ready:
@@ -294,7 +253,7 @@ class Cluster:
         for reference in actor.jobs:
             del self._calls[reference]
         # to hire is to ask the head, which blocks for as long as it is silent
-        while not self._look():
+        while not self._connection.answers():
             time.sleep(TICK)
         # it may live, and only be out of reach
         self._ray.kill(actor.handle)
@@ -311,7 +270,7 @@ class Cluster:
                 raise DepthscopeError(str(cause)) from None
             raise
         except raised.LocalRayletDiedError as problem:
-            raise self._gone(problem) from None
+            raise self._connection.gone(problem) from None
         except raised.RayError as problem:
             return _Lost(problem)
 
@@ -332,26 +291,6 @@ class Cluster:
         raise DepthscopeError(
             f"{self.workers} workers: the Ray cluster has room for {len(placed)} with {needs} each (waited {self.patience:g} "
             "s for more); ask for fewer workers, or free the cluster"
-        )
-
-    def _look(self) -> bool:
-        """Do the head of the cluster and the Ray of this machine listen? Jobs may go on for a while if not."""
-        now = time.monotonic()
-        if now - self._looked < TICK:
-            return self._heard >= self._looked
-        self._looked = now
-        if all(_listens(door) for door in self._doors):
-            self._heard = time.monotonic()
-        elif now - self._heard > GRACE:
-            raise self._gone(None)
-        return self._heard >= self._looked
-
-    def _gone(self, problem: Exception | None) -> DepthscopeError:
-        host, port = self._doors[0]
-        said = f" ({reason(problem)})" if problem else ""
-        return DepthscopeError(
-            f"the Ray cluster at {host}:{port} is gone{said}; what is finished is kept: start the cluster again, and run the "
-            "same command again"
         )
 
 
@@ -389,67 +328,3 @@ class _Host:
 
     def measure(self, job: Job, attempt: int) -> Columns:
         return self.worker.measure(job, attempt)
-
-
-def _library() -> ModuleType:
-    """Ray, which is told before it is imported to keep quiet and to report to nobody."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # its documented switch for lines that are not to be shown: reports of dead workers would go to stdout
-    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
-    ray = require("ray", "ray")
-    # what matters of it comes as an exception
-    logging.getLogger("ray").setLevel(logging.CRITICAL)
-    return ray
-
-
-def _try(address: str) -> None:
-    """Refuse an address at which no cluster of Ray can be joined.
-
-    Asked in a process of its own: Ray tries for minutes, cannot be interrupted, and writes to stderr while it does.
-    """
-    host, _, port = address.rpartition(":")
-    if address != "auto" and not (host and "/" not in host and port.isdecimal()):
-        raise DepthscopeError(
-            f"{address}: not the address of a Ray cluster; give host:port, or auto, on a machine that is a node of it"
-        )
-    way_out = "start one with 'ray start --head', or leave the address out"
-    if address != "auto" and not _listens(_door(address)):
-        raise DepthscopeError(f"{address}: nothing listens there, so no Ray cluster can be joined; {way_out}")
-    code = "import sys, ray; ray.init(address=sys.argv[1], log_to_driver=False)"
-    try:
-        tried = subprocess.run([sys.executable, "-c", code, address], capture_output=True, timeout=CONNECT)
-    except subprocess.TimeoutExpired as waited:
-        said = (waited.stderr or b"").decode(errors="replace")
-        last = f"no answer within {CONNECT:g} s"
-    else:
-        if tried.returncode == 0:
-            return
-        said = tried.stderr.decode(errors="replace")
-        last = (said.strip().splitlines() or ["no reason given"])[-1][:200]
-    if "AuthToken" in said:
-        # Ray gives its token to no address that was named, unless it is told to
-        raise DepthscopeError(
-            f"{address}: the Ray cluster asks for a token; set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH unless the "
-            "token is in ~/.ray/auth_token"
-        )
-    raise DepthscopeError(f"{address}: no Ray cluster can be joined ({last}); {way_out}")
-
-
-def _doors(ray: Any) -> list[Door]:
-    context = ray.get_runtime_context()
-    ours = context.get_node_id()
-    node = next(node for node in ray.nodes() if node["NodeID"] == ours)
-    return [_door(context.gcs_address), (node["NodeManagerAddress"], int(node["NodeManagerPort"]))]
-
-
-def _door(address: str) -> Door:
-    host, _, port = address.rpartition(":")
-    return host.strip("[]"), int(port)
-
-
-def _listens(door: Door) -> bool:
-    try:
-        with socket.create_connection(door, timeout=3.0):
-            return True
-    except OSError:
-        return False

@@ -7,10 +7,11 @@ from pathlib import Path
 from depthscope.errors import DepthscopeError
 from depthscope.scan.job import Asked
 from depthscope.scan.parts import Place
+from depthscope.store.folder import SUMMARY
 from depthscope.store.jsonable import jsonable
 from depthscope.store.manifest import Entry, Manifest
 
-MANIFEST, BASE, SUMMARY = "manifest.jsonl", "tokens", "summary"
+MANIFEST, BASE = "manifest.jsonl", "tokens"
 # what is asked of a finished part later
 ABOUT = {"file", "rows", "bytes", "sha256", "last", "cuts", "empty"}
 

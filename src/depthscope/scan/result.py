@@ -4,6 +4,7 @@ import sys
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +12,14 @@ import pandas as pd
 
 from depthscope.corpus.documents import Corpus
 from depthscope.errors import check_choice, listed, require
-from depthscope.instrument.measures import plan
-from depthscope.scan.folder import SUMMARY, Folder, Table
+from depthscope.report.page.run import write_report
+from depthscope.report.scan import ALL, Summaries
+from depthscope.scan.folder import Folder, Table
 from depthscope.scan.job import SURPRISAL
-from depthscope.store.folder import RECORD
+from depthscope.store.folder import RECORD, SUMMARY
 from depthscope.store.manifest import file_sha256
-from depthscope.store.parquet import read_parquet
 from depthscope.store.record import RunRecord
+from depthscope.studies.finish import check_finish
 from depthscope.telling import Sheet, Told
 
 if TYPE_CHECKING:
@@ -41,14 +43,14 @@ class Scanned:
     tables: dict[str, tuple[str, ...]]
     record: RunRecord
 
-    def layers(self, measure: str, kind: str = "all") -> pd.DataFrame:
+    @cached_property
+    def summaries(self) -> Summaries:
+        """What is kept by layer, kind of token and entry of the vocabulary."""
+        return Summaries(self.folder, self.record)
+
+    def layers(self, measure: str, kind: str = ALL) -> pd.DataFrame:
         """Count, missing, mean, variance and five quantiles of a measure, by layer, of all tokens or of one kind."""
-        table = next((name for name, measures in self.tables.items() if measure in measures), "")
-        check_choice("measure", measure, [name for measures in self.tables.values() for name in measures])
-        found: pd.DataFrame = read_parquet(self.folder / SUMMARY / table / "layers.parquet").to_pandas()
-        check_choice("kind", kind, found["kind"].unique())
-        chosen = found[(found["measure"] == measure) & (found["kind"] == kind)]
-        return chosen.drop(columns=["measure", "kind"]).reset_index(drop=True)
+        return self.summaries.layers(measure, kind)
 
     def dataset(self, table: str = "tokens") -> Any:
         """A table as a ``pyarrow.dataset.Dataset``, of which nothing is read yet."""
@@ -60,14 +62,15 @@ class Scanned:
 
         By default the first measure that has layers.
         """
-        from depthscope.drawing.tokens import draw_tokens
-
-        names = [name for measures in self.tables.values() for name in measures if name != SURPRISAL]
+        names = self.summaries.layered
         measure = measure or next(iter(names), SURPRISAL)
         check_choice("measure", measure, names)
-        about = plan(measure, self.record.resolved["depth"], self.record.results["cse"])
-        text = f"{self.record.results['tokens']:,} tokens; bands: the middle half and nine tenths of them"
-        return draw_tokens(self.layers(measure), self.record.title, text, f"{about.about} ({about.unit})", ax)
+        return self.summaries.draw(measure, ax)
+
+    def report(self) -> Path:
+        """Write ``report.html``, ``figures/``, ``layers.csv`` and ``types.csv`` into the folder, from its summaries."""
+        check_finish()
+        return write_report(self.folder)
 
     def _repr_html_(self) -> str:
         from depthscope.drawing.card import card, picture
@@ -90,18 +93,17 @@ class Scanned:
             *(f"note: {note}" for note in about["notes"]),
             f"{took}{speed}",
             f"tables: {files}; summaries: {self.folder / SUMMARY}/",
+            f"a page to look at: depthscope report {self.folder}",
         ]
 
     def _sheets(self) -> list[Sheet]:
         rows = []
-        for measure in [name for measures in self.tables.values() for name in measures]:
-            found = self.layers(measure)
-            some = found[found["count"] > 0]
+        for measure in self.summaries.measures:
+            some = self.summaries.some(measure)
             if some.empty:
                 rows.append((measure, "none", *["nan"] * 5))
             # early, middle and late: of many layers three say how it goes
-            for i in sorted({0, len(some) // 2, len(some) - 1}) if len(some) else ():
-                one = some.iloc[i]
+            for _, one in some.iterrows():
                 layer = "" if pd.isna(one["layer"]) else str(int(one["layer"]))
                 numbers = (one["mean"], one["variance"] ** 0.5, one["q05"], one["q50"], one["q95"])
                 rows.append((measure, layer, *(f"{number:.4g}" for number in numbers)))

@@ -1,6 +1,6 @@
 """A model that measures every token of the windows it is given, batch by batch, one transfer each way."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -110,8 +110,7 @@ class Worker:
         return columns
 
     def _plan(self, names: tuple[str, ...], options: tuple[tuple[str, Any], ...]) -> Reduction:
-        layered = [measures.plan(name, self.model.depth, dict(options)) for name in names if name != SURPRISAL]
-        return Reduction(measures.together(layered), len(layered) * self.model.depth)
+        return reduction(names, self.model.depth, dict(options))
 
     def _halving(self, windows: list[Window], reduce: Reduction, surprisal: bool) -> np.ndarray[Any, Any]:
         try:
@@ -171,6 +170,12 @@ class Worker:
         rows, positions = torch.arange(texts * tokens) // tokens, torch.arange(texts * tokens) % tokens
         states = every_state(self.model, ids, torch.ones_like(ids), rows, positions)
         return digest({"states": states.float().numpy()})[:16]
+
+
+def reduction(names: Sequence[str], depth: int, options: Mapping[str, Any] | None = None) -> Reduction:
+    """What states of tokens are put through, (N, L + 1, d) -> (N, L x measures): all that is asked but surprisal."""
+    layered = [measures.plan(name, depth, options) for name in names if name != SURPRISAL]
+    return Reduction(measures.together(layered), len(layered) * depth)
 
 
 def _key(asked: Asked) -> tuple[tuple[str, ...], tuple[tuple[str, Any], ...]]:

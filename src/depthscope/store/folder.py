@@ -11,6 +11,7 @@ from depthscope.store.record import RunRecord
 
 RECORD = "run.json"
 LOCK = ".lock"
+SUMMARY = "summary"  # folder of the tables that stand for tables too large to be read
 
 
 @contextmanager

@@ -28,8 +28,8 @@ def write_parquet(table: Table, path: Path, dictionary: list[str] | bool = False
     return size, sha256
 
 
-def read_parquet(path: Path, columns: list[str] | None = None, sha256: str = "") -> Table:
-    """The table in a file, or some of its columns.
+def read_parquet(path: Path, columns: list[str] | None = None, sha256: str = "", rows: Any = None) -> Table:
+    """The table in a file, or some of its columns, or of its ``rows`` those for which an expression of Arrow holds.
 
     Raises
     ------
@@ -40,7 +40,7 @@ def read_parquet(path: Path, columns: list[str] | None = None, sha256: str = "")
     problem = ""
     try:
         if not sha256 or file_sha256(path) == sha256:
-            return parquet.read_table(path, columns=columns)
+            return parquet.read_table(path, columns=columns, filters=rows)
     except FileNotFoundError:
         pass
     except (require("pyarrow", "parquet").ArrowException, OSError) as trouble:

@@ -10,6 +10,7 @@ from depthscope.report.compare import INFERENCES
 from depthscope.report.mechanism_words import READING as MECHANISM
 from depthscope.report.page.tables import Column
 from depthscope.report.recurrence import CAUTION
+from depthscope.report.scan import KINDS
 from depthscope.report.summary import READING
 
 
@@ -48,6 +49,12 @@ CLUSTERS = (
     Column("dz at the peak", "{dz:+.2f} [{dz_low:+.2f}, {dz_high:+.2f}]"),
     Column("peak layer", "{peak_layer}"),
     Column("scheme", "{scheme}"),
+)
+
+# what a scan says of an entry of the vocabulary, measure by measure
+TOKEN = tuple(
+    Column(name, f"{{{name}_mean:.4g}} ± {{{name}_sd:.2g}}")
+    for name in ("cse", "norm", "cosine", "participation", "surprisal")
 )
 
 PARTS = (
@@ -183,6 +190,25 @@ PARTS = (
                     Column("its cluster", "{cluster}"),
                     Column("not measured", "{failed}"),
                 ),
+            )
+        },
+    ),
+    Part(
+        "tokens",
+        "All tokens, layer by layer",
+        {"tokens-*": ("layers.csv",)},
+        reading="The line is the mean, the darker band holds the middle half of the tokens at each layer, the lighter one nine "
+        "tenths. They say how tokens differ, not how sure the mean is.",
+    ),
+    Part("kinds", "By kind of token", {"kinds-*": ("layers.csv",)}, reading=KINDS),
+    Part(
+        "types",
+        "Token by token",
+        {},
+        {
+            "types.csv": (
+                "Entries of the vocabulary, the most frequent first",
+                (Column("token", "{token}"), Column("kind", "{kind}"), Column("count", "{count:,.0f}"), *TOKEN),
             )
         },
     ),

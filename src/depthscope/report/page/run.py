@@ -16,6 +16,7 @@ from depthscope.report.page.plan import PARTS, Part
 from depthscope.report.page.render import render
 from depthscope.report.page.settings import settings_section
 from depthscope.report.page.tables import Column, csv_download, tabulate
+from depthscope.report.scan import write_scan
 from depthscope.store.files import write_text
 from depthscope.store.folder import RECORD
 from depthscope.store.record import RunRecord
@@ -31,6 +32,7 @@ STUDIES = {
     "models": "one contrast in several models",
     "quantization": "what quantisation does",
     "compare": "finished runs compared",
+    "scan": "every token of a corpus",
 }
 
 
@@ -76,15 +78,17 @@ def write_report(folder: Path) -> Path:
     DepthscopeError
         No run folder, a run that is not finished, or damaged tables or drawings.
     """
-    page = run_page(folder)
+    record = _record(folder)
+    # figures and small tables of a scan are made when they are wanted: it has enough to do
+    page = run_page(folder, write_scan(folder, record) if record.study == "scan" else record)
     path = folder / REPORT
     write_text(path, render(page))
     return path
 
 
-def run_page(folder: Path) -> Page:
-    """Read a run folder."""
-    record = _record(folder)
+def run_page(folder: Path, record: RunRecord | None = None) -> Page:
+    """Read a run folder, and its record, unless that is given."""
+    record = record or _record(folder)
     sections = [section for part in PARTS if (section := _section(part, folder, record)) is not None]
     found = explorer(folder, record)
     data: dict[str, Any] = {}
@@ -114,10 +118,6 @@ def _record(folder: Path) -> RunRecord:
     if not (folder / RECORD).is_file():
         raise DepthscopeError(f"{folder}: holds no {RECORD}, so it is no run folder; {WAY_OUT}")
     record = RunRecord.read(folder / RECORD)
-    if record.study == "scan":
-        raise DepthscopeError(
-            f"{folder}: holds a scan, which has tables and no page; read them with DuckDB, polars or pandas (docs/scan.md)"
-        )
     if record.status != "finished":
         raise DepthscopeError(f"{folder}: its run is not finished; {WAY_OUT}")
     return record
