@@ -190,7 +190,7 @@ def test_a_model_at_which_workers_die_is_no_endless_trial(two_cpus: None, refuse
 def test_more_workers_than_there_is_room_for(two_cpus: None, refuses: Callable[..., Any]) -> None:
     with (
         refuses("3 workers", "room for 2 with 1 CPUs", "fewer workers"),
-        Cluster(3, make=Recipe().build, patience=8.0) as engine,
+        Cluster(3, make=Recipe().build, patience=15.0) as engine,
     ):
         results(engine, [job(number, "slow") for number in range(400)])
 

@@ -46,7 +46,7 @@ class Cluster:
     make : callable
         Builds the worker inside the actor. Picklable: a method of a dataclass of settings.
     patience : float
-        Seconds to wait for room on the cluster.
+        Seconds to wait for room on the cluster, after the last worker that found some.
 
     Raises
     ------
@@ -74,6 +74,7 @@ class Cluster:
         self._actors: list[_Actor] = []
         self._calls: dict[Any, _Actor] = {}  # what we wait for, by whose it is
         self._unborn = 0  # workers that died before they were ready, in a row
+        self._moved = 0.0  # when a worker last found a place
         self._first: tuple[str, About] | None = None  # where the first worker is, and what it says of itself
 
     def __enter__(self) -> Self:
@@ -228,6 +229,7 @@ class Cluster:
             self._replace(actor)
         elif not actor.placed:
             actor.placed, version = answer
+            self._moved = time.monotonic()
             if version != __version__:
                 raise DepthscopeError(
                     f"{actor.placed}: depthscope {version} is installed there, {__version__} here; install the same version "
@@ -276,7 +278,8 @@ class Cluster:
 
     def _check_room(self) -> None:
         """Whoever has waited for too long has no place on the cluster."""
-        late = [a for a in self._actors if not a.placed and time.monotonic() - a.since > self.patience]
+        now = time.monotonic()
+        late = [a for a in self._actors if not a.placed and now - max(a.since, self._moved) > self.patience]
         if not late:
             return
         placed = [a for a in self._actors if a.placed]
