@@ -4,8 +4,10 @@ import mmap
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
-from depthscope.errors import out_of_memory
+from depthscope.errors import DepthscopeError, on_one_line, out_of_memory
 
 TOO_MUCH = 2**55  # no processor has addresses for it
 
@@ -30,3 +32,16 @@ def test_other_faults_are_no_lack_of_memory(ask):
     with pytest.raises((RuntimeError, OSError, ValueError)) as problem:
         ask()
     assert not out_of_memory(problem.value)
+
+
+@given(st.text())
+def test_a_sentence_stands_on_one_line(sentence):
+    told = str(DepthscopeError(sentence))
+    assert told.splitlines() in ([told], [])
+    assert told.encode().decode() == told
+    if sentence.isprintable():
+        assert told == sentence
+
+
+def test_what_breaks_a_line_is_written_as_in_python():
+    assert on_one_line("a\nb\x1b\u2028\udcff c\xa0é東.txt") == "a\\nb\\x1b\\u2028\\udcff c\xa0é東.txt"

@@ -1,16 +1,27 @@
 """What a user did, and what to do instead."""
 
 import errno
+import unicodedata
 from collections.abc import Iterable
 from importlib import import_module
 from types import ModuleType
+
+UNSEEN = {"Cc", "Cs", "Zl", "Zp"}  # control characters, halves of characters, ends of lines and paragraphs
 
 
 class DepthscopeError(ValueError):
     """Bad input: one sentence that names the item, the reason and the way out.
 
-    The command line prints the sentence and exits with status 2.
+    The command line prints the sentence and exits with status 2. Names with control characters do not break its line.
     """
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(on_one_line(sentence))
+
+
+def on_one_line(text: str) -> str:
+    """What would break the line or cannot be printed is written as in Python."""
+    return "".join(repr(char)[1:-1] if unicodedata.category(char) in UNSEEN else char for char in text)
 
 
 def require(module: str, extra: str) -> ModuleType:

@@ -236,16 +236,41 @@ def test_what_is_wrong_with_a_corpus_is_one_sentence(scan, tmp_path, fault):
         assert word in sentence, sentence
 
 
-def test_a_fault_in_the_middle_keeps_what_came_before_and_goes_on_when_it_is_mended(scan, tmp_path):
+def test_a_fault_in_the_last_file_is_said_before_anything_is_computed(scan, tmp_path):
     folder = tmp_path / "texts"
     write(folder / "a.txt", prose(1, 300).encode())
     bad = write(folder / "b.txt", prose(2, 50).encode() + b"\xff")
     sentence = scan(folder, tmp_path / "out", "--part-tokens", 60).sentence
     assert "b.txt: not UTF-8 at byte" in sentence
-    # it is another corpus then: what was made of it is not mixed with this
+    assert not (tmp_path / "out").exists()
+    # mended, it is another corpus: what had been made of the first could not be used
     bad.write_text(prose(2, 50))
-    assert "corpus.sha256" in scan(folder, tmp_path / "out", "--part-tokens", 60).sentence
-    assert scan(folder, tmp_path / "new", "--part-tokens", 60).status == 0
+    assert scan(folder, tmp_path / "out", "--part-tokens", 60).status == 0
+
+
+def test_the_same_corpus_and_model_by_another_path_are_the_same(scan, network, finished, corpus, tmp_path, depthscope):
+    out = shutil.copytree(finished, tmp_path / "out")
+    before = sorted(path.stat().st_mtime_ns for path in out.rglob("*.parquet"))
+    for texts, model in ((f"{corpus}/", network), (corpus.parent / "." / corpus.name, f"{network}/")):
+        words = ("--model", model, "--corpus", texts, "--out", out, *FEW)
+        assert depthscope("scan", *words).status == 0
+    assert sorted(path.stat().st_mtime_ns for path in out.rglob("*.parquet")) == before
+
+
+def test_a_folder_in_the_corpus_is_no_place_for_the_tables(scan, tmp_path):
+    texts = tmp_path / "texts"
+    write(texts / "a.txt", prose(1, 60).encode())
+    assert "lies in the corpus" in scan(texts, texts / "out").sentence
+    assert [path.name for path in texts.iterdir()] == ["a.txt"]
+
+
+def test_a_name_that_is_too_long_is_one_sentence(scan, text, tmp_path):
+    assert "too long" in scan(text, tmp_path / ("a" * 300)).sentence
+    assert "too long" in scan("b" * 300, tmp_path / "out").sentence
+
+
+def test_check_and_estimate_do_not_go_together(depthscope, finished):
+    assert "one of them" in depthscope("scan", "--out", finished, "--verify", "--estimate").sentence
 
 
 def test_settings_that_cannot_be_are_refused_in_the_words_of_the_command_line(scan, text, finished, corpus, tmp_path):

@@ -65,6 +65,10 @@ def test_what_is_not_there_is_refused(folder: Path, refuses: Any) -> None:
         read_corpus("hf:")
     with refuses("of the form hf:NAME"):
         read_corpus("hf:a:b:c:d")
+    with refuses("hf:a\\nb:c:d:e: not of the form"):
+        read_corpus("hf:a\nb:c:d:e")
+    with refuses("nowhere\\n:train: cannot be read as a data set"):
+        read_corpus(f"hf:{folder}/nowhere\n:train")
     write(folder / "train.jsonl", [{"text": " "}])
     with refuses("no document with a letter"):
         names(f"hf:{folder}:train")

@@ -180,6 +180,75 @@ def test_a_name_that_is_no_utf8_is_spelt_out(tmp_path: Path) -> None:
     assert texts(tmp_path) == {"caf\\xe9.txt": "a"}
 
 
+def test_two_files_of_one_name_are_refused(tmp_path: Path, refuses: Any) -> None:
+    (tmp_path / "a\\xff.txt").write_text("a")
+    (tmp_path / "b.txt").write_text("b")
+    try:
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/a\xff.txt")).write_text("a")
+    except OSError:
+        pytest.skip("this file system keeps no such name")
+    with refuses(str(tmp_path), "2 files would be called a\\xff.txt", "rename"):
+        read_corpus(tmp_path)
+
+
+def test_what_is_no_file_is_passed_over_and_said(tmp_path: Path) -> None:
+    folder, beside = tmp_path / "texts", tmp_path / "beside"
+    for where in (folder / "in", folder / ".hidden", beside):
+        where.mkdir(parents=True)
+    (beside / "b.txt").write_text("b")
+    (folder / "in" / "a.txt").write_text("a")
+    (folder / "linked.txt").symlink_to(beside / "b.txt")
+    (folder / "beside.txt").symlink_to(beside)
+    (folder / "in" / "loop").symlink_to(folder)
+    (folder / "dead.txt").symlink_to(tmp_path / "nowhere.txt")
+    (folder / "in" / "round.txt").symlink_to("round.txt")
+    (folder / ".dead.txt").symlink_to(tmp_path / "nowhere.txt")
+    (folder / ".beside").symlink_to(beside)
+    (folder / ".hidden" / "dead.txt").symlink_to(tmp_path / "nowhere.txt")
+    os.mkfifo(folder / "in" / "pipe.txt")
+    corpus = read_corpus(folder)
+    assert [d.name for d in corpus.documents()] == ["in/a.txt", "linked.txt"]
+    assert corpus.passed_over == ("beside.txt", "dead.txt", "in/loop", "in/pipe.txt", "in/round.txt")
+    (tmp_path / "way").symlink_to(folder)
+    assert list(texts(tmp_path / "way")) == ["in/a.txt", "linked.txt"]
+
+
+def test_a_name_that_breaks_a_line_does_not_break_a_sentence(tmp_path: Path, refuses: Any) -> None:
+    folder = tmp_path / "two\nlines\x1b[31m"
+    folder.mkdir()
+    said = "two\\nlines\\x1b[31m"
+    with refuses(said, "no file of a kind"):
+        read_corpus(folder)
+    with refuses(said, "no such file"):
+        read_corpus(folder / "a\r.txt")
+    name = "a\n.jsonl"
+    for content, words in (
+        ('{"text": 1}', "line 1: column 'text' holds int"),
+        (r'{"text": "\ud800"}', "line 1: character 0"),
+        ('{"b\\ny": 1}', "(there is b\\ny)"),
+        ("wave", "line 1 is not JSON"),
+        (" ", "no document with a letter"),
+    ):
+        (folder / name).write_text(content)
+        with refuses(said, words):
+            texts(folder)
+    (folder / name).write_bytes(b"\xff")
+    with refuses(f"{said}/a\\n.jsonl: not UTF-8"):
+        texts(folder)
+    (folder / f"{name}.gz").write_text("no archive")
+    with refuses(f"{said}/a\\n.jsonl.gz: damaged"):
+        texts(folder / f"{name}.gz")
+    (folder / "a\n.parquet").write_bytes(b"PAR1")
+    with refuses(f"{said}/a\\n.parquet: not readable as Parquet"):
+        texts(folder / "a\n.parquet")
+    for path in folder.iterdir():
+        path.unlink()
+    (folder / "b\n.txt").write_text("b")
+    (folder / "b\n.doc").write_text("b")
+    assert texts(folder) == {"b\n.txt": "b"}
+    assert read_corpus(folder).passed_over == ("b\\n.doc",)
+
+
 def test_places_without_text_are_refused(tmp_path: Path, refuses: Any) -> None:
     with refuses("nowhere", "no such file or folder", "hf:NAME"):
         read_corpus(tmp_path / "nowhere")
@@ -197,6 +266,32 @@ def test_places_without_text_are_refused(tmp_path: Path, refuses: Any) -> None:
             texts(tmp_path, split=split)
     with refuses("split='word'", "file, line, paragraph"):
         read_corpus(tmp_path, split="word")  # type: ignore[arg-type]
+    with refuses("a" * 300, "cannot be read", "too long"):
+        read_corpus(tmp_path / ("a" * 300))
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("", "the corpus has no name"),
+        (None, "the corpus is a NoneType, not a name"),
+        (["a.txt"], "the corpus is a list, not a name"),
+        (b"a.txt", "the corpus is a bytes, not a name"),
+    ],
+)
+def test_what_is_no_name_of_a_corpus_is_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, refuses: Any, source: Any, words: str
+) -> None:
+    monkeypatch.chdir(folder)
+    with refuses(words, "give a file, a folder, or hf:NAME"):
+        read_corpus(source)
+    assert read_corpus(".").size == read_corpus(Path()).size == read_corpus(folder).size
+
+
+@pytest.mark.parametrize("column", ["", None, 3, ["text"]])
+def test_what_is_no_name_of_a_column_is_refused(folder: Path, refuses: Any, column: Any) -> None:
+    with refuses(f"text={column!r}: no name of a column", "--text-column NAME"):
+        read_corpus(folder, text=column)
 
 
 @pytest.mark.parametrize("codec", ["", ".gz"])
@@ -254,6 +349,20 @@ def test_archives_that_are_not_whole_are_refused(tmp_path: Path, refuses: Any, n
     assert len(texts(path, split="line")) == 10_000
 
 
+@pytest.mark.parametrize("name", ["a.txt.gz", "a.txt.zst", "a.jsonl.gz", "a.jsonl.zst"])
+def test_an_archive_without_a_byte_is_damaged_and_one_of_an_empty_text_is_blank(
+    tmp_path: Path, refuses: Any, name: str
+) -> None:
+    (tmp_path / "b.txt").write_text("b")
+    empty = compressed(tmp_path / name, b"")
+    assert texts(tmp_path) == {"b.txt": "b"}
+    whole = empty.read_bytes()
+    for length in range(len(whole)):
+        empty.write_bytes(whole[:length])
+        with refuses(f"{name}: damaged", "fetch or compress it again"):
+            texts(tmp_path)
+
+
 def test_parquet_that_cannot_be_read_is_refused(tmp_path: Path, refuses: Any) -> None:
     path = tmp_path / "a.parquet"
     path.write_bytes(b"PAR1 and no more")
@@ -264,15 +373,35 @@ def test_parquet_that_cannot_be_read_is_refused(tmp_path: Path, refuses: Any) ->
         texts(path)
     with refuses("a.parquet", "column 'n' holds int64, not text"):
         texts(path, text="n")
-    pq.write_table(pa.table({"text": pa.array([b"a", b"\xff"]).view(pa.string())}), path)
-    with refuses("a.parquet", "not readable as Parquet", "utf-8"):
-        texts(path)
     pq.write_table(pa.table({"text": ["walls fall"] * 500}), path, compression="none", write_page_checksum=True)
     assert len(texts(path)) == 500
     data = path.read_bytes()
     path.write_bytes(data.replace(b"walls", b"halls", 1))
     with refuses("a.parquet", "damaged"):
         texts(path)
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())], ids=str)
+def test_a_row_of_parquet_that_is_no_utf8_is_named(tmp_path: Path, refuses: Any, kind: Any) -> None:
+    values = [b"a", None, *[b"wave"] * 148, b"sea \xff", b"\xff"]
+    if pa.types.is_dictionary(kind):
+        column = pa.array(values).dictionary_encode()
+        column = pa.DictionaryArray.from_arrays(column.indices, column.dictionary.view(pa.string()))
+    else:
+        column = pa.array(values, pa.large_binary() if kind == pa.large_string() else pa.binary()).view(kind)
+    pq.write_table(pa.table({"text": column}), tmp_path / "a.parquet", row_group_size=100)
+    with refuses("a.parquet, row 151: not UTF-8 at byte 4 of the text", "write the file again"):
+        texts(tmp_path / "a.parquet")
+
+
+def test_a_column_of_parquet_is_known_by_its_name_alone(tmp_path: Path, refuses: Any) -> None:
+    path = tmp_path / "a.parquet"
+    columns = [pa.array(["a"]), pa.array(["b"]), pa.array([{"c": 1}]), pa.array(["d"])]
+    pq.write_table(pa.Table.from_arrays(columns, names=["text", "text", "b", "b.c"]), path)
+    with refuses("a.parquet: has 2 columns named 'text'", "rename all but one"):
+        texts(path)
+    # pyarrow takes b.c for the column c in b, too
+    assert texts(path, text="b.c") == {"a.parquet:1": "d"}
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")

@@ -382,16 +382,18 @@ def test_another_model_or_another_corpus_is_refused_and_nothing_is_touched(
     tokenizer.save_pretrained(other)
     with refuses("settings", "model (", "choose another --out"):
         scan_corpus(str(other), corpus, spoilt, **SMALLEST)
-    # another network under the same name: the scan is not finished, so that it matters
-    (spoilt / "tokens" / "part-000002.parquet").unlink()
+    # another network under the same name
     model = replace(ds.load(str(other)), name=str(network))
+    with refuses("a model with other weights", "choose another --out"):
+        scan_corpus(model, corpus, spoilt, **SMALLEST)
+    (spoilt / "tokens" / "part-000002.parquet").unlink()
     with refuses("settings: model (", "choose another --out"):
         scan_corpus(model, corpus, spoilt, **SMALLEST)
     with refuses("window (48, now 40)", "--out"):
         scan_corpus(str(network), corpus, spoilt, **{**SMALLEST, "window": 40})
     texts = shutil.copytree(corpus, tmp_path / "texts")
     (texts / "b-one.txt").write_text("Ho", encoding="utf-8")
-    with refuses("corpus.source", "corpus.sha256", "--out"):
+    with refuses("corpus.sha256", "--out"):
         scan_corpus(str(network), texts, spoilt, **SMALLEST)
     del before["tokens/part-000002.parquet"]
     assert results_of(spoilt) == before

@@ -11,6 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import depthscope as ds
+from depthscope.scan import scan
+from depthscope.scan.verify import verify
 from depthscope.store.manifest import file_sha256
 from tests.scan.conftest import SMALL, prose
 
@@ -184,6 +186,112 @@ def test_other_settings_do_not_mix(scanned, network, corpus, tmp_path, refuses):
     (changed / "b-one.txt").write_text("Ho")
     with refuses("corpus", "now", "--out"):
         ds.scan_corpus(str(network), changed, out, **SMALL)
+
+
+def test_a_finished_folder_is_not_given_out_as_the_work_of_another_model(tokenizer, corpus, tmp_path, refuses):
+    from tests.conftest import tiny_llama
+
+    first, second = (ds.load(tiny_llama(len(tokenizer), width=width), tokenizer) for width in (32, 64))
+    found = ds.scan_corpus(first, corpus, tmp_path / "out", measures="norm", **SMALL)
+    assert ds.scan_corpus(first, corpus, found.folder, measures="norm", **SMALL).told == found.told
+    with refuses("a model with other weights", first.fingerprint, second.fingerprint, "choose another --out"):
+        ds.scan_corpus(second, corpus, found.folder, measures="norm", **SMALL)
+
+
+def test_a_corpus_that_changes_while_it_is_scanned_is_not_finished(network, corpus, tmp_path, refuses, monkeypatch):
+    texts, out = shutil.copytree(corpus, tmp_path / "texts"), tmp_path / "out"
+    write = scan.write_parquet
+
+    def meddle(*given):
+        (texts / "rows.jsonl").write_text(json.dumps({"text": prose(3, 80)}) + "\n")
+        return write(*given)
+
+    monkeypatch.setattr(scan, "write_parquet", meddle)
+    with refuses("changed while it was scanned", f"delete {out}"):
+        ds.scan_corpus(str(network), texts, out, **SMALL)
+    with refuses("not finished"):
+        verify(out, progress=False)
+
+
+def test_what_a_table_holds_is_known_without_its_line_in_the_manifest(scanned, network, corpus, tmp_path):
+    out = shutil.copytree(scanned.folder, tmp_path / "out")
+    manifest = out / "manifest.jsonl"
+    lines = manifest.read_text(encoding="utf-8").splitlines()
+    assert "part" not in json.loads(lines[0])
+    manifest.write_text("".join(f"{line}\n" for line in lines[1:]), encoding="utf-8")
+    found = ds.scan_corpus(str(network), corpus, out, **SMALL)
+    assert found.record.results["computed"] == scanned.record.results["computed"]
+    assert verify(out, progress=False)[0] == verify(scanned.folder, progress=False)[0]
+
+
+def test_loading_options_of_other_kinds_than_text_can_be_continued(network, corpus, tmp_path):
+    import torch
+
+    options = {**SMALL, "load": {"dtype": torch.float32}, "measures": ["norm"]}
+    first = ds.scan_corpus(str(network), corpus, tmp_path / "out", **options)
+    assert ds.scan_corpus(str(network), corpus, tmp_path / "out", **options).told == first.told
+
+
+@pytest.mark.parametrize(
+    ("words", "options"),
+    [
+        (("'wavlet'", "wavelet"), {"cse": {"wavlet": "haar"}}),
+        (("normalize='no'", "True or False"), {"cse": {"normalize": "no"}}),
+        (("min_scales='3'", "whole number"), {"cse": {"min_scales": "3"}}),
+        (("min_scales=-1", "whole number"), {"cse": {"min_scales": -1}}),
+        (("precision='single'", "double precision"), {"cse": {"precision": "single"}}),
+        (("layers='2:4'", "first"), {"cse": {"layers": "2:4"}}),
+        (("layers=(2,)", "first"), {"cse": {"layers": (2,)}}),
+        (("cse='haar'", "dict"), {"cse": "haar"}),
+        (("load='cpu'", "dict"), {"load": "cpu"}),
+        (("window=64.0", "whole number"), {"window": 64.0}),
+        (("window=True", "whole number"), {"window": True}),
+        (("context=nan", "whole number"), {"context": float("nan")}),
+        (("token_budget='96'", "whole number"), {"token_budget": "96"}),
+        (("threads=1.0", "whole number"), {"threads": 1.0}),
+        (("measures=None", "names"), {"measures": None}),
+        (("measures=[['cse']]", "names"), {"measures": [["cse"]]}),
+    ],
+)
+def test_what_is_of_no_kind_that_could_be_meant_is_refused(network, corpus, tmp_path, refuses, words, options):
+    with refuses(*words):
+        ds.scan_corpus(str(network), corpus, tmp_path / "out", **{**SMALL, **options})
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_model_or_a_folder_that_is_none_is_refused(network, corpus, tmp_path, refuses):
+    for model in (None, 3, ds.load(str(network)).network):
+        with refuses("model is a", "give a name"):
+            ds.scan_corpus(model, corpus, tmp_path / "out", **SMALL)
+    for out in (None, "", "a\0b"):
+        with refuses("out=", "a folder"):
+            ds.scan_corpus(str(network), corpus, out, **SMALL)
+    with refuses("load=", "loaded already"):
+        ds.scan_corpus(ds.load(str(network)), corpus, tmp_path / "out", load={"dtype": "bfloat16"}, **SMALL)
+
+
+def test_scales_may_be_an_array(network, corpus, tmp_path):
+    scales = np.geomspace(1, 3, 6)
+    given = [
+        rows_of(
+            ds.scan_corpus(
+                str(network), corpus, tmp_path / kind, measures=["cse"], cse={"scales": one, "mask_coi": False}, **SMALL
+            ).folder
+        )
+        for kind, one in (("array", scales), ("list", scales.tolist()))
+    ]
+    np.testing.assert_array_equal(*(stacked(rows["cse"]) for rows in given))
+
+
+@pytest.mark.parametrize(
+    ("part", "value"), [("settings", {}), ("results", {}), ("digests", None), ("resolved", []), ("words", "none")]
+)
+def test_a_record_that_somebody_has_changed_is_named(scanned, network, corpus, tmp_path, refuses, part, value):
+    out = shutil.copytree(scanned.folder, tmp_path / "out")
+    record = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    (out / "run.json").write_text(json.dumps(record | {part: value}), encoding="utf-8")
+    with refuses(str(out), "run"):
+        verify(out, progress=False)
 
 
 def test_a_layer_window_keeps_every_layer_at_its_number(network, corpus, tmp_path):

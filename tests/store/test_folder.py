@@ -56,7 +56,7 @@ def test_a_folder_with_other_files_is_refused_and_left_alone(tmp_path, refuses):
     with refuses(str(tmp_path), "thesis.tex", "empty --out"), run_folder(tmp_path, RUN):
         pytest.fail("entered")
     assert (tmp_path / "thesis.tex").read_text() == "mine"
-    assert not (tmp_path / RECORD).exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
 def test_a_second_writer_is_refused_until_the_first_has_left(started, refuses):

@@ -23,10 +23,10 @@ def test_an_object_is_read_as_it_was_written(row, escaped):
     ("line", "words"),
     [
         ("", ("is not JSON",)),
-        ("wave", ("is not JSON",)),
+        ("wave", ("is not JSON (Expecting value); mend or delete that line",)),
         ("{'text': 1}", ("is not JSON",)),
         ('{"text": "a"} {', ("is not JSON",)),
-        ("[1]", ("is not an object",)),
+        ("[1]", ("is not an object", 'write one object per line, such as {"text": "..."}')),
         ('"text"', ("is not an object",)),
         ("null", ("is not an object",)),
         ("3", ("is not an object",)),

@@ -60,7 +60,12 @@ def test_timings_and_results_do_not_tell_runs_apart():
 
 
 @pytest.mark.parametrize(
-    "content", ["", "{", "[]", "null", "{}", '{"schema": 1}', '{"schema": 1, "study": "x"}', "\xff"]
+    "content",
+    [
+        *("", "{", "[]", "null", "{}", '{"schema": 1}', '{"schema": 1, "study": "x"}', "\xff"),
+        '{"schema": 1, "study": "x", "settings": {}, "digests": null}',
+        '{"schema": 1, "study": "x", "settings": []}',
+    ],
 )
 def test_a_damaged_record_is_refused(tmp_path, refuses, content):
     path = tmp_path / "run.json"

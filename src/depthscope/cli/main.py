@@ -63,8 +63,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "no space left to write (disk, quota or file-size limit); what is finished is kept: make room and run "
                 "the same command again"
             )
-        if problem.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        if problem.errno == errno.EROFS:
             return _complain(f"{problem.filename or 'the folder'}: no permission to write; choose another folder")
+        if problem.errno in (errno.EACCES, errno.EPERM):
+            return _complain(
+                f"{problem.filename or 'a file'}: no permission to read or write it; allow it, or choose another"
+            )
+        if problem.errno == errno.ENAMETOOLONG:
+            return _complain(f"{problem.filename or 'a name'}: too long for a name of a file; choose a shorter one")
         raise
     except KeyboardInterrupt:
         print("\ndepthscope: interrupted; run the same command again to continue", file=sys.stderr)

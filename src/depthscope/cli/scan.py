@@ -69,6 +69,8 @@ class Scan:
 
     def run(self, options: argparse.Namespace) -> Answer:
         given = vars(options)
+        if "verify" in given and "estimate" in given:
+            raise DepthscopeError("--verify checks a finished scan, --estimate comes before one: give one of them")
         if "verify" in given:
             return self._verify(Path(self._needed(given, "out")), progress="no_progress" not in given)
         if "estimate" in given:
@@ -107,6 +109,7 @@ class Scan:
     def _estimate(options: argparse.Namespace) -> Answer:
         from depthscope.scan.estimate import estimate
 
-        given = chosen(options, ("window", "context", "token_budget", "dtype", "device", "stack", "measures"))
+        known = ("window", "context", "token_budget", "dtype", "device", "stack", "measures", "threads")
+        given = chosen(options, known)
         found = estimate(vars(options).get("model", "embedded"), **given)
         return Answer(found.told, found.document)

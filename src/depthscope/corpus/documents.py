@@ -39,7 +39,7 @@ class Corpus(Protocol):
     size : int or None
         Bytes on disk, if known.
     passed_over : tuple of str
-        Files of the folder that are of no kind that is read.
+        What the folder holds and is not read: files of other kinds, linked folders, dead links, pipes; nothing hidden.
     blank : int
         Documents without a letter that the last complete reading came upon; they are not among the documents.
     """

@@ -3,12 +3,13 @@
 import hashlib
 import io
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from depthscope.errors import DepthscopeError, reason, require
+from depthscope.errors import DepthscopeError, on_one_line, reason, require
 
 Kind = Literal["text", "rows", "parquet"]
 KINDS: dict[str, Kind] = {
@@ -36,12 +37,12 @@ class File(NamedTuple):
 
 
 def find_files(source: Path) -> tuple[list[File], tuple[str, ...]]:
-    """The files to read, sorted by name, and the names of those of other kinds.
+    """The files to read, sorted by name, and the names of whatever else there is.
 
     Raises
     ------
     DepthscopeError
-        Nothing there, a file of another kind, or a folder without any that is read.
+        Nothing there, a file of another kind, a folder without any that is read, or two files of one name.
     """
     if source.is_file():
         found = _file(source, source.name)
@@ -57,25 +58,42 @@ def find_files(source: Path) -> tuple[list[File], tuple[str, ...]]:
     files = [file for _, file in pairs if file is not None]
     if not files:
         raise DepthscopeError(f"{source}: no file of a kind that is read; use one of {READ}")
-    return files, tuple(_printable(name) for name, file in pairs if file is None)
+    _check_names(source, files)
+    return files, tuple(on_one_line(_printable(name)) for name, file in pairs if file is None)
+
+
+def _check_names(source: Path, files: list[File]) -> None:
+    """No two documents may have one name: one that is spelt out can be that of another file."""
+    name, count = Counter(file.name for file in files).most_common(1)[0]
+    if count > 1:
+        raise DepthscopeError(
+            f"{source}: {count} files would be called {name}, since a name that is not UTF-8 is spelt out; "
+            "rename all but one"
+        )
 
 
 def _walk(folder: Path) -> Iterator[Path]:
+    """Whatever lies in the folder and below and is not hidden, but for the folders themselves, if they are no links."""
+
     def refuse(problem: OSError) -> None:
-        raise DepthscopeError(f"{problem.filename}: cannot be read ({problem.strerror}); allow it, or move it away")
+        raise _unreadable(problem.filename, problem)
 
     for where, folders, files in os.walk(folder, onerror=refuse):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (path for name in files if not name.startswith(".") and (path := Path(where, name)).is_file())
+        yield from (Path(where, name) for name in files if not name.startswith("."))
+        # os.walk names a linked folder and does not go into it: it may lead back to where it lies
+        yield from (path for name in folders if (path := Path(where, name)).is_symlink())
 
 
 def _file(path: Path, name: str) -> File | None:
+    """Of a kind that is read; not so a folder, a dead link or a pipe, whatever its name."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
     codec = CODECS.get(suffixes.pop()) if suffixes and suffixes[-1] in CODECS else None
     kind = KINDS.get(suffixes[-1]) if suffixes else None
     if kind is None or (kind == "parquet" and codec is not None):
         return None
-    return File(path, name, kind, codec, path.stat().st_size)
+    with reading(path):
+        return File(path, name, kind, codec, path.stat().st_size) if path.is_file() else None
 
 
 def _printable(name: str) -> str:
@@ -90,6 +108,9 @@ def opened(file: File) -> Iterator[tuple[io.BufferedReader, Callable[[], int]]]:
         if file.codec is None:
             yield io.BufferedReader(raw, BLOCK), raw.tell
             return
+        if os.fstat(raw.fileno()).st_size == 0:
+            # an archive of an empty text has a head; pyarrow takes no bytes for one all the same
+            raise OSError("no bytes at all")
         pyarrow = require("pyarrow", "parquet")
         # pyarrow decompresses several frames one after another, and notices when the last is not whole
         with pyarrow.CompressedInputStream(raw, file.codec) as stream:
@@ -103,10 +124,14 @@ def reading(path: Path) -> Iterator[None]:
         yield
     except OSError as problem:
         if problem.strerror is not None:
-            raise DepthscopeError(f"{path}: cannot be read ({problem.strerror}); allow it, or move it away") from None
+            raise _unreadable(path, problem) from None
         raise DepthscopeError(
             f"{path}: damaged ({reason(problem)}); fetch or compress it again, or move it away"
         ) from None
+
+
+def _unreadable(path: Path | str, problem: OSError) -> DepthscopeError:
+    return DepthscopeError(f"{path}: cannot be read ({problem.strerror}); allow it, or move it away")
 
 
 def digest_files(files: list[File]) -> str:

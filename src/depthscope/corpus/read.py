@@ -5,12 +5,14 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import get_args
 
-from depthscope.corpus.documents import Corpus, Document, Split
-from depthscope.corpus.files import File, digest_files, find_files, opened
+from depthscope.corpus.documents import WAY_OUT, Corpus, Document, Split
+from depthscope.corpus.files import File, digest_files, find_files, opened, reading
 from depthscope.corpus.hub import PREFIX, HubCorpus
 from depthscope.corpus.rows import json_texts, parquet_texts
 from depthscope.corpus.text import Chunks, lines, paragraphs
 from depthscope.errors import DepthscopeError, check_choice
+
+PLACES = f"give a file, a folder, or {PREFIX}NAME for a Hugging Face data set"
 
 
 def read_corpus(source: str | PathLike[str], *, text: str = "text", split: Split = "file") -> Corpus:
@@ -32,14 +34,26 @@ def read_corpus(source: str | PathLike[str], *, text: str = "text", split: Split
     Raises
     ------
     DepthscopeError
-        Nothing there, or nothing that can be read. What is wrong inside a file is said when it is reached: text that
-        is not UTF-8, a row without the column, a damaged archive, a corpus without a letter.
+        No name, nothing there, nothing that can be read, or two files of one name. What is wrong inside a file is said
+        when it is reached: text that is not UTF-8, a row without the column, a damaged archive, a corpus without a
+        letter.
     """
     check_choice("split", split, get_args(Split))
-    name = fspath(source)
+    name = _named(source)
+    if not isinstance(text, str) or not text:
+        raise DepthscopeError(f"text={text!r}: no name of a column; {WAY_OUT}")
     if name.startswith(PREFIX):
         return HubCorpus(name, text)
     return FileCorpus(name, text, split)
+
+
+def _named(source: object) -> str:
+    name = fspath(source) if isinstance(source, PathLike) else source
+    if not isinstance(name, str):
+        raise DepthscopeError(f"the corpus is a {type(name).__name__}, not a name; {PLACES}")
+    if not name:
+        raise DepthscopeError(f"the corpus has no name (it is an empty text); {PLACES}")
+    return name
 
 
 class FileCorpus:
@@ -47,7 +61,8 @@ class FileCorpus:
 
     def __init__(self, source: str, text: str, split: Split) -> None:
         self.source = source
-        self.files, self.passed_over = find_files(Path(source))
+        with reading(Path(source)):
+            self.files, self.passed_over = find_files(Path(source))
         self.size: int | None = sum(file.size for file in self.files)
         self.blank = 0
         self._column = text

@@ -1,6 +1,7 @@
 """Tables of texts: JSON lines and Parquet, one document a row."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from depthscope.corpus.documents import WAY_OUT, no_column, text_of
 from depthscope.corpus.files import BLOCK, File, opened, reading
@@ -36,13 +37,12 @@ def parquet_texts(file: File, column: str) -> Iterator[tuple[int, str, int]]:
                 raw, pre_buffer=False, buffer_size=BLOCK, page_checksum_verification=True
             )
             schema = table.schema_arrow
-            if column not in schema.names:
-                raise no_column(str(file.path), column, schema.names)
+            _check_column(file, column, schema.names)
             _check_texts(file, column, schema.field(column).type)
             number, reached = 0, 0
             for group in range(table.num_row_groups):
                 for batch in table.iter_batches(BATCH, [group], [column]):
-                    for value in batch.column(0).to_pylist():
+                    for value in _values(file, number, batch.column(column)):
                         number += 1
                         yield number, text_of(f"{file.path}, row {number}", column, value), reached
                 metadata = table.metadata.row_group(group)
@@ -51,6 +51,33 @@ def parquet_texts(file: File, column: str) -> Iterator[tuple[int, str, int]]:
             raise DepthscopeError(
                 f"{file.path}: not readable as Parquet ({reason(problem)}); write or fetch it again"
             ) from None
+
+
+def _check_column(file: File, column: str, present: list[str]) -> None:
+    """It is there, and once."""
+    count = present.count(column)
+    if count == 0:
+        raise no_column(str(file.path), column, present)
+    if count > 1:
+        raise DepthscopeError(
+            f"{file.path}: has {count} columns named {column!r}; rename all but one and write the file again"
+        )
+
+
+def _values(file: File, before: int, batch: Any) -> list[object]:
+    """The values of a batch, which has ``before`` rows before it; where one is not UTF-8, the sentence that says which."""
+    try:
+        return batch.to_pylist()  # type: ignore[no-any-return]
+    except UnicodeDecodeError:
+        for number, value in enumerate(batch, before + 1):
+            try:
+                value.as_py()
+            except UnicodeDecodeError as problem:
+                raise DepthscopeError(
+                    f"{file.path}, row {number}: not UTF-8 at byte {problem.start} of the text; "
+                    "write the file again, from text that is valid"
+                ) from None
+        raise
 
 
 def _check_texts(file: File, column: str, kind: object) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from depthscope.arrays import Array, DepthGram, depth_gram, joined, namespace, participation
-from depthscope.errors import DepthscopeError
+from depthscope.errors import DepthscopeError, check_choice
 from depthscope.instrument.baselines import consecutive_cosine, from_second
 from depthscope.instrument.cse import cse, entropy, used_scales
 from depthscope.instrument.filters import filter_bank
@@ -102,8 +102,37 @@ def _cse(depth: int, **options: Any) -> Measure:
 
 
 def cse_settings(options: Mapping[str, Any]) -> dict[str, Any]:
-    """All options of :func:`depthscope.cse`, with this version's defaults for those that are not given."""
-    return {**(cse.__kwdefaults__ or {}), **options}
+    """All options of :func:`depthscope.cse`, with this version's defaults for those that are not given.
+
+    Raises
+    ------
+    DepthscopeError
+        No such option, or a value of another kind; values themselves are checked where a filter is planned.
+    """
+    settings = dict(cse.__kwdefaults__ or {})
+    for name, value in options.items():
+        check_choice("option of cse", name, settings)
+        problem = _problem(name, value)
+        if problem:
+            raise DepthscopeError(f"{name}={value!r}: {problem}")
+        settings[name] = value.tolist() if hasattr(value, "tolist") else value
+    return settings
+
+
+def _problem(name: str, value: Any) -> str:
+    if name in ("normalize", "mask_coi") and not isinstance(value, bool):
+        return "give True or False"
+    if name == "min_scales" and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+        return "give a whole number from 1 on"
+    if name == "precision" and value != "double":
+        return "a scan measures in double precision; leave it out"
+    if name == "layers" and value is not None and not _is_pair(value):
+        return "give the numbers of the first and of the last layer"
+    return ""
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, list | tuple) and len(value) == 2 and all(isinstance(one, int) for one in value)
 
 
 def _norm(updates: Array) -> Array:

@@ -28,6 +28,7 @@ def estimate(
     device: str | None = None,
     stack: Any = None,
     measures: Sequence[str] = ("cse", "norm"),
+    threads: int | None = None,
 ) -> Estimate:
     """Estimate what a scan of a million tokens takes, from the model's configuration and a short run with random weights.
 
@@ -43,6 +44,8 @@ def estimate(
         As in :func:`depthscope.load`.
     measures : sequence of str
         Names; ``"surprisal"`` needs the head, every other is one number per layer.
+    threads : int, optional
+        CPU threads of torch, for all that this process does from then on.
 
     Returns
     -------
@@ -60,6 +63,10 @@ def estimate(
     from depthscope.model.device import chosen_device
     from depthscope.model.paper import chosen_precision, on_paper, read_config
 
+    if threads is not None:
+        if threads < 1:
+            raise DepthscopeError(f"threads={threads}: give at least 1")
+        torch.set_num_threads(threads)
     place = _device(torch, chosen_device(device))
     if dtype is None and Path(source).suffix.lower() == ".gguf":
         dtype = "float32"  # unpacked, as load does it

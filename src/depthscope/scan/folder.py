@@ -7,9 +7,11 @@ from pathlib import Path
 from depthscope.errors import DepthscopeError
 from depthscope.scan.job import Asked
 from depthscope.scan.parts import Place
-from depthscope.store.folder import SUMMARY
+from depthscope.store.folder import RECORD, SUMMARY
 from depthscope.store.jsonable import jsonable
 from depthscope.store.manifest import Entry, Manifest
+from depthscope.store.parquet import parquet_metadata
+from depthscope.store.record import RunRecord
 
 MANIFEST, BASE = "manifest.jsonl", "tokens"
 # what is asked of a finished part later
@@ -53,6 +55,30 @@ class Folder:
         self.path = path
         self.manifest = Manifest(path / MANIFEST)
 
+    def record(self) -> RunRecord | None:
+        """The record of the scan that stands here, if there is one.
+
+        Raises
+        ------
+        DepthscopeError
+            It is damaged, or not that of a scan.
+        """
+        path = self.path / RECORD
+        if not path.is_file():
+            return None
+        record = RunRecord.read(path)
+        if record.study != "scan":
+            raise DepthscopeError(f"{self.path}: holds a run of {record.study}, not a scan; give the folder of a scan")
+        parts: dict[str, tuple[str, ...]] = {"settings": ("corpus", "context"), "resolved": ("corpus", "depth")}
+        parts |= {"results": ("tokens", "cse", "tables", "notes")} if record.status == "finished" else {}
+        for part, names in parts.items():
+            lacking = [name for name in names if name not in getattr(record, part)]
+            if lacking:
+                raise DepthscopeError(
+                    f"{path}: damaged, {part} hold no {lacking[0]}; put the file back that was there, or choose another --out"
+                )
+        return record
+
     def tables(self, present: bool = True) -> dict[str, Table]:
         """Tables of which a part was ever finished, by name, in the order in which they were begun; of their parts those whose
         files have the right size, or, if not only ``present`` ones are wanted, all.
@@ -65,6 +91,8 @@ class Folder:
                     # begun anew only while it had no part
                     found[name] = Table(name, Asked(tuple(entry["measures"]), entry["cse"]))
                 else:
+                    if name not in found:
+                        found[name] = Table(name, self._asked(entry))
                     found[name].entries[_number(entry)] = entry
             except (KeyError, TypeError, ValueError):
                 raise DepthscopeError(
@@ -133,6 +161,13 @@ class Folder:
         for table in tables.values():
             known = {self.path / entry["file"] for entry in table.entries.values()}
             yield from (path for path in sorted((self.path / table.name).glob("*")) if path not in known)
+
+    def _asked(self, entry: Entry) -> Asked:
+        """What a table was to hold, from one of its files: its line in the manifest is gone."""
+        about = parquet_metadata(self.path / str(entry["file"]))
+        if about is None:
+            raise KeyError
+        return Asked(tuple(about["measures"]), about["cse"])
 
     def _has(self, entry: Entry) -> bool:
         path = self.path / str(entry["file"])

@@ -153,7 +153,10 @@ def conclude(
 def _notes(tables: Sequence[Table], corpus: Corpus, entries: Sequence[Any]) -> list[str]:
     notes = []
     if corpus.passed_over:
-        notes.append(f"{len(corpus.passed_over)} files of other kinds were passed over: {listed(corpus.passed_over)}")
+        notes.append(
+            f"{len(corpus.passed_over)} files of other kinds, links to folders or pipes were passed over: "
+            f"{listed(corpus.passed_over)}"
+        )
     if corpus.blank:
         notes.append(f"{corpus.blank} documents hold no text and were passed over")
     cuts = sum(entry["cuts"] for entry in entries)

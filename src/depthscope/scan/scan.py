@@ -1,8 +1,11 @@
 """The door of the scan: every token of a corpus measured, in a folder that a killed scan goes on with."""
 
+import os
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from numbers import Integral
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
@@ -111,9 +114,12 @@ def scan_corpus(
     >>> found.layers("cse")                                         # doctest: +SKIP
     """
     require("pyarrow", "parquet")
+    numbers = {"window": window, "context": context, "token_budget": token_budget, "part_tokens": part_tokens}
+    _check_given(model, out, load, cse, numbers | {"workers": workers, "threads": threads})
     asked = _asked(measures, cse or {})
     source = read_corpus(corpus, text=text, split=split)
-    recipe = Recipe(model if isinstance(model, Model) else fspath(model), dict(load or {}), token_budget, threads)
+    _check_apart(fspath(corpus), Path(out))
+    recipe = Recipe(model if isinstance(model, Model) else _named(model), dict(load or {}), token_budget, threads)
     where = Where(engine, workers, address)
     where.check(recipe)
     tokenizer, longest = _reads(model)
@@ -132,7 +138,8 @@ def scan_corpus(
         {
             "model": recipe.source.name if isinstance(recipe.source, Model) else recipe.source,
             "load": dict(recipe.load),
-            "corpus": {"source": source.source, "text": text, "split": split, "sha256": source.digest()},
+            # not how it was named: the same texts are the same corpus
+            "corpus": {"text": text, "split": split, "sha256": source.digest()},
             "window": length,
             "context": kept,
             "token_budget": token_budget,
@@ -160,21 +167,53 @@ class Plan:
         with run_folder(out, record):
             folder, clock = Folder(out), Clock()
             tables = folder.wanted(self.asked, folder.tables())
-            before = RunRecord.read(out / RECORD) if (out / RECORD).exists() else None
+            before = folder.record()
             vocabulary = _Vocabulary(self.tokenizer)
             whole = all(table.whole and folder.summarised(table) for table in tables)
-            if before is not None and before.status == "finished" and whole:
-                return conclude(folder, tables, before, self.corpus)
+            finished = before if whole and before is not None and before.status == "finished" else None
+            if finished is None:
+                with clock("reading"):
+                    self._read()
             with ExitStack() as hold:
                 with clock("loading"):
                     workers = hold.enter_context(engine(self.recipe, self.where))
                     for table in tables:
                         check_asked(table.asked, workers.about)
+                    if finished is not None:
+                        self._same(out, finished, workers.about)
+                        return conclude(folder, tables, finished, self.corpus)
                     self._prove(out, record, before, workers.about)
                 with clock("measuring"):
                     computed = sum(self._fill(folder, table, workers, vocabulary) for table in tables)
+            if self.corpus.digest() != record.settings["corpus"]["sha256"]:
+                raise DepthscopeError(
+                    f"{self.corpus.source}: changed while it was scanned, so that rows may be of the old text and of the new; "
+                    f"delete {out}, and scan it again"
+                )
             record.timings = clock.seconds
             return conclude(folder, tables, record, self.corpus, computed)
+
+    def _read(self) -> None:
+        """All of the corpus once, which takes little beside the network: what is wrong in it is said before anything is
+        computed, and can still be mended. A data set that comes through a network is read only once.
+        """
+        total = self.corpus.size
+        if total is None:
+            return
+        with bar(total, "reading the corpus", unit=BYTES, shown=self.progress) as advance:
+            reached = 0
+            for document in self.corpus.documents():
+                deque(document.chunks, maxlen=0)
+                advance(max(0, document.reached - reached))
+                reached = max(reached, document.reached)
+
+    def _same(self, out: Path, before: RunRecord, about: About) -> None:
+        """What is finished may be read with other libraries and on another machine, but not as the work of another model."""
+        if before.identity.get("model") != about.fingerprint:
+            raise DepthscopeError(
+                f"{out}: holds a scan by a model with other weights ({before.identity.get('model')}, now {about.fingerprint}); "
+                "choose another --out, or delete the folder"
+            )
 
     def _prove(self, out: Path, record: RunRecord, before: RunRecord | None, about: About) -> None:
         """Nothing is added to what another model, or one that computes other bits, has begun."""
@@ -184,6 +223,7 @@ class Plan:
         # the bits are compared themselves: they need not depend on threads, nor on the machine
         record.resolved = {"threads": record.environment.pop("threads"), "depth": about.depth, "width": about.width}
         record.resolved |= {"dtype": about.dtype, "quantization": about.quantization, "causal": about.causal}
+        record.resolved["corpus"] = self.corpus.source
         if before is not None:
             enter(before, record, out)
         record.write(out / RECORD)
@@ -245,7 +285,10 @@ class _Vocabulary:
 
 
 def _asked(measures: Sequence[str], cse: Mapping[str, Any]) -> Asked:
-    names = tuple(dict.fromkeys(measures))
+    several = isinstance(measures, list | tuple) and all(isinstance(name, str) for name in measures)
+    if not several and not isinstance(measures, str):
+        raise DepthscopeError(f"measures={measures!r}: give names, as a list")
+    names = tuple(dict.fromkeys([measures] if isinstance(measures, str) else measures))
     check_measures(names)
     if cse and "cse" not in names:
         raise DepthscopeError(f"{next(iter(cse))} is an option of cse, which is not asked for: add --measure cse")
@@ -260,6 +303,37 @@ def _empty(columns: Columns) -> dict[str, int]:
 
 def _settings(asked: Asked) -> dict[str, Any]:
     return {"measures": list(asked.measures), "cse": dict(asked.cse)}
+
+
+def _check_given(model: Any, out: Any, load: Any, cse: Any, numbers: Mapping[str, Any]) -> None:
+    """Refuse what is of no kind that could be meant, before it fails where nobody knows its name."""
+    if not isinstance(model, str | PathLike | Model):
+        raise DepthscopeError(
+            f"model is a {type(model).__name__}: give a name, a folder, or what depthscope.load(network, tokenizer) returns"
+        )
+    if not isinstance(out, str | PathLike) or not fspath(out) or "\0" in fspath(out):
+        raise DepthscopeError(f"out={out!r}: give the name of a folder")
+    for name, value in (("load", load), ("cse", cse)):
+        if not isinstance(value, Mapping | None):
+            raise DepthscopeError(f"{name}={value!r}: give keywords and their values, as a dict")
+    if load and isinstance(model, Model):
+        raise DepthscopeError(f"load={load!r}: the model is loaded already; leave it out, or give its name or folder")
+    for name, value in numbers.items():
+        if value is not None and (isinstance(value, bool) or not isinstance(value, Integral)):
+            raise DepthscopeError(f"{name}={value!r}: give a whole number")
+
+
+def _check_apart(corpus: str, out: Path) -> None:
+    """Refuse to write among what is read."""
+    place = Path(corpus).resolve()
+    if place.is_dir() and out.resolve().is_relative_to(place):
+        raise DepthscopeError(f"{out}: lies in the corpus {corpus}, and would be scanned itself; choose another --out")
+
+
+def _named(model: str | PathLike[str]) -> str:
+    """A folder by one name, however its path was written."""
+    name = fspath(model)
+    return os.path.normpath(name) if Path(name).exists() else name
 
 
 def _reads(model: Any) -> tuple[Any, int | None]:

@@ -9,7 +9,6 @@ from depthscope.corpus.read import read_corpus
 from depthscope.errors import DepthscopeError, listed
 from depthscope.progress import each
 from depthscope.scan.folder import Folder, Table
-from depthscope.store.folder import RECORD
 from depthscope.store.manifest import file_sha256
 from depthscope.store.parquet import read_parquet
 from depthscope.store.record import RunRecord
@@ -24,12 +23,10 @@ def verify(out: Path, *, progress: bool = True) -> list[str]:
         No scan there, an unfinished one, or files that are damaged, missing or not in order; the way out is to run the
         scan again, which computes what is missing.
     """
-    if not (out / RECORD).is_file():
-        raise DepthscopeError(f"{out}: no scan stands there; give the folder that --out named")
-    record = RunRecord.read(out / RECORD)
-    if record.study != "scan":
-        raise DepthscopeError(f"{out}: holds a run of {record.study}, not a scan; give the folder of a scan")
     folder = Folder(out)
+    record = folder.record()
+    if record is None:
+        raise DepthscopeError(f"{out}: no scan stands there; give the folder that --out named")
     tables = folder.tables(present=False)
     if not tables or record.status != "finished":
         raise DepthscopeError(f"{out}: the scan is not finished; run the same command again to continue it")
@@ -94,9 +91,9 @@ def _in_order(path: Path, entry: dict[str, Any], last: tuple[str, int] | None) -
 
 
 def _corpus(record: RunRecord) -> str:
-    asked = record.settings["corpus"]
+    asked, source = record.settings["corpus"], record.resolved["corpus"]
     try:
-        same = read_corpus(asked["source"], text=asked["text"], split=asked["split"]).digest() == asked["sha256"]
+        same = read_corpus(source, text=asked["text"], split=asked["split"]).digest() == asked["sha256"]
     except (DepthscopeError, OSError):
-        return f"corpus: {asked['source']} cannot be read from here, so it was not compared"
-    return f"corpus: {asked['source']} is {'the one that was scanned' if same else 'NOT the one that was scanned any more'}"
+        return f"corpus: {source} cannot be read from here, so it was not compared"
+    return f"corpus: {source} is {'the one that was scanned' if same else 'NOT the one that was scanned any more'}"

@@ -45,6 +45,9 @@ def _make(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
     except (FileNotFoundError, NotADirectoryError, FileExistsError) as problem:
         raise DepthscopeError(f"{path}: cannot be made ({problem.strerror}); choose another --out") from None
+    if not (path / LOCK).exists() and not (path / RECORD).exists():
+        # somebody else's folder is left as it was, without even a lock in it
+        _refuse_strangers(path)
 
 
 def _leave_no_empty(path: Path) -> None:
@@ -59,6 +62,10 @@ def _claim(path: Path, record: RunRecord) -> None:
     if stored.exists():
         enter(RunRecord.read(stored), record, path)
         return
+    _refuse_strangers(path)
+
+
+def _refuse_strangers(path: Path) -> None:
     strangers = [p.name for p in path.iterdir() if p.name != LOCK and not p.name.startswith(".run.json.")]
     if strangers:
         raise DepthscopeError(f"{path}: holds other files ({listed(sorted(strangers))}); choose an empty --out")

@@ -17,9 +17,11 @@ def json_row(path: Path | str, number: int, line: str) -> dict[str, object]:
     try:
         row = json.loads(line)
     except json.JSONDecodeError as problem:
-        raise DepthscopeError(f"{path}: line {number} is not JSON ({problem.msg})") from None
+        what = f"is not JSON ({problem.msg}); mend or delete that line"
     except (ValueError, RecursionError):  # an integer of thousands of digits, a list in a list in a list ...
-        raise DepthscopeError(f"{path}: line {number} is no JSON that can be read; simplify it") from None
-    if not isinstance(row, dict):
-        raise DepthscopeError(f"{path}: line {number} is not an object with columns")
-    return row
+        what = "is no JSON that can be read; simplify it"
+    else:
+        if isinstance(row, dict):
+            return row
+        what = 'is not an object with columns; write one object per line, such as {"text": "..."}'
+    raise DepthscopeError(f"{path}: line {number} {what}")

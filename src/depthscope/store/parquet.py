@@ -1,5 +1,6 @@
 """Parquet files that are whole or absent."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,14 @@ def read_parquet(path: Path, columns: list[str] | None = None, sha256: str = "",
     except (require("pyarrow", "parquet").ArrowException, OSError) as trouble:
         problem = f" ({reason(trouble)})"
     raise DepthscopeError(f"{path}: damaged or missing{problem}; delete this one file and run the same command again")
+
+
+def parquet_metadata(path: Path) -> dict[str, Any] | None:
+    """What :mod:`depthscope` wrote into the file about it; None if there is no such file, or nothing of the kind in it."""
+    try:
+        return dict(json.loads(_parquet().read_schema(path).metadata[b"depthscope"]))
+    except (require("pyarrow", "parquet").ArrowException, OSError, KeyError, TypeError, ValueError):
+        return None
 
 
 def _parquet() -> Any:

@@ -1,7 +1,7 @@
 """``run.json``: what was asked, of what, with what, and how long it took."""
 
 import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -43,12 +43,16 @@ class RunRecord:
 
     @classmethod
     def read(cls, path: Path) -> "RunRecord":
+        kinds = {name: type(value) for name, value in asdict(cls("", {})).items()}
         try:
             stored = json.loads(path.read_text(encoding="utf-8"))
-            known = {f.name for f in fields(cls)}
             if stored["schema"] != SCHEMA:
                 raise DepthscopeError(f"{path}: written in schema {stored['schema']}, this version reads {SCHEMA}")
-            return cls(**{name: value for name, value in stored.items() if name in known})
+            found = {name: value for name, value in stored.items() if name in kinds}
+            for name, value in found.items():
+                if not isinstance(value, kinds[name]):
+                    raise TypeError(f"{name} is no {kinds[name].__name__}")
+            return cls(**found)
         except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as problem:
             raise DepthscopeError(
                 f"{path}: not a readable run record ({problem}); choose another folder with --out"
@@ -58,7 +62,7 @@ class RunRecord:
         """What keeps two runs from sharing a folder, in words: ``"wavelet (paul(4), now morlet)"``."""
         found = []
         for part in ("settings", "identity", "environment"):
-            mine, theirs = (_flat(json.loads(json.dumps(getattr(r, part)))) for r in (self, other))
+            mine, theirs = (_flat(jsonable(getattr(r, part))) for r in (self, other))
             # what is not known yet (the model is not loaded) cannot differ
             names = [name for name in {**mine, **theirs} if mine and theirs]
             for name in names:
