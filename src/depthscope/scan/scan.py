@@ -1,11 +1,9 @@
 """The door of the scan: every token of a corpus measured, in a folder that a killed scan goes on with."""
 
-import os
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from numbers import Integral
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
@@ -19,14 +17,14 @@ from depthscope.capture.windows import check_window
 from depthscope.corpus.documents import Corpus, Split
 from depthscope.corpus.read import read_corpus
 from depthscope.errors import DepthscopeError, require
-from depthscope.instrument.measures import cse_settings
 from depthscope.model.device import chosen_device
 from depthscope.model.model import Model
 from depthscope.model.tokenizer import load_tokenizer
 from depthscope.progress import BYTES, bar
 from depthscope.scan.engines import Kind, Where, engine
 from depthscope.scan.folder import Folder, Table
-from depthscope.scan.job import About, Asked, Columns, Engine, Job, check_asked, check_measures
+from depthscope.scan.given import asked_for, check_apart, check_given, one_name
+from depthscope.scan.job import About, Asked, Columns, Engine, Job, check_asked
 from depthscope.scan.ordered import Ordered
 from depthscope.scan.parts import Cut, Part, window_lengths
 from depthscope.scan.result import Scanned, conclude
@@ -115,11 +113,11 @@ def scan_corpus(
     """
     require("pyarrow", "parquet")
     numbers = {"window": window, "context": context, "token_budget": token_budget, "part_tokens": part_tokens}
-    _check_given(model, out, load, cse, numbers | {"workers": workers, "threads": threads})
-    asked = _asked(measures, cse or {})
+    check_given(model, out, load, cse, numbers | {"workers": workers, "threads": threads})
+    asked = asked_for(measures, cse or {})
     source = read_corpus(corpus, text=text, split=split)
-    _check_apart(fspath(corpus), Path(out))
-    recipe = Recipe(model if isinstance(model, Model) else _named(model), dict(load or {}), token_budget, threads)
+    check_apart(fspath(corpus), Path(out))
+    recipe = Recipe(model if isinstance(model, Model) else one_name(model), dict(load or {}), token_budget, threads)
     where = Where(engine, workers, address)
     where.check(recipe)
     tokenizer, longest = _reads(model)
@@ -284,17 +282,6 @@ class _Vocabulary:
         return self._texts
 
 
-def _asked(measures: Sequence[str], cse: Mapping[str, Any]) -> Asked:
-    several = isinstance(measures, list | tuple) and all(isinstance(name, str) for name in measures)
-    if not several and not isinstance(measures, str):
-        raise DepthscopeError(f"measures={measures!r}: give names, as a list")
-    names = tuple(dict.fromkeys([measures] if isinstance(measures, str) else measures))
-    check_measures(names)
-    if cse and "cse" not in names:
-        raise DepthscopeError(f"{next(iter(cse))} is an option of cse, which is not asked for: add --measure cse")
-    return Asked(names, cse_settings(cse) if "cse" in names else {})
-
-
 def _empty(columns: Columns) -> dict[str, int]:
     """Tokens that have no value at any layer, of measures where there are some."""
     counts = {name: int(np.isnan(v).reshape(len(v), -1).all(1).sum()) for name, v in columns.items()}
@@ -303,37 +290,6 @@ def _empty(columns: Columns) -> dict[str, int]:
 
 def _settings(asked: Asked) -> dict[str, Any]:
     return {"measures": list(asked.measures), "cse": dict(asked.cse)}
-
-
-def _check_given(model: Any, out: Any, load: Any, cse: Any, numbers: Mapping[str, Any]) -> None:
-    """Refuse what is of no kind that could be meant, before it fails where nobody knows its name."""
-    if not isinstance(model, str | PathLike | Model):
-        raise DepthscopeError(
-            f"model is a {type(model).__name__}: give a name, a folder, or what depthscope.load(network, tokenizer) returns"
-        )
-    if not isinstance(out, str | PathLike) or not fspath(out) or "\0" in fspath(out):
-        raise DepthscopeError(f"out={out!r}: give the name of a folder")
-    for name, value in (("load", load), ("cse", cse)):
-        if not isinstance(value, Mapping | None):
-            raise DepthscopeError(f"{name}={value!r}: give keywords and their values, as a dict")
-    if load and isinstance(model, Model):
-        raise DepthscopeError(f"load={load!r}: the model is loaded already; leave it out, or give its name or folder")
-    for name, value in numbers.items():
-        if value is not None and (isinstance(value, bool) or not isinstance(value, Integral)):
-            raise DepthscopeError(f"{name}={value!r}: give a whole number")
-
-
-def _check_apart(corpus: str, out: Path) -> None:
-    """Refuse to write among what is read."""
-    place = Path(corpus).resolve()
-    if place.is_dir() and out.resolve().is_relative_to(place):
-        raise DepthscopeError(f"{out}: lies in the corpus {corpus}, and would be scanned itself; choose another --out")
-
-
-def _named(model: str | PathLike[str]) -> str:
-    """A folder by one name, however its path was written."""
-    name = fspath(model)
-    return os.path.normpath(name) if Path(name).exists() else name
 
 
 def _reads(model: Any) -> tuple[Any, int | None]:
