@@ -58,7 +58,7 @@ def test_what_is_no_run_is_one_sentence(depthscope, runs, tmp_path):
     assert "no such folder" in depthscope("compare", tmp_path / "nowhere").sentence
     shutil.copytree(runs / "tiny", tmp_path / "tiny")
     (tmp_path / "tiny" / "run.json").write_text("{")
-    assert "run.json cannot be read" in depthscope("compare", tmp_path / "tiny").sentence
+    assert "run.json: not a readable run record" in depthscope("compare", tmp_path / "tiny").sentence
 
 
 def test_help_names_what_can_be_asked(depthscope):

@@ -40,6 +40,24 @@ def run_folder(path: Path, record: RunRecord) -> Iterator[Path]:
         raise DepthscopeError(f"{problem.filename or path}: no permission to write; choose another --out") from None
 
 
+def finished_run(path: Path, way_out: str) -> RunRecord:
+    """The record of a run that is finished.
+
+    Raises
+    ------
+    DepthscopeError
+        No folder, none of a run, a damaged one or one whose run is not finished; the sentence ends in the ``way_out``.
+    """
+    if not path.is_dir():
+        raise DepthscopeError(f"{path}: {'is a file' if path.exists() else 'there is no such folder'}; {way_out}")
+    if not (path / RECORD).is_file():
+        raise DepthscopeError(f"{path}: holds no {RECORD}, so it is no run folder; {way_out}")
+    record = RunRecord.read(path / RECORD, way_out)
+    if record.status != "finished":
+        raise DepthscopeError(f"{path}: its run is not finished; {way_out}")
+    return record
+
+
 def _make(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)

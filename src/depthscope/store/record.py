@@ -42,7 +42,7 @@ class RunRecord:
         write_text(path, text + "\n")
 
     @classmethod
-    def read(cls, path: Path) -> "RunRecord":
+    def read(cls, path: Path, way_out: str = "choose another folder with --out") -> "RunRecord":
         kinds = {name: type(value) for name, value in asdict(cls("", {})).items()}
         try:
             stored = json.loads(path.read_text(encoding="utf-8"))
@@ -54,9 +54,7 @@ class RunRecord:
                     raise TypeError(f"{name} is no {kinds[name].__name__}")
             return cls(**found)
         except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as problem:
-            raise DepthscopeError(
-                f"{path}: not a readable run record ({problem}); choose another folder with --out"
-            ) from None
+            raise DepthscopeError(f"{path}: not a readable run record ({problem}); {way_out}") from None
 
     def differences(self, other: "RunRecord") -> list[str]:
         """What keeps two runs from sharing a folder, in words: ``"wavelet (paul(4), now morlet)"``."""

@@ -21,7 +21,7 @@ from depthscope.statistics.pairing import group_names
 from depthscope.statistics.terms import parse_terms
 from depthscope.store.datasets import read_netcdf
 from depthscope.store.files import write_text
-from depthscope.store.folder import RECORD, run_folder
+from depthscope.store.folder import RECORD, finished_run, run_folder
 from depthscope.store.record import RunRecord
 from depthscope.studies.clock import Clock
 from depthscope.studies.finish import check_finish, finish
@@ -31,6 +31,7 @@ STUDIES = ("metaphor", "mechanism")
 # settings that make the measure another quantity, whose dz cannot stand beside the first one's
 SAME = ("cse.signal", "contrast.adjust")
 WAY_OUT = "leave it out, or finish it by running its command again"
+DAMAGED = "leave it out, or run the study again"
 
 
 @dataclass(frozen=True)
@@ -133,15 +134,14 @@ def _runs_in(folder: Path, notes: list[str]) -> Iterator[Path]:
         raise DepthscopeError(
             f"{folder}: {'is a file' if folder.exists() else 'there is no such folder'}; give run folders"
         )
-    record = _record(folder) if (folder / RECORD).is_file() else None
+    record = RunRecord.read(folder / RECORD, DAMAGED) if (folder / RECORD).is_file() else None
     if record is not None and record.study in STUDIES:
         yield folder
         return
     below = [path for path in sorted(folder.iterdir()) if path.is_dir() and (path / RECORD).is_file()]
-    below = [path for path in below if _record(path).study in STUDIES]
+    below = [path for path in below if RunRecord.read(path / RECORD, DAMAGED).study in STUDIES]
     if record is not None and record.study == "models":
-        if record.status != "finished":
-            raise DepthscopeError(f"{folder}: is not finished; {WAY_OUT}")
+        finished_run(folder, WAY_OUT)
         # in the order in which they were asked for; what failed there has its reason there
         order = [name for name, result in record.results.items() if result == "measured"]
         below = [folder / name for name in order]
@@ -157,21 +157,8 @@ def _runs_in(folder: Path, notes: list[str]) -> Iterator[Path]:
     yield from below
 
 
-def _record(folder: Path) -> RunRecord:
-    try:
-        return RunRecord.read(folder / RECORD)
-    except (DepthscopeError, OSError, AttributeError) as problem:
-        raise DepthscopeError(
-            f"{folder}: its {RECORD} cannot be read ({reason(problem, 80)}); leave it out, or run the study again"
-        ) from None
-
-
 def _read(folder: Path) -> Finished:
-    if not (folder / RECORD).is_file():
-        raise DepthscopeError(f"{folder}: there is no {RECORD}; {WAY_OUT}")
-    record = _record(folder)
-    if record.status != "finished":
-        raise DepthscopeError(f"{folder}: is not finished; {WAY_OUT}")
+    record = finished_run(folder, WAY_OUT)
     return Finished(folder, folder.name, record, _measure(folder / MEASURE), _mechanism(folder / PARTS))
 
 

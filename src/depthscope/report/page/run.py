@@ -18,7 +18,7 @@ from depthscope.report.page.settings import settings_section
 from depthscope.report.page.tables import Column, csv_download, tabulate
 from depthscope.report.scan import write_scan
 from depthscope.store.files import write_text
-from depthscope.store.folder import RECORD
+from depthscope.store.folder import RECORD, finished_run
 from depthscope.store.record import RunRecord
 
 REPORT = "report.html"
@@ -78,7 +78,7 @@ def write_report(folder: Path) -> Path:
     DepthscopeError
         No run folder, a run that is not finished, or damaged tables or drawings.
     """
-    record = _record(folder)
+    record = finished_run(folder, WAY_OUT)
     # figures and small tables of a scan are made when they are wanted: it has enough to do
     page = run_page(folder, write_scan(folder, record) if record.study == "scan" else record)
     path = folder / REPORT
@@ -88,7 +88,7 @@ def write_report(folder: Path) -> Path:
 
 def run_page(folder: Path, record: RunRecord | None = None) -> Page:
     """Read a run folder, and its record, unless that is given."""
-    record = record or _record(folder)
+    record = record or finished_run(folder, WAY_OUT)
     sections = [section for part in PARTS if (section := _section(part, folder, record)) is not None]
     found = explorer(folder, record)
     data: dict[str, Any] = {}
@@ -109,18 +109,6 @@ def run_page(folder: Path, record: RunRecord | None = None) -> Page:
         scripts=["items.js"] if data else [],
         charts=["scalogram", "curve"] if data else [],
     )
-
-
-def _record(folder: Path) -> RunRecord:
-    if not folder.is_dir():
-        what = "is a file" if folder.exists() else "there is no such folder"
-        raise DepthscopeError(f"{folder}: {what}; {WAY_OUT}")
-    if not (folder / RECORD).is_file():
-        raise DepthscopeError(f"{folder}: holds no {RECORD}, so it is no run folder; {WAY_OUT}")
-    record = RunRecord.read(folder / RECORD)
-    if record.status != "finished":
-        raise DepthscopeError(f"{folder}: its run is not finished; {WAY_OUT}")
-    return record
 
 
 def _section(part: Part, folder: Path, record: RunRecord) -> Section | None:
