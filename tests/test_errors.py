@@ -2,12 +2,13 @@
 
 import mmap
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from depthscope.errors import DepthscopeError, on_one_line, out_of_memory
+from depthscope.errors import DepthscopeError, check_count, on_one_line, out_of_memory
 
 TOO_MUCH = 2**55  # no processor has addresses for it
 
@@ -45,3 +46,21 @@ def test_a_sentence_stands_on_one_line(sentence):
 
 def test_what_breaks_a_line_is_written_as_in_python():
     assert on_one_line("a\nb\x1b\u2028\udcff c\xa0é東.txt") == "a\\nb\\x1b\\u2028\\udcff c\xa0é東.txt"
+
+
+@pytest.mark.parametrize("value", [None, 1, 7, np.int64(3)])
+def test_a_count_is_a_whole_number_from_one_on_or_a_default(value):
+    check_count("threads", value)
+
+
+@pytest.mark.parametrize(
+    ("value", "least", "words"),
+    [
+        (0, 1, "threads=0: give at least 1"),
+        (-1, 0, "threads=-1: give at least 0"),
+        *((odd, 1, "give a whole number") for odd in (2.0, True, "2", float("nan"), [1])),
+    ],
+)
+def test_what_is_no_count_is_refused(refuses, value, least, words):
+    with refuses(words):
+        check_count("threads", value, least)

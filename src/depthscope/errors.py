@@ -4,6 +4,7 @@ import errno
 import unicodedata
 from collections.abc import Iterable
 from importlib import import_module
+from numbers import Integral
 from types import ModuleType
 
 UNSEEN = {"Cc", "Cs", "Zl", "Zp"}  # control characters, halves of characters, ends of lines and paragraphs
@@ -41,6 +42,16 @@ def check_choice(name: str, value: object, allowed: Iterable[object]) -> None:
     allowed = list(allowed)
     if value not in allowed:
         raise DepthscopeError(f"{name}={value!r}: choose one of {', '.join(map(str, allowed))}")
+
+
+def check_count(name: str, value: object, least: int = 1) -> None:
+    """Refuse what is no whole number, or one below ``least``; None stands for a default."""
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise DepthscopeError(f"{name}={value!r}: give a whole number")
+    if value < least:
+        raise DepthscopeError(f"{name}={value}: give at least {least}")
 
 
 def reason(problem: BaseException, limit: int = 200) -> str:

@@ -11,7 +11,7 @@ from depthscope.capture.batches import default_budget, plan
 from depthscope.capture.labels import layer_coords, model_attrs, update_norm
 from depthscope.capture.record import Arrays, NotFiniteError, check_vocabulary, record
 from depthscope.capture.tokens import Subtoken, Tokenized, special_prefix, tokenize
-from depthscope.errors import DepthscopeError, listed
+from depthscope.errors import DepthscopeError, check_count, listed
 from depthscope.model.model import Model
 from depthscope.model.parts import KINDS, Parts, find_parts
 from depthscope.progress import bar
@@ -101,8 +101,7 @@ def trace(
     """
     if keep not in ("gram", "states"):
         raise DepthscopeError(f"keep={keep!r}: choose gram or states")
-    if token_budget is not None and token_budget < 1:
-        raise DepthscopeError(f"token_budget={token_budget}: give at least 1 token per forward pass")
+    check_count("token_budget", token_budget)
     table = read_stimuli(stimuli, paired=False)
     taken = RESERVED & set(table.columns)
     if taken:

@@ -1,7 +1,6 @@
 """``depthscope compare RUN [RUN ...]``."""
 
 import argparse
-import os
 import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -42,7 +41,6 @@ class Compare:
         parser.set_defaults(handler=self.run)
 
     def run(self, options: argparse.Namespace) -> Answer:
-        os.environ.setdefault("MPLBACKEND", "Agg")  # files only; no display is needed
         from depthscope.report.compare import told
         from depthscope.studies.compare import compare
 

@@ -41,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     options = build_parser().parse_args(words)
     options.words = words
+    os.environ.setdefault("MPLBACKEND", "Agg")  # files only; no display is needed
     try:
         with only_the_document(options):
             answer = options.handler(options)

@@ -1,7 +1,6 @@
 """``depthscope show``: a text, token by token, as a page."""
 
 import argparse
-import os
 import shlex
 import sys
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from depthscope.cli.output import Answer, add_json
 from depthscope.cli.study import CSE, LOAD, MODEL, add_loading, add_transform, chosen
-from depthscope.errors import DepthscopeError
+from depthscope.errors import DepthscopeError, check_count
 
 if TYPE_CHECKING:
     from depthscope.studies.show import Shown
@@ -46,7 +45,6 @@ class Show:
         parser.set_defaults(handler=self.run)
 
     def run(self, options: argparse.Namespace) -> Answer:
-        os.environ.setdefault("MPLBACKEND", "Agg")  # files only; no display is needed
         given = vars(options)
         texts = chosen(options, ("text", "compare"))
         if list(texts.values()).count(STDIN) > 1:
@@ -63,8 +61,7 @@ class Show:
         place = check_page(given.get("out", "show.html"))
         torch = require("torch", "models")
         threads = given.get("threads")
-        if threads is not None and threads < 1:
-            raise DepthscopeError(f"threads={threads}: give at least 1")
+        check_count("threads", threads)
         torch.set_num_threads(threads or torch.get_num_threads())
         found = show(
             load(given.get("model", "embedded"), **chosen(options, LOAD)),

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import shlex
 from abc import ABC, abstractmethod
 from collections.abc import Collection
@@ -124,7 +123,6 @@ class Study(ABC):
         )
 
     def run(self, options: argparse.Namespace) -> Answer:
-        os.environ.setdefault("MPLBACKEND", "Agg")  # files only; no display is needed
         from depthscope.store.folder import RECORD
         from depthscope.studies.settings import Settings
 

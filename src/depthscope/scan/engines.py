@@ -26,10 +26,6 @@ class Where:
     def check(self, recipe: Recipe) -> None:
         """Refuse what does not go together, before anything is loaded."""
         check_choice("engine", self.engine, get_args(Kind))
-        if self.workers is not None and self.workers < 1:
-            raise DepthscopeError(f"workers={self.workers}: give at least 1")
-        if recipe.threads is not None and recipe.threads < 1:
-            raise DepthscopeError(f"threads={recipe.threads}: give at least 1")
         if self.engine == "local":
             for name, value in (("workers", self.workers), ("address", self.address)):
                 if value not in (None, 1):

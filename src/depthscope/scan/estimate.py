@@ -7,7 +7,7 @@ from typing import Any
 
 from depthscope.arrays import CHUNK_BYTES, DEVICE_CHUNK_BYTES
 from depthscope.capture.windows import check_window
-from depthscope.errors import DepthscopeError, require
+from depthscope.errors import DepthscopeError, check_count, require
 from depthscope.scan.costs import Estimate
 from depthscope.scan.job import SURPRISAL, check_measures, layers_of
 from depthscope.scan.memory import memory_available, resident
@@ -59,13 +59,14 @@ def estimate(
     torch = require("torch", "models")
     from depthscope.capture import lens
     from depthscope.capture import surprisal as exact
+    from depthscope.model.accept import check_depth
     from depthscope.model.calibrate import time_blocks
     from depthscope.model.device import chosen_device
     from depthscope.model.paper import chosen_precision, on_paper, read_config
 
+    for name, value in {"window": window, "token_budget": token_budget, "threads": threads}.items():
+        check_count(name, value)
     if threads is not None:
-        if threads < 1:
-            raise DepthscopeError(f"threads={threads}: give at least 1")
         torch.set_num_threads(threads)
     place = _device(torch, chosen_device(device))
     if dtype is None and Path(source).suffix.lower() == ".gguf":
@@ -76,7 +77,8 @@ def estimate(
     batch = _default_batch(paper, kind, place) if token_budget is None else token_budget
     window, context = window_lengths(window, context, paper.context)
     check_window(window, context, 0, stack != "encoder")
-    _check(str(source), paper, batch, measures)
+    check_depth(str(source), paper.depth)
+    check_measures(measures)
     texts = max(1, batch // window)
     tokens = texts * window
     overlap = window / (window - context)
@@ -138,15 +140,6 @@ def workspace(depth: int, width: int, device: Any, threads: int = 1) -> int:
     rows = max(1, (CHUNK_BYTES if on_cpu else DEVICE_CHUNK_BYTES) // (8 * depth * width))
     together = CHUNKS * (4 * depth**2 + 6 * SCALES * depth)
     return rows * 8 * (2 * depth * width + together) * (threads if on_cpu else 1)
-
-
-def _check(name: str, paper: Any, batch: int, measures: Sequence[str]) -> None:
-    from depthscope.model.accept import check_depth
-
-    check_depth(name, paper.depth)
-    if batch < 1:
-        raise DepthscopeError(f"token_budget={batch}: give at least 1 token per forward pass")
-    check_measures(measures)
 
 
 def _default_batch(paper: Any, kind: Any, place: Any) -> int:

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from numbers import Integral
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from depthscope.model.model import Model
 from depthscope.scan.job import Asked, check_measures
 
 
-def check_given(model: Any, out: Any, load: Any, cse: Any, numbers: Mapping[str, Any]) -> None:
+def check_given(model: Any, out: Any, load: Any, cse: Any) -> None:
     """Refuse what is of no kind that could be meant, before it fails where nobody knows its name."""
     if not isinstance(model, str | PathLike | Model):
         raise DepthscopeError(
@@ -26,9 +25,6 @@ def check_given(model: Any, out: Any, load: Any, cse: Any, numbers: Mapping[str,
             raise DepthscopeError(f"{name}={value!r}: give keywords and their values, as a dict")
     if load and isinstance(model, Model):
         raise DepthscopeError(f"load={load!r}: the model is loaded already; leave it out, or give its name or folder")
-    for name, value in numbers.items():
-        if value is not None and (isinstance(value, bool) or not isinstance(value, Integral)):
-            raise DepthscopeError(f"{name}={value!r}: give a whole number")
 
 
 def check_apart(corpus: str, out: Path) -> None:

@@ -16,7 +16,7 @@ from depthscope.capture.tokens import surrounding_ids
 from depthscope.capture.windows import check_window
 from depthscope.corpus.documents import Corpus, Split
 from depthscope.corpus.read import read_corpus
-from depthscope.errors import DepthscopeError, require
+from depthscope.errors import DepthscopeError, check_count, require
 from depthscope.model.device import chosen_device
 from depthscope.model.model import Model
 from depthscope.model.tokenizer import load_tokenizer
@@ -112,8 +112,11 @@ def scan_corpus(
     >>> found.layers("cse")                                         # doctest: +SKIP
     """
     require("pyarrow", "parquet")
-    numbers = {"window": window, "context": context, "token_budget": token_budget, "part_tokens": part_tokens}
-    check_given(model, out, load, cse, numbers | {"workers": workers, "threads": threads})
+    check_given(model, out, load, cse)
+    counts = {"window": window, "token_budget": token_budget, "part_tokens": part_tokens}
+    for name, value in {**counts, "workers": workers, "threads": threads}.items():
+        check_count(name, value)
+    check_count("context", context, 0)
     asked = asked_for(measures, cse or {})
     source = read_corpus(corpus, text=text, split=split)
     check_apart(fspath(corpus), Path(out))
@@ -126,9 +129,6 @@ def scan_corpus(
     stack = recipe.load.get("stack")
     causal = model.causal if isinstance(model, Model) else stack != "encoder"
     size = PART.get(device.split(":")[0], PART["cpu"]) if part_tokens is None else part_tokens
-    for name, value in (("part_tokens", size), ("token_budget", token_budget)):
-        if value is not None and value < 1:
-            raise DepthscopeError(f"{name}={value}: give at least 1")
     check_window(length, kept, sum(map(len, surrounding_ids(tokenizer))), causal)
     plan = Plan(source, tokenizer, Cut(length, kept, size, causal), asked, recipe, where, progress)
     record = RunRecord(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from depthscope.errors import DepthscopeError, require
+from depthscope.errors import check_count, require
 from depthscope.instrument.cse import cse
 from depthscope.model.load import load
 from depthscope.model.model import Model
@@ -70,8 +70,7 @@ def started(
 
 def _threads(asked: int | None, out: Path) -> int | None:
     """What is asked for, else what the folder was begun with: the last bits of a result depend on it."""
-    if asked is not None and asked < 1:
-        raise DepthscopeError(f"threads={asked}: give at least 1")
+    check_count("threads", asked)
     path = out / RECORD
     if asked is None and path.is_file():
         recorded = RunRecord.read(path).environment.get("threads", "")
