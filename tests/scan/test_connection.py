@@ -91,7 +91,7 @@ class Driver:
 
     def end(self) -> str:
         """Wait for the end: the last line."""
-        rest, _ = self.process.communicate(timeout=40)
+        rest, _ = self.process.communicate(timeout=120)
         self.lines += rest.splitlines()
         return self.lines[-1]
 

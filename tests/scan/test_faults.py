@@ -269,7 +269,7 @@ def test_an_interrupt_gives_a_sentence_and_a_scan_that_can_be_continued(network,
         while process.poll() is None:  # Python drops an interrupt that comes inside a finaliser: one presses again
             process.send_signal(signal.SIGINT)
             try:
-                process.wait(timeout=4)
+                process.wait(timeout=20)
             except subprocess.TimeoutExpired:
                 continue
         complaint = process.stderr.read()

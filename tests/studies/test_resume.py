@@ -69,7 +69,7 @@ class Started:
         while True:
             self.process.send_signal(kind)
             try:
-                _, self.complaint = self.process.communicate(timeout=4)
+                _, self.complaint = self.process.communicate(timeout=20)
             except (
                 subprocess.TimeoutExpired
             ):  # Python drops an interrupt that comes inside a finaliser: one presses again
