@@ -21,7 +21,9 @@ class Report:
 
     def run(self, options: argparse.Namespace) -> Answer:
         from depthscope.report.page.run import write_reports
+        from depthscope.studies.finish import check_finish
 
+        check_finish()
         written, problems = write_reports(options.runs)
         told = [f"written: {path}" for path in written]
         if problems:
