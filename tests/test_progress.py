@@ -87,6 +87,8 @@ def test_bars_of_several_threads_share_the_display() -> None:
         "def work(name):\n    for k in each(range(14), name): time.sleep(0.1)\n"
         "threads = [threading.Thread(target=work, args=(name,)) for name in ('left', 'right')]\n"
         "[t.start() for t in threads]; [t.join() for t in threads]\n"
+        # the one that draws has been told to end; on a busy machine it may take its time
+        "[t.join(30) for t in threading.enumerate() if t is not threading.main_thread()]\n"
         "print(threading.active_count())"
     )
     status, sent, _ = in_terminal(sys.executable, "-c", code)
