@@ -143,3 +143,10 @@ def test_a_damaged_summary_is_named(scanned, tmp_path, refuses):
     path.write_bytes(path.read_bytes()[:100])
     with refuses("types.parquet: damaged or missing", "run the same command again"):
         write_report(copy)
+
+
+def test_a_scan_of_surprisal_alone_has_a_page_without_figures(network, corpus, tmp_path):
+    found = ds.scan_corpus(str(network), corpus, tmp_path / "out", measures="surprisal", **SMALL)
+    page = unescape(found.report().read_text(encoding="utf-8"))
+    assert "surprisal: mean" in page.replace("<strong>", "").replace("</strong>", "")
+    assert not list((tmp_path / "out" / "figures").iterdir())

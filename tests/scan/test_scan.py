@@ -211,6 +211,10 @@ def test_a_corpus_that_changes_while_it_is_scanned_is_not_finished(network, corp
         ds.scan_corpus(str(network), texts, out, **SMALL)
     with refuses("not finished"):
         verify(out, progress=False)
+    monkeypatch.undo()
+    shutil.copy(corpus / "rows.jsonl", texts)
+    with refuses("corpus.sha256 (changed during the scan, now", "delete the folder"):
+        ds.scan_corpus(str(network), texts, out, **SMALL)
 
 
 def test_what_a_table_holds_is_known_without_its_line_in_the_manifest(scanned, network, corpus, tmp_path):

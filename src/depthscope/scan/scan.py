@@ -183,11 +183,7 @@ class Plan:
                     self._prove(out, record, before, workers.about)
                 with clock("measuring"):
                     computed = sum(self._fill(folder, table, workers, vocabulary) for table in tables)
-            if self.corpus.digest() != record.settings["corpus"]["sha256"]:
-                raise DepthscopeError(
-                    f"{self.corpus.source}: changed while it was scanned, so that rows may be of the old text and of the new; "
-                    f"delete {out}, and scan it again"
-                )
+            self._unchanged(out, record)
             record.timings = clock.seconds
             return conclude(folder, tables, record, self.corpus, computed)
 
@@ -204,6 +200,17 @@ class Plan:
                 deque(document.chunks, maxlen=0)
                 advance(max(0, document.reached - reached))
                 reached = max(reached, document.reached)
+
+    def _unchanged(self, out: Path, record: RunRecord) -> None:
+        """Nobody may take for the measures of one corpus what was made of two."""
+        if self.corpus.digest() != record.settings["corpus"]["sha256"]:
+            # not the digest of the old text, if that comes back
+            record.settings["corpus"]["sha256"] = "changed during the scan"
+            record.write(out / RECORD)
+            raise DepthscopeError(
+                f"{self.corpus.source}: changed while it was scanned, so that rows may be of the old text and of the new; "
+                f"delete {out}, and scan it again"
+            )
 
     def _same(self, out: Path, before: RunRecord, about: About) -> None:
         """What is finished may be read with other libraries and on another machine, but not as the work of another model."""
