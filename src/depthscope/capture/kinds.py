@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 KINDS = ("word", "piece", "number", "punctuation", "blank", "other")
+ALL = "all"  # tokens of every kind
 
 # what stands for bytes or for the tokenizer's own tokens: <0xF0><0x9F>, <|im_start|>, </s>, [CLS], [unused12]
 NAME = re.compile(r"(?:<[/|]?\w[^<>\s]*>)+|\[[^\W\d_]\w+\]")

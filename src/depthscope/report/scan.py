@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from depthscope.capture.kinds import ALL
 from depthscope.drawing.conditions import draw_conditions
 from depthscope.drawing.reading import short
 from depthscope.drawing.saving import save
@@ -23,9 +24,8 @@ from depthscope.store.record import RunRecord
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-ALL = "all"  # tokens of every kind
 TYPES = 500  # entries of the vocabulary on the page, the most frequent ones
-KINDS = (
+ABOUT_KINDS = (
     "A `word` begins with white space, a `piece` goes on or begins a line; `number`, `punctuation` and `blank` are what they "
     "say; `other` is bytes, symbols and the tokenizer's own tokens. The first letter or digit of a token decides."
 )

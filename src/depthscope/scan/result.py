@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from depthscope.capture.kinds import ALL
 from depthscope.corpus.documents import Corpus
 from depthscope.errors import check_choice, listed, require
 from depthscope.report.page.run import write_report
-from depthscope.report.scan import ALL, Summaries
+from depthscope.report.scan import Summaries
 from depthscope.scan.folder import Folder, Table
 from depthscope.scan.job import SURPRISAL
 from depthscope.store.folder import RECORD, SUMMARY

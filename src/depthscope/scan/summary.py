@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from depthscope.capture.kinds import KINDS, kinds
+from depthscope.capture.kinds import ALL, KINDS, kinds
 from depthscope.errors import DepthscopeError, require
 from depthscope.statistics.online import Moments, Quantiles
 from depthscope.store.files import atomic
 
-ALL = "all"
 SHARES = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
 BLOCK = 2**14  # types in a row group: what is written is never in memory as a whole
 

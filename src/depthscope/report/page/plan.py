@@ -10,7 +10,7 @@ from depthscope.report.compare import INFERENCES
 from depthscope.report.mechanism_words import READING as MECHANISM
 from depthscope.report.page.tables import Column
 from depthscope.report.recurrence import CAUTION
-from depthscope.report.scan import KINDS
+from depthscope.report.scan import ABOUT_KINDS
 from depthscope.report.summary import READING
 
 
@@ -200,7 +200,7 @@ PARTS = (
         reading="The line is the mean, the darker band holds the middle half of the tokens at each layer, the lighter one nine "
         "tenths. They say how tokens differ, not how sure the mean is.",
     ),
-    Part("kinds", "By kind of token", {"kinds-*": ("layers.csv",)}, reading=KINDS),
+    Part("kinds", "By kind of token", {"kinds-*": ("layers.csv",)}, reading=ABOUT_KINDS),
     Part(
         "types",
         "Token by token",
