@@ -6,6 +6,7 @@ import os
 import pty
 import struct
 import subprocess
+import sys
 import termios
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -116,6 +117,16 @@ def in_terminal(
         os.close(ours)
     piped, _ = process.communicate()
     return process.returncode, sent.decode().replace("\r\n", "\n"), (piped or b"").decode()
+
+
+def heavy_after(*words: object) -> str:
+    """What a command of its own process has imported of the libraries that take seconds, and its status."""
+    code = (
+        "import sys; from depthscope.cli.main import main; status = main(sys.argv[1:]); "
+        "print([m for m in ('torch', 'transformers') if m in sys.modules], status)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *map(str, words)], capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()[-1]
 
 
 def strict_json(text: str) -> Any:

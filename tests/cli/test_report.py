@@ -1,9 +1,9 @@
 import json
 import shutil
-import subprocess
-import sys
 
 import pytest
+
+from tests.running import heavy_after
 
 
 @pytest.fixture
@@ -22,12 +22,7 @@ def test_the_page_is_made_again_without_the_model(depthscope, finished, model_fo
 
 
 def test_neither_torch_nor_transformers_is_imported(finished):
-    code = (
-        "import sys; from depthscope.cli.main import main; status = main(sys.argv[1:]); "
-        "print([m for m in ('torch', 'transformers') if m in sys.modules], status)"
-    )
-    done = subprocess.run([sys.executable, "-c", code, "report", finished], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "[] 0"
+    assert heavy_after("report", finished) == "[] 0"
 
 
 def test_several_and_as_json(depthscope, finished, tmp_path):

@@ -1,8 +1,6 @@
 """The page of a scan: what it shows is what stands in the rows."""
 
 import shutil
-import subprocess
-import sys
 from html import unescape
 
 import numpy as np
@@ -14,8 +12,8 @@ import depthscope as ds
 from depthscope.drawing.reading import short
 from depthscope.report.page.run import run_page, write_report
 from depthscope.report.scan import TYPES
-from tests.conftest import tiny_llama
-from tests.scan.conftest import SMALL, corpus, network
+from tests.running import heavy_after
+from tests.scan.conftest import SMALL, corpus, network, overflowing
 
 __all__ = ["corpus", "network"]  # fixtures
 
@@ -57,12 +55,7 @@ def test_it_is_made_of_the_folder_alone_and_always_the_same(scanned, tmp_path):
 
 
 def test_neither_torch_nor_a_model_is_needed(scanned):
-    code = (
-        "import sys; from depthscope.cli.main import main; status = main(sys.argv[1:]); "
-        "print([m for m in ('torch', 'transformers') if m in sys.modules], status)"
-    )
-    words = [sys.executable, "-c", code, "report", scanned.folder]
-    assert subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()[-1] == "[] 0"
+    assert heavy_after("report", scanned.folder) == "[] 0"
 
 
 def test_entries_of_the_vocabulary_are_those_of_the_rows(scanned, rows):
@@ -117,12 +110,7 @@ def test_a_measure_that_is_added_is_shown_too(scanned, network, corpus, tmp_path
 
 
 def test_a_measure_without_any_value_is_named_and_not_drawn(tokenizer, corpus, tmp_path):
-    import torch
-
-    net = tiny_llama(len(tokenizer))
-    with torch.no_grad():
-        net.get_input_embeddings().weight[tokenizer("Hi")["input_ids"][0]] = torch.inf
-    found = ds.scan_corpus(ds.load(net, tokenizer), corpus / "b-one.txt", tmp_path / "out", **SMALL)
+    found = ds.scan_corpus(overflowing(tokenizer, "Hi"), corpus / "b-one.txt", tmp_path / "out", **SMALL)
     page = unescape(found.report().read_text(encoding="utf-8"))
     assert "no token has a value" in page
     assert "1 tokens have no cse at any layer" in page

@@ -4,7 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
+import depthscope as ds
+from depthscope.model.model import Model
 from tests.conftest import tiny_llama
 
 WORDS = ("the", "old", "lighthouse", "keeper", "counted", "every", "wave", "that", "broke", "upon", "his", "silence")
@@ -29,6 +32,14 @@ def saved(tokenizer, folder: Path) -> Path:
     tiny_llama(len(tokenizer)).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+def overflowing(tokenizer, word: str) -> Model:
+    """A small network in which one token has no finite state; the checks at load do not meet it."""
+    network = tiny_llama(len(tokenizer))
+    with torch.no_grad():
+        network.get_input_embeddings().weight[tokenizer(word)["input_ids"][0]] = torch.inf
+    return ds.load(network, tokenizer)
 
 
 @pytest.fixture(scope="session")

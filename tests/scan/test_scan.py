@@ -14,7 +14,7 @@ import depthscope as ds
 from depthscope.scan import scan
 from depthscope.scan.verify import verify
 from depthscope.store.manifest import file_sha256
-from tests.scan.conftest import SMALL, prose
+from tests.scan.conftest import SMALL, overflowing, prose
 
 
 def rows_of(folder, table="tokens"):
@@ -310,15 +310,7 @@ def test_a_layer_window_keeps_every_layer_at_its_number(network, corpus, tmp_pat
 
 
 def test_numbers_that_are_none_are_counted_and_told(tokenizer, corpus, tmp_path):
-    import torch
-
-    from tests.conftest import tiny_llama
-
-    network = tiny_llama(len(tokenizer))
-    with torch.no_grad():
-        network.get_input_embeddings().weight[tokenizer("Hi")["input_ids"][0]] = torch.inf
-        # the checks at load must not meet it
-    model = ds.load(network, tokenizer)
+    model = overflowing(tokenizer, "Hi")
     found = ds.scan_corpus(model, corpus / "b-one.txt", tmp_path / "out", **SMALL)
     assert any("1 tokens have no cse at any layer" in str(line) for line in found.told)
     assert found.layers("cse")["missing"].tolist() == [1] * 6

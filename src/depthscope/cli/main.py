@@ -52,31 +52,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - the interpreter flushes it on its way out
         return 0
     except (MemoryError, OSError, RuntimeError) as problem:
-        if out_of_memory(problem):
-            return _complain(
-                "not enough memory; what is finished is kept: run the same command again with fewer tokens at a time "
-                "(--token-budget), a narrower --dtype or a smaller model"
-            )
-        if not isinstance(problem, OSError):
+        sentence = denied(problem)
+        if sentence is None:
             raise
-        if problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            return _complain(
-                "no space left to write (disk, quota or file-size limit); what is finished is kept: make room and run "
-                "the same command again"
-            )
-        if problem.errno == errno.EROFS:
-            return _complain(f"{problem.filename or 'the folder'}: no permission to write; choose another folder")
-        if problem.errno in (errno.EACCES, errno.EPERM):
-            return _complain(
-                f"{problem.filename or 'a file'}: no permission to read or write it; allow it, or choose another"
-            )
-        if problem.errno == errno.ENAMETOOLONG:
-            return _complain(f"{problem.filename or 'a name'}: too long for a name of a file; choose a shorter one")
-        raise
+        return _complain(sentence)
     except KeyboardInterrupt:
         print("\ndepthscope: interrupted; run the same command again to continue", file=sys.stderr)
         return INTERRUPTED
     return 0
+
+
+def denied(problem: MemoryError | OSError | RuntimeError) -> str | None:
+    """What the system had not enough of, or did not allow, and the way out; None for any other fault."""
+    if out_of_memory(problem):
+        return (
+            "not enough memory; what is finished is kept: run the same command again with fewer tokens at a time "
+            "(--token-budget), a narrower --dtype or a smaller model"
+        )
+    if not isinstance(problem, OSError):
+        return None
+    if problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return (
+            "no space left to write (disk, quota or file-size limit); what is finished is kept: make room and run "
+            "the same command again"
+        )
+    if problem.errno == errno.EROFS:
+        return f"{problem.filename or 'the folder'}: no permission to write; choose another folder"
+    if problem.errno in (errno.EACCES, errno.EPERM):
+        return f"{problem.filename or 'a file'}: no permission to read or write it; allow it, or choose another"
+    if problem.errno == errno.ENAMETOOLONG:
+        return f"{problem.filename or 'a name'}: too long for a name of a file; choose a shorter one"
+    return None
 
 
 def spoken(sentence: str, words: Sequence[str]) -> str:

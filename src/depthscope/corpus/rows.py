@@ -67,7 +67,8 @@ def _check_column(file: File, column: str, present: list[str]) -> None:
 def _values(file: File, before: int, batch: Any) -> list[object]:
     """The values of a batch, which has ``before`` rows before it; where one is not UTF-8, the sentence that says which."""
     try:
-        return batch.to_pylist()  # type: ignore[no-any-return]
+        values: list[object] = batch.to_pylist()
+        return values
     except UnicodeDecodeError:
         for number, value in enumerate(batch, before + 1):
             try:
@@ -80,10 +81,10 @@ def _values(file: File, before: int, batch: Any) -> list[object]:
         raise
 
 
-def _check_texts(file: File, column: str, kind: object) -> None:
+def _check_texts(file: File, column: str, kind: Any) -> None:
     from pyarrow import types
 
-    inner = kind.value_type if types.is_dictionary(kind) else kind  # type: ignore[attr-defined]
+    inner = kind.value_type if types.is_dictionary(kind) else kind
     texts = (types.is_string, types.is_large_string, types.is_string_view, types.is_null)
     if not any(is_text(inner) for is_text in texts):
         raise DepthscopeError(f"{file.path}: column {column!r} holds {kind}, not text; {WAY_OUT}")

@@ -115,15 +115,15 @@ class Summaries:
         counts["token"] = [short(token) for token in counts["token"]]
         for measure in self.measures:
             middle = self.middle(measure)
-            place = None if middle is None else middle["layer"]
-            if place is None:
+            if middle is None:
                 continue
-            columns = [f"{measure}_mean", f"{measure}_variance"]
-            found = self._vocabulary(["token_id", *columns], measure, list(counts["token_id"])).set_index("token_id")
-            for name, column in zip(("mean", "sd"), columns, strict=True):
-                values = found[column] if pd.isna(place) else found[column].str[int(place) - 1]
-                values = values.astype(float) ** (0.5 if name == "sd" else 1)
-                counts[f"{measure}_{name}"] = values.reindex(counts["token_id"]).to_numpy()
+            mean, variance = f"{measure}_mean", f"{measure}_variance"
+            found = self._vocabulary(["token_id", mean, variance], measure, list(counts["token_id"]))
+            found = found.set_index("token_id").loc[counts["token_id"]]
+            if not pd.isna(middle["layer"]):
+                found = found.map(lambda values, place=int(middle["layer"]) - 1: values[place])
+            counts[mean] = found[mean].to_numpy(float)
+            counts[f"{measure}_sd"] = found[variance].to_numpy(float) ** 0.5
         return counts
 
     def _vocabulary(self, columns: list[str], measure: str = "", only: list[int] | None = None) -> pd.DataFrame:

@@ -6,6 +6,7 @@ A part of which the folder holds nothing is left out.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from depthscope.instrument.measures import LAYERED
 from depthscope.report.compare import INFERENCES
 from depthscope.report.mechanism_words import READING as MECHANISM
 from depthscope.report.page.tables import Column
@@ -52,10 +53,7 @@ CLUSTERS = (
 )
 
 # what a scan says of an entry of the vocabulary, measure by measure
-TOKEN = tuple(
-    Column(name, f"{{{name}_mean:.4g}} ± {{{name}_sd:.2g}}")
-    for name in ("cse", "norm", "cosine", "participation", "surprisal")
-)
+TOKEN = tuple(Column(name, f"{{{name}_mean:.4g}} ± {{{name}_sd:.2g}}") for name in (*LAYERED, "surprisal"))
 
 PARTS = (
     Part(
