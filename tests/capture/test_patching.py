@@ -194,6 +194,12 @@ def test_pairs_of_one_item_are_kept_apart_under_its_name(model: ds.Model) -> Non
     np.testing.assert_array_equal(result["patched"], patched(model)["patched"])
 
 
+def test_no_pair_is_taken_for_another(model: ds.Model) -> None:
+    table = TABLE[:4].assign(item=["a", "a", "a/b", "a/b"], pair=["b/c", "b/c", "c", "c"])
+    twins = sorted(plan_patches(model, table, "a", "b").twins, key=lambda one: one.place)
+    assert [(one.label, one.group) for one in twins] == [("a/b/c", "a"), ("a\\/b/c", "a/b")]
+
+
 def test_swapping_the_conditions_swaps_runs_and_probes(model: ds.Model) -> None:
     forth = patched(model)
     back = patch(model, TABLE, "b", "a", progress=False).sel(run=["a", "b"], probe=["a", "b"])

@@ -34,6 +34,24 @@ def test_pairs_become_entries_that_remember_their_item():
     assert table["group"].values.tolist() == ["a", "a"]
 
 
+@pytest.mark.parametrize(
+    ("items", "pairs"), [(["a", "a/b"], ["b/c", "c"]), (["1", "1/2"], ["2", ""]), (["x", "x\\"], ["/y", "y"])]
+)
+def test_no_pair_takes_the_place_of_another(items, pairs):
+    traced = rows([*items, *items], ["x", "x", "y", "y"], [*pairs, *pairs])
+    table = by_item(traced)
+    assert table.sizes["item"] == len(set(table["item"].values)) == 2
+    assert table["group"].values.tolist() == items
+    assert table.values.tolist() == [[[0, 1], [4, 5]], [[2, 3], [6, 7]]]
+    # an entry is called the same whatever other rows are beside it
+    assert by_item(traced.isel(stimulus=[1, 3]))["item"].values.tolist() == table["item"].values.tolist()[1:]
+
+
+def test_a_row_that_stands_there_twice_is_refused(refuses):
+    with refuses("item 'a', condition 'x'", "occurs twice", "pair"):
+        by_item(rows(["a", "a"], ["x", "x"]))
+
+
 def test_covariates_come_along():
     table = by_item(rows(["a", "a"], ["x", "y"], length=[3, 4], flag=[True, False], word=["p", "q"]))
     assert float(table["length"].sel(item="a", condition="y")) == 4

@@ -8,6 +8,7 @@ import pandas as pd
 from depthscope.capture.tokens import Subtoken, Tokenized, tokenize
 from depthscope.errors import DepthscopeError
 from depthscope.model.model import Model
+from depthscope.stimuli.entry import entry_names
 from depthscope.stimuli.read import Source, read_stimuli
 from depthscope.stimuli.table import row_name
 
@@ -99,7 +100,7 @@ def plan_patches(
         if not 0 <= first <= last <= model.depth:
             raise DepthscopeError(f"window {first} to {last}: the states are 0 to {model.depth}")
     rows = table[table["condition"].isin([a, b])]
-    labels = rows["item"] + ("/" + rows["pair"] if "pair" in rows else "")
+    labels = pd.Series(entry_names(rows["item"], rows.get("pair")), rows.index)
     twins: list[Twins] = []
     without = []
     for label, pair in rows.groupby(labels, sort=False):

@@ -5,8 +5,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from depthscope.errors import DepthscopeError
 from depthscope.instrument.filters import FilterBank
 from depthscope.instrument.wavelets import Wavelet, wavelet
+from depthscope.stimuli.entry import entry_names
 
 # what a result takes along of the trajectories that it is computed from
 ORIGIN = ("model", "model_class", "fingerprint", "quantization", "subtoken")
@@ -16,18 +18,20 @@ def by_item(rows: xr.DataArray) -> xr.DataArray:
     """Reshape ``(stimulus, ...)`` into ``(item, condition, ...)``, if the rows say which they are.
 
     Items and conditions keep the order in which they first appear. An item with several pairs gives one entry per
-    pair, labelled ``item/pair``; the coordinate ``group`` keeps the item itself, and statistics average over it.
+    pair, labelled ``item/pair`` (as :func:`depthscope.stimuli.entry.entry_names` says); the coordinate ``group`` keeps the
+    item itself, and statistics average over it.
     Combinations that do not occur are NaN. Every per-stimulus coordinate comes along as ``(item, condition)``.
     """
     if "stimulus" not in rows.dims or not {"item", "condition"} <= set(rows.coords):
         return rows
     groups = [str(v) for v in rows["item"].values]
-    pairs = [str(v) for v in rows["pair"].values] if "pair" in rows.coords else [""] * len(groups)
-    labels = [f"{g}/{p}" if p else g for g, p in zip(groups, pairs, strict=True)]
+    pairs = [str(v) for v in rows["pair"].values] if "pair" in rows.coords else None
+    labels = entry_names(groups, pairs)
     conditions = [str(v) for v in rows["condition"].values]
     entry_of = {label: i for i, label in enumerate(dict.fromkeys(labels))}
     column_of = {name: j for j, name in enumerate(dict.fromkeys(conditions))}
     at = ([entry_of[x] for x in labels], [column_of[c] for c in conditions])
+    _check_once(labels, conditions)
     shape = (len(entry_of), len(column_of))
 
     def spread(values: np.ndarray[Any, Any], empty: Any) -> np.ndarray[Any, Any]:
@@ -58,6 +62,18 @@ def by_item(rows: xr.DataArray) -> xr.DataArray:
         name=rows.name,
         attrs=rows.attrs,
     )
+
+
+def _check_once(labels: list[str], conditions: list[str]) -> None:
+    """No row may take the place of another."""
+    seen: set[tuple[str, str]] = set()
+    for key in zip(labels, conditions, strict=True):
+        if key in seen:
+            raise DepthscopeError(
+                f"item {key[0]!r}, condition {key[1]!r}: occurs twice; drop one, or tell the pairs of an item apart in a "
+                "coordinate pair"
+            )
+        seen.add(key)
 
 
 def settings_of(

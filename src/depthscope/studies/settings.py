@@ -53,6 +53,7 @@ def prepare(settings: Settings) -> tuple[pd.DataFrame, list[Terms]]:
     table = with_covariates(table, settings.language)
     conditions = list(dict.fromkeys(table["condition"]))
     terms = [parse_terms(text, conditions) for text in settings.contrasts]
+    _check_names(terms)
     for one in terms:
         check_pairs(table, one)
     _check_confounds(settings.confounds, table)
@@ -64,6 +65,17 @@ def prepare(settings: Settings) -> tuple[pd.DataFrame, list[Terms]]:
 def check_depth(model: Model, settings: Settings) -> None:
     """A dry run on as many orthogonal updates: a transform that does not fit the depth fails before the tracing."""
     cse(np.eye(model.depth), **settings.cse)
+
+
+def _check_names(terms: Sequence[Terms]) -> None:
+    """Tables and pages know a contrast by its name."""
+    for i, one in enumerate(terms):
+        same = next((other for other in terms[:i] if other.name == one.name and other != one), None)
+        if same is not None:
+            raise DepthscopeError(
+                f"two contrasts would be called {one.name!r} ({same.left!r} minus {same.right!r}, {one.left!r} minus "
+                f"{one.right!r}); rename a condition"
+            )
 
 
 def _check_confounds(names: Sequence[str], table: pd.DataFrame) -> None:
