@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from depthscope.capture.tokens import Subtoken, Tokenized, tokenize
+from depthscope.entries import entry_names
 from depthscope.errors import DepthscopeError
 from depthscope.model.model import Model
-from depthscope.stimuli.entry import entry_names
 from depthscope.stimuli.read import Source, read_stimuli
 from depthscope.stimuli.table import row_name
 

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from depthscope.entries import entry_names
 from depthscope.errors import DepthscopeError
 from depthscope.instrument.filters import FilterBank
 from depthscope.instrument.wavelets import Wavelet, wavelet
-from depthscope.stimuli.entry import entry_names
 
 # what a result takes along of the trajectories that it is computed from
 ORIGIN = ("model", "model_class", "fingerprint", "quantization", "subtoken")
@@ -18,7 +18,7 @@ def by_item(rows: xr.DataArray) -> xr.DataArray:
     """Reshape ``(stimulus, ...)`` into ``(item, condition, ...)``, if the rows say which they are.
 
     Items and conditions keep the order in which they first appear. An item with several pairs gives one entry per
-    pair, labelled ``item/pair`` (as :func:`depthscope.stimuli.entry.entry_names` says); the coordinate ``group`` keeps the
+    pair, labelled ``item/pair`` (as :func:`depthscope.entries.entry_names` says); the coordinate ``group`` keeps the
     item itself, and statistics average over it.
     Combinations that do not occur are NaN. Every per-stimulus coordinate comes along as ``(item, condition)``.
     """

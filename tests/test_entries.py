@@ -5,7 +5,7 @@ from itertools import product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from depthscope.stimuli.entry import entry_names
+from depthscope.entries import entry_names
 
 PART = st.text(st.sampled_from("a/\\1 "), max_size=5)
 

@@ -1,4 +1,4 @@
-"""One name for each pair of an item: what an entry of a result is called."""
+"""Ground floor: one name for each pair of an item, which is what an entry of a result is called."""
 
 import re
 from collections.abc import Iterable
