@@ -8,7 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from depthscope.errors import DepthscopeError, check_count, on_one_line, out_of_memory
+import depthscope as ds
+from depthscope.errors import DepthscopeError, check_count, check_flag, on_one_line, out_of_memory
 
 TOO_MUCH = 2**55  # no processor has addresses for it
 
@@ -64,3 +65,23 @@ def test_a_count_is_a_whole_number_from_one_on_or_a_default(value):
 def test_what_is_no_count_is_refused(refuses, value, least, words):
     with refuses(words):
         check_count("threads", value, least)
+
+
+def test_a_flag_is_yes_or_no_and_nothing_else():
+    for value in (True, False, np.True_, 0, 1):
+        check_flag("parts", value)
+    for value in ("heads", "no", "", None, 2, 0.5, [], [True], np.array([True, False]), {}):
+        with pytest.raises(DepthscopeError, match=r"^parts=.*: give True or False$"):
+            check_flag("parts", value)
+
+
+def test_flags_of_the_instruments_take_no_words():
+    updates = np.random.default_rng(0).normal(size=(12, 8))
+    for call in (
+        lambda: ds.cse(updates, normalize="no"),
+        lambda: ds.cse(updates, mask_coi="none"),
+        lambda: ds.scalogram(updates, share="yes"),
+        lambda: ds.contrast(None, "a", "b", include_same_context="no"),
+    ):
+        with pytest.raises(DepthscopeError, match="give True"):
+            call()

@@ -54,6 +54,12 @@ def check_count(name: str, value: object, least: int = 1) -> None:
         raise DepthscopeError(f"{name}={value}: give at least {least}")
 
 
+def check_flag(name: str, value: object, means: str = "") -> None:
+    """Refuse what is neither True nor False: any other word would count as True. ``means``: what True stands for."""
+    if getattr(value, "shape", ()) != () or isinstance(value, str) or value not in (True, False):
+        raise DepthscopeError(f"{name}={value!r}: give True{f' ({means})' if means else ''} or False")
+
+
 def reason(problem: BaseException, limit: int = 200) -> str:
     """What a library objected to, in one line: its first ``limit`` characters, or the kind of error if it said nothing."""
     return " ".join(str(problem).split())[:limit] or type(problem).__name__

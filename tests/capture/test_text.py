@@ -27,7 +27,7 @@ MODEL = 2e-5  # float32 kernels in another shape
 
 
 def traced(model: ds.Model, words: str = TEXT, **options: Any) -> xr.Dataset:
-    return trace_text(model, words, progress=False, **options)
+    return trace_text(model, words, progress=False, **{"lens": 3, **options})
 
 
 def own_logits(model: ds.Model, ids: Any) -> torch.Tensor:
@@ -156,6 +156,34 @@ def test_without_readings_there_is_surprisal_and_nothing_else_changes(tiny: ds.M
     assert set(traj.variables) - set(plain.variables) == {"lens_token", "lens_probability", "lens_entropy", "rank"}
     xr.testing.assert_identical(plain.drop_vars("surprisal"), traj[list(plain.data_vars)].drop_vars("surprisal"))
     np.testing.assert_allclose(plain["surprisal"], traj["surprisal"], rtol=MODEL)
+
+
+def test_the_lens_is_read_only_when_it_is_asked_for(tiny: ds.Model) -> None:
+    xr.testing.assert_identical(trace_text(tiny, TEXT, progress=False), traced(tiny, lens=0))
+
+
+def test_several_texts_are_each_what_they_are_alone(tiny: ds.Model) -> None:
+    words = ("A shark.", TEXT, "A shark.")
+    alone = [traced(tiny, one) for one in words]
+    for several in (words, list(words), pd.Series(words), (one for one in words)):
+        found = trace_text(tiny, several, lens=3, progress=False)
+        assert len(found) == 3
+        for one, expected in zip(found, alone, strict=True):
+            xr.testing.assert_identical(one, expected)
+    assert [one.attrs["text"] for one in trace_text(tiny, ["A wall."], progress=False)] == ["A wall."]
+
+
+def test_of_several_texts_the_one_that_cannot_be_read_is_named_before_any_is_run(tiny: ds.Model, refuses: Any) -> None:
+    with counting(tiny.trunk) as calls:
+        for words, why in (("", "the text is empty"), ("again" + " again" * 128, "129 tokens")):
+            with refuses("text 2: ", why):
+                traced(tiny, ["A shark.", words])
+        with refuses("no text in the list"):
+            traced(tiny, [])
+        for what in (7, None, ["A shark.", 7], b"A shark.", {"A shark.": 1}):
+            with refuses("neither a text nor several"):
+                traced(tiny, what)
+    assert not calls
 
 
 def test_all_of_the_vocabulary_adds_up_to_one(tiny: ds.Model) -> None:

@@ -278,6 +278,19 @@ def test_a_covariate_that_no_file_can_name_is_refused(
         trace(tiny, pairs.assign(**{name: 1}))
 
 
+@pytest.mark.parametrize(("name", "value"), [("parts", "mlp"), ("parts", 2), ("lens", "no"), ("lens", 3)])
+def test_what_is_neither_yes_nor_no_is_not_taken_for_yes(
+    tiny: ds.Model, pairs: pd.DataFrame, name: str, value: Any, refuses: Any
+) -> None:
+    with refuses(f"{name}={value!r}", "give True", "or False"):
+        trace(tiny, pairs, **{name: value})
+
+
+def test_heads_are_refused_where_they_are_not_known(tiny: ds.Model, pairs: pd.DataFrame, refuses: Any) -> None:
+    with refuses("parts='heads'", "attention and MLP"):
+        trace(tiny, pairs, parts="heads")
+
+
 def test_one_text_in_one_condition_is_enough(tiny: ds.Model) -> None:
     assert trace(tiny, [{"item": 1, "condition": 2, "text": "A wall", "target": "wall"}]).sizes["stimulus"] == 1
 

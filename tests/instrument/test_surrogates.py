@@ -154,6 +154,32 @@ def test_what_cannot_be_drawn_is_refused(traj, refuses):
     assert surrogate(traj, "order")["gram"].shape == traj["gram"].shape
 
 
+@pytest.mark.parametrize("kind", SURROGATES)
+def test_tokens_and_texts_of_tokens_have_surrogates_as_stimuli_do(traj, kind):
+    plain = traj.drop_vars(["item", "condition"])
+    tokens = plain.rename(stimulus="token")
+    assert surrogate(tokens, kind)["gram"].values == pytest.approx(surrogate(plain, kind)["gram"].values)
+    both = xr.concat([tokens, tokens], "text")
+    found = surrogate(both, kind)
+    for name in ("gram", "initial_dot", "update_norm", "state_norm"):
+        assert found[name].dims == both[name].dims, name
+    assert ds.cse(found).dims == ("text", "token", "layer")
+
+
+def test_arrays_are_no_trajectories(updates, traj, refuses):
+    for data in (updates, updates.tolist(), xr.DataArray(updates), None):
+        with refuses("surrogate needs trajectories", "from_states"):
+            surrogate(data, "walk")
+        with refuses("baselines needs trajectories", "from_states"):
+            ds.baselines(data)
+        with refuses("contributions needs trajectories", "from_states"):
+            ds.contributions(data, "a", "b")
+    with refuses("no gram", "from_states"):
+        surrogate(traj.drop_vars("gram"), "order")
+    with refuses("seed=-1"):
+        surrogate(traj, "order", seed=-1)
+
+
 def explicit(count, vectors, width):
     drawn = np.random.default_rng(9).normal(size=(count, vectors, width))
     drawn /= np.linalg.norm(drawn, axis=-1, keepdims=True)

@@ -105,6 +105,19 @@ def test_flips_and_threshold_of_the_curve_are_those_of_the_contrast(shallow):
         assert curve.settings[name] == real.settings[name] == OPTIONS[name]
 
 
+def test_trajectories_that_say_no_condition_are_refused_by_name(few, real, refuses):
+    for data in (few["gram"].values, few["gram"]):
+        with refuses("specification_curve needs trajectories", "from_states"):
+            specification_curve(data, real)
+    for data in (few.drop_vars("condition"), few.drop_vars("item"), few.rename(stimulus="token")):
+        with refuses("specification_curve", "item and condition", "from_states"):
+            specification_curve(data, real)
+    with refuses("no initial_dot"):
+        specification_curve({"last": few, "first": few.drop_vars("initial_dot")}, real)
+    with refuses("a contrast, not of a dict"):
+        specification_curve(few, {})
+
+
 def test_a_depth_at_which_the_default_itself_is_not_possible_still_has_a_curve(few):
     layers = (4, 7)
     with pytest.raises(ds.DepthscopeError, match="periods 2 to 2"):

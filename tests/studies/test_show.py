@@ -37,7 +37,7 @@ def two(model):
 
 
 def test_the_numbers_are_those_of_the_instruments(model, one):
-    traj = trace_text(model, FIRST, progress=False)
+    traj = trace_text(model, FIRST, lens=3, progress=False)
     xr.testing.assert_identical(one.traj, traj)
     xr.testing.assert_identical(one.cse, ds.cse(traj))
     xr.testing.assert_identical(one.readings[0].share, ds.scalogram(traj, share=True))

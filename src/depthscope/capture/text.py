@@ -1,7 +1,8 @@
 """The door for running text: every token of it in one forward pass, each as ``trace`` would measure it."""
 
+from collections.abc import Iterable, Mapping
 from numbers import Integral
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from depthscope.capture.surprisal import nats
 from depthscope.capture.tokens import special_prefix
 from depthscope.errors import DepthscopeError
 from depthscope.model.model import Model
-from depthscope.progress import bar
+from depthscope.progress import bar, each
 
 DIMS = {
     "gram": ("token", "layer", "other_layer"),
@@ -31,17 +32,27 @@ DIMS = {
 REDUCED_BYTES = 2**26  # states that are reduced together stand in float64
 
 
-def trace_text(model: Model, text: str, *, lens: int = 3, progress: bool = True) -> xr.Dataset:
-    """Capture the residual stream of every token of a text, in one forward pass.
+@overload
+def trace_text(model: Model, text: str, *, lens: int = 0, progress: bool = True) -> xr.Dataset: ...  # type: ignore[overload-overlap]
+
+
+@overload
+def trace_text(model: Model, text: Iterable[str], *, lens: int = 0, progress: bool = True) -> list[xr.Dataset]: ...
+
+
+def trace_text(
+    model: Model, text: str | Iterable[str], *, lens: int = 0, progress: bool = True
+) -> xr.Dataset | list[xr.Dataset]:
+    """Capture the residual stream of every token of a text, in one forward pass; or of several texts, one after the other.
 
     Parameters
     ----------
     model : Model
         From :func:`depthscope.load`.
-    text : str
-        Up to the model's context. The tokenizer adds what it adds to plain text (BOS and the like).
+    text : str, or several of them
+        Each up to the model's context. The tokenizer adds what it adds to plain text (BOS and the like).
     lens : int
-        How many readings of the logit lens to keep at every layer, the likeliest first; 0 for none, which saves most
+        How many readings of the logit lens to keep at every layer, the likeliest first; by default none, for they take most
         of the time.
     progress : bool
         Show a bar if it takes longer than a second.
@@ -60,10 +71,13 @@ def trace_text(model: Model, text: str, *, lens: int = 3, progress: bool = True)
         the model gives to the token after those before it, bits, NaN for the first and where logits cannot be read.
         ``layer``, ``state``, ``relative_depth`` and the attributes are those of ``trace``; the attribute ``text`` is the text.
 
+        Of several texts, a list of such Datasets, in their order: each what it is alone.
+
     Raises
     ------
     DepthscopeError
-        An empty text, one beyond the model's context, NaN or infinity in the stream, a number of readings that there is not.
+        An empty text, one beyond the model's context, NaN or infinity in the stream, a number of readings that there is not;
+        of several texts it names which, and those that cannot be read are refused before the first is run.
 
     Examples
     --------
@@ -71,12 +85,46 @@ def trace_text(model: Model, text: str, *, lens: int = 3, progress: bool = True)
     >>> ds.cse(traj).dims                                                     # doctest: +SKIP
     ('token', 'layer')
     """
-    pieces = read_pieces(model.tokenizer, text, model.max_length, model.name)
-    check_vocabulary(model.name, model.vocabulary, max(pieces.ids))
+    _check_readings(model, lens)
+    if isinstance(text, str):
+        return _trace_text(model, text, _pieces(model, text), lens, progress)
+    texts = _listed(text)
+    pieces = [_pieces(model, one, f"text {number}: ") for number, one in enumerate(texts, 1)]
+    found = []
+    for number, (one, own) in enumerate(each(list(zip(texts, pieces, strict=True)), "texts", shown=progress), 1):
+        try:
+            found.append(_trace_text(model, one, own, lens, progress))
+        except DepthscopeError as problem:
+            raise DepthscopeError(f"text {number}: {problem}") from None
+    return found
+
+
+def _listed(texts: Iterable[str]) -> list[str]:
+    found = list(texts) if isinstance(texts, Iterable) and not isinstance(texts, Mapping | bytes) else None
+    if found is None or not all(isinstance(one, str) for one in found):
+        raise DepthscopeError(f"a {type(texts).__name__} is neither a text nor several: give words, or a list of texts")
+    if not found:
+        raise DepthscopeError("there is no text in the list: give at least one")
+    return found
+
+
+def _pieces(model: Model, text: str, which: str = "") -> Pieces:
+    try:
+        pieces = read_pieces(model.tokenizer, text, model.max_length, model.name)
+        check_vocabulary(model.name, model.vocabulary, max(pieces.ids))
+    except DepthscopeError as problem:
+        raise DepthscopeError(f"{which}{problem}") from None
+    return pieces
+
+
+def _check_readings(model: Model, lens: int) -> None:
     if not isinstance(lens, Integral) or not 0 <= lens <= model.vocabulary:
         raise DepthscopeError(
             f"lens={lens!r}: give a whole number of readings from 0 to {model.vocabulary}, the vocabulary"
         )
+
+
+def _trace_text(model: Model, text: str, pieces: Pieces, lens: int, progress: bool) -> xr.Dataset:
     states = _states(model, pieces.ids)
     _check_finite(states, pieces)
     arrays = _reduced(states)

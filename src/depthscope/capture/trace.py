@@ -11,7 +11,7 @@ from depthscope.capture.batches import default_budget, plan
 from depthscope.capture.labels import layer_coords, model_attrs, update_norm
 from depthscope.capture.record import Arrays, NotFiniteError, check_vocabulary, record
 from depthscope.capture.tokens import Subtoken, Tokenized, special_prefix, tokenize
-from depthscope.errors import DepthscopeError, check_count, listed
+from depthscope.errors import DepthscopeError, check_count, check_flag, listed
 from depthscope.model.model import Model
 from depthscope.model.parts import KINDS, Parts, find_parts
 from depthscope.progress import bar
@@ -102,6 +102,8 @@ def trace(
     if keep not in ("gram", "states"):
         raise DepthscopeError(f"keep={keep!r}: choose gram or states")
     check_count("token_budget", token_budget)
+    check_flag("parts", parts, "attention and MLP apart")
+    check_flag("lens", lens, "the entropy of the logit lens")
     table = read_stimuli(stimuli, paired=False)
     taken = RESERVED & set(table.columns)
     if taken:

@@ -12,7 +12,7 @@ from depthscope.arrays import DepthGram, Float, split_at_mean
 from depthscope.errors import DepthscopeError, listed
 from depthscope.instrument.cse import cse, used_scales
 from depthscope.instrument.filters import FilterBank, filter_bank
-from depthscope.instrument.inputs import Measurable, measurable
+from depthscope.instrument.inputs import Measurable, check_traced, measurable
 from depthscope.instrument.scalogram import scale_coords
 
 # shares nearer than this, relative to their mean, are expanded about it: the closed form would cancel
@@ -48,6 +48,7 @@ def energy_by_part(traj: xr.Dataset, **options: Any) -> xr.DataArray:
     DepthscopeError
         A Dataset without parts, or another signal.
     """
+    check_traced(traj, "energy_by_part")
     return _energy_by_part(traj, _plan(traj, options))
 
 
@@ -109,6 +110,7 @@ def contributions(traj: xr.Dataset, a: str, b: str, **options: Any) -> xr.DataAr
     ----------
     Aumann & Shapley (1974); as integrated gradients: Sundararajan, Taly & Yan (2017), ICML.
     """
+    check_traced(traj, "contributions", conditions=True)
     plan = _plan(traj, options)
     if "part_gram" in traj:
         parts = _energy_by_part(traj, plan)

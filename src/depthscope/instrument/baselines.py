@@ -7,7 +7,7 @@ import xarray as xr
 
 from depthscope.arrays import Array, Float, namespace
 from depthscope.errors import DepthscopeError
-from depthscope.instrument.inputs import measurable
+from depthscope.instrument.inputs import check_traced, measurable, row_dims
 
 # what each is called where it is told or drawn, and its unit
 MEASURES = {
@@ -74,12 +74,13 @@ def baselines(traj: xr.Dataset) -> xr.Dataset:
     >>> ds.contrast(simple["cosine"], "metaphor", "literal") # doctest: +SKIP
     """
     # the Gram matrix as it was stored: taken apart at its mean and put together again it would lose digits
-    source = measurable(traj, "update", None)
-    gram = traj["gram"].transpose("stimulus", "layer", "other_layer").values.astype(np.float64)
+    check_traced(traj, "baselines")
+    source, lead = measurable(traj, "update", None), row_dims(traj)
+    gram = traj["gram"].transpose(*lead, "layer", "other_layer").values.astype(np.float64)
     values = from_gram(gram)
     for name in ("participation", "lens_entropy"):
         if name in traj:
-            values[name] = traj[name].transpose("stimulus", "layer").values.astype(np.float64)
+            values[name] = traj[name].transpose(*lead, "layer").values.astype(np.float64)
     if "participation" in values:
         values["participation"] = values["participation"] / _width(traj)
     return xr.Dataset(

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from depthscope.arrays import Array, Float, Precision, like, namespace
-from depthscope.errors import DepthscopeError
+from depthscope.errors import DepthscopeError, check_flag
 from depthscope.instrument.filters import EnergyNorm, FilterBank, Padding, ZeroMean, filter_bank
 from depthscope.instrument.inputs import measurable
 from depthscope.instrument.labels import settings_of
@@ -43,7 +43,8 @@ def cse(
     Parameters
     ----------
     data : Dataset from ``trace``, DataArray, NumPy array or torch tensor
-        Plain arrays are updates, ``(..., layer, feature)``.
+        Plain arrays are updates, ``(..., layer, feature)``, and are taken as they are. Of states, the last of which may stand
+        behind the final norm, :func:`depthscope.from_states` makes what ``trace`` gives, and looks at them first.
     wavelet, scales, periods, padding, energy_norm, zero_mean, sampling
         The transform: see :func:`depthscope.filter_bank`.
     signal : {"update", "direction", "norm", "state"}
@@ -86,6 +87,8 @@ def cse(
     >>> bool(0.9 < np.nanmean(ds.cse(noise)) < 1)
     True
     """
+    check_flag("normalize", normalize, "values from 0 to 1")
+    check_flag("mask_coi", mask_coi, "scales outside the cone of influence alone")
     source = measurable(data, signal, layers, precision)
     bank = filter_bank(len(source.layers), wavelet, scales, periods, padding, energy_norm, zero_mean, sampling)
     used = used_scales(bank, mask_coi, min_scales)

@@ -66,13 +66,41 @@ def signal_parts(
     return split_at_mean(window if signal == "state" else signal_gram(window, signal))
 
 
-def _from_dataset(data: xr.Dataset) -> tuple[DepthGram, Array, Array, Wrap]:
+def check_traced(data: Any, who: str, conditions: bool = False) -> None:
+    """Refuse for ``who`` what is no Dataset of trajectories, or, with ``conditions``, one whose rows are of no items.
+
+    Raises
+    ------
+    DepthscopeError
+        Arrays, whose way in is :func:`depthscope.from_states`; Datasets of something else.
+    """
+    if not isinstance(data, xr.Dataset):
+        raise DepthscopeError(
+            f"{who} needs trajectories, not a {type(data).__name__}: give what depthscope.trace returns, or make it of "
+            "states or updates of your own with depthscope.from_states"
+        )
     missing = [name for name in ("gram", "initial_dot", "state_norm") if name not in data]
     if missing:
-        raise DepthscopeError(f"the Dataset has no {listed(missing)}: give what depthscope.trace returns")
-    # one row per stimulus of a table, per token of a text
+        raise DepthscopeError(
+            f"the Dataset has no {listed(missing)}: give what depthscope.trace or depthscope.from_states returns"
+        )
+    rows = row_dims(data)
+    if conditions and (rows != ["stimulus"] or not {"item", "condition"} <= set(data.coords)):
+        raise DepthscopeError(
+            f"{who} compares conditions, and the rows of this Dataset ({listed(rows) or 'a single one'}) are of no item and "
+            "condition: give depthscope.from_states a table with these columns, a row for each"
+        )
+
+
+def row_dims(data: xr.Dataset) -> list[str]:
+    """What the trajectories are over: the stimuli of a table, the tokens of a text."""
+    return [str(dim) for dim in data["gram"].dims if dim not in ("layer", "other_layer")]
+
+
+def _from_dataset(data: xr.Dataset) -> tuple[DepthGram, Array, Array, Wrap]:
+    check_traced(data, "a measure")
     rows = data["gram"].isel(layer=0, other_layer=0, drop=True)
-    lead = [str(dim) for dim in rows.dims]
+    lead = row_dims(data)
 
     def wrap(values: Array, dims: tuple[str, ...], coords: dict[str, Any]) -> xr.DataArray:
         labels = {k: v for k, v in rows.coords.items() if v.dims and set(v.dims) <= set(lead)}

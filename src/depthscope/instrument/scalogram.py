@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from depthscope.arrays import Float, Precision, namespace
+from depthscope.errors import check_flag
 from depthscope.instrument.filters import EnergyNorm, FilterBank, Padding, ZeroMean, filter_bank
 from depthscope.instrument.inputs import Measurable, measurable
 from depthscope.instrument.labels import settings_of
@@ -60,6 +61,7 @@ def scalogram(
     >>> e.dims, e.sizes["scale"]
     (('scale', 'layer'), 16)
     """
+    check_flag("share", share, "of the energy at each layer")
     source = measurable(data, signal, layers, precision)
     bank = filter_bank(len(source.layers), wavelet, scales, periods, padding, energy_norm, zero_mean, sampling)
     energy = bank.energy(source.gram)

@@ -8,7 +8,7 @@ import xarray as xr
 from scipy import stats
 
 from depthscope.arrays import Float
-from depthscope.errors import DepthscopeError, check_choice
+from depthscope.errors import DepthscopeError, check_choice, check_flag
 from depthscope.statistics.design import Design, design
 from depthscope.statistics.effects import dz_interval, equivalence_p, holm, noncentral_interval
 from depthscope.statistics.pairing import pair
@@ -80,6 +80,7 @@ def contrast(
     Maris & Oostenveld (2007), J Neurosci Meth 164:177. Freedman & Lane (1983), J Bus Econ Stat 1:292.
     """
     check_choice("alternative", alternative, TAILS)
+    check_flag("include_same_context", include_same_context, "keep them")
     if permutations < 1 or not 0 < forming_p < 1:
         raise DepthscopeError("permutations must be at least 1, and forming_p between 0 and 1")
     if resamples < 1 or seed < 0:

@@ -6,6 +6,7 @@ import xarray as xr
 
 from depthscope.errors import DepthscopeError
 from depthscope.instrument.cse import cse
+from depthscope.instrument.inputs import check_traced
 from depthscope.instrument.labels import by_item
 from depthscope.instrument.specifications import specifications
 from depthscope.progress import each
@@ -28,9 +29,20 @@ def specification_curve(
     Items that are left out under any choice are left out under all, so that labels can be swapped jointly. Specifications that
     a depth does not allow (no layer with enough scales) or that the trajectories do not (an update of length zero has no
     logarithm) are left out.
+
+    Raises
+    ------
+    DepthscopeError
+        Plain arrays, or trajectories whose rows name no item and condition; a result that is no contrast.
     """
-    if isinstance(variants, xr.Dataset):
-        variants = {str(variants.attrs.get("subtoken", "last")): variants}
+    if not isinstance(real, Contrast):
+        raise DepthscopeError(
+            f"a specification curve is of a contrast, not of a {type(real).__name__}: give its result"
+        )
+    if not isinstance(variants, Mapping) or isinstance(variants, xr.Dataset):
+        variants = {str(getattr(variants, "attrs", {}).get("subtoken", "last")): variants}
+    for traj in variants.values():
+        check_traced(traj, "specification_curve", conditions=True)
     named = [str(c) in real.terms.conditions for c in next(iter(variants.values()))["condition"].values]
     needed = {token: traj.isel(stimulus=named) for token, traj in variants.items()}
     plans = specifications(next(iter(needed.values())).sizes["layer"], layers)
@@ -39,7 +51,10 @@ def specification_curve(
         return pair(h, real.terms, real.settings["include_same_context"]).differences
 
     # of anything that every text has: the default transform may be one that the depth does not allow
-    usable = [set(differences(by_item(traj["initial_dot"])).coords["item"].values) for traj in needed.values()]
+    usable = [
+        set(differences(by_item(traj["gram"].isel(other_layer=0, drop=True))).coords["item"].values)
+        for traj in needed.values()
+    ]
     shared = [item for item in real.differences["item"].values if all(item in items for items in usable)]
 
     def computed() -> Iterator[tuple[dict[str, str], xr.DataArray]]:
