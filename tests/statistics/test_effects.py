@@ -10,34 +10,12 @@ from statsmodels.stats.weightstats import ttost_paired
 
 from depthscope.statistics.design import design
 from depthscope.statistics.effects import (
-    dz_interval,
     effect_text,
     equivalence_p,
     holm,
     mean_effect,
     noncentral_interval,
 )
-
-
-def test_the_interval_of_dz_covers_the_truth():
-    """Nominal 95 %, 40 items, dz = 0.5, skewed noise."""
-    rng = np.random.default_rng(1)
-    noise = rng.gamma(4, 1, size=(40, 400))
-    low, high = dz_interval((noise - 4) / 2 + 0.5, resamples=999)
-    assert 0.90 <= np.mean((low <= 0.5) & (high >= 0.5)) <= 0.985
-
-
-def test_the_interval_repeats_with_its_seed_and_shrinks_with_items():
-    x = np.random.default_rng(2).normal(0.4, 1, size=(200, 2))
-    first, again = dz_interval(x, seed=5), dz_interval(x, seed=5)
-    assert first[0].tolist() == again[0].tolist()
-    assert (first[1] - first[0] < np.subtract(*dz_interval(x[:30])[::-1])).all()
-
-
-def test_two_items_have_no_interval():
-    low, high = dz_interval(np.array([[1.0], [2.0]]))
-    assert np.isnan(low).all()
-    assert np.isnan(high).all()
 
 
 @pytest.mark.parametrize("degrees", [5, 29, 185])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import optimize, special, stats
 
-from depthscope.statistics.effects import dz_interval
+from depthscope.statistics.bootstrap import dz_interval
 from depthscope.statistics.meta import hedges, joint_interval, mean_of_models, pool, shared_errors
 from depthscope.statistics.permutation import cluster_test
 

@@ -14,9 +14,10 @@ from depthscope.arrays import Float
 from depthscope.drawing.alt import p_text
 from depthscope.errors import DepthscopeError
 from depthscope.statistics.alignment import align, depth_grid, layers_between
+from depthscope.statistics.bootstrap import dz_interval
 from depthscope.statistics.contrast import contrast
 from depthscope.statistics.design import design
-from depthscope.statistics.effects import Effect, dz_interval, effect_text, noncentral_interval
+from depthscope.statistics.effects import Effect, effect_text, noncentral_interval
 from depthscope.statistics.meta import Pooled, hedges, joint_interval, mean_of_models, pool, shared_errors
 from depthscope.statistics.result import Contrast
 from depthscope.statistics.terms import Terms

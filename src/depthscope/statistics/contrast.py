@@ -9,8 +9,9 @@ from scipy import stats
 
 from depthscope.arrays import Float
 from depthscope.errors import DepthscopeError, check_choice, check_flag
+from depthscope.statistics.bootstrap import dz_interval
 from depthscope.statistics.design import Design, design
-from depthscope.statistics.effects import dz_interval, equivalence_p, holm, noncentral_interval
+from depthscope.statistics.effects import equivalence_p, holm, noncentral_interval
 from depthscope.statistics.pairing import pair
 from depthscope.statistics.permutation import TAILS, ClusterTest, cluster_test
 from depthscope.statistics.result import Cluster, Contrast

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from depthscope.arrays import Float
 from depthscope.drawing.alt import p_text
 from depthscope.errors import DepthscopeError
-from depthscope.statistics.effects import dz_interval
+from depthscope.statistics.bootstrap import dz_interval
 from depthscope.statistics.permutation import ClusterTest, cluster_test
 from depthscope.telling import Sheet
 

@@ -1,16 +1,15 @@
 """Sizes of effects and their intervals."""
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import special, stats
 
 from depthscope.arrays import Float
+from depthscope.statistics.bootstrap import dz_interval
 from depthscope.statistics.design import design
 from depthscope.statistics.permutation import cluster_test
 
-MIN_ITEMS = 6
 MAX_T = 1e3
 
 
@@ -61,39 +60,6 @@ def mean_effect(
     mean = float(mean)
     p = test.p_value(float(test.t[0]))[0]
     return Effect(len(column), dz, float(low[0]), float(high[0]), p, same, mean, mean - half, mean + half)
-
-
-def _dz(differences: Float, axis: int) -> Float:
-    mean = differences.mean(axis)
-    spread = differences.std(axis, ddof=1)
-    ratio: Float = np.divide(mean, spread, out=np.zeros_like(mean), where=spread > 0)
-    return ratio
-
-
-def dz_interval(
-    differences: Float, *, resamples: int = 2000, confidence: float = 0.95, seed: int = 0
-) -> tuple[Float, Float]:
-    """Bootstrap interval of Cohen's dz over items (BCa), per cell.
-
-    Efron (1987), JASA 82:171. NaN with fewer than six items, whose resamples are too often all the same, and where
-    differences have no spread.
-    """
-    if len(differences) < MIN_ITEMS:
-        empty = np.full(differences.shape[1:], np.nan)
-        return empty, empty.copy()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # degenerate cells come back as NaN, which is what they are
-        result = stats.bootstrap(
-            (differences,),
-            _dz,
-            axis=0,
-            n_resamples=resamples,
-            batch=max(1, 2**23 // differences.size),
-            confidence_level=confidence,
-            method="BCa",
-            rng=np.random.default_rng(seed),
-        )
-    return result.confidence_interval.low, result.confidence_interval.high
 
 
 def noncentral_interval(t: Float, degrees: int, leverage: float, confidence: float = 0.95) -> tuple[Float, Float]:

@@ -8,7 +8,7 @@ from scipy import special, stats
 
 from depthscope.arrays import Float
 from depthscope.errors import DepthscopeError, require
-from depthscope.statistics.effects import MIN_ITEMS
+from depthscope.statistics.bootstrap import MIN_ITEMS
 
 # with two items the correction is 0, and with fewer there is no spread
 FEWEST = 3

@@ -13,6 +13,8 @@ from depthscope.statistics.design import design
 
 # of the maps that are made at a time: small enough for a processor's own cache
 BLOCK_CELLS = 2**16
+# of the flips that stand at a time as numbers: with many items, room for them costs more than the product
+BLOCK_FLIPS = 2**20
 
 # the alternatives by name, as the direction in which clusters are sought
 TAILS = {"two-sided": 0, "greater": 1, "less": -1}
@@ -121,7 +123,7 @@ def cluster_test(
 
 def _flips(n: int, permutations: int, exact: bool, cells: int, seed: int) -> Iterator[NDArray[np.float64]]:
     """Which items flip their sign, 1 or 0, (block, n), in blocks that bound the memory of the maps."""
-    block = max(1, BLOCK_CELLS // cells)
+    block = max(1, min(BLOCK_CELLS // cells, BLOCK_FLIPS // n))
     if exact:
         every = np.arange(2**n, dtype=np.int64)
         for start in range(0, len(every), block):
