@@ -182,6 +182,20 @@ def test_a_file_that_is_not_utf8_is_refused_with_file_and_byte(run, tmp_path):
     assert "save the file as UTF-8" in sentence
 
 
+def test_a_table_of_a_spreadsheet_is_read_with_options(run, pairs, tmp_path):
+    path = tmp_path / "sheet.csv"
+    sheet = pairs.assign(age=["3,5", "4"] * 4, text=pairs["text"].str.replace("is", "ïs"))
+    sheet.rename(columns={"item": "ID", "text": "Mein Satz"}).to_csv(path, sep=";", index=False, encoding="cp1252")
+    words = ["--column", "item=ID", "--column", "text=Mein Satz", "--encoding", "cp1252"]
+    outcome = run(path, tmp_path / "out", *words)
+    assert outcome.status == 0, outcome.err
+    told = record_of(tmp_path / "out")["settings"]["table"]
+    assert told == {"columns": {"item": "ID", "text": "Mein Satz"}, "encoding": "cp1252"}
+    assert "--encoding cp1252" in run(path, tmp_path / "out", *words[:4]).sentence
+    assert "--column: item is told twice" in run(path, tmp_path / "out", *words, "--column", "item=x").sentence
+    assert "our name first" in run(path, tmp_path / "out", "--column", "ID").err
+
+
 def test_one_pair_is_refused(run, tmp_path):
     path = tmp_path / "few.csv"
     path.write_text("\n".join([HEADER, *GOOD]))

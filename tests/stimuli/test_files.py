@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from depthscope.stimuli.files import read_json_lines, read_table, read_text
+from depthscope.stimuli.files import Layout, read_json_lines, read_table, read_text
 from depthscope.stimuli.read import read_stimuli
 
 
@@ -38,6 +38,12 @@ def test_commas_quotes_and_line_ends_inside_quotes_are_text(tmp_path):
     assert read_stimuli(path)["text"][0] == 'Well, "he" said,\nno.'
 
 
+def test_line_ends_inside_quotes_stay_what_they_are(tmp_path):
+    path = tmp_path / "ends.csv"
+    path.write_bytes(b'item,condition,text,target\r\nx,a,"One\rtwo\r\nthree\n\nfour",two\r\nx,b,Two.,Two\r\n')
+    assert read_stimuli(path)["text"].tolist() == ["One\rtwo\r\nthree\n\nfour", "Two."]
+
+
 def test_labels_that_look_like_something_else_stay_text(tmp_path):
     path = tmp_path / "labels.csv"
     rows = [f"{item},{condition},A big wall.,wall" for item in ("NA", "007", "null") for condition in ("1", "None")]
@@ -67,6 +73,60 @@ def test_a_file_that_is_not_utf8_is_refused_with_file_byte_and_line(pairs, tmp_p
     path.write_bytes(start + "café,metaphor,Ein café.,café\n".encode("latin-1"))
     with refuses("latin.csv", f"byte {len(start) + 3} ", "line 10", "save the file as UTF-8"):
         read_table(path)
+
+
+CAFE = "item,condition,text,target\nx,a,Ein Schlüssel im Café.,Café\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252", "mac_roman", "utf-8-sig"])
+def test_a_file_is_read_in_the_encoding_that_is_told_and_utf16_says_it_itself(tmp_path, encoding):
+    path = tmp_path / "cafe.txt"
+    path.write_bytes(CAFE.replace(",", "\t").encode(encoding))
+    assert read_table(path, Layout(encoding=encoding))["text"].tolist() == ["Ein Schlüssel im Café."]
+    if encoding in ("utf-16", "utf-32", "utf-8-sig"):
+        assert read_table(path)["target"].tolist() == ["Café"]
+
+
+def test_an_encoding_is_offered_with_what_it_would_read_and_never_taken(tmp_path, refuses):
+    path = tmp_path / "ansi.csv"
+    path.write_bytes(CAFE.encode("cp1252"))
+    with refuses("not UTF-8 at byte 39 (line 2)", "--encoding cp1252", "'Schlüssel'"):
+        read_table(path)
+    path.write_bytes(CAFE.replace("é", "e").replace("ü", "u").encode("utf-16-le"))
+    with refuses("zero bytes", "--encoding utf-16-le"):
+        read_table(path)
+    with refuses("encoding='klingon'", "no such encoding"):
+        read_table(path, Layout(encoding="klingon"))
+    path.write_bytes(CAFE.encode("latin-1"))
+    with refuses("not in the encoding ascii"):
+        read_table(path, Layout(encoding="ascii"))
+
+
+def test_what_is_told_of_files_of_text_is_refused_elsewhere(pairs, tmp_path, refuses):
+    path = tmp_path / "pairs.jsonl"
+    save(pairs, path)
+    with refuses("decimal=','", "pairs.jsonl", "leave it out"):
+        read_stimuli(path, decimal=",")
+    with refuses("encoding='cp1252'", "builtin"):
+        read_stimuli("builtin", encoding="cp1252")
+    with refuses("quotes='csv'", "table in memory"):
+        read_stimuli(pairs, quotes="csv")
+    with refuses("decimal='x'", "choose one of"):
+        read_stimuli(path, decimal="x")
+
+
+def test_decimal_commas_are_numbers_and_what_is_unclear_stays_text(pairs, tmp_path):
+    path = tmp_path / "commas.csv"
+    columns = {"age": ["3,5", "2"] * 4, "rt": ["1,234", ""] * 4, "rank": range(8), "flag": [True, False] * 4}
+    pairs.assign(**columns).to_csv(path, sep=";", index=False)
+    table = read_stimuli(path)
+    assert table["age"].tolist() == [3.5, 2] * 4
+    assert table["rt"].dropna().tolist() == [1.234] * 4
+    assert table["rt"].isna().tolist() == [False, True] * 4
+    assert (table["rank"].dtype.kind, table["flag"].dtype.kind) == ("i", "b")
+    pairs.assign(rt=columns["rt"]).to_csv(path, sep=";", index=False)
+    assert read_stimuli(path)["rt"].tolist() == ["1,234", ""] * 4
+    assert read_stimuli(path, decimal=".")["rt"].dropna().tolist() == [1234] * 4
 
 
 def test_a_file_known_not_to_be_utf8_is_read_in_its_own_encoding(tmp_path):

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from depthscope.stimuli.problems import StimuliError
 from depthscope.stimuli.table import validate
 
 
@@ -142,3 +143,49 @@ def test_an_item_with_one_condition_is_refused_unless_unpaired(pairs, refuses):
     with refuses("item 'key'", "'metaphor' only", "1 such items", "complete or drop", "paired=False"):
         validate(pairs[:7])
     assert len(validate(pairs[:7], paired=False)) == 7
+
+
+def test_all_that_is_wrong_is_told_at_once(pairs):
+    wrong = change(change(change(pairs, 0, "text", ""), 2, "target", "wail"), 4, "item", "")
+    wrong = pd.concat([wrong, pairs[3:4], pairs[5:6].assign(condition="other", target="")])
+    with pytest.raises(StimuliError) as told:
+        validate(wrong, source="my.csv")
+    assert [one.row for one in told.value.problems] == [1, 3, 5, 9, 10]
+    sentence = str(told.value)
+    assert sentence.startswith("my.csv: 5 problems: item 'shark', condition 'metaphor': the text is empty; item 'wall'")
+    assert "'wail' is not in the text" in sentence
+    assert "row 5 has no item" in sentence
+    assert sentence.endswith("; and 2 more, which 'depthscope stimuli check' lists")
+    assert [one.where for one in told.value.problems][3:] == [
+        "item 'wall', condition 'literal'",
+        "item 'storm', condition 'other'",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ["A", "wall"],
+        ("A", "wall"),
+        np.array(["A", "wall"]),
+        "['A', 'wall', '.']",
+        '["A", "wall"]',
+        "['A' 'wall' \"isn't\"]",
+    ],
+)
+def test_a_list_of_tokens_is_no_text(pairs, refuses, text):
+    wrong = pairs.astype(object)
+    wrong.at[2, "text"] = text
+    with refuses("item 'wall', condition 'metaphor'", "list of tokens", "running text"):
+        validate(wrong)
+
+
+@pytest.mark.parametrize("text", ["[Laughs] 'A wall.'", "['Wall' is not wall]", "('A' or 'B' wall)", "[wall]"])
+def test_brackets_and_marks_make_no_list(pairs, text):
+    assert validate(change(change(pairs, 2, "text", text), 2, "occurrence", 1))["text"][2] == text
+
+
+def test_columns_of_any_kind_hold_labels(pairs):
+    plain = validate(pairs)
+    pd.testing.assert_frame_equal(validate(pairs.astype("category")).astype(plain.dtypes), plain)
+    assert validate(pairs.assign(item=np.repeat(np.float32([1, 2, 3, 4]), 2)))["item"].tolist() == list("11223344")

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from depthscope.cli.output import Answer, add_json
+from depthscope.errors import DepthscopeError
 from depthscope.telling import Told
 
 MODEL = "a name of 'depthscope models', a model id, a folder, a .gguf file"
 
 # where the value of each option goes: options that are not given keep the library's own defaults
 LOAD = ("device", "dtype", "blocks", "stack", "quantization")
+TABLE = ("columns", "encoding", "decimal", "quotes")
 CSE = (
     *("wavelet", "scales", "periods", "padding", "signal", "energy_norm", "zero_mean", "sampling", "layers"),
     *("normalize", "mask_coi", "min_scales"),
@@ -70,6 +72,7 @@ class Study(ABC):
         add("--stimuli", help="'builtin' (default), a csv/tsv/jsonl/parquet file, or a public set with --folder")
         add("--folder", metavar="DIR", help="where the files of a public set are")
         add("--sample", type=int, metavar="N", help="N of the items, drawn by a seeded rule")
+        add_table(add)
 
     @abstractmethod
     def start(self, settings: Any, out: Path, **options: Any) -> Finished:
@@ -127,6 +130,7 @@ class Study(ABC):
         from depthscope.studies.settings import Settings
 
         settings = Settings(
+            table=table_options(options),
             load=chosen(options, self.LOAD),
             cse=chosen(options, CSE),
             contrast=chosen(options, self.CONTRAST),
@@ -138,6 +142,35 @@ class Study(ABC):
         # the record as it stands in the folder, not what this process knows of it
         record = json.loads((found.folder / RECORD).read_text(encoding="utf-8"))
         return Answer(found.told, {**record, "folder": found.folder})
+
+
+def add_table(add: Any) -> None:
+    """The options of :func:`depthscope.read_stimuli` that say how a file is to be read."""
+    about = "what a column is called in the file: text=Sentence; repeatable"
+    add("--column", dest="columns", action="append", type=_column, metavar="OURS=THEIRS", help=about)
+    add("--encoding", metavar="NAME", help="of a file that is not UTF-8: cp1252 (ANSI), utf-16-le, ...")
+    add("--decimal", choices=(".", ","), help="decimal mark of a csv file whose numbers do not show it")
+    add(
+        "--quotes",
+        choices=("csv", "text"),
+        help="whether quotation marks around cells are the file's or part of the texts",
+    )
+
+
+def table_options(options: argparse.Namespace) -> dict[str, Any]:
+    """Those of them that were given, as keywords."""
+    found = chosen(options, TABLE)
+    names = found.get("columns", ())
+    if len(dict(names)) < len(names):
+        raise DepthscopeError(f"--column: {names[-1][0]} is told twice; name one column for each of ours")
+    return found | ({"columns": dict(names)} if names else {})
+
+
+def _column(text: str) -> tuple[str, str]:
+    ours, equals, theirs = text.partition("=")
+    if not (ours.strip() and equals and theirs.strip()):
+        raise argparse.ArgumentTypeError(f"{text!r}: write it as text=Sentence, our name first")
+    return ours.strip(), theirs.strip()
 
 
 def add_loading(group: Any, names: Collection[str]) -> None:

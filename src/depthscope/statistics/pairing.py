@@ -108,7 +108,11 @@ def _covariate(h: xr.DataArray, name: str, terms: Terms) -> Float:
         numeric = [
             str(n) for n, c in h.coords.items() if set(c.dims) == {"item", "condition"} and c.dtype.kind in "biuf"
         ]
-        raise DepthscopeError(f"cannot adjust for {name!r}: the numeric covariates here are {listed(numeric, 20)}")
+        text = name in h.coords and {"item", "condition"} == set(h[name].dims)
+        what = " is text, code it as numbers, such as 0 and 1;" if text else ""
+        raise DepthscopeError(
+            f"cannot adjust for {name!r}:{what} the numeric covariates here are {listed(numeric, 20)}"
+        )
     return h[name].transpose("item", "condition").sel(condition=terms.conditions).values.astype(np.float64)
 
 

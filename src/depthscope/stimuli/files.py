@@ -1,50 +1,107 @@
 """From bytes on disk to an unvalidated DataFrame."""
 
+import csv
 import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import get_args
 
 import pandas as pd
 
-from depthscope.errors import DepthscopeError, require
-from depthscope.store.lines import json_row, not_utf8
+from depthscope.errors import DepthscopeError, check_choice, require
+from depthscope.stimuli.columns import ORDER, new_names, renamed
+from depthscope.stimuli.delimited import Quotes, read_cells
+from depthscope.stimuli.encoding import decoded
+from depthscope.stimuli.numbers import BLANK, MARKS, Mark, as_written
+from depthscope.store.lines import json_row
 
 LABELS = ("item", "condition", "pair", "text", "target")
-SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+# what separates cells as a rule, by the end of the name; the header decides
+DELIMITED = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".txt": "\t"}
+LINES = (".jsonl", ".ndjson")
+SUFFIXES = (*DELIMITED, *LINES, ".parquet")
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """Read csv, tsv, jsonl or parquet; UTF-8, with or without a byte-order mark, any line ends."""
+@dataclass(frozen=True)
+class Layout:
+    """How a file is to be read, where that is not left to the file itself.
+
+    Attributes
+    ----------
+    columns : mapping
+        Names of ours to names in the file: ``{"text": "Sentence"}``.
+    encoding, decimal, quotes : str, optional
+        Of a file of text: its encoding; ``","`` for decimal commas; ``"csv"`` or ``"text"``, see :func:`read_cells`.
+    """
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    encoding: str | None = None
+    decimal: Mark | None = None
+    quotes: Quotes | None = None
+
+    def __post_init__(self) -> None:
+        check_choice("decimal", self.decimal, (*MARKS, None))
+        check_choice("quotes", self.quotes, (*get_args(Quotes), None))
+
+    @property
+    def of_cells(self) -> dict[str, str]:
+        """What is told of a file of text, and means nothing elsewhere."""
+        told = {"encoding": self.encoding, "decimal": self.decimal, "quotes": self.quotes}
+        return {name: value for name, value in told.items() if value is not None}
+
+
+def read_table(path: Path, layout: Layout | None = None) -> pd.DataFrame:
+    """Read csv, tsv, jsonl or parquet, with any line ends; text is UTF-8 unless it says otherwise."""
+    layout = layout or Layout()
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise DepthscopeError(f"{path}: unknown kind of file {suffix!r}; use one of {', '.join(SUFFIXES)}")
     if suffix == ".parquet":
+        check_idle(layout, path)
         require("pyarrow", "parquet")
         try:
-            return pd.read_parquet(path)
+            return renamed(pd.read_parquet(path), layout.columns, str(path))
         except (OSError, ValueError) as problem:
             raise DepthscopeError(f"{path}: not readable as Parquet ({problem})") from None
-    text = read_text(path)
+    text = read_text(path, encoding=layout.encoding)
     if not text.strip():
         raise DepthscopeError(f"{path}: the file is empty")
-    if suffix in (".jsonl", ".ndjson"):
-        return pd.DataFrame(read_json_lines(path, text))
+    if suffix in LINES:
+        check_idle(replace(layout, encoding=None), path)
+        return renamed(pd.DataFrame(read_json_lines(path, text)), layout.columns, str(path))
+    known = {*ORDER, *layout.columns.values()}
+    header, rows = read_cells(text, str(path), DELIMITED[suffix], known, layout.quotes)
+    return _typed(new_names(header, layout.columns, str(path)), [row.cells for row in rows], layout.decimal, path)
+
+
+def check_idle(layout: Layout, source: object) -> None:
+    """Refuse what is told of a file of text where there is none."""
+    for name, value in layout.of_cells.items():
+        raise DepthscopeError(f"{name}={value!r}: {source} is no file of text with cells; leave it out")
+
+
+def _typed(header: list[str], rows: list[list[str]], decimal: Mark | None, path: Path) -> pd.DataFrame:
+    """Labels and texts stay as they are; of the other columns, pandas says which are numbers."""
+    columns = dict(zip(header, map(list, zip(*rows, strict=True)), strict=True)) if rows else {}
+    changed = as_written({name: cells for name, cells in columns.items() if name and name not in LABELS}, decimal)
+    places = {i: changed[name] for i, name in enumerate(header) if name in changed}
+    plain = io.StringIO()
+    write = csv.writer(plain, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    write.writerow(header)
+    write.writerows([places[i][n] if i in places else cell for i, cell in enumerate(row)] for n, row in enumerate(rows))
+    plain.seek(0)
     try:
         # blank cells stay blank: an item called "NA" or "null" is an item
         table = pd.read_csv(
-            io.StringIO(text),
-            sep="\t" if suffix == ".tsv" else ",",
+            plain,
             keep_default_na=False,
             na_values={"start": [""], "end": [""], "occurrence": [""]},
             dtype=dict.fromkeys(LABELS, str),
+            index_col=False,
         )
     except ValueError as problem:
-        raise DepthscopeError(f"{path}: not readable as {suffix[1:]} ({str(problem).strip()})") from None
-    if not isinstance(table.index, pd.RangeIndex):
-        # pandas takes surplus cells for row names, and every column moves one to the left
-        raise DepthscopeError(
-            f"{path}: rows have more cells than the header has columns; put a text that holds the separator in "
-            "quotation marks, and name every column"
-        )
+        raise DepthscopeError(f"{path}: not readable as csv ({str(problem).strip()})") from None
     return table.apply(_numbers)
 
 
@@ -52,23 +109,23 @@ def _numbers(column: pd.Series) -> pd.Series:
     """A column of numbers with blanks, which blanks alone made text; labels and texts were read as such and stay."""
     if column.name in LABELS or pd.api.types.is_numeric_dtype(column):
         return column
-    blank = column.isin(("", "NA", "NaN", "nan"))
+    blank = column.isin(BLANK)
     numbers = pd.to_numeric(column.mask(blank), errors="coerce")
     return numbers if bool((numbers.notna() | blank).all()) and not bool(blank.all()) else column
 
 
-def read_text(path: Path, fallback: str | None = None) -> str:
-    """The file as UTF-8 text without a byte-order mark; in the encoding ``fallback``, if it is known not to be UTF-8."""
+def read_text(path: Path, fallback: str | None = None, encoding: str | None = None) -> str:
+    """The file as text without a byte-order mark, see :func:`decoded`; ``fallback``: for what is known not to be UTF-8."""
     try:
         data = path.read_bytes()
     except OSError as problem:
         raise DepthscopeError(f"{path}: cannot be read ({problem.strerror})") from None
     try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as problem:
-        if fallback is not None:
-            return data.decode(fallback)
-        raise not_utf8(path, problem.start, data[: problem.start].count(b"\n") + 1) from None
+        return decoded(data, path, encoding)
+    except DepthscopeError:
+        if fallback is None:
+            raise
+        return data.decode(fallback)
 
 
 def read_json_lines(path: Path, text: str) -> list[dict[str, object]]:

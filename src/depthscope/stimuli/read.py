@@ -9,14 +9,26 @@ import pandas as pd
 
 from depthscope.errors import DepthscopeError
 from depthscope.stimuli.builtin import BUILTIN, read_builtin
-from depthscope.stimuli.files import SUFFIXES, read_table
+from depthscope.stimuli.columns import renamed
+from depthscope.stimuli.delimited import Quotes
+from depthscope.stimuli.files import SUFFIXES, Layout, check_idle, read_table
+from depthscope.stimuli.numbers import Mark
 from depthscope.stimuli.public import PUBLIC, read_public
 from depthscope.stimuli.table import validate
 
 Source = str | PathLike[str] | pd.DataFrame | Iterable[Mapping[str, Any]]
 
 
-def read_stimuli(source: Source, *, paired: bool = True, folder: str | PathLike[str] | None = None) -> pd.DataFrame:
+def read_stimuli(
+    source: Source,
+    *,
+    paired: bool = True,
+    folder: str | PathLike[str] | None = None,
+    columns: Mapping[str, str] | None = None,
+    encoding: str | None = None,
+    decimal: Mark | None = None,
+    quotes: Quotes | None = None,
+) -> pd.DataFrame:
     """Read and validate a table of stimuli.
 
     Parameters
@@ -28,6 +40,16 @@ def read_stimuli(source: Source, *, paired: bool = True, folder: str | PathLike[
         Refuse an item that occurs in one condition only.
     folder : path, optional
         Where the files of a public set are.
+    columns : mapping, optional
+        What our columns are called there: ``{"text": "Sentence", "item": "ID"}``.
+    encoding : str, optional
+        Of a file of text that is neither UTF-8 nor marked as UTF-16: ``"cp1252"``, say, which spreadsheets call ANSI.
+    decimal : {".", ","}, optional
+        The decimal mark of a csv file, where its numbers do not show it: ``1,234`` alone may be one and a bit, or more than
+        a thousand; such a column stays text unless other columns decide, or this.
+    quotes : {"csv", "text"}, optional
+        Whether quotation marks around a cell belong to the file (``"csv"``) or to the text; told by the file, except where
+        tabs separate and both can be meant.
 
     Returns
     -------
@@ -38,7 +60,8 @@ def read_stimuli(source: Source, *, paired: bool = True, folder: str | PathLike[
     Raises
     ------
     DepthscopeError
-        With the item, the reason and the way out, for the first thing that is wrong.
+        With the item, the reason and the way out; of a table with faults in several rows a :class:`StimuliError`, which tells
+        the first few and how many there are, and holds all of them in ``problems``.
 
     Examples
     --------
@@ -47,15 +70,16 @@ def read_stimuli(source: Source, *, paired: bool = True, folder: str | PathLike[
     >>> sorted(table["condition"].unique())
     ['anomalous', 'complex', 'literal', 'metaphor', 'paraphrase']
     """
-    if isinstance(source, pd.DataFrame):
-        return validate(source, paired=paired)
+    layout = Layout(columns or {}, encoding, decimal, quotes)
     if not isinstance(source, str | PathLike):
-        return validate(pd.DataFrame(list(source)), paired=paired)
+        check_idle(layout, "a table in memory")
+        rows = source if isinstance(source, pd.DataFrame) else pd.DataFrame(list(source))
+        return validate(renamed(rows, layout.columns, "stimuli"), paired=paired)
     name = str(source)
-    if folder is not None:
-        return validate(read_public(name, Path(folder)), paired=paired, source=name)
-    if name in BUILTIN:
-        return validate(read_builtin(name), paired=paired, source=name)
+    if folder is not None or name in BUILTIN:
+        check_idle(layout, name)
+        rows = read_builtin(name) if folder is None else read_public(name, Path(folder))
+        return validate(renamed(rows, layout.columns, name), paired=paired, source=name)
     path = Path(source)
     if not path.is_file():
         if name in PUBLIC:
@@ -64,4 +88,4 @@ def read_stimuli(source: Source, *, paired: bool = True, folder: str | PathLike[
             f"{name}: no such file and no built-in set of that name (there is {', '.join(BUILTIN)}; "
             f"files end in {', '.join(SUFFIXES)})"
         )
-    return validate(read_table(path), paired=paired, source=path.name)
+    return validate(read_table(path, layout), paired=paired, source=path.name)

@@ -5,17 +5,25 @@ One row per text. Columns ``item``, ``condition``, ``text``; the target as ``tar
 (when an item has several). Every further column is kept as a covariate.
 """
 
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
 import pandas as pd
 
-from depthscope.errors import DepthscopeError, listed
+from depthscope.errors import DepthscopeError, listed, on_one_line
+from depthscope.stimuli.columns import ORDER, REQUIRED, meant
+from depthscope.stimuli.problems import Problem, StimuliError
 from depthscope.stimuli.target import check_offsets, locate
 
-REQUIRED = ("item", "condition", "text")
-ORDER = ("item", "condition", "pair", "text", "target", "start", "end")
+GIVEN = (*ORDER, "occurrence")
+# a list in the way of Python, JSON or NumPy: nothing but tokens in quotation marks
+_TOKENS = re.compile(r"""\s*[\[(]\s*(?:(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")\s*,?\s*)+[\])]\s*""")
 
 
 def validate(table: pd.DataFrame, *, paired: bool = True, source: str = "stimuli") -> pd.DataFrame:
-    """Return the table in its standard layout, or raise one sentence about the first thing that is wrong.
+    """Return the table in its standard layout, or raise one sentence about all that is wrong.
 
     Parameters
     ----------
@@ -28,6 +36,11 @@ def validate(table: pd.DataFrame, *, paired: bool = True, source: str = "stimuli
     -------
     DataFrame
         ``item, condition[, pair], text, target, start, end``, then the covariates, in the order of the rows given.
+
+    Raises
+    ------
+    StimuliError
+        Every row that cannot be used, with the reason; the sentence tells the first few.
     """
     table = table.copy()
     table.columns = [str(name).strip() for name in table.columns]
@@ -37,21 +50,33 @@ def validate(table: pd.DataFrame, *, paired: bool = True, source: str = "stimuli
     table = table.reset_index(drop=True)
     for name in ("item", "condition", "pair"):
         if name in table:
-            table[name] = table[name].map(_label)
-    for name in ("item", "condition"):
-        blank = table.index[table[name] == ""]
-        if len(blank):
-            raise DepthscopeError(f"{source}: row {blank[0] + 1} has no {name}")
-    names = [row_name(source, *key) for key in zip(table["item"], table["condition"], strict=True)]
-    for text, row in zip(table["text"], names, strict=True):
-        if not isinstance(text, str) or not text.strip():
-            raise DepthscopeError(f"{row}: the text is empty")
-        _check_characters(text, row)
-    _resolve_targets(table, names)
-    _check_design(table, source, paired)
+            # plain text, whatever kind of column it was
+            table[name] = pd.Series([_label(value) for value in table[name]], table.index)
+    problems: list[Problem] = []
+    targets = []
+    given = {name: list(table[name]) for name in GIVEN if name in table}
+    for i, (item, condition) in enumerate(zip(given["item"], given["condition"], strict=True)):
+        row = {name: column[i] for name, column in given.items()}
+        try:
+            targets.append(_target(row, i, row_name(source, item, condition), source))
+        except DepthscopeError as problem:
+            problems.append(_problem(i, item, condition, str(problem), source))
+    problems += _design_problems(table, paired)
+    if problems:
+        raise StimuliError(source, sorted(problems, key=lambda one: (one.row is None, one.row)))
+    table["target"], table["start"], table["end"] = (list(column) for column in zip(*targets, strict=True))
     table = table.drop(columns=["occurrence"], errors="ignore")
     first = [name for name in ORDER if name in table]
     return table[first + [name for name in table.columns if name not in first]]
+
+
+def _problem(i: int, item: str, condition: str, sentence: str, source: str) -> Problem:
+    """A sentence about a row, taken apart."""
+    where = row_name("", item, condition).removeprefix(": ")
+    row = f"{row_name(source, item, condition)}: "
+    if sentence.startswith(on_one_line(row)):
+        return Problem(i + 1, on_one_line(where), sentence.removeprefix(on_one_line(row)))
+    return Problem(i + 1, "", sentence.removeprefix(on_one_line(f"{source}: ")))
 
 
 def row_name(source: str, item: str, condition: str) -> str:
@@ -69,9 +94,9 @@ def _check_characters(text: str, row: str) -> None:
 
 def _label(value: object) -> str:
     """Labels are text: 7, 7.0 and "7" name the same item."""
-    if value is None or (isinstance(value, float) and pd.isna(value)) or value is pd.NA:
+    if value is None or (isinstance(value, float | np.floating) and np.isnan(value)) or value is pd.NA:
         return ""
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, float | np.floating) and float(value).is_integer():
         return str(int(value))
     return str(value).strip()
 
@@ -81,41 +106,52 @@ def _check_columns(table: pd.DataFrame, source: str) -> None:
     if len(doubled):
         raise DepthscopeError(f"{source}: column {doubled[0]!r} occurs twice")
     missing = [name for name in REQUIRED if name not in table]
+    targeted = "target" in table or {"start", "end"} <= set(table.columns)
+    near = meant([*missing, *([] if targeted else ["target"])], table.columns)
     if missing:
         raise DepthscopeError(
             f"{source}: no column {listed(missing)} (columns found: {listed(table.columns, 12)}); "
-            "a table needs item, condition, text and the target as target, or as start and end"
+            f"a table needs item, condition, text and the target as target, or as start and end{near}"
         )
-    if "target" not in table and not {"start", "end"} <= set(table.columns):
-        raise DepthscopeError(f"{source}: no target: add a column target (a word), or start and end (offsets)")
+    if not targeted:
+        raise DepthscopeError(f"{source}: no target: add a column target (a word), or start and end (offsets){near}")
     if ("start" in table) != ("end" in table):
         raise DepthscopeError(f"{source}: start and end go together: one of the two columns is missing")
 
 
-def _resolve_targets(table: pd.DataFrame, names: list[str]) -> None:
-    """Fill target, start and end for every row."""
-    starts, ends, targets = [], [], []
-    for i, (text, row) in enumerate(zip(table["text"], names, strict=True)):
-        word = _label(table["target"].iloc[i]) if "target" in table else ""
-        start, end = (_whole(table, name, i, row) for name in ("start", "end"))
-        if (start is None) != (end is None):
-            raise DepthscopeError(f"{row}: start and end go together: one of the two is empty")
-        if start is None or end is None:
-            if not word:
-                raise DepthscopeError(f"{row}: no target: give a word, or start and end")
-            start, end = locate(text, word, _whole(table, "occurrence", i, row), row)
-            word = text[start:end]
-        check_offsets(text, start, end, word, row)
-        starts.append(start)
-        ends.append(end)
-        targets.append(text[start:end])
-    table["target"], table["start"], table["end"] = targets, starts, ends
+def _target(given: Mapping[str, Any], i: int, row: str, source: str) -> tuple[str, int, int]:
+    """The target of a row, and where it stands; raises what is wrong with the row."""
+    for name in ("item", "condition"):
+        if not given[name]:
+            raise DepthscopeError(f"{source}: row {i + 1} has no {name}")
+    text = given["text"]
+    _check_text(text, row)
+    word = _label(given.get("target"))
+    start, end = (_whole(given.get(name), name, row) for name in ("start", "end"))
+    if (start is None) != (end is None):
+        raise DepthscopeError(f"{row}: start and end go together: one of the two is empty")
+    if start is None or end is None:
+        if not word:
+            raise DepthscopeError(f"{row}: no target: give a word, or start and end")
+        start, end = locate(text, word, _whole(given.get("occurrence"), "occurrence", row), row)
+        word = text[start:end]
+    check_offsets(text, start, end, word, row)
+    return text[start:end], start, end
 
 
-def _whole(table: pd.DataFrame, column: str, i: int, row: str) -> int | None:
-    if column not in table:
-        return None
-    value = table[column].iloc[i]
+def _check_text(text: object, row: str) -> None:
+    if isinstance(text, list | tuple | np.ndarray):
+        raise DepthscopeError(f"{row}: the text is a list of tokens; join them into running text, as a writer would")
+    if not isinstance(text, str) or not text.strip():
+        raise DepthscopeError(f"{row}: the text is empty")
+    if _TOKENS.fullmatch(text):
+        raise DepthscopeError(
+            f"{row}: the text is a list of tokens written out ({text.strip()[:30]}...); give running text, as a writer would"
+        )
+    _check_characters(text, row)
+
+
+def _whole(value: Any, column: str, row: str) -> int | None:
     if _label(value) == "":
         return None
     try:
@@ -127,22 +163,23 @@ def _whole(table: pd.DataFrame, column: str, i: int, row: str) -> int | None:
     return int(number)
 
 
-def _check_design(table: pd.DataFrame, source: str, paired: bool) -> None:
+def _design_problems(table: pd.DataFrame, paired: bool) -> list[Problem]:
+    """Rows that stand there twice, and items that have nothing to be compared with."""
+    table = table[(table["item"] != "") & (table["condition"] != "")]
     keys = [name for name in ("item", "pair", "condition") if name in table]
-    doubled = table[table.duplicated(keys)]
-    if len(doubled):
-        item, condition = doubled.iloc[0][["item", "condition"]]
-        raise DepthscopeError(
-            f"{row_name(source, item, condition)}: occurs twice; drop one, or tell the pairs of an item apart "
-            "in a column pair"
-        )
-    if not paired:
-        return
+    twice = table[table.duplicated(keys)]
+    reason = "occurs twice; drop one, or tell the pairs of an item apart in a column pair"
+    found = [
+        Problem(place + 1, row_name("", item, condition).removeprefix(": "), reason)
+        for place, item, condition in zip(twice.index.tolist(), twice["item"], twice["condition"], strict=True)
+    ]
     count = table.groupby("item", sort=False)["condition"].nunique()
     lone = count.index[count == 1]
-    if len(lone):
+    if paired and len(lone):
         condition = table.loc[table["item"] == lone[0], "condition"].iloc[0]
-        raise DepthscopeError(
-            f"{source}: item {lone[0]!r} has the condition {condition!r} only ({len(lone)} such items): a paired design "
-            "needs two or more; complete or drop it, or read the table with paired=False"
+        reason = (
+            f"item {lone[0]!r} has the condition {condition!r} only ({len(lone)} such items): a paired design needs two or "
+            "more; complete or drop it, or read the table with paired=False"
         )
+        found.append(Problem(None, "", reason))
+    return found

@@ -6,10 +6,13 @@ from pathlib import Path
 from depthscope.errors import DepthscopeError
 
 
-def not_utf8(path: Path | str, byte: int, line: int | None = None) -> DepthscopeError:
-    """The byte counts from 0, the line from 1; in a compressed file both are those of the text in it."""
+def not_utf8(path: Path | str, byte: int, line: int | None = None, more: str = "") -> DepthscopeError:
+    """The byte counts from 0, the line from 1; in a compressed file both are those of the text in it.
+
+    ``more``: what can be done besides.
+    """
     where = f" (line {line})" if line is not None else ""
-    return DepthscopeError(f"{path}: not UTF-8 at byte {byte}{where}; save the file as UTF-8")
+    return DepthscopeError(f"{path}: not UTF-8 at byte {byte}{where}; save the file as UTF-8{more}")
 
 
 def json_row(path: Path | str, number: int, line: str) -> dict[str, object]:

@@ -17,6 +17,7 @@ from depthscope.model.model import Model
 from depthscope.statistics.contrast import contrast
 from depthscope.statistics.terms import Terms, parse_terms
 from depthscope.stimuli.covariates import with_covariates
+from depthscope.stimuli.numbers import no_numbers
 from depthscope.stimuli.read import read_stimuli
 from depthscope.stimuli.sample import sample_items
 from depthscope.studies.confounds import CONFOUNDS
@@ -26,7 +27,9 @@ from depthscope.studies.evidence import EFFORTS, Level
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that is asked of a run. ``load``, ``cse`` and ``contrast`` hold keywords of those functions."""
+    """Everything that is asked of a run: ``load``, ``cse`` and ``contrast`` hold keywords of those functions, ``table`` some of
+    :func:`read_stimuli`.
+    """
 
     model: str = "embedded"
     stimuli: str = "builtin"
@@ -40,6 +43,7 @@ class Settings:
     keep: Keep = "gram"
     token_budget: int | None = None
     threads: int | None = None
+    table: dict[str, Any] = field(default_factory=dict)
     load: dict[str, Any] = field(default_factory=dict)
     cse: dict[str, Any] = field(default_factory=dict)
     contrast: dict[str, Any] = field(default_factory=dict)
@@ -47,7 +51,7 @@ class Settings:
 
 def prepare(settings: Settings) -> tuple[pd.DataFrame, list[Terms]]:
     """The stimuli and the contrasts of a run, or the first thing that is wrong with them: all that needs no model."""
-    table = read_stimuli(settings.stimuli, folder=settings.folder)
+    table = read_stimuli(settings.stimuli, folder=settings.folder, **settings.table)
     if settings.sample is not None:
         table = sample_items(table, settings.sample)
     table = with_covariates(table, settings.language)
@@ -83,7 +87,7 @@ def _check_confounds(names: Sequence[str], table: pd.DataFrame) -> None:
     known = list(dict.fromkeys([*CONFOUNDS, *(str(c) for c in table if table[c].dtype.kind in "biuf")]))
     for name in names:
         if name not in known:
-            what = "is not a column of numbers" if name in table else "there is no such column"
+            what = no_numbers(table[name]) if name in table else "there is no such column"
             raise DepthscopeError(f"confound {name!r}: {what}; choose among {listed(known, 20)}")
 
 
