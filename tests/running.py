@@ -19,6 +19,8 @@ import torch
 
 from depthscope.cli.main import main
 from depthscope.model.tokenizer import load_tokenizer
+from depthscope.store.record import RunRecord
+from depthscope.store.sealed import seal
 from tests.conftest import tiny_llama
 
 # quick, and the same in every process; what is asked beyond the contrast has tests of its own
@@ -147,7 +149,15 @@ def results_of(out: Path) -> dict[str, Any]:
     found: dict[str, Any] = {path.name: path.read_bytes() for path in sorted(out.glob("*.csv"))}
     found |= {name: (out / name).read_bytes() for name in RESULTS}
     found["digests"] = record_of(out)["digests"]
+    found["files"] = record_of(out)["files"]
     found["clusters"] = record_of(out)["results"]
     for path in sorted((out / "figures").iterdir()):
         found[path.name] = path.read_bytes()
     return found
+
+
+def seal_again(folder: Path) -> None:
+    """Make the record of a finished run agree with its files as they are now, as if the run had written them so."""
+    record = RunRecord.read(folder / "run.json")
+    record.files = seal(folder)
+    record.write(folder / "run.json")

@@ -39,7 +39,8 @@ def rows(scanned):
 
 def test_what_is_on_the_page(scanned):
     page = (scanned.folder / "report.html").read_text(encoding="utf-8")
-    assert [section.key for section in run_page(scanned.folder).sections] == ["tokens", "kinds", "types", "settings"]
+    keys = [section.key for section in run_page(scanned.folder).sections]
+    assert keys == ["tokens", "kinds", "types", "left_out", "settings"]
     for words in ("15 documents", "Conditional scale entropy (1) by layer, mean of all tokens", "it tests nothing"):
         assert words in unescape(page)
     for name in ("tokens-cse", "tokens-norm", "kinds-cse", "kinds-norm"):

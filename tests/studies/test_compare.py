@@ -17,6 +17,7 @@ from depthscope.studies.compare import compare, read_runs
 from depthscope.studies.metaphor import run_metaphor
 from depthscope.studies.settings import Settings
 from tests.conftest import tiny_llama
+from tests.running import seal_again
 
 FEW = {"permutations": 100, "resamples": 50}
 
@@ -141,10 +142,43 @@ def test_damage_is_one_sentence(copy, refuses, damage):
         with xr.open_dataset(measure, engine="scipy") as stored:
             data = stored.load()
         write_netcdf(data.drop_vars("relative_depth"), measure)
+        seal_again(copy / "eight")
     else:
         record.write_text({"record": "{no json", "list": "[1, 2]", "schema": '{"schema": 99}'}[damage])
     with refuses(str(copy / "eight")):
         compare([copy / "tiny", copy / "eight"])
+
+
+def test_a_measure_that_somebody_edited_is_refused_however_right_it_looks(copy, refuses):
+    path = copy / "eight" / "cse.nc"
+    with xr.open_dataset(path, engine="scipy") as stored:
+        data = stored.load()
+    write_netcdf(data.assign(cse=data["cse"] * 1.0000001), path)
+    with refuses(str(path), "changed since the run wrote it", "put the original back"):
+        compare(copy)
+
+
+def test_a_table_that_the_run_did_not_write_is_not_read_and_one_that_changed_is_refused(copy, refuses):
+    (copy / "tiny" / "mechanism.csv").write_text("key,dz\nmlp,1\n")
+    assert compare(copy).mechanisms.empty
+    parts(copy / "tiny")
+    (copy / "tiny" / "mechanism.csv").write_text("key,dz\nmlp,1\n")
+    with refuses("mechanism.csv", "changed since the run wrote it"):
+        compare(copy)
+
+
+def test_of_a_run_without_digests_it_is_said_that_nothing_can_be_checked(copy):
+    edit(copy / "eight", files={}, environment__depthscope="0.6.0")
+    notes = compare(copy).notes
+    assert [note for note in notes if note.startswith("eight: The run was written by depthscope 0.6.0 without digests")]
+
+
+@pytest.mark.parametrize("name", ["../tiny", "/etc", "a/../../b", ""])
+def test_names_in_a_record_do_not_lead_out_of_its_folder(copy, refuses, name):
+    record = {"schema": 1, "study": "models", "settings": {}, "status": "finished", "results": {name: "measured"}}
+    (copy / "eight" / "run.json").write_text(json.dumps(record))
+    with refuses(str(copy / "eight"), "no name of something inside the folder"):
+        compare([copy / "eight"])
 
 
 def test_the_same_model_twice_would_count_as_two(copy, refuses):
@@ -176,6 +210,7 @@ def test_a_run_without_the_conditions_is_refused(copy, refuses):
     with xr.open_dataset(path, engine="scipy") as stored:
         data = stored.load()
     write_netcdf(data.assign_coords(condition=[f"not {c}" for c in data["condition"].values]), path)
+    seal_again(copy / "eight")
     with refuses("eight", "metaphor"):
         compare([copy / "tiny", copy / "eight"])
 
@@ -183,6 +218,7 @@ def test_a_run_without_the_conditions_is_refused(copy, refuses):
 def parts(folder, **columns):
     row = dict.fromkeys(MECHANISM, 0.5) | {"key": "mlp", "label": "of the MLPs", "n": 24} | columns
     pd.DataFrame([row]).to_csv(folder / "mechanism.csv", index=False)
+    seal_again(folder)
 
 
 def test_runs_of_a_mechanism_bring_their_table(copy, refuses):
@@ -193,9 +229,11 @@ def test_runs_of_a_mechanism_bring_their_table(copy, refuses):
     assert found.mechanism["mlp"].k == 2
     assert list(found.mechanisms["model"]) == ["eight", "tiny"]
     (copy / "tiny" / "mechanism.csv").write_text("key,dz\nmlp,1\n")
+    seal_again(copy / "tiny")
     with refuses("mechanism.csv", "without label, n"):
         compare(copy)
     (copy / "tiny" / "mechanism.csv").write_bytes(b"")
+    seal_again(copy / "tiny")
     with refuses("mechanism.csv", "damaged"):
         compare(copy)
 

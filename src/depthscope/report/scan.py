@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -18,8 +18,10 @@ from depthscope.errors import check_choice, require
 from depthscope.instrument.measures import LAYERED, plan
 from depthscope.store.files import write_text
 from depthscope.store.folder import SUMMARY
+from depthscope.store.names import inside
 from depthscope.store.parquet import read_parquet
 from depthscope.store.record import RunRecord
+from depthscope.store.sealed import describe
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,7 +63,7 @@ class Summaries:
     def every(self) -> pd.DataFrame:
         """A row per measure, kind of token and layer: count, missing, mean, variance and five quantiles."""
         tables = dict.fromkeys(self.measures.values())
-        frames: list[pd.DataFrame] = [read_parquet(self._file(table, "layers")).to_pandas() for table in tables]
+        frames: list[pd.DataFrame] = [self._read(table, "layers") for table in tables]
         # whole numbers, though a measure without layers has none
         return pd.concat(frames, ignore_index=True).astype({"layer": "Int32"})
 
@@ -128,19 +130,23 @@ class Summaries:
 
     def _vocabulary(self, columns: list[str], measure: str = "", only: list[int] | None = None) -> pd.DataFrame:
         """Some columns of the entries that occurred; of a large vocabulary only the rows that are wanted."""
-        path = self._file(self.measures[measure] if measure else next(iter(self.measures.values())), "types")
+        table = self.measures[measure] if measure else next(iter(self.measures.values()))
         rows = None if only is None else require("pyarrow.compute", "parquet").field("token_id").isin(only)
-        found: pd.DataFrame = read_parquet(path, columns, rows=rows).to_pandas()
-        return found
+        return self._read(table, "types", columns, rows)
 
-    def _file(self, table: str, name: str) -> Path:
-        return self.folder / SUMMARY / table / f"{name}.parquet"
+    def _read(self, table: str, name: str, columns: list[str] | None = None, rows: Any = None) -> pd.DataFrame:
+        """One of its files, if it is what the scan wrote."""
+        file = f"{SUMMARY}/{table}/{name}.parquet"
+        found: pd.DataFrame = read_parquet(
+            inside(self.folder, file), columns, self.record.digests.get(file, ""), rows
+        ).to_pandas()
+        return found
 
 
 def write_scan(folder: Path, record: RunRecord) -> RunRecord:
     """Write ``figures/``, ``layers.csv`` and ``types.csv`` of a finished scan; its record, with the words beside them."""
     found = Summaries(folder, record)
-    (folder / "figures").mkdir(exist_ok=True)
+    inside(folder, "figures").mkdir(exist_ok=True)
     drawn = [measure for measure in found.layered if found.middle(measure) is not None]
     for measure in drawn:
         for stem, draw in (("tokens", found.draw), ("kinds", found.draw_kinds)):
@@ -154,7 +160,11 @@ def write_scan(folder: Path, record: RunRecord) -> RunRecord:
         "left_out": record.results["notes"],
     }
     answer = [tell_tokens(found.layers(name), found.unit(name)) for name in drawn[:1]]
-    return replace(record, answer=[*record.answer, *(f"{told[0].upper()}{told[1:]}" for told in answer)], words=words)
+    answer = [*record.answer, *(f"{told[0].upper()}{told[1:]}" for told in answer)]
+    # what was written this moment, beside what the scan wrote
+    names = [f"figures/{stem}-{measure}.svg" for measure in drawn for stem in ("tokens", "kinds")]
+    files = record.files and record.files | describe(folder, ["layers.csv", "types.csv", *names])
+    return replace(record, answer=answer, words=words, files=files)
 
 
 def _told(found: Summaries, measure: str) -> str:

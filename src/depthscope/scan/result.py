@@ -15,11 +15,12 @@ from depthscope.corpus.documents import Corpus
 from depthscope.errors import check_choice, listed, require
 from depthscope.report.page.run import write_report
 from depthscope.report.scan import Summaries
-from depthscope.scan.folder import Folder, Table
+from depthscope.scan.folder import MANIFEST, Folder, Table
 from depthscope.scan.job import SURPRISAL
 from depthscope.store.folder import RECORD, SUMMARY
 from depthscope.store.manifest import file_sha256
 from depthscope.store.record import RunRecord
+from depthscope.store.sealed import describe
 from depthscope.studies.finish import check_finish
 from depthscope.telling import Sheet, Told
 
@@ -147,6 +148,8 @@ def conclude(
     }
     summaries = [path for table in tables for path in folder.summaries(table)]
     record.digests = {str(path.relative_to(folder.path)): file_sha256(path) for path in summaries}
+    # the manifest says of every part what it is
+    record.files = describe(folder.path, [MANIFEST])
     record.write(folder.path / RECORD)
     return Scanned(folder.path, {table.name: table.asked.measures for table in tables}, record)
 

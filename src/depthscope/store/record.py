@@ -17,8 +17,10 @@ class RunRecord:
     """The schema of ``run.json`` (described in docs/run-folder.md).
 
     ``settings``, ``identity`` and ``environment`` decide whether a folder may be continued: all that can change a bit of
-    the result stands in them. ``timings``, ``checks``, ``resolved`` and ``results`` are for readers, and so are the words:
-    ``title``, ``answer`` (what was asked, what was found), and ``words``, paragraphs by part of the report.
+    the result stands in them. ``digests`` are those of stores and summaries, ``files`` says of every other file of a finished
+    run what it was (:mod:`depthscope.store.sealed`). ``timings``, ``checks``, ``resolved`` and ``results`` are for readers,
+    and so are the words: ``title``, ``answer`` (what was asked, what was found), and ``words``, paragraphs by part of the
+    report.
     """
 
     study: str
@@ -30,6 +32,7 @@ class RunRecord:
     environment: dict[str, str] = field(default_factory=dict)
     checks: dict[str, str] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
+    files: dict[str, dict[str, Any]] = field(default_factory=dict)
     timings: dict[str, float] = field(default_factory=dict)
     resolved: dict[str, Any] = field(default_factory=dict)
     results: dict[str, Any] = field(default_factory=dict)

@@ -22,7 +22,9 @@ from depthscope.statistics.terms import parse_terms
 from depthscope.store.datasets import read_netcdf
 from depthscope.store.files import write_text
 from depthscope.store.folder import RECORD, finished_run, run_folder
+from depthscope.store.names import inside
 from depthscope.store.record import RunRecord
+from depthscope.store.sealed import Sealed
 from depthscope.studies.clock import Clock
 from depthscope.studies.finish import check_finish, finish
 
@@ -43,6 +45,7 @@ class Finished:
     record: RunRecord
     h: xr.DataArray
     mechanism: pd.DataFrame | None
+    cautions: tuple[str, ...] = ()
 
     @property
     def fingerprint(self) -> str:
@@ -117,6 +120,7 @@ def read_runs(folders: Sequence[Path]) -> tuple[list[Finished], list[str]]:
     notes: list[str] = []
     paths = [path for folder in folders for path in _runs_in(folder, notes)]
     found = [replace(_read(path), label=label) for path, label in zip(paths, _labels(paths), strict=True)]
+    notes += [f"{one.label}: {caution}" for one in found for caution in one.cautions]
     seen: dict[str, Finished] = {}
     for one in found:
         before = seen.setdefault(one.fingerprint or str(one.folder.resolve()), one)
@@ -144,7 +148,7 @@ def _runs_in(folder: Path, notes: list[str]) -> Iterator[Path]:
         finished_run(folder, WAY_OUT)
         # in the order in which they were asked for; what failed there has its reason there
         order = [name for name, result in record.results.items() if result == "measured"]
-        below = [folder / name for name in order]
+        below = [inside(folder, name) for name in order]
         notes += [
             f"{name} is left out, it was not measured: {result}"
             for name, result in record.results.items()
@@ -158,14 +162,16 @@ def _runs_in(folder: Path, notes: list[str]) -> Iterator[Path]:
 
 
 def _read(folder: Path) -> Finished:
-    record = finished_run(folder, WAY_OUT)
-    return Finished(folder, folder.name, record, _measure(folder / MEASURE), _mechanism(folder / PARTS))
+    run = Sealed.opened(folder, WAY_OUT)
+    measure = run.file(MEASURE)
+    if measure is None:
+        raise DepthscopeError(f"{folder}: there is no {MEASURE}; {WAY_OUT}")
+    mechanism = _mechanism(run.file(PARTS))
+    return Finished(folder, folder.name, run.record, _measure(measure), mechanism, tuple(run.unchecked))
 
 
 def _measure(path: Path) -> xr.DataArray:
     """What ``depthscope.cse`` gave."""
-    if not path.is_file():
-        raise DepthscopeError(f"{path.parent}: there is no {path.name}; {WAY_OUT}")
     h = read_netcdf(path, "cse")
     if set(h.dims) != {"item", "condition", "layer"} or "relative_depth" not in h.coords:
         problem = "its dimensions are not those of a run"
@@ -176,8 +182,8 @@ def _measure(path: Path) -> xr.DataArray:
     raise DepthscopeError(f"{path}: damaged ({problem}); delete its folder and run the study again")
 
 
-def _mechanism(path: Path) -> pd.DataFrame | None:
-    if not path.is_file():
+def _mechanism(path: Path | None) -> pd.DataFrame | None:
+    if path is None:
         return None
     way_out = "delete the file to compare without it, or run the study again"
     try:

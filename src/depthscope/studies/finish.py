@@ -6,6 +6,7 @@ from depthscope.errors import require
 from depthscope.report.page.run import write_report
 from depthscope.store.folder import RECORD
 from depthscope.store.record import RunRecord
+from depthscope.store.sealed import seal
 from depthscope.studies.clock import Clock
 
 
@@ -16,8 +17,9 @@ def check_finish() -> None:
 
 
 def finish(out: Path, record: RunRecord, clock: Clock) -> None:
-    """Call the run finished, and write ``report.html``, which is made from the folder alone."""
+    """Seal the files, write ``report.html``, which is made of them alone, and then call the run finished."""
     record.status = "finished"
     record.timings = clock.seconds
+    record.files = seal(out)
+    write_report(out, record)
     record.write(out / RECORD)
-    write_report(out)

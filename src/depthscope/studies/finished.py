@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from depthscope.drawing.card import card, picture
-from depthscope.report.page.run import REPORT
 from depthscope.store.folder import RECORD
 from depthscope.store.record import RunRecord
+from depthscope.store.sealed import REPORT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

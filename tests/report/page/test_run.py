@@ -1,6 +1,7 @@
 import json
 import re
 import shutil
+from contextlib import suppress
 from html import unescape
 
 import numpy as np
@@ -14,6 +15,7 @@ from depthscope.store.record import RunRecord
 from depthscope.studies.metaphor import run_metaphor
 from depthscope.studies.settings import Settings
 from tests.report.page.conftest import hostile_table
+from tests.running import seal_again
 
 
 @pytest.fixture
@@ -64,6 +66,8 @@ def test_what_the_folder_lacks_is_left_out(copy):
     record.write(copy / "run.json")
     assert section_keys(copy) == [key for key in whole if key != "nulls"]
     page = run_page(copy)
+    noticed = next(one.words for one in page.sections if one.key == "left_out")
+    assert noticed[-1].endswith("any more: `figures/nulls.svg`, `nulls.csv`, `trajectories.zarr`.")
     assert "plane" not in page.data["items"]
     shutil.rmtree(copy / "figures")
     (copy / "cse.nc").unlink()
@@ -71,7 +75,11 @@ def test_what_the_folder_lacks_is_left_out(copy):
         table.unlink()
     record.words, record.answer = {}, []
     record.write(copy / "run.json")
-    assert section_keys(copy) == ["settings"]
+    assert section_keys(copy) == ["left_out", "settings"]
+    (gone,) = next(one.words for one in run_page(copy).sections if one.key == "left_out")
+    assert gone.startswith(
+        "Of the files that the run wrote, these are not in its folder any more: `balance.csv`, `clusters.csv`"
+    )
     assert "Settings" in write_report(copy).read_text(encoding="utf-8")
 
 
@@ -134,8 +142,48 @@ def test_numbers_of_the_table_are_means_over_the_window(run_folder):
 )
 def test_damage_is_told_in_one_sentence(copy, refuses, spoil, words):
     spoil(copy)
+    # as an older version left it, whose records do not tell what a file was
+    with suppress(ValueError, OSError):
+        edit_record(copy, files={})
     with refuses(*words):
         write_report(copy)
+
+
+@pytest.mark.parametrize("name", ["cse.nc", "figures/evidence.svg", "clusters.csv", "items.csv"])
+def test_what_changed_since_the_run_wrote_it_is_refused(copy, refuses, name):
+    content = bytearray((copy / name).read_bytes())
+    content[-2] ^= 1
+    (copy / name).write_bytes(content)
+    before = (copy / REPORT).read_bytes()
+    with refuses(str(copy / name), "changed since the run wrote it", "put the original back"):
+        write_report(copy)
+    assert (copy / REPORT).read_bytes() == before
+
+
+def test_what_somebody_added_is_not_on_the_page(copy):
+    made = (copy / REPORT).read_bytes()
+    shutil.copy(copy / "figures" / "nulls.svg", copy / "figures" / "nulls-2.svg")
+    (copy / "power.csv").write_text("rate,n\n1,2\n")
+    (copy / "notes.txt").write_text("mine")
+    assert write_report(copy).read_bytes() == made
+
+
+def test_of_a_run_without_digests_it_is_said_that_nothing_can_be_checked(copy):
+    edit_record(copy, files={})
+    noticed = next(one.words for one in run_page(copy).sections if one.key == "left_out")
+    assert "without digests of its files" in noticed[-1]
+
+
+def test_a_link_out_of_the_folder_is_not_followed(copy, tmp_path, refuses):
+    shutil.move(copy / "cse.nc", tmp_path / "elsewhere.nc")
+    (copy / "cse.nc").symlink_to(tmp_path / "elsewhere.nc")
+    with refuses("cse.nc", "a link leads out"):
+        write_report(copy)
+
+
+def edit_record(folder, **changes):
+    path = folder / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | changes), encoding="utf-8")
 
 
 def set_status(folder, status):
@@ -171,6 +219,7 @@ def test_one_that_is_no_run_keeps_no_other_from_its_page(copy, tmp_path):
 def test_numbers_that_are_too_many_for_the_page_are_pointed_to(copy):
     with (copy / "items.csv").open("a") as table:
         table.write("a - b,x,1,0.5\n" * 60_000)
+    seal_again(copy)
     write_report(copy)
     text = (copy / REPORT).read_text(encoding="utf-8")
     assert '<a href="items.csv">items.csv</a> (large, in the run folder)' in text
@@ -217,6 +266,7 @@ def test_two_layers_in_the_mask_and_statistics_that_are_missing(model_folder, tm
 def test_no_item_is_left_to_test(copy, visit):
     h = read_netcdf(copy / "cse.nc", "cse")
     write_netcdf(h.where(h["condition"] != "literal"), copy / "cse.nc")
+    seal_again(copy)
     write_report(copy)
     with visit(copy / REPORT) as seen:
         cells = seen.page.locator('[data-table="items"] tbody td:nth-child(3)').all_inner_texts()
@@ -226,6 +276,7 @@ def test_no_item_is_left_to_test(copy, visit):
 def test_a_measure_that_is_missing_everywhere(copy, visit):
     h = read_netcdf(copy / "cse.nc", "cse")
     write_netcdf(xr.full_like(h, np.nan), copy / "cse.nc")
+    seal_again(copy)
     write_report(copy)
     with visit(copy / REPORT) as seen:
         assert seen.page.locator('[data-table="items"] tbody tr').count() == 13

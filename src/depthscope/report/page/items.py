@@ -2,7 +2,6 @@
 
 import base64
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,9 @@ from depthscope.report.page.tables import csv_download
 from depthscope.statistics.pairing import group_names, pair
 from depthscope.statistics.terms import Terms, parse_terms
 from depthscope.store.datasets import read_netcdf, read_zarr
+from depthscope.store.names import inside
 from depthscope.store.record import RunRecord
+from depthscope.store.sealed import Sealed
 
 MEASURE, TRAJECTORIES = "cse.nc", "trajectories.zarr"
 # bytes of scalograms on a page, one a cell: 1,000 texts of 30 layers take half a megabyte
@@ -25,17 +26,17 @@ ROOM = 1_500_000
 TOLD = {"surprisal": "bits of surprisal", "n_tokens": "tokens", "token_index": "tokens before the target"}
 
 
-def explorer(folder: Path, record: RunRecord) -> tuple[Section, dict[str, Any]] | None:
+def explorer(run: Sealed) -> tuple[Section, dict[str, Any]] | None:
     """The table of items, and what opens behind each; None where no measure is kept."""
-    path = folder / MEASURE
-    if not path.is_file():
+    path, record = run.file(MEASURE), run.record
+    if path is None:
         return None
     h = read_netcdf(path, "cse").transpose("item", "condition", "layer")
     terms = _main(h, record)
     window = record.resolved.get("window")
     differences = _differences(h, terms, record) if terms else {}
     first, last = window or (int(h["layer"].values[0]), int(h["layer"].values[-1]))
-    share = _shares(folder, record, h)
+    share = _shares(run, h)
     order = _order(h, differences, first, last)
     data = {"items": _data(h.isel(item=order), None if share is None else share.isel(item=order), terms, window)}
     table = _table(h.isel(item=order), differences, terms, (first, last))
@@ -64,13 +65,13 @@ def _differences(h: xr.DataArray, terms: Terms, record: RunRecord) -> dict[str, 
     return {str(name): paired.sel(item=name) for name in paired["item"].values}
 
 
-def _shares(folder: Path, record: RunRecord, h: xr.DataArray) -> xr.DataArray | None:
+def _shares(run: Sealed, h: xr.DataArray) -> xr.DataArray | None:
     """Scalograms of all items that there is room for; None without trajectories."""
-    path = folder / TRAJECTORIES
+    path = inside(run.folder, TRAJECTORIES)
     if not path.is_dir():
         return None
-    traj = read_zarr(path, record.digests.get("trajectories"))
-    share: xr.DataArray = scalogram(traj, **transform_options(record.settings.get("cse") or {}), share=True)
+    traj = read_zarr(path, run.record.digests.get("trajectories"))
+    share: xr.DataArray = scalogram(traj, **transform_options(run.record.settings.get("cse") or {}), share=True)
     return share.sel(item=h["item"].values, condition=h["condition"].values).transpose(
         "item", "condition", "scale", "layer"
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatch
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
@@ -20,8 +20,8 @@ from depthscope.report.scan import write_scan
 from depthscope.store.files import write_text
 from depthscope.store.folder import RECORD, finished_run
 from depthscope.store.record import RunRecord
+from depthscope.store.sealed import REPORT, Sealed
 
-REPORT = "report.html"
 WAY_OUT = "give run folders; an unfinished run is finished by its own command"
 # larger files stay in the folder, and the page says so: it must open at once
 LARGEST = 700_000
@@ -70,17 +70,15 @@ def _has_page(run: Path) -> bool:
         return True
 
 
-def write_report(folder: Path) -> Path:
-    """Write ``report.html`` into a finished run folder.
+def write_report(folder: Path, record: RunRecord | None = None) -> Path:
+    """Write ``report.html`` into a finished run folder, or into one whose ``record`` says so and is not written yet.
 
     Raises
     ------
     DepthscopeError
-        No run folder, a run that is not finished, or damaged tables or drawings.
+        No run folder, a run that is not finished, files that are not those that the run wrote, or damaged ones.
     """
-    record = finished_run(folder, WAY_OUT)
-    # figures and small tables of a scan are made when they are wanted: it has enough to do
-    page = run_page(folder, write_scan(folder, record) if record.study == "scan" else record)
+    page = run_page(folder, record)
     path = folder / REPORT
     write_text(path, render(page))
     return path
@@ -89,14 +87,18 @@ def write_report(folder: Path) -> Path:
 def run_page(folder: Path, record: RunRecord | None = None) -> Page:
     """Read a run folder, and its record, unless that is given."""
     record = record or finished_run(folder, WAY_OUT)
-    sections = [section for part in PARTS if (section := _section(part, folder, record)) is not None]
-    found = explorer(folder, record)
+    # figures and small tables of a scan are made when they are wanted: it has enough to do
+    record = write_scan(folder, record) if record.study == "scan" else record
+    run = Sealed(folder, record)
+    sections = [section for part in PARTS if (section := _section(part, run)) is not None]
+    found = explorer(run)
     data: dict[str, Any] = {}
     if found is not None:
         section, data = found
         sections.append(section)
-    if record.words.get("left_out"):
-        sections.append(Section("left_out", "Left out, and noticed", record.words["left_out"]))
+    noticed = [*record.words.get("left_out", []), *run.unchecked, *run.gone]
+    if noticed:
+        sections.append(Section("left_out", "Left out, and noticed", noticed))
     sections += _below(folder)
     sections.append(_settings(record))
     study = STUDIES.get(record.study, record.study)
@@ -111,26 +113,29 @@ def run_page(folder: Path, record: RunRecord | None = None) -> Page:
     )
 
 
-def _section(part: Part, folder: Path, record: RunRecord) -> Section | None:
-    figures = [_figure(path, sources) for path, sources in _drawings(part, folder)]
-    tables = [t for name, (caption, cols) in part.tables.items() if (t := _table(folder / name, caption, cols))]
-    words = record.words.get(part.key, ())
+def _section(part: Part, run: Sealed) -> Section | None:
+    figures = [figure for name, sources in _drawings(part, run) if (figure := _figure(run, name, sources))]
+    tables = [t for name, (caption, cols) in part.tables.items() if (t := _table(run.file(name), caption, cols))]
+    words = run.record.words.get(part.key, ())
     if not (figures or tables or words):
         return None
     return Section(part.key, part.title, words, figures, tables, reading=part.reading)
 
 
-def _drawings(part: Part, folder: Path) -> Iterator[tuple[Path, tuple[str, ...]]]:
-    drawings = sorted((folder / "figures").glob("*.svg"))
+def _drawings(part: Part, run: Sealed) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Names of its drawings, and of the tables behind each."""
+    drawings = [PurePosixPath(name) for name in run.names("figures")]
+    drawings = [name for name in drawings if name.suffix == ".svg"]
     for pattern, sources in part.figures.items():
-        yield from ((path, sources) for path in drawings if fnmatch(path.stem, pattern))
+        yield from ((str(name), sources) for name in drawings if fnmatch(name.stem, pattern))
 
 
-def _figure(path: Path, sources: tuple[str, ...]) -> Figure:
-    files = [path.parent.parent / name for name in sources]
+def _figure(run: Sealed, name: str, sources: tuple[str, ...]) -> Figure | None:
+    path, files = run.file(name), [run.file(source) for source in sources]
+    if path is None:
+        return None
     try:
-        downloads = tuple(_download(file) for file in files if file.is_file())
-        return inline_figure(path, downloads)
+        return inline_figure(path, tuple(_download(file) for file in files if file is not None))
     except (ValueError, OSError) as problem:
         raise DepthscopeError(f"{path}: damaged ({reason(problem, 80)}); delete it, or run the study again") from None
 
@@ -141,8 +146,8 @@ def _download(file: Path) -> Download:
     return csv_download(file.name, file.read_text(encoding="utf-8"))
 
 
-def _table(path: Path, caption: str, columns: tuple[Column, ...]) -> Table | None:
-    if not path.is_file():
+def _table(path: Path | None, caption: str, columns: tuple[Column, ...]) -> Table | None:
+    if path is None:
         return None
     try:
         frame = pd.read_csv(path, keep_default_na=False, na_values=[""])
