@@ -80,11 +80,10 @@ def stage(out: Path, before: set[Path]) -> str:
     return "computing"
 
 
-# of a part: nothing of it is there yet, its rows are written, they are on the disk, they are in their place; and of the end
-MOMENTS = [("tempfile.mkstemp", ".part-"), ("os.chmod", ".part-"), ("os.rename", ".part-"), ("open", "manifest")]
-LAST_MOMENTS = [("os.rename", "layers"), ("os.chmod", "bins"), ("os.rename", "types"), ("os.chmod", ".run.json.")]
-# these files are also opened, or written, when a scan begins
-LATER = {"manifest": 1, ".run.json.": 1}
+# of a part: nothing of it is there yet, its rows are written, they are on the disk, they are in their place; and of the end;
+# the last number tells which such call it is: a scratch file is opened to be made, for its digest and for the disk
+MOMENTS = [("open", ".part-", 1), ("open", ".part-", 2), ("os.rename", ".part-", 1), ("open", "manifest", 2)]
+LAST_MOMENTS = [("os.rename", "layers", 1), ("open", "bins", 2), ("os.rename", "types", 1), ("open", ".run.json.", 6)]
 
 
 def torment(network: str, corpus: Path, folder: Path) -> None:
@@ -126,11 +125,11 @@ def torment(network: str, corpus: Path, folder: Path) -> None:
         if kind is None:
             killed(by_the_clock, lambda: None)
         else:
-            count = LATER.get(kind[1], 0) + chance.choice((1, 2))
-            killed(lambda child: None, lambda kind=kind, count=count: die_before(out, *kind, count))
+            event, word, first = kind
+            count = first + chance.choice((0, 1))
+            killed(lambda child: None, lambda event=event, word=word, count=count: die_before(out, event, word, count))
     for kind in LAST_MOMENTS:
-        count = LATER.get(kind[1], 0) + 1
-        killed(lambda child: None, lambda kind=kind, count=count: die_before(out, *kind, count))
+        killed(lambda child: None, lambda kind=kind: die_before(out, *kind))
     status = ended(fork(lambda: scan_corpus(model, corpus, out, **SMALLEST)))
     (folder / "log.json").write_text(json.dumps({"kills": log, "status": status}))
 

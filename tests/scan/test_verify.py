@@ -12,6 +12,7 @@ import depthscope as ds
 from depthscope.scan.verify import verify
 from depthscope.store.manifest import file_sha256
 from depthscope.store.record import RunRecord
+from depthscope.store.sealed import describe
 from tests.scan.conftest import SMALL
 
 
@@ -33,6 +34,13 @@ def told(out: Path) -> list[str]:
     return verify(out, progress=False)
 
 
+def known(out: Path) -> None:
+    """The record knows the manifest as it is now."""
+    record = RunRecord.read(out / "run.json")
+    record.files = describe(out, ["manifest.jsonl"])
+    record.write(out / "run.json")
+
+
 def part(out: Path, number: int, table: str = "tokens") -> Path:
     return out / table / f"part-{number:06d}.parquet"
 
@@ -46,6 +54,7 @@ def rewritten(out: Path, number: int, rows: pa.Table) -> None:
         if entry.get("file") == f"tokens/{path.name}":
             entry |= {"bytes": path.stat().st_size, "sha256": file_sha256(path)}
     manifest.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    known(out)
 
 
 def test_all_that_is_right_is_told(finished):
@@ -98,6 +107,9 @@ def test_a_manifest_without_an_entry_is_no_whole_scan(out, refuses, missing):
     parts = [line for line in lines if json.loads(line).get("table") == "tokens" and "part" in json.loads(line)]
     lines.remove(parts[missing])
     manifest.write_text("".join(lines))
+    with refuses("manifest.jsonl: changed since the run wrote it"):
+        told(out)
+    known(out)
     name = json.loads(parts[missing])["file"].split("/")[1] if missing != -1 else "the parts after the last"
     with refuses("tokens: damaged or missing", name):
         told(out)
@@ -129,6 +141,91 @@ def test_a_part_in_the_place_of_another_is_found(out, refuses):
     rewritten(out, 1, pq.read_table(part(out, other)))
     with refuses("rows are not those of the manifest"):
         told(out)
+
+
+@pytest.fixture(scope="module")
+def foreign(network, corpus, tmp_path_factory) -> Path:
+    """A scan of another corpus, whose parts hold the same documents with as many tokens: only its digest differs."""
+    place = tmp_path_factory.mktemp("foreign")
+    texts = shutil.copytree(corpus, place / "texts")
+    (texts / "z-more.txt").write_text("And one document more.")
+    return ds.scan_corpus(str(network), texts, place / "out", **SMALL).folder
+
+
+def lines_of(out: Path) -> list[dict]:
+    return [json.loads(line) for line in (out / "manifest.jsonl").read_text().splitlines()]
+
+
+def test_a_part_of_another_corpus_is_found_whatever_came_with_it(out, foreign, refuses):
+    theirs = next(entry for entry in lines_of(foreign) if entry.get("part") == 0)
+    mine = next(entry for entry in lines_of(out) if entry.get("part") == 0)
+    assert {**theirs, "scan": "", "sha256": "", "bytes": 0} == {**mine, "scan": "", "sha256": "", "bytes": 0}
+    shutil.copy(part(foreign, 0), part(out, 0))
+    with refuses("tokens: damaged or missing: part-000000.parquet"):
+        told(out)
+    entries = [theirs if (one.get("table"), one.get("part")) == ("tokens", 0) else one for one in lines_of(out)]
+    manifest = out / "manifest.jsonl"
+    manifest.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    with refuses("manifest.jsonl: changed since the run wrote it"):
+        told(out)
+    known(out)
+    with refuses("manifest.jsonl: parts of another scan stand there (tokens/part-000000.parquet)"):
+        told(out)
+    theirs["scan"] = mine["scan"]
+    manifest.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    known(out)
+    with refuses("part-000000.parquet: is a part of another scan, though the manifest says otherwise"):
+        told(out)
+
+
+def test_a_scan_does_not_go_on_beside_parts_of_another_corpus(out, foreign, network, refuses):
+    theirs = next(entry for entry in lines_of(foreign) if entry.get("part") == 0)
+    shutil.copy(part(foreign, 0), part(out, 0))
+    entries = [theirs if (one.get("table"), one.get("part")) == ("tokens", 0) else one for one in lines_of(out)]
+    (out / "manifest.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    record = RunRecord.read(out / "run.json")
+    record.status = "running"
+    record.write(out / "run.json")
+    shutil.rmtree(out / "summary")
+    with refuses("manifest.jsonl: parts of another scan stand there", "delete their lines and run again"):
+        ds.scan_corpus(str(network), record.resolved["corpus"], out, **SMALL)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("file", "../elsewhere.parquet"),
+        ("file", "/etc/hostname"),
+        ("file", "tokens/part-000001.parquet"),
+        ("table", "../elsewhere"),
+        ("table", "/tmp"),
+        ("table", 7),
+        ("part", -1),
+        ("part", True),
+        ("rows", "many"),
+        ("following", ["a", "b"]),
+        ("empty", {"cse": "x"}),
+    ],
+)
+def test_a_line_names_its_own_part_and_never_a_path(out, network, refuses, name, value):
+    entries = lines_of(out)
+    place = next(i for i, one in enumerate(entries) if one.get("part") == 0)
+    entries[place][name] = value
+    (out / "manifest.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    before = sorted(out.parent.rglob("*"))
+    with refuses(str(out)):
+        told(out)
+    record = RunRecord.read(out / "run.json")
+    with refuses(str(out)):
+        ds.scan_corpus(str(network), record.resolved["corpus"], out, measures=["norm", "cosine"], **SMALL)
+    assert sorted(out.parent.rglob("*")) == before
+
+
+def test_of_a_scan_without_digests_it_is_said_that_nothing_ties_it_together(out):
+    record = RunRecord.read(out / "run.json")
+    record.files = {}
+    record.write(out / "run.json")
+    assert "without digests of its files" in told(out)[-2]
 
 
 @pytest.mark.parametrize("name", ["layers", "types", "bins"])

@@ -1,7 +1,13 @@
 """Files are whole or absent."""
 
-import pytest
+import os
+import subprocess
+import sys
 
+import pytest
+import xarray as xr
+
+from depthscope.store.datasets import write_zarr
 from depthscope.store.files import atomic, write_text
 
 
@@ -35,3 +41,51 @@ def test_text_is_utf8_and_readable_by_others(tmp_path):
     write_text(path, "Café 👩‍👩‍👧\n")
     assert path.read_bytes() == "Café 👩‍👩‍👧\n".encode()
     assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_permissions_are_those_that_the_umask_leaves(tmp_path):
+    before = os.umask(0o077)
+    try:
+        write_text(tmp_path / "a.txt", "mine alone")
+        write_zarr(xr.Dataset({"a": ("x", [1.0])}), tmp_path / "a.zarr")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "a.zarr").stat().st_mode & 0o777 == 0o700
+
+
+def test_names_that_are_not_utf8_are_spelt_out(tmp_path):
+    write_text(tmp_path / "a.txt", os.fsdecode(b"m\xffdel"))
+    assert (tmp_path / "a.txt").read_text(encoding="utf-8") == "m\\udcffdel"
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from depthscope.store.files import atomic
+with atomic(Path(sys.argv[1])) as scratch:
+    scratch.write_text("half")
+    print("writing", flush=True)
+    sys.stdin.read() if sys.argv[2] == "wait" else os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def writing(path, how):
+    command = [sys.executable, "-c", KILLED, str(path), how]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def test_what_a_kill_left_is_swept_away_and_what_is_being_written_is_not(tmp_path):
+    path = tmp_path / "report[1].html"
+    killed = writing(path, "kill")
+    killed.communicate()
+    assert len(list(tmp_path.iterdir())) == 1
+    alive = writing(path, "wait")
+    assert alive.stdout.readline() == "writing\n"
+    (tmp_path / ".report[1].html.own").write_text("not of ours")
+    write_text(path, "mine")
+    assert len(list(tmp_path.iterdir())) == 3
+    alive.communicate("")
+    assert alive.returncode == 0
+    assert path.read_text() == "half"  # the last one to end
+    assert {one.name for one in tmp_path.iterdir()} == {path.name, ".report[1].html.own"}

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from depthscope.errors import DepthscopeError
 from depthscope.store.folder import LOCK, RECORD, run_folder
 from depthscope.store.record import RunRecord
 
@@ -13,6 +14,7 @@ RUN = RunRecord("metaphor", {"model": "embedded", "subtoken": "last"})
 HOLD = """
 import sys, time
 from pathlib import Path
+from depthscope.errors import DepthscopeError
 from depthscope.store.folder import run_folder
 from depthscope.store.record import RunRecord
 with run_folder(Path(sys.argv[1]), RunRecord("metaphor", {})):
@@ -100,4 +102,53 @@ def test_a_folder_below_a_file_cannot_be_made(tmp_path, refuses, below):
 def test_a_dangling_link_is_refused(tmp_path, refuses):
     (tmp_path / "link").symlink_to(tmp_path / "gone")
     with refuses("link", "cannot be made"), run_folder(tmp_path / "link", RUN):
+        pytest.fail("entered")
+
+
+@pytest.mark.parametrize("name", [".lock", "trajectories.shards", "figures", "deep/figures"])
+def test_a_folder_with_a_link_is_refused_and_what_it_leads_to_is_left_alone(started, tmp_path, refuses, name):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "mine").write_text("mine")
+    link = started / name
+    link.parent.mkdir(exist_ok=True)
+    link.unlink(missing_ok=True)
+    link.symlink_to(outside / "mine" if name == LOCK else outside)
+    with refuses(str(link), "is a link", "--out"), run_folder(started, RUN):
+        pytest.fail("entered")
+    assert (outside / "mine").read_text() == "mine"
+
+
+def test_a_run_that_is_refused_before_it_kept_anything_leaves_its_folder_to_the_next(tmp_path, refuses):
+    path = tmp_path / "run"
+    with refuses("is a file"), run_folder(path, RUN):
+        RUN.write(path / RECORD)
+        with run_folder(path / RECORD, RUN):  # any refusal
+            pytest.fail("entered")
+    assert not path.exists()
+    with run_folder(path, RunRecord("metaphor", {"model": "other"})):
+        pass
+
+
+def test_a_run_that_kept_something_keeps_its_record(started):
+    (started / "trajectories.shards").mkdir()
+    with pytest.raises(DepthscopeError), run_folder(started, RUN):
+        raise DepthscopeError("no more")
+    assert (started / RECORD).is_file()
+
+
+def test_a_finished_folder_where_nobody_can_write_is_entered_and_an_unfinished_one_is_not(small_disk, refuses):
+    place, remount = small_disk
+    for name, status in (("done", "finished"), ("begun", "running")):
+        (place / name).mkdir()
+        RunRecord(RUN.study, RUN.settings, status=status).write(place / name / RECORD)
+    assert remount("ro") == 0
+    with run_folder(place / "done", RUN) as path:
+        assert path == place / "done"
+    with (
+        refuses(str(place / "done"), "no permission to write", "is finished: read it as it is", "--out"),
+        run_folder(place / "done", RUN) as path,
+    ):
+        RUN.write(path / RECORD)
+    with refuses(str(place / "begun"), "no permission to write"), run_folder(place / "begun", RUN):
         pytest.fail("entered")

@@ -1,5 +1,6 @@
 """The door of the stage: stimuli through a model, one Gram matrix per target."""
 
+import unicodedata
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -11,7 +12,7 @@ from depthscope.capture.batches import default_budget, plan
 from depthscope.capture.labels import layer_coords, model_attrs, update_norm
 from depthscope.capture.record import Arrays, NotFiniteError, check_vocabulary, record
 from depthscope.capture.tokens import Subtoken, Tokenized, special_prefix, tokenize
-from depthscope.errors import DepthscopeError, check_count, check_flag, listed
+from depthscope.errors import UNSEEN, DepthscopeError, check_count, check_flag, listed
 from depthscope.model.model import Model
 from depthscope.model.parts import KINDS, Parts, find_parts
 from depthscope.progress import bar
@@ -35,7 +36,23 @@ DIMS = {
 # names of the Dataset's own variables and coordinates, which a covariate of the table must not take
 PER_STIMULUS = ("token_index", "n_tokens", "n_subtokens", "at_start", "token_exceeds", "context", "surprisal")
 DERIVED = ("stimulus", "group", "update_norm", "relative_depth", "scale", "period", "coi", "valid", "valid_scales")
+# bytes in a name that is a folder of a store
+LONGEST_NAME = 150
 RESERVED = {*DIMS, *(dim for dims in DIMS.values() for dim in dims), *PER_STIMULUS, *DERIVED}
+
+
+def check_covariates(table: pd.DataFrame) -> None:
+    """Refuse names of columns that a trace has a use for itself, or that no store of arrays can hold."""
+    taken = RESERVED & set(table.columns)
+    if taken:
+        raise DepthscopeError(f"stimuli: a covariate cannot be called {listed(sorted(taken))}; rename the column")
+    for name in map(str, table.columns):
+        strange = any(unicodedata.category(char) in UNSEEN for char in name)
+        if not name or "/" in name or name.startswith(".") or strange or len(name.encode()) > LONGEST_NAME:
+            raise DepthscopeError(
+                f"stimuli: a covariate cannot be called {name[:40]!r}, which no store of arrays can hold: rename the column, "
+                "without a slash, a leading dot or control characters, and not too long"
+            )
 
 
 def trace(
@@ -105,15 +122,7 @@ def trace(
     check_flag("parts", parts, "attention and MLP apart")
     check_flag("lens", lens, "the entropy of the logit lens")
     table = read_stimuli(stimuli, paired=False)
-    taken = RESERVED & set(table.columns)
-    if taken:
-        raise DepthscopeError(f"stimuli: a covariate cannot be called {listed(sorted(taken))}; rename the column")
-    unstorable = [name for name in table.columns if not name or "/" in name or name.startswith(".")]
-    if unstorable:
-        raise DepthscopeError(
-            f"stimuli: a covariate cannot be called {unstorable[0]!r}, which no store of arrays can hold: rename the "
-            "column, without a slash and without a leading dot"
-        )
+    check_covariates(table)
     tokens = tokenize(model.tokenizer, table, subtoken, model.max_length)
     check_vocabulary(model.name, model.vocabulary, max(max(row.ids) for row in tokens))
     found = find_parts(model) if parts else None

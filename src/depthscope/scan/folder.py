@@ -1,21 +1,42 @@
 """What stands in the folder of a scan: tables, each in parts, and the manifest that says which of them are finished."""
 
-from collections.abc import Iterator, Mapping
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from depthscope.errors import DepthscopeError
+from depthscope.errors import DepthscopeError, listed
 from depthscope.scan.job import Asked
 from depthscope.scan.parts import Place
 from depthscope.store.folder import RECORD, SUMMARY
 from depthscope.store.jsonable import jsonable
 from depthscope.store.manifest import Entry, Manifest
+from depthscope.store.names import inside
 from depthscope.store.parquet import parquet_metadata
 from depthscope.store.record import RunRecord
 
 MANIFEST, BASE = "manifest.jsonl", "tokens"
 # what is asked of a finished part later
-ABOUT = {"file", "rows", "bytes", "sha256", "last", "cuts", "empty"}
+ABOUT: dict[str, type] = {
+    "file": str,
+    "rows": int,
+    "bytes": int,
+    "sha256": str,
+    "last": bool,
+    "cuts": int,
+    "empty": dict,
+}
+
+
+def scan_digest(record: RunRecord) -> str:
+    """SHA-256 of all that decides what stands in the parts of a scan: corpus by content, model by content, settings.
+
+    It stands in every part and in its line of the manifest, so that what belongs to another scan is found.
+    """
+    deciding = jsonable({"settings": record.settings, "identity": record.identity})
+    return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass
@@ -69,14 +90,13 @@ class Folder:
         record = RunRecord.read(path)
         if record.study != "scan":
             raise DepthscopeError(f"{self.path}: holds a run of {record.study}, not a scan; give the folder of a scan")
-        parts: dict[str, tuple[str, ...]] = {"settings": ("corpus", "context"), "resolved": ("corpus", "depth")}
-        parts |= {"results": ("tokens", "cse", "tables", "notes")} if record.status == "finished" else {}
-        for part, names in parts.items():
-            lacking = [name for name in names if name not in getattr(record, part)]
-            if lacking:
-                raise DepthscopeError(
-                    f"{path}: damaged, {part} hold no {lacking[0]}; put the file back that was there, or choose another --out"
-                )
+        lacking = _lacking(record)
+        if lacking:
+            raise DepthscopeError(
+                f"{path}: damaged, {lacking}; put the file back that was there, or choose another --out"
+            )
+        for name in record.results.get("tables", {}):
+            inside(self.path, name)
         return record
 
     def tables(self, present: bool = True) -> dict[str, Table]:
@@ -86,14 +106,18 @@ class Folder:
         found: dict[str, Table] = {}
         for entry in self.manifest:
             try:
-                name = str(entry["table"])
+                name = entry["table"]
+                inside(self.path, name)
                 if "part" not in entry:
                     # begun anew only while it had no part
-                    found[name] = Table(name, Asked(tuple(entry["measures"]), entry["cse"]))
+                    found[name] = Table(name, _told(entry))
                 else:
+                    number = _number(entry)
                     if name not in found:
                         found[name] = Table(name, self._asked(entry))
-                    found[name].entries[_number(entry)] = entry
+                    found[name].entries[number] = entry
+            except DepthscopeError:
+                raise
             except (KeyError, TypeError, ValueError):
                 raise DepthscopeError(
                     f"{self.manifest.path}: an entry is not one of a scan; delete the folder, or choose another --out"
@@ -136,6 +160,16 @@ class Folder:
             asked = {"measures": list(table.asked.measures), "cse": jsonable(dict(table.asked.cse))}
             self.manifest.add({"table": table.name, **asked})
 
+    def check(self, tables: Iterable[Table], scan: str) -> None:
+        """Refuse to go on where a line tells of a part of another scan."""
+        for table in tables:
+            foreign = [entry["file"] for entry in table.entries.values() if entry.get("scan") != scan]
+            if foreign:
+                raise DepthscopeError(
+                    f"{self.manifest.path}: parts of another scan stand there ({listed(foreign)}): of another corpus, model or "
+                    "other settings; delete their lines and run again, or delete the folder"
+                )
+
     def finish(self, table: Table, number: int, about: Entry) -> None:
         """Write down that a part is on the disk."""
         entry = {"table": table.name, "part": number, "file": _file(table.name, number), **about}
@@ -164,22 +198,61 @@ class Folder:
 
     def _asked(self, entry: Entry) -> Asked:
         """What a table was to hold, from one of its files: its line in the manifest is gone."""
-        about = parquet_metadata(self.path / str(entry["file"]))
+        about = parquet_metadata(inside(self.path, entry["file"]))
         if about is None:
             raise KeyError
-        return Asked(tuple(about["measures"]), about["cse"])
+        return _told(about)
 
     def _has(self, entry: Entry) -> bool:
-        path = self.path / str(entry["file"])
+        path = inside(self.path, entry["file"])
         return path.is_file() and path.stat().st_size == entry["bytes"]
 
 
+NEEDED: dict[str, dict[str, type]] = {
+    "settings": {"corpus": dict, "context": int},
+    "resolved": {"corpus": str, "depth": int},
+    "results": {"tokens": int, "cse": dict, "tables": dict, "notes": list},
+}
+
+
+def _lacking(record: RunRecord) -> str:
+    """What the record of a scan has to say and does not, if there is something."""
+    for part, names in NEEDED.items():
+        held = getattr(record, part)
+        for name, kind in names.items() if part != "results" or record.status == "finished" else ():
+            if name not in held:
+                return f"{part} hold no {name}"
+            if not isinstance(held[name], kind):
+                return f"{name} in its {part} is no {kind.__name__}"
+    if not {"text", "split", "sha256"} <= record.settings["corpus"].keys():
+        return "settings say too little of the corpus"
+    tables = record.results.get("tables", {}).values()
+    whole = all(isinstance(names, list) and all(isinstance(name, str) for name in names) for names in tables)
+    return "" if whole else "results name measures in another way than a scan does"
+
+
+def _told(about: Mapping[str, Any]) -> Asked:
+    """What a table was to hold, as it was written down."""
+    measures, cse = about["measures"], about["cse"]
+    if (
+        not isinstance(measures, list)
+        or not all(isinstance(name, str) for name in measures)
+        or not isinstance(cse, dict)
+    ):
+        raise TypeError
+    return Asked(tuple(measures), cse)
+
+
 def _number(entry: Entry) -> int:
-    """Of a finished part, all of which is there."""
-    if not entry.keys() >= ABOUT:
-        raise KeyError
-    Place(*entry["following"])
-    return int(entry["part"])
+    """Of a finished part, all of which is there, under its own name and no other."""
+    number, following = entry["part"], Place(*entry["following"])
+    if not all(type(entry[name]) is kind for name, kind in ABOUT.items()):
+        raise TypeError
+    if not all(type(one) is int and one >= 0 for one in (number, *following, *entry["empty"].values())):
+        raise TypeError
+    if entry["file"] != _file(entry["table"], number) or "/" in entry["table"]:
+        raise ValueError
+    return int(number)
 
 
 def _file(table: str, number: int) -> str:

@@ -22,7 +22,7 @@ from depthscope.model.model import Model
 from depthscope.model.tokenizer import load_tokenizer
 from depthscope.progress import BYTES, bar
 from depthscope.scan.engines import Kind, Where, engine
-from depthscope.scan.folder import Folder, Table
+from depthscope.scan.folder import Folder, Table, scan_digest
 from depthscope.scan.given import asked_for, check_apart, check_given, one_name
 from depthscope.scan.job import About, Asked, Columns, Engine, Job, check_asked
 from depthscope.scan.ordered import Ordered
@@ -181,8 +181,10 @@ class Plan:
                         self._same(out, finished, workers.about)
                         return conclude(folder, tables, finished, self.corpus)
                     self._prove(out, record, before, workers.about)
+                    scan = scan_digest(record)
+                    folder.check(tables, scan)
                 with clock("measuring"):
-                    computed = sum(self._fill(folder, table, workers, vocabulary) for table in tables)
+                    computed = sum(self._fill(folder, table, workers, vocabulary, scan) for table in tables)
             self._unchanged(out, record)
             record.timings = clock.seconds
             return conclude(folder, tables, record, self.corpus, computed)
@@ -233,7 +235,7 @@ class Plan:
             enter(before, record, out)
         record.write(out / RECORD)
 
-    def _fill(self, folder: Folder, table: Table, workers: Engine, vocabulary: "_Vocabulary") -> int:
+    def _fill(self, folder: Folder, table: Table, workers: Engine, vocabulary: "_Vocabulary", scan: str) -> int:
         """Compute the parts of a table that are missing; how many tokens these were."""
         if table.whole and folder.summarised(table):
             return 0
@@ -247,9 +249,16 @@ class Plan:
             jobs = iter(()) if table.whole else self._jobs(table, workers.about, underway)
             for job, columns in workers.run(jobs):
                 part = underway.pop(job.number)
-                rows = to_table(job, columns, vocabulary.texts, {"model": workers.about.name, **_settings(table.asked)})
+                known = {"model": workers.about.name, "scan": scan, **_settings(table.asked)}
+                rows = to_table(job, columns, vocabulary.texts, known)
                 size, sha256 = write_parquet(rows, folder.part(table, job.number), REPEATED)
-                about = {"rows": len(rows), "bytes": size, "sha256": sha256, "following": list(part.following)}
+                about = {
+                    "rows": len(rows),
+                    "bytes": size,
+                    "sha256": sha256,
+                    "following": list(part.following),
+                    "scan": scan,
+                }
                 about |= {"last": part.last, "cuts": part.cuts, "empty": _empty(columns)}
                 folder.finish(table, job.number, about)
                 computed += len(rows)

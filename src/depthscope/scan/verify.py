@@ -8,10 +8,11 @@ import numpy as np
 from depthscope.corpus.read import read_corpus
 from depthscope.errors import DepthscopeError, listed
 from depthscope.progress import each
-from depthscope.scan.folder import Folder, Table
+from depthscope.scan.folder import MANIFEST, Folder, Table, scan_digest
 from depthscope.store.manifest import file_sha256
-from depthscope.store.parquet import read_parquet
+from depthscope.store.parquet import parquet_metadata, read_parquet
 from depthscope.store.record import RunRecord
+from depthscope.store.sealed import Sealed
 
 
 def verify(out: Path, *, progress: bool = True) -> list[str]:
@@ -31,10 +32,13 @@ def verify(out: Path, *, progress: bool = True) -> list[str]:
     if not tables or record.status != "finished":
         raise DepthscopeError(f"{out}: the scan is not finished; run the same command again to continue it")
     told = []
+    sealed = Sealed(out, record)
+    if sealed.file(MANIFEST) is None:
+        raise DepthscopeError(f"{out}: its record knows nothing of {MANIFEST}; put the record back that was there")
     for table in tables.values():
         if not table.entries:
             continue
-        _check(folder, table, progress)
+        _check(folder, table, scan_digest(record) if record.files else "", progress)
         if not folder.summarised(table):
             raise DepthscopeError(
                 f"{folder.summary(table)}: the summary is not there; run the same command again, it is made of the parts"
@@ -50,10 +54,12 @@ def verify(out: Path, *, progress: bool = True) -> list[str]:
         f"{path.relative_to(out)}: not part of the scan (left by a kill); it can be deleted"
         for path in folder.strays(tables)
     ]
-    return [*told, _corpus(record)]
+    return [*told, *sealed.unchecked, _corpus(record)]
 
 
-def _check(folder: Folder, table: Table, progress: bool) -> None:
+def _check(folder: Folder, table: Table, scan: str, progress: bool) -> None:
+    if scan:
+        folder.check([table], scan)
     damaged = []
     last: tuple[str, int] | None = None
     for number in each(range(len(table.entries)), f"verifying {table.name}", unit="file", shown=progress):
@@ -62,6 +68,11 @@ def _check(folder: Folder, table: Table, progress: bool) -> None:
             damaged.append(path.name)
             last = None
             continue
+        about = parquet_metadata(path) or {}
+        if scan and (about.get("scan"), tuple(about.get("measures", ()))) != (scan, table.asked.measures):
+            raise DepthscopeError(
+                f"{path}: is a part of another scan, though the manifest says otherwise; delete it and run the scan again"
+            )
         last = _in_order(path, entry, last)
     if not table.entries[max(table.entries)]["last"]:
         damaged.append("the parts after the last")

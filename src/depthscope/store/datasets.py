@@ -1,8 +1,8 @@
 """xarray Datasets on disk: written whole, read back only if unharmed."""
 
 import json
+import secrets
 import shutil
-import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,11 +27,11 @@ def write_zarr(data: xr.Dataset, path: Path) -> None:
     require("zarr", "report")
     for stale in path.parent.glob(f".{path.name}.*"):  # of a run that was killed while it wrote
         shutil.rmtree(stale, ignore_errors=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    scratch = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    scratch.mkdir()
     try:
         with _spaces_allowed():
             data.to_zarr(scratch, mode="w", zarr_format=2, consolidated=True)
-        scratch.chmod(0o755)
         shutil.rmtree(path, ignore_errors=True)
         scratch.rename(path)
     finally:
@@ -59,7 +59,9 @@ def write_netcdf(data: xr.Dataset | xr.DataArray, path: Path) -> None:
     plain = data.to_dataset(name=data.name) if isinstance(data, xr.DataArray) else data
     # the format knows no 64-bit integers and no truth values
     encoded = plain.assign_coords({n: c.astype("int32") for n, c in plain.coords.items() if c.dtype.kind in "biu"})
-    with atomic(path) as scratch, _spaces_allowed():
+    # names are UTF-8 in the format, and SciPy writes and reads their bytes as Latin-1
+    encoded = encoded.rename({n: str(n).encode().decode("latin-1") for n in encoded.variables if not str(n).isascii()})
+    with atomic(path, sweep=True) as scratch, _spaces_allowed():
         encoded.to_netcdf(scratch, engine="scipy")
 
 
@@ -68,6 +70,7 @@ def read_netcdf(path: Path, name: str) -> xr.DataArray:
     try:
         with xr.open_dataset(path, engine="scipy") as stored:
             data = stored.load()
+        data = data.rename({n: str(n).encode("latin-1").decode() for n in data.variables if not str(n).isascii()})
         # a covariate with a space in its name comes back as a variable
         values = data.set_coords([other for other in data.data_vars if other != name])[name]
     except Exception as problem:  # SciPy and xarray raise whatever the damage leads to

@@ -6,13 +6,20 @@ from typing import Any
 
 
 def jsonable(value: Any) -> Any:
-    """The same in what JSON knows: what is not a number or not finite is ``null``, numbers of NumPy are numbers, paths text."""
+    """The same in what JSON knows: what is not a number or not finite is ``null``, numbers of NumPy are numbers, paths text.
+
+    In text, halves of characters, as in names of files that are not UTF-8, are spelt out: no file of UTF-8 holds them.
+    """
     if isinstance(value, Mapping):
-        return {str(name): jsonable(one) for name, one in value.items()}
+        return {_whole(str(name)): jsonable(one) for name, one in value.items()}
     if isinstance(value, list | tuple):
         return [jsonable(one) for one in value]
     if hasattr(value, "tolist"):  # of NumPy
         return jsonable(value.tolist())
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    return value if value is None or isinstance(value, bool | int | str) else str(value)
+    return value if value is None or isinstance(value, bool | int) else _whole(str(value))
+
+
+def _whole(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()

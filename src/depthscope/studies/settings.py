@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from depthscope.capture.tokens import Subtoken
-from depthscope.capture.trace import Keep
+from depthscope.capture.trace import Keep, check_covariates
 from depthscope.errors import DepthscopeError, check_choice, listed
 from depthscope.instrument.cse import cse
 from depthscope.model.model import Model
@@ -54,6 +54,7 @@ def prepare(settings: Settings) -> tuple[pd.DataFrame, list[Terms]]:
     table = read_stimuli(settings.stimuli, folder=settings.folder, **settings.table)
     if settings.sample is not None:
         table = sample_items(table, settings.sample)
+    check_covariates(table)
     table = with_covariates(table, settings.language)
     conditions = list(dict.fromkeys(table["condition"]))
     terms = [parse_terms(text, conditions) for text in settings.contrasts]
