@@ -89,9 +89,31 @@ def test_whole_composed_characters_are_accepted():
 
 
 def test_a_word_that_ends_inside_a_character_is_refused(refuses):
-    start, end = locate("a cafe\u0301 here", "cafe", None, ROW)
     with refuses(ROW, "inside a character"):
-        check_offsets("a cafe\u0301 here", start, end, "", ROW)
+        locate("a cafe\u0301 here", "cafe", None, ROW)
+    with refuses(ROW, "inside a character"):
+        check_offsets("a cafe\u0301 here", 2, 6, "", ROW)
+
+
+@pytest.mark.parametrize(
+    ("text", "target"),
+    [("वह नाराज है", "राज"), ("विकल मन", "कल"), ("un re\u0301sume\u0301", "sume\u0301"), ("sh\u00adarks", "arks")],
+)
+def test_a_part_of_a_word_is_refused_in_any_script(refuses, text, target):
+    with refuses(ROW, "only inside a longer word"):
+        locate(text, target, None, ROW)
+
+
+def test_a_word_is_counted_where_it_stands_and_not_inside_others():
+    text = "वह नाराज है और राज यहाँ"
+    assert text[slice(*locate(text, "राज", 1, ROW))] == "राज"
+    assert locate(text, "राज", None, ROW) == (15, 18)
+    assert locate("I don't know the don", "don", None, ROW) == (17, 20)
+
+
+def test_places_that_overlap_are_refused(refuses):
+    with refuses(ROW, "2 times", "overlap", "start and end"):
+        locate("ha ha ha", "ha ha", 1, ROW)
 
 
 def test_offsets_that_hold_another_word_are_refused(refuses):

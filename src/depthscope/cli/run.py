@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from depthscope.cli.output import say
-from depthscope.cli.study import MODEL, Finished, Study, names
+from depthscope.cli.study import MODEL, Finished, Study, add_normalize, names
 
 
 class RunCommand:
@@ -42,6 +42,7 @@ class RunCorpora(Study):
 
     def _stimuli(self, add: Any) -> None:
         add("--folder", metavar="DIR", required=True, help="where the files of the public sets are")
+        add_normalize(add)
 
     def start(self, settings: Any, out: Path, **options: Any) -> Finished:
         from depthscope.studies.corpora import run_corpora

@@ -4,6 +4,7 @@ import argparse
 from typing import Any
 
 from depthscope.cli.output import Answer, add_json
+from depthscope.cli.study import add_normalize
 from depthscope.telling import Sheet
 
 
@@ -65,13 +66,16 @@ class CheckFile:
         parser.add_argument("--model", help="check against this model's tokenizer and context")
         parser.add_argument("--subtoken", choices=("last", "first", "mean"), default="last")
         parser.add_argument("--unpaired", action="store_true", help="items may have one condition only")
+        add_normalize(parser.add_argument)
         add_json(parser)
         parser.set_defaults(handler=self.run)
 
     def run(self, options: argparse.Namespace) -> Answer:
         from depthscope.stimuli.read import read_stimuli
 
-        table = read_stimuli(options.file, paired=not options.unpaired, folder=options.folder)
+        table = read_stimuli(
+            options.file, paired=not options.unpaired, folder=options.folder, normalize=options.normalize_texts
+        )
         counts = table["condition"].value_counts(sort=False).to_dict()
         items = table["item"].nunique()
         conditions = ", ".join(f"{name} {count}" for name, count in counts.items())

@@ -146,6 +146,7 @@ class Study(ABC):
 
 def add_table(add: Any) -> None:
     """The options of :func:`depthscope.read_stimuli` that say how a file is to be read."""
+    add_normalize(add)
     about = "what a column is called in the file: text=Sentence; repeatable"
     add("--column", dest="columns", action="append", type=_column, metavar="OURS=THEIRS", help=about)
     add("--encoding", metavar="NAME", help="of a file that is not UTF-8: cp1252 (ANSI), utf-16-le, ...")
@@ -157,13 +158,26 @@ def add_table(add: Any) -> None:
     )
 
 
+def add_normalize(add: Any) -> None:
+    """What puts texts into one form; beside it ``--no-normalize`` belongs to the entropy, so it has a longer name too."""
+    add(
+        "--normalize",
+        "--normalize-texts",
+        dest="normalize_texts",
+        action="store_true",
+        help="one form of texts and targets: straight apostrophes, ordinary spaces and hyphens, composed accents, nothing "
+        "that cannot be seen",
+    )
+
+
 def table_options(options: argparse.Namespace) -> dict[str, Any]:
     """Those of them that were given, as keywords."""
     found = chosen(options, TABLE)
     names = found.get("columns", ())
     if len(dict(names)) < len(names):
         raise DepthscopeError(f"--column: {names[-1][0]} is told twice; name one column for each of ours")
-    return found | ({"columns": dict(names)} if names else {})
+    form = {"normalize": True} if vars(options).get("normalize_texts") else {}
+    return found | form | ({"columns": dict(names)} if names else {})
 
 
 def _column(text: str) -> tuple[str, str]:

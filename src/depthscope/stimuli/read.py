@@ -28,6 +28,7 @@ def read_stimuli(
     encoding: str | None = None,
     decimal: Mark | None = None,
     quotes: Quotes | None = None,
+    normalize: bool = False,
 ) -> pd.DataFrame:
     """Read and validate a table of stimuli.
 
@@ -50,6 +51,10 @@ def read_stimuli(
     quotes : {"csv", "text"}, optional
         Whether quotation marks around a cell belong to the file (``"csv"``) or to the text; told by the file, except where
         tabs separate and both can be meant.
+    normalize : bool
+        Put texts and targets into one form before the targets are looked for: straight apostrophes and quotation marks,
+        ordinary spaces and hyphens, composed accents (NFC), letters of ordinary width, no ligatures, soft hyphens or other
+        signs that cannot be seen. The model then reads those texts.
 
     Returns
     -------
@@ -74,12 +79,12 @@ def read_stimuli(
     if not isinstance(source, str | PathLike):
         check_idle(layout, "a table in memory")
         rows = source if isinstance(source, pd.DataFrame) else pd.DataFrame(list(source))
-        return validate(renamed(rows, layout.columns, "stimuli"), paired=paired)
+        return validate(renamed(rows, layout.columns, "stimuli"), paired=paired, normalize=normalize)
     name = str(source)
     if folder is not None or name in BUILTIN:
         check_idle(layout, name)
         rows = read_builtin(name) if folder is None else read_public(name, Path(folder))
-        return validate(renamed(rows, layout.columns, name), paired=paired, source=name)
+        return validate(renamed(rows, layout.columns, name), paired=paired, source=name, normalize=normalize)
     path = Path(source)
     if not path.is_file():
         if name in PUBLIC:
@@ -88,4 +93,4 @@ def read_stimuli(
             f"{name}: no such file and no built-in set of that name (there is {', '.join(BUILTIN)}; "
             f"files end in {', '.join(SUFFIXES)})"
         )
-    return validate(read_table(path, layout), paired=paired, source=path.name)
+    return validate(read_table(path, layout), paired=paired, source=path.name, normalize=normalize)

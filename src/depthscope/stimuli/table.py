@@ -14,6 +14,7 @@ import pandas as pd
 
 from depthscope.errors import DepthscopeError, listed, on_one_line
 from depthscope.stimuli.columns import ORDER, REQUIRED, meant
+from depthscope.stimuli.plain import plain
 from depthscope.stimuli.problems import Problem, StimuliError
 from depthscope.stimuli.target import check_offsets, locate
 
@@ -22,7 +23,9 @@ GIVEN = (*ORDER, "occurrence")
 _TOKENS = re.compile(r"""\s*[\[(]\s*(?:(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")\s*,?\s*)+[\])]\s*""")
 
 
-def validate(table: pd.DataFrame, *, paired: bool = True, source: str = "stimuli") -> pd.DataFrame:
+def validate(
+    table: pd.DataFrame, *, paired: bool = True, source: str = "stimuli", normalize: bool = False
+) -> pd.DataFrame:
     """Return the table in its standard layout, or raise one sentence about all that is wrong.
 
     Parameters
@@ -31,6 +34,8 @@ def validate(table: pd.DataFrame, *, paired: bool = True, source: str = "stimuli
         Refuse an item that occurs in one condition only.
     source : str
         What to call the table in messages.
+    normalize : bool
+        Put texts and targets into one form, as :func:`depthscope.stimuli.plain.plain` does.
 
     Returns
     -------
@@ -58,13 +63,15 @@ def validate(table: pd.DataFrame, *, paired: bool = True, source: str = "stimuli
     for i, (item, condition) in enumerate(zip(given["item"], given["condition"], strict=True)):
         row = {name: column[i] for name, column in given.items()}
         try:
-            targets.append(_target(row, i, row_name(source, item, condition), source))
+            targets.append(_target(row, i, row_name(source, item, condition), source, normalize))
         except DepthscopeError as problem:
             problems.append(_problem(i, item, condition, str(problem), source))
     problems += _design_problems(table, paired)
     if problems:
         raise StimuliError(source, sorted(problems, key=lambda one: (one.row is None, one.row)))
-    table["target"], table["start"], table["end"] = (list(column) for column in zip(*targets, strict=True))
+    table["text"], table["target"], table["start"], table["end"] = (
+        list(column) for column in zip(*targets, strict=True)
+    )
     table = table.drop(columns=["occurrence"], errors="ignore")
     first = [name for name in ORDER if name in table]
     return table[first + [name for name in table.columns if name not in first]]
@@ -119,8 +126,8 @@ def _check_columns(table: pd.DataFrame, source: str) -> None:
         raise DepthscopeError(f"{source}: start and end go together: one of the two columns is missing")
 
 
-def _target(given: Mapping[str, Any], i: int, row: str, source: str) -> tuple[str, int, int]:
-    """The target of a row, and where it stands; raises what is wrong with the row."""
+def _target(given: Mapping[str, Any], i: int, row: str, source: str, normalize: bool) -> tuple[str, str, int, int]:
+    """The text of a row, its target, and where that stands; raises what is wrong with the row."""
     for name in ("item", "condition"):
         if not given[name]:
             raise DepthscopeError(f"{source}: row {i + 1} has no {name}")
@@ -130,13 +137,28 @@ def _target(given: Mapping[str, Any], i: int, row: str, source: str) -> tuple[st
     start, end = (_whole(given.get(name), name, row) for name in ("start", "end"))
     if (start is None) != (end is None):
         raise DepthscopeError(f"{row}: start and end go together: one of the two is empty")
+    if normalize:
+        text, word, start, end = _plain(text, word, start, end, row)
     if start is None or end is None:
         if not word:
             raise DepthscopeError(f"{row}: no target: give a word, or start and end")
         start, end = locate(text, word, _whole(given.get("occurrence"), "occurrence", row), row)
         word = text[start:end]
     check_offsets(text, start, end, word, row)
-    return text[start:end], start, end
+    return text, text[start:end], start, end
+
+
+def _plain(
+    text: str, word: str, start: int | None, end: int | None, row: str
+) -> tuple[str, str, int | None, int | None]:
+    """Text and target in one form; offsets, if there are any, move along."""
+    form = plain(text)
+    if not form.text.strip():
+        raise DepthscopeError(f"{row}: the text holds nothing that can be seen")
+    if start is not None and end is not None:
+        check_offsets(text, start, end, "", row)
+        start, end = form.at(start), form.at(end)
+    return form.text, plain(word).text.strip(), start, end
 
 
 def _check_text(text: object, row: str) -> None:

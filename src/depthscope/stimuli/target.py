@@ -1,26 +1,27 @@
 """Where the target stands in a text: from a word to character offsets, and back."""
 
-import re
-import unicodedata
+from itertools import pairwise
 
 from depthscope.errors import DepthscopeError
+from depthscope.stimuli.plain import first_difference, plain, unlike
+from depthscope.stimuli.words import character_edges, everywhere, standing
 
-_JOINERS = {"\u200d", "\ufe0e", "\ufe0f"}  # zero-width joiner, variation selectors
+_CHARACTER = "inside a character (a base letter and its marks, or a joined emoji)"
+NORMALIZE = "write both alike, or let that be mended (--normalize, normalize=True)"
 
 
 def locate(text: str, target: str, occurrence: int | None, row: str) -> tuple[int, int]:
     """Character offsets (end exclusive) of ``target`` as a whole word in ``text``.
 
-    Upper and lower case must match, unless that finds nothing. A word that stands there more than once needs its
-    ``occurrence``, counted from 1.
+    What a word is, :mod:`depthscope.stimuli.words` says, for every script. Upper and lower case must match, unless that
+    finds nothing. A word that stands there more than once needs its ``occurrence``, counted from 1.
     """
-    pattern = rf"(?<!\w){re.escape(target)}(?!\w)"
-    found = [m.span() for m in re.finditer(pattern, text)]
-    found = found or [m.span() for m in re.finditer(pattern, text, re.IGNORECASE)]
+    found = standing(text, target)
     if not found:
-        inside = " (it stands only inside a longer word)" if target.lower() in text.lower() else ""
+        raise DepthscopeError(f"{row}: {_missing(text, target)}")
+    if any(end > start for (_, end), (start, _) in pairwise(found)):
         raise DepthscopeError(
-            f"{row}: the target {target!r} is not in the text{inside}: correct it, or give start and end"
+            f"{row}: the target {target!r} stands in the text {len(found)} times, in places that overlap: give start and end"
         )
     if occurrence is not None:
         if not 1 <= occurrence <= len(found):
@@ -36,26 +37,31 @@ def locate(text: str, target: str, occurrence: int | None, row: str) -> tuple[in
     return found[0]
 
 
+def _missing(text: str, target: str) -> str:
+    absent = f"the target {target!r} is not in the text"
+    inside = everywhere(text, target, fold=True)
+    seen = None if inside else unlike(text, target)
+    if seen is not None:
+        difference, mended = seen
+        return f"{absent}, which {difference}: {NORMALIZE if mended else 'write both alike, or give start and end'}"
+    if inside:
+        edges = character_edges(text)
+        whole = any(start in edges and end in edges for start, end in inside)
+        absent += f" (it stands only {'inside a longer word' if whole else _CHARACTER})"
+    return f"{absent}: correct it, or give start and end"
+
+
 def check_offsets(text: str, start: int, end: int, target: str, row: str) -> None:
     """Refuse offsets that are outside the text, cut a character, or do not hold the target that is named."""
     if not 0 <= start < end <= len(text):
         raise DepthscopeError(f"{row}: offsets {start} to {end} are outside the text, which has {len(text)} characters")
     for edge in (start, end):
-        if _inside_character(text, edge):
-            raise DepthscopeError(
-                f"{row}: offset {edge} falls inside a character (a base letter and its marks, or a joined emoji)"
-            )
-    if target and text[start:end] != target:
-        raise DepthscopeError(f"{row}: offsets {start} to {end} hold {text[start:end]!r}, not the target {target!r}")
-    if not text[start:end].strip():
+        if edge not in character_edges(text):
+            raise DepthscopeError(f"{row}: offset {edge} falls {_CHARACTER}")
+    held = text[start:end]
+    if target and held != target:
+        same = plain(held).text == plain(target).text
+        why = f"; the text {first_difference(held, target)}: {NORMALIZE}" if same else ""
+        raise DepthscopeError(f"{row}: offsets {start} to {end} hold {held!r}, not the target {target!r}{why}")
+    if not held.strip():
         raise DepthscopeError(f"{row}: offsets {start} to {end} hold only blank space")
-
-
-def _inside_character(text: str, edge: int) -> bool:
-    if not 0 < edge < len(text):
-        return False
-    after, before = text[edge], text[edge - 1]
-    extends = (
-        unicodedata.category(after) in ("Mn", "Mc", "Me") or after in _JOINERS or "\U0001f3fb" <= after <= "\U0001f3ff"
-    )
-    return extends or before == "\u200d"
