@@ -16,12 +16,12 @@ from depthscope.drawing.saving import save
 from depthscope.drawing.tokens import draw_tokens, tell_tokens
 from depthscope.errors import check_choice, require
 from depthscope.instrument.measures import LAYERED, plan
-from depthscope.store.files import write_text
 from depthscope.store.folder import SUMMARY
 from depthscope.store.names import inside
 from depthscope.store.parquet import read_parquet
 from depthscope.store.record import RunRecord
 from depthscope.store.sealed import describe
+from depthscope.store.tables import write_csv
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -152,8 +152,8 @@ def write_scan(folder: Path, record: RunRecord) -> RunRecord:
         for stem, draw in (("tokens", found.draw), ("kinds", found.draw_kinds)):
             save(draw(measure).figure, folder / "figures" / f"{stem}-{measure}")
     types = found.types()
-    write_text(folder / "layers.csv", found.every.to_csv(index=False))
-    write_text(folder / "types.csv", types.to_csv(index=False))
+    write_csv(folder / "layers.csv", found.every)
+    write_csv(folder / "types.csv", types)
     words = {
         "tokens": [*(_told(found, measure) for measure in found.measures), CAUTION],
         "types": [_about_types(found, types)],

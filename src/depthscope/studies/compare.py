@@ -25,6 +25,7 @@ from depthscope.store.folder import RECORD, finished_run, run_folder
 from depthscope.store.names import inside
 from depthscope.store.record import RunRecord
 from depthscope.store.sealed import Sealed
+from depthscope.store.tables import read_csv, write_csv
 from depthscope.studies.clock import Clock
 from depthscope.studies.finish import check_finish, finish
 
@@ -187,7 +188,7 @@ def _mechanism(path: Path | None) -> pd.DataFrame | None:
         return None
     way_out = "delete the file to compare without it, or run the study again"
     try:
-        table = pd.read_csv(path)
+        table = read_csv(path)
     except (ValueError, OSError) as problem:
         raise DepthscopeError(f"{path}: damaged ({reason(problem, 80)}); {way_out}") from None
     missing = [name for name in MECHANISM if name not in table]
@@ -308,7 +309,7 @@ def _write(out: Path, result: Comparison, runs: Sequence[Finished], name: str, p
             if not result.mechanisms.empty:
                 tables[PARTS] = result.mechanisms
             for file, table in tables.items():
-                write_text(out / file, table.to_csv(index=False))
+                write_csv(out / file, table)
             write_meta(out / "figures", result.plot())
             write_text(out / "summary.md", summarize(result, tables))
             record.title, record.answer = title_of(result), answer(result)

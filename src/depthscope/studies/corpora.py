@@ -15,6 +15,7 @@ from depthscope.report.sets import answer, compare_sets, controls, intro, replic
 from depthscope.store.files import write_text
 from depthscope.store.folder import RECORD
 from depthscope.store.record import RunRecord
+from depthscope.store.tables import write_csv
 from depthscope.studies.finished import FinishedRun
 from depthscope.studies.metaphor import run_metaphor
 from depthscope.studies.settings import Settings, check_depth, prepare
@@ -95,7 +96,7 @@ def _write(
     out: Path, settings: Settings, evidence: dict[str, Evidence], rows: list[Compared], record: RunRecord
 ) -> None:
     main = next(iter(evidence.values())).main
-    write_text(out / "sets.csv", pd.DataFrame([asdict(row) for row in rows]).to_csv(index=False))
+    write_csv(out / "sets.csv", pd.DataFrame([asdict(row) for row in rows]))
     text = f"{Path(settings.model).name}; {statistics_text(main)}"
     write_forest(out / "figures", rows, f"{main.name} in every set", text)
     record.title = f"{main.name} in {settings.model}, set by set"

@@ -44,6 +44,7 @@ from depthscope.statistics.result import Contrast
 from depthscope.stimuli.sample import sample_items
 from depthscope.store.datasets import write_netcdf
 from depthscope.store.files import write_text
+from depthscope.store.tables import write_csv
 from depthscope.studies.baselines import compare_measures
 from depthscope.studies.finished import FinishedRun
 from depthscope.studies.settings import Settings, prepare
@@ -271,7 +272,7 @@ def _write(out: Path, found: Mechanism, traj: xr.Dataset, h: xr.DataArray, setti
     write_netcdf(h, out / "cse.nc")
     tables = mechanism_tables(found) | (baselines_tables(found.baselines) if found.baselines else {})
     for name, frame in tables.items():
-        write_text(out / name, frame.to_csv(index=False))
+        write_csv(out / name, frame)
     source = f"{short(settings.model)}, {short(settings.stimuli)}, {run.record.settings['cse']['wavelet']}"
     write_mechanism_figures(out / "figures", found, source)
     if found.baselines is not None:

@@ -34,6 +34,7 @@ from depthscope.report.recurrence import answer, failures, intro, summarize_mode
 from depthscope.store.files import write_text
 from depthscope.store.folder import RECORD
 from depthscope.store.record import RunRecord
+from depthscope.store.tables import write_csv
 from depthscope.studies.finished import FinishedRun
 from depthscope.studies.metaphor import Run, run_metaphor
 from depthscope.studies.settings import Settings, prepare
@@ -195,8 +196,8 @@ def _write(out: Path, settings: Settings, outcomes: list[Outcome], rows: list[Co
     models = studied(outcomes)
     main, stimuli = models[0].main, Path(settings.stimuli).name
     text = f"{stimuli}; {statistics_text(main)}"
-    write_text(out / TABLE, models_table(outcomes).to_csv(index=False))
-    write_text(out / "depths.csv", depths_table(models).to_csv(index=False))
+    write_csv(out / TABLE, models_table(outcomes))
+    write_csv(out / "depths.csv", depths_table(models))
     write_forest(out / FIGURES, rows, f"{main.name} in every model", text)
     write_depths(out / FIGURES, panels(models), fixed_range(models), f"{main.name} along the depth of each model", text)
     record.title, record.answer = f"{main.name} in {len(models)} models", answer(models)

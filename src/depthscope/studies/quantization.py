@@ -37,6 +37,7 @@ from depthscope.store.datasets import read_zarr
 from depthscope.store.files import write_text
 from depthscope.store.folder import RECORD
 from depthscope.store.record import RunRecord
+from depthscope.store.tables import write_csv
 from depthscope.studies.finished import FinishedRun
 from depthscope.studies.scheme import measure_scheme, scheme_record
 from depthscope.studies.settings import Settings, prepare
@@ -234,14 +235,14 @@ def _write(
     settings: Settings, out: Path, found: _Comparison, rows: Sequence[SchemeRow], share: float, record: RunRecord
 ) -> None:
     c = found.original
-    write_text(out / "schemes.csv", pd.DataFrame([asdict(row) for row in rows]).to_csv(index=False))
+    write_csv(out / "schemes.csv", pd.DataFrame([asdict(row) for row in rows]))
     if found.drifts:
         layers = [_layers(name, found) for name in found.drifts]
-        write_text(out / "layers.csv", pd.concat(layers, ignore_index=True).to_csv(index=False))
+        write_csv(out / "layers.csv", pd.concat(layers, ignore_index=True))
         clusters = [drift.contrast.clusters_dataframe().assign(scheme=name) for name, drift in found.drifts.items()]
         clusters = [c.clusters_dataframe().assign(scheme=PLAIN), *clusters]
         filled = [frame for frame in clusters if len(frame)] or clusters[:1]
-        write_text(out / "clusters.csv", pd.concat(filled, ignore_index=True).to_csv(index=False))
+        write_csv(out / "clusters.csv", pd.concat(filled, ignore_index=True))
     strongest = c.strongest(ALPHA)
     window = f"at layers {strongest.first}-{strongest.last}" if strongest else ""
     name = Path(settings.model).name

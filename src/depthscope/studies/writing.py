@@ -30,6 +30,7 @@ from depthscope.statistics.result import Contrast
 from depthscope.store.datasets import write_netcdf
 from depthscope.store.files import write_text
 from depthscope.store.record import RunRecord
+from depthscope.store.tables import write_csv
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def write_findings(
     window = (found.evidence or Evidence(found.contrasts[0])).window
     record.resolved = resolved(found.traj, share, window)
     for name, frame in _tables(found, share).items():
-        write_text(out / name, frame.to_csv(index=False))
+        write_csv(out / name, frame)
     source = f"{short(model)}, {short(stimuli)}, {record.settings['cse']['wavelet']}"
     write_figures(out / "figures", found.h, share, found.contrasts, source)
     if found.evidence is not None:

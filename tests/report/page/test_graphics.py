@@ -76,7 +76,8 @@ def test_words_travel_in_the_drawing(tmp_path):
     assert figure.alt == "bare drawing"  # nothing better is known
     assert "--drawn: 96px" in figure.svg
     path.write_text(
-        '<svg width="72pt" viewBox="0 0 72 36"><metadata><dc:title>A &lt;b&gt;</dc:title><dc:description>Two\n lines.'
+        '<svg xmlns:dc="http://purl.org/dc/elements/1.1/" width="72pt" viewBox="0 0 72 36"><metadata>'
+        "<dc:title>A &lt;b&gt;</dc:title><dc:description>Two\n lines."
         "</dc:description></metadata></svg>"
     )
     assert inline_figure(path).alt == "A <b>. Two lines."

@@ -174,6 +174,16 @@ def test_of_a_run_without_digests_it_is_said_that_nothing_can_be_checked(copy):
     assert "without digests of its files" in noticed[-1]
 
 
+def test_a_drawing_of_somebody_else_is_drawn_without_what_would_run(copy):
+    path = copy / "figures" / "evidence.svg"
+    svg = path.read_text(encoding="utf-8")
+    path.write_text(svg.replace("</svg>", "<script>MARK</script><a href='MARK'/></svg>"), encoding="utf-8")
+    seal_again(copy)
+    page = write_report(copy).read_text(encoding="utf-8")
+    assert "MARK" not in page
+    assert "holds what no drawing of ours does, and that is left out: <code>a</code>, <code>script</code>." in page
+
+
 def test_a_link_out_of_the_folder_is_not_followed(copy, tmp_path, refuses):
     shutil.move(copy / "cse.nc", tmp_path / "elsewhere.nc")
     (copy / "cse.nc").symlink_to(tmp_path / "elsewhere.nc")

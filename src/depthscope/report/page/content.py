@@ -30,12 +30,15 @@ class Figure:
         What is shown and what can be seen.
     downloads : sequence of Download
         The numbers behind it.
+    dropped : sequence of str
+        What the file held and no drawing of ours does: it is not in the markup.
     """
 
     key: str
     svg: str
     alt: str
     downloads: Sequence[Download] = ()
+    dropped: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

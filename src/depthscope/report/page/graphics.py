@@ -5,6 +5,7 @@ from pathlib import Path
 
 from depthscope.drawing.style import NEUTRALS
 from depthscope.report.page.content import Download, Figure
+from depthscope.report.page.drawings import sanitised
 
 # px in a pt: what matplotlib measures drawings in, and what browsers do
 PIXELS = 4 / 3
@@ -14,7 +15,8 @@ def inline_figure(path: Path, downloads: tuple[Download, ...] = ()) -> Figure:
     """Read an SVG that :func:`depthscope.report.figures.save` wrote."""
     text = path.read_text(encoding="utf-8")
     alt = described(text) or path.stem.replace("-", " ")
-    return Figure(path.stem, themed(own_ids(_bare(text), path.stem)), alt, downloads)
+    drawn, dropped = sanitised(text)
+    return Figure(path.stem, themed(own_ids(_bare(drawn), path.stem)), alt, downloads, dropped)
 
 
 def described(svg: str) -> str:
@@ -31,9 +33,8 @@ def _plain(markup: str) -> str:
 
 
 def _bare(svg: str) -> str:
-    """From ``<svg`` on, without metadata, as wide as its place and at most as wide as it was drawn."""
-    body = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
-    head, rest = body.split(">", 1)
+    """As wide as its place and at most as wide as it was drawn."""
+    head, rest = svg.split(">", 1)
     width = re.search(r'\bwidth="([\d.]+)pt"', head)
     head = re.sub(r'\s(width|height)="[^"]*"', "", head)
     pixels = float(width.group(1)) * PIXELS if width else 0

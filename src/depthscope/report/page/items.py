@@ -18,6 +18,7 @@ from depthscope.store.datasets import read_netcdf, read_zarr
 from depthscope.store.names import inside
 from depthscope.store.record import RunRecord
 from depthscope.store.sealed import Sealed
+from depthscope.store.tables import csv_text
 
 MEASURE, TRAJECTORIES = "cse.nc", "trajectories.zarr"
 # bytes of scalograms on a page, one a cell: 1,000 texts of 30 layers take half a megabyte
@@ -122,7 +123,7 @@ def _table(
         rows.append(row)
     # a column for each layer: with a row for each number it would be most of the page
     wide = h.reset_coords(drop=True).to_series().unstack("layer").dropna(how="all")
-    download = csv_download("cse.csv", wide.to_csv(float_format="%.5f"))
+    download = csv_download("cse.csv", csv_text(wide, index=True, float_format="%.5f"))
     numeric = frozenset(range(2, len(columns)))
     return Table("items", f"Mean CSE over layers {window[0]} to {window[1]}", columns, rows, numeric, (download,))
 

@@ -6,9 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
-import pandas as pd
-
-from depthscope.errors import DepthscopeError, reason
+from depthscope.errors import DepthscopeError, listed, reason
 from depthscope.report.page.content import Download, Figure, Link, Page, Section, Table
 from depthscope.report.page.graphics import inline_figure
 from depthscope.report.page.items import explorer
@@ -21,6 +19,7 @@ from depthscope.store.files import write_text
 from depthscope.store.folder import RECORD, finished_run
 from depthscope.store.record import RunRecord
 from depthscope.store.sealed import REPORT, Sealed
+from depthscope.store.tables import read_csv
 
 WAY_OUT = "give run folders; an unfinished run is finished by its own command"
 # larger files stay in the folder, and the page says so: it must open at once
@@ -96,7 +95,8 @@ def run_page(folder: Path, record: RunRecord | None = None) -> Page:
     if found is not None:
         section, data = found
         sections.append(section)
-    noticed = [*record.words.get("left_out", []), *run.unchecked, *run.gone]
+    strange = [figure for section in sections for figure in section.figures if figure.dropped]
+    noticed = [*record.words.get("left_out", []), *run.unchecked, *run.gone, *map(_strange, strange)]
     if noticed:
         sections.append(Section("left_out", "Left out, and noticed", noticed))
     sections += _below(folder)
@@ -111,6 +111,11 @@ def run_page(folder: Path, record: RunRecord | None = None) -> Page:
         scripts=["items.js"] if data else [],
         charts=["scalogram", "curve"] if data else [],
     )
+
+
+def _strange(figure: Figure) -> str:
+    names = listed(f"`{name.replace('`', '')}`" for name in figure.dropped)
+    return f"`figures/{figure.key}.svg` holds what no drawing of ours does, and that is left out: {names}."
 
 
 def _section(part: Part, run: Sealed) -> Section | None:
@@ -150,7 +155,7 @@ def _table(path: Path | None, caption: str, columns: tuple[Column, ...]) -> Tabl
     if path is None:
         return None
     try:
-        frame = pd.read_csv(path, keep_default_na=False, na_values=[""])
+        frame = read_csv(path, keep_default_na=False, na_values=[""])
         found = tabulate(path.stem, caption, frame, columns)
     except (ValueError, OSError) as problem:
         raise DepthscopeError(f"{path}: damaged ({reason(problem, 80)}); delete it, or run the study again") from None

@@ -1,0 +1,59 @@
+"""Tables as CSV: no cell of text is taken for a formula by a spreadsheet, and all of it reads back as it was."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from depthscope.store.files import write_text
+
+# what a spreadsheet computes, after as many apostrophes as there may be: one more makes it text, one less gives it back
+FORMULA = re.compile(r"'*[=+\-@\t\r＝＋－＠]")
+ESCAPED = re.compile(r"'+[=+\-@\t\r＝＋－＠]")
+
+
+def csv_text(table: pd.DataFrame, *, index: bool = False, float_format: str | None = None) -> str:
+    """A table as CSV, UTF-8 to be.
+
+    Text that begins with ``=``, ``+``, ``-``, ``@``, a tabulator or a carriage return gets an apostrophe before it, in cells
+    and in names of columns, unless it is a number as it stands. Numbers are written as they are. :func:`read_csv` takes the
+    apostrophes away again.
+    """
+    safe = table.reset_index() if index else table.copy()
+    for place, name in enumerate(safe.columns):
+        if safe.dtypes.iloc[place].kind not in "biufcmM":
+            safe.isetitem(
+                place, safe[name].astype(object).map(_escaped) if safe.columns.is_unique else safe.iloc[:, place]
+            )
+    safe.columns = pd.Index([_escaped(name) for name in safe.columns])
+    text: str = safe.to_csv(index=False, float_format=float_format)
+    return text
+
+
+def write_csv(path: Path, table: pd.DataFrame) -> None:
+    """Write :func:`csv_text`, whole or not at all."""
+    write_text(path, csv_text(table))
+
+
+def read_csv(path: Path, **options: Any) -> pd.DataFrame:
+    """What :func:`write_csv` wrote; ``options`` are those of :func:`pandas.read_csv`."""
+    table = pd.read_csv(path, **options)
+    for name in table.columns:
+        if table[name].dtype.kind not in "biufcmM":
+            table[name] = table[name].map(_plain)
+    return table.rename(columns=_plain)
+
+
+def _escaped(cell: Any) -> Any:
+    if not isinstance(cell, str) or not FORMULA.match(cell):
+        return cell
+    try:
+        float(cell)
+    except ValueError:
+        return f"'{cell}"
+    return cell
+
+
+def _plain(cell: Any) -> Any:
+    return cell[1:] if isinstance(cell, str) and ESCAPED.match(cell) else cell
