@@ -1,6 +1,7 @@
 """Tables as CSV: no cell of text is taken for a formula by a spreadsheet, and all of it reads back as it was."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,12 @@ def csv_text(table: pd.DataFrame, *, index: bool = False, float_format: str | No
     and in names of columns, unless it is a number as it stands. Numbers are written as they are. :func:`read_csv` takes the
     apostrophes away again.
     """
-    safe = table.reset_index() if index else table.copy()
-    for place, name in enumerate(safe.columns):
-        if safe.dtypes.iloc[place].kind not in "biufcmM":
-            safe.isetitem(
-                place, safe[name].astype(object).map(_escaped) if safe.columns.is_unique else safe.iloc[:, place]
-            )
-    safe.columns = pd.Index([_escaped(name) for name in safe.columns])
-    text: str = safe.to_csv(index=False, float_format=float_format)
+    whole = table.reset_index() if index else table
+    columns = [_mapped(whole.iloc[:, place], _escaped) for place in range(whole.shape[1])]
+    safe = pd.concat(columns, axis=1) if columns else whole
+    text: str = safe.set_axis([_escaped(name) for name in whole.columns], axis=1).to_csv(
+        index=False, float_format=float_format
+    )
     return text
 
 
@@ -38,11 +37,15 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
 
 def read_csv(path: Path, **options: Any) -> pd.DataFrame:
     """What :func:`write_csv` wrote; ``options`` are those of :func:`pandas.read_csv`."""
-    table = pd.read_csv(path, **options)
+    table: pd.DataFrame = pd.read_csv(path, **options)
     for name in table.columns:
-        if table[name].dtype.kind not in "biufcmM":
-            table[name] = table[name].map(_plain)
+        table[name] = _mapped(table[name], _plain)
     return table.rename(columns=_plain)
+
+
+def _mapped(column: Any, change: Callable[[Any], Any]) -> Any:
+    """Columns of numbers stay what they are."""
+    return column if column.dtype.kind in "biufcmM" else column.astype(object).map(change)
 
 
 def _escaped(cell: Any) -> Any:

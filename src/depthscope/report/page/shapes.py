@@ -10,8 +10,8 @@ ELEMENTS = _names(
     "stop title desc image"
 )
 ATTRIBUTES = _names(
-    "id d x y x1 y1 x2 y2 cx cy r rx ry dx dy width height viewBox version transform points offset patternUnits "
-    "patternTransform patternContentUnits gradientUnits gradientTransform clipPathUnits preserveAspectRatio rotate textLength type"
+    "id d x y x1 y1 x2 y2 cx cy r rx ry dx dy width height viewBox version transform points offset rotate textLength type "
+    "patternUnits patternTransform patternContentUnits gradientUnits gradientTransform clipPathUnits preserveAspectRatio"
 )
 # of style, and attributes of their own
 PROPERTIES = _names(

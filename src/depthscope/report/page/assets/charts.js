@@ -54,9 +54,10 @@ const offer = (place, name, text) => {
   return link;
 };
 
-/** One line of a CSV file; words are quoted where they must be. */
+/** One line of a CSV file; words are quoted where they must be, and none is a formula to a spreadsheet. */
 const csvLine = (cells) => cells.map((cell) => {
-  const text = String(cell ?? "");
+  const formula = typeof cell === "string" && /^'*[=+\-@\t\r＝＋－＠]/.test(cell) && Number.isNaN(Number(cell));
+  const text = `${formula ? "'" : ""}${cell ?? ""}`;
   return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }).join(",");
 
