@@ -80,3 +80,11 @@ def test_two_workers_of_whom_one_is_killed_write_the_files_of_one_process(networ
         path.unlink()
     ds.scan_corpus(str(network), corpus, out, **{**SMALL, "part_tokens": 40})
     assert files_of(out) == files_of(alone.folder)
+
+
+def test_workers_that_read_on_the_roll_write_the_files_of_one_process(network, corpus, tmp_path):
+    options = {**SMALL, "part_tokens": 80, "reading": "rolling", "measures": ["norm", "surprisal"]}
+    alone = ds.scan_corpus(str(network), corpus, tmp_path / "alone", **options)
+    many = ds.scan_corpus(str(network), corpus, tmp_path / "ray", engine="ray", workers=2, threads=1, **options)
+    assert files_of(many.folder) == files_of(alone.folder)
+    assert many.record.resolved == alone.record.resolved

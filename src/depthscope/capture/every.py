@@ -30,7 +30,7 @@ class Room:
 def every_state(
     model: Model,
     ids: torch.Tensor,
-    mask: torch.Tensor,
+    mask: torch.Tensor | Callable[[], None],
     rows: torch.Tensor,
     positions: torch.Tensor,
     room: Room | None = None,
@@ -39,8 +39,10 @@ def every_state(
 
     Parameters
     ----------
-    ids, mask : int Tensor (B, T)
+    ids : int Tensor (B, T)
         Padded on the right.
+    mask : int Tensor (B, T), or callable
+        1 where a token is no padding; or what runs the pass over ``ids`` in place of a plain one.
     rows, positions : int Tensor (N,)
         Which tokens.
     room : Room, optional
@@ -67,7 +69,10 @@ def every_state(
             states[number] = flat.index_select(0, chosen.to(flat.device))
 
     with model.listening(keep):
-        model.run_trunk(ids, mask)
+        if callable(mask):
+            mask()
+        else:
+            model.run_trunk(ids, mask)
     return states.transpose(0, 1)
 
 

@@ -10,7 +10,7 @@ from depthscope.cli.output import Answer, add_json
 from depthscope.cli.study import CSE, LOAD, MODEL, add_loading, add_transform, chosen
 from depthscope.errors import DepthscopeError
 
-CUT = ("window", "context", "token_budget", "part_tokens")
+CUT = ("reading", "window", "context", "token_budget", "part_tokens")
 WORK = ("engine", "workers", "address", "threads")
 
 
@@ -43,6 +43,8 @@ class Scan:
         add("--measure", dest="measures", action="append", metavar="NAME", help=about)
         add_loading(texts, LOAD)
         add = parser.add_argument_group("windows (see docs/scan.md)").add_argument
+        about = "windows that overlap (default), or every token once, behind a cache that is cut to the context"
+        add("--reading", choices=("windows", "rolling"), help=about)
         add("--window", type=int, metavar="N", help="tokens that the model reads at once (default 512)")
         add(
             "--context",
@@ -109,7 +111,7 @@ class Scan:
     def _estimate(options: argparse.Namespace) -> Answer:
         from depthscope.scan.estimate import estimate
 
-        known = ("window", "context", "token_budget", "dtype", "device", "stack", "measures", "threads")
+        known = ("reading", "window", "context", "token_budget", "dtype", "device", "stack", "measures", "threads")
         given = chosen(options, known)
         found = estimate(vars(options).get("model", "embedded"), **given)
         return Answer(found.told, found.document)

@@ -7,7 +7,7 @@ from typing import Any
 
 from depthscope.arrays import CHUNK_BYTES, DEVICE_CHUNK_BYTES
 from depthscope.capture.windows import check_window
-from depthscope.errors import DepthscopeError, check_count, require
+from depthscope.errors import DepthscopeError, check_choice, check_count, require
 from depthscope.scan.costs import Estimate
 from depthscope.scan.job import SURPRISAL, check_measures, layers_of
 from depthscope.scan.memory import memory_available, resident
@@ -21,6 +21,7 @@ SCALES = 16
 def estimate(
     source: str | PathLike[str],
     *,
+    reading: str = "windows",
     window: int | None = None,
     context: int | None = None,
     token_budget: int | None = None,
@@ -36,6 +37,9 @@ def estimate(
     ----------
     source : str or path
         A Hugging Face id, a name of ``depthscope models list``, a local folder, a ``.gguf`` file, or a ``config.json``.
+    reading : {"windows", "rolling"}
+        As of a scan; on the roll the beginning of a part, and what is kept of a text, run again. Whether the network can
+        be read so is not asked: that takes its weights.
     window, context : int, optional
         Tokens that run together, and how many of them only lend context to the rest; by default those of a scan.
     token_budget : int, optional
@@ -63,7 +67,11 @@ def estimate(
     from depthscope.model.calibrate import time_blocks
     from depthscope.model.device import chosen_device
     from depthscope.model.paper import chosen_precision, on_paper, read_config
+    from depthscope.model.prove_carried import FARTHEST
 
+    check_choice("reading", reading, ("windows", "rolling"))
+    if reading == "rolling" and stack == "encoder":
+        raise DepthscopeError(f"{source}: an encoder cannot be read on the roll; leave --reading out")
     for name, value in {"window": window, "token_budget": token_budget, "threads": threads}.items():
         check_count(name, value)
     if threads is not None:
@@ -81,7 +89,9 @@ def estimate(
     check_measures(measures)
     texts = max(1, batch // window)
     tokens = texts * window
-    overlap = window / (window - context)
+    rolling = reading == "rolling"
+    # on the roll a strand begins with a context, and its first token runs again in each pass
+    overlap = 1 + context / FARTHEST + 1 / (window - context) if rolling else window / (window - context)
     columns = [depth or 1 for depth in layers_of(measures, paper.depth).values()]
     surprisal = SURPRISAL in measures
     program = resident() if place.type == "cpu" else 0
@@ -118,7 +128,8 @@ def estimate(
         tokens_per_batch=tokens,
         overlap=overlap,
         weights=paper.bytes,
-        states=tokens * (paper.depth + 1) * paper.width * kind.itemsize,
+        # with keys and values, as many as there would be if no heads shared them
+        states=tokens * (paper.depth * (3 if rolling else 1) + 1) * paper.width * kind.itemsize,
         activations=tokens * (paper.activations + 4 * paper.width) * kind.itemsize,
         workspace=workspace(paper.depth, paper.width, place, torch.get_num_threads()) + 4 * tokens * sum(columns),
         logits=paper.vocabulary * (kind.itemsize * lens.CHUNK + 8 * exact.CHUNK) if surprisal else 0,

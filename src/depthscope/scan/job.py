@@ -41,11 +41,12 @@ def layers_of(measures: Sequence[str], depth: int) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Job:
-    """Windows that make one part of the data, and what is to be measured of them."""
+    """Windows that make one part of the data, what is to be measured of them, and whether they are read on the roll."""
 
     number: int
     windows: list[Window]
     asked: Asked
+    rolling: bool = False
 
     @property
     def tokens(self) -> int:
@@ -82,6 +83,8 @@ class About:
         Whether tokens see only what stands before them; whether surprisal can be read.
     checks : dict
         What was verified when the model was loaded.
+    sinks, reach : int
+        Of a reading on the roll: see :class:`~depthscope.capture.rolling.Rolling`; else 0.
     """
 
     name: str
@@ -97,6 +100,8 @@ class About:
     causal: bool
     predicts: bool
     checks: dict[str, str]
+    sinks: int = 0
+    reach: int = 0
 
 
 def check_asked(asked: Asked, about: About) -> None:

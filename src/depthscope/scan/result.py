@@ -15,6 +15,7 @@ from depthscope.corpus.documents import Corpus
 from depthscope.errors import check_choice, listed, require
 from depthscope.report.page.run import write_report
 from depthscope.report.scan import Summaries
+from depthscope.scan import apart
 from depthscope.scan.folder import MANIFEST, Folder, Table
 from depthscope.scan.job import SURPRISAL
 from depthscope.store.folder import RECORD, SUMMARY
@@ -144,7 +145,7 @@ def conclude(
         "computed": computed,
         "cse": next((dict(table.asked.cse) for table in tables if table.asked.cse), {}),
         "tables": {table.name: list(table.asked.measures) for table in tables},
-        "notes": _notes(tables, corpus, entries),
+        "notes": [*_notes(tables, corpus, entries), *_reading(record)],
     }
     summaries = [path for table in tables for path in folder.summaries(table)]
     record.digests = {str(path.relative_to(folder.path)): file_sha256(path) for path in summaries}
@@ -152,6 +153,13 @@ def conclude(
     record.files = describe(folder.path, [MANIFEST])
     record.write(folder.path / RECORD)
     return Scanned(folder.path, {table.name: table.asked.measures for table in tables}, record)
+
+
+def _reading(record: RunRecord) -> list[str]:
+    """What is to be said of a reading on the roll."""
+    if record.settings.get("reading") != "rolling":
+        return []
+    return [apart.told(record.resolved["apart"], record.resolved["compared"])]
 
 
 def _notes(tables: Sequence[Table], corpus: Corpus, entries: Sequence[Any]) -> list[str]:

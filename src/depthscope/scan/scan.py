@@ -3,24 +3,25 @@
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from depthscope.capture.pieces import decoded
 from depthscope.capture.record import check_vocabulary
 from depthscope.capture.tokens import surrounding_ids
-from depthscope.capture.windows import check_window
+from depthscope.capture.windows import Window, check_window
 from depthscope.corpus.documents import Corpus, Split
 from depthscope.corpus.read import read_corpus
-from depthscope.errors import DepthscopeError, check_count, require
+from depthscope.errors import DepthscopeError, check_choice, check_count, require
 from depthscope.model.device import chosen_device
 from depthscope.model.model import Model
 from depthscope.model.tokenizer import load_tokenizer
 from depthscope.progress import BYTES, bar
+from depthscope.scan.apart import apart, first_long
 from depthscope.scan.engines import Kind, Where, engine
 from depthscope.scan.folder import Folder, Table, scan_digest
 from depthscope.scan.given import asked_for, check_apart, check_given, one_name
@@ -29,7 +30,7 @@ from depthscope.scan.ordered import Ordered
 from depthscope.scan.parts import Cut, Part, window_lengths
 from depthscope.scan.result import Scanned, conclude
 from depthscope.scan.tables import REPEATED, to_table
-from depthscope.scan.worker import Recipe
+from depthscope.scan.worker import Recipe, Roll
 from depthscope.store.folder import RECORD, enter, run_folder
 from depthscope.store.parquet import write_parquet
 from depthscope.store.record import RunRecord
@@ -37,6 +38,7 @@ from depthscope.studies.clock import Clock
 from depthscope.studies.environment import environment
 
 PART = {"cpu": 2**14, "cuda": 2**18}  # tokens: half a minute's work, or less
+Reading = Literal["windows", "rolling"]
 
 
 def scan_corpus(
@@ -47,6 +49,7 @@ def scan_corpus(
     measures: Sequence[str] = ("cse", "norm"),
     text: str = "text",
     split: Split = "file",
+    reading: Reading = "windows",
     window: int | None = None,
     context: int | None = None,
     token_budget: int | None = None,
@@ -77,6 +80,11 @@ def scan_corpus(
     measures : sequence of str
         ``"cse"``, ``"norm"``, ``"cosine"``, ``"participation"`` (see :func:`depthscope.instrument.measures.plan`), and
         ``"surprisal"``, bits, of the token after those before it in its window; it takes the head, the others do not.
+    reading : {"windows", "rolling"}
+        Windows overlap, so that each token is measured after its context, which runs again. On the roll every token runs
+        once: what the network keeps of those before it (keys and values, a recurrent state) is carried along the document
+        and cut to the context, so that something of still earlier tokens reaches it; how far that is from windows is
+        measured and told. Only of networks whose positions are relative, as is proven when they are loaded.
     window : int, optional
         Tokens that the model reads at once, special ones included; by default 512, or the model's context if that is shorter.
     context : int, optional
@@ -117,10 +125,12 @@ def scan_corpus(
     for name, value in {**counts, "workers": workers, "threads": threads}.items():
         check_count(name, value)
     check_count("context", context, 0)
+    check_choice("reading", reading, get_args(Reading))
     asked = asked_for(measures, cse or {})
     source = read_corpus(corpus, text=text, split=split)
     check_apart(fspath(corpus), Path(out))
     recipe = Recipe(model if isinstance(model, Model) else one_name(model), dict(load or {}), token_budget, threads)
+    rolling = reading == "rolling"
     where = Where(engine, workers, address)
     where.check(recipe)
     tokenizer, longest = _reads(model)
@@ -129,7 +139,10 @@ def scan_corpus(
     stack = recipe.load.get("stack")
     causal = model.causal if isinstance(model, Model) else stack != "encoder"
     size = PART.get(device.split(":")[0], PART["cpu"]) if part_tokens is None else part_tokens
-    check_window(length, kept, sum(map(len, surrounding_ids(tokenizer))), causal)
+    prefix, suffix = surrounding_ids(tokenizer)
+    check_window(length, kept, len(prefix) + len(suffix), causal)
+    if rolling:
+        recipe = replace(recipe, roll=Roll(length, kept, len(prefix)))
     plan = Plan(source, tokenizer, Cut(length, kept, size, causal), asked, recipe, where, progress)
     record = RunRecord(
         "scan",
@@ -142,6 +155,8 @@ def scan_corpus(
             "context": kept,
             "token_budget": token_budget,
             "part_tokens": size,
+            # what is not there was read in windows, as all scans once were
+            **({"reading": reading} if rolling else {}),
         },
         command=command,
     )
@@ -183,6 +198,9 @@ class Plan:
                     self._prove(out, record, before, workers.about)
                     scan = scan_digest(record)
                     folder.check(tables, scan)
+                if self.recipe.roll:
+                    with clock("comparing"):
+                        self._compare(out, record, before, workers)
                 with clock("measuring"):
                     computed = sum(self._fill(folder, table, workers, vocabulary, scan) for table in tables)
             self._unchanged(out, record)
@@ -231,8 +249,26 @@ class Plan:
         record.resolved = {"threads": record.environment.pop("threads"), "depth": about.depth, "width": about.width}
         record.resolved |= {"dtype": about.dtype, "quantization": about.quantization, "causal": about.causal}
         record.resolved["corpus"] = self.corpus.source
+        if self.recipe.roll:
+            record.identity["reach"] = str(about.reach)
+            record.resolved |= {"sinks": about.sinks, "reach": about.reach}
         if before is not None:
             enter(before, record, out)
+        record.write(out / RECORD)
+
+    def _compare(self, out: Path, record: RunRecord, before: RunRecord | None, workers: Engine) -> None:
+        """Say, before the scan takes its time, how far it will be from one by windows."""
+        known: dict[str, Any] = dict(before.resolved.get("apart", {})) if before else {}
+        missing = tuple(name for name in self.asked.measures if name not in known)
+        if missing:
+            part = next(self.cut.parts(self.corpus, self.tokenizer), None)
+            windows = first_long(part.windows) if part else []
+            _check_ids(workers.about, windows)
+            known |= apart(workers, windows, replace(self.asked, measures=missing))
+            record.resolved["compared"] = sum(len(window.start) for window in windows[1:])
+        else:
+            record.resolved["compared"] = before.resolved.get("compared", 0) if before else 0
+        record.resolved["apart"] = known
         record.write(out / RECORD)
 
     def _fill(self, folder: Folder, table: Table, workers: Engine, vocabulary: "_Vocabulary", scan: str) -> int:
@@ -275,13 +311,17 @@ class Plan:
             some = True
             if part.number in table.entries:
                 continue
-            check_vocabulary(about.name, about.vocabulary, max(int(window.ids.max()) for window in part.windows))
+            _check_ids(about, part.windows)
             underway[part.number] = part
-            yield Job(part.number, part.windows, table.asked)
+            yield Job(part.number, part.windows, table.asked, self.recipe.roll is not None)
         if not some and number == 0:
             raise DepthscopeError(
                 f"{self.corpus.source}: the tokenizer of {about.name} makes no token of it; give another corpus"
             )
+
+
+def _check_ids(about: About, windows: Sequence[Window]) -> None:
+    check_vocabulary(about.name, about.vocabulary, max((int(window.ids.max()) for window in windows), default=0))
 
 
 class _Vocabulary:
