@@ -140,3 +140,18 @@ def test_a_strand_ends_with_its_document_and_with_its_reach(double):
     assert [len(strand) for strand in rolling.strands(several)] == [3, 2, 1, 2]
     ahead = [several[0], several[2]]
     assert [len(strand) for strand in rolling.strands(ahead)] == [1, 1]
+
+
+@pytest.mark.parametrize("prefix", [(), (7, 9)])
+def test_without_context_a_pass_is_a_window(double, prefix):
+    """Only what the tokenizer puts before a text is left in the cache, and must be as if the text began there."""
+    ids = np.random.default_rng(1).integers(100, 4000, 60)
+    several = list(windows("a", [Section(ids, ids, ids)], WINDOW, 0, prefix))
+    rolling = Rolling(Carrier(double), WINDOW, 0, len(prefix))
+    (strand,) = rolling.strands(several)
+    for window, one in zip(several, rolling.passes([strand], Room(), 0), strict=True):
+        alone: dict[int, torch.Tensor] = {}
+        with double.listening(lambda i, state: alone.update({i: state[0]})):  # noqa: B023
+            double.run_trunk(torch.tensor(window.ids)[None])
+        expected = torch.stack([alone[i] for i in range(double.depth + 1)], 1)[len(prefix) :]
+        torch.testing.assert_close(one.states, expected, rtol=1e-5, atol=1e-5 * float(expected.abs().max()))
