@@ -16,6 +16,7 @@ from depthscope.errors import DepthscopeError
 from depthscope.version import __version__
 
 if TYPE_CHECKING:
+    from depthscope.capture.own import from_states
     from depthscope.capture.patching import patch
     from depthscope.capture.text import trace_text
     from depthscope.capture.trace import trace
@@ -48,6 +49,7 @@ _HOMES = {
     "read_stimuli": "depthscope.stimuli.read",
     "trace": "depthscope.capture.trace",
     "trace_text": "depthscope.capture.text",
+    "from_states": "depthscope.capture.own",
     "patch": "depthscope.capture.patching",
     "carried": "depthscope.instrument.carried",
     "shares": "depthscope.instrument.attribution",
@@ -93,6 +95,7 @@ __all__ = [
     "cse",
     "energy_by_part",
     "filter_bank",
+    "from_states",
     "load",
     "patch",
     "plot",

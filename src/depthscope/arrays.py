@@ -63,6 +63,24 @@ def participation(vectors: Array) -> Array:
     return xp.sum(scaled, axis=-1) ** 2 / xp.sum(scaled**2, axis=-1)
 
 
+def trajectory(states: Array, updates: Array | None = None) -> dict[str, Array]:
+    """What remains of the states ``h_0 .. h_L`` (N, L + 1, d), float64; ``updates`` (N, L, d), if they are there already.
+
+    Returns
+    -------
+    dict of arrays
+        ``gram`` (N, L, L): ``<u_k, u_l>`` of the updates ``u_l = h_l - h_(l-1)``; ``initial_dot`` (N, L): ``<h_0, u_l>``;
+        ``state_norm`` (N, L + 1): ``|h_l|``; ``participation`` (N, L).
+    """
+    updates = states[:, 1:] - states[:, :-1] if updates is None else updates
+    return {
+        "gram": depth_gram(updates).full(),
+        "initial_dot": (updates @ states[:, 0, :, None])[..., 0],
+        "state_norm": namespace(states).linalg.vector_norm(states, axis=-1),
+        "participation": participation(updates),
+    }
+
+
 @dataclass(frozen=True)
 class DepthGram:
     """Inner products of the vectors ``u_1 .. u_L`` of each row, split at their mean over depth ``m``.

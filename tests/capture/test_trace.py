@@ -13,7 +13,7 @@ import torch
 import xarray as xr
 
 import depthscope as ds
-from depthscope.capture.trace import RESERVED
+from depthscope.capture.labels import RESERVED
 from depthscope.instrument.attribution import energy_by_part
 from depthscope.model.miniature import byte_tokenizer
 from depthscope.stimuli.read import read_stimuli

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from depthscope.arrays import depth_gram, participation
+from depthscope.arrays import depth_gram, trajectory
 from depthscope.capture.batches import pad
 from depthscope.capture.lens import lens_entropy
 from depthscope.capture.surprisal import predictions, surprisal
@@ -75,14 +75,7 @@ def reduce_states(states: torch.Tensor) -> dict[str, torch.Tensor]:
     if not bool(finite.all()):
         row, state = (int(i) for i in (~finite).nonzero()[0])
         raise NotFiniteError(row, state)
-    exact = states.double()
-    updates = exact[:, 1:] - exact[:, :-1]
-    return {
-        "gram": depth_gram(updates).full(),
-        "initial_dot": (updates @ exact[:, 0, :, None])[..., 0],
-        "state_norm": exact.norm(dim=-1),
-        "participation": participation(updates),
-    }
+    return trajectory(states.double())
 
 
 @dataclass(frozen=True)

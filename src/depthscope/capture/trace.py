@@ -1,6 +1,5 @@
 """The door of the stage: stimuli through a model, one Gram matrix per target."""
 
-import unicodedata
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -9,10 +8,10 @@ import pandas as pd
 import xarray as xr
 
 from depthscope.capture.batches import default_budget, plan
-from depthscope.capture.labels import layer_coords, model_attrs, update_norm
+from depthscope.capture.labels import DIMS, check_covariates, column_coords, layer_coords, model_attrs, update_norm
 from depthscope.capture.record import Arrays, NotFiniteError, check_vocabulary, record
 from depthscope.capture.tokens import Subtoken, Tokenized, special_prefix, tokenize
-from depthscope.errors import UNSEEN, DepthscopeError, check_count, check_flag, listed
+from depthscope.errors import DepthscopeError, check_count, check_flag
 from depthscope.model.model import Model
 from depthscope.model.parts import KINDS, Parts, find_parts
 from depthscope.progress import bar
@@ -21,38 +20,6 @@ from depthscope.stimuli.table import row_name
 from depthscope.store.shards import Shards
 
 Keep = Literal["gram", "states"]
-
-DIMS = {
-    "gram": ("stimulus", "layer", "other_layer"),
-    "initial_dot": ("stimulus", "layer"),
-    "state_norm": ("stimulus", "state"),
-    "participation": ("stimulus", "layer"),
-    "states": ("stimulus", "state", "feature"),
-    "part_gram": ("stimulus", "part", "layer", "other_layer"),
-    "lens_entropy": ("stimulus", "layer"),
-    "surprisal": ("stimulus",),
-}
-
-# names of the Dataset's own variables and coordinates, which a covariate of the table must not take
-PER_STIMULUS = ("token_index", "n_tokens", "n_subtokens", "at_start", "token_exceeds", "context", "surprisal")
-DERIVED = ("stimulus", "group", "update_norm", "relative_depth", "scale", "period", "coi", "valid", "valid_scales")
-# bytes in a name that is a folder of a store
-LONGEST_NAME = 150
-RESERVED = {*DIMS, *(dim for dims in DIMS.values() for dim in dims), *PER_STIMULUS, *DERIVED}
-
-
-def check_covariates(table: pd.DataFrame) -> None:
-    """Refuse names of columns that a trace has a use for itself, or that no store of arrays can hold."""
-    taken = RESERVED & set(table.columns)
-    if taken:
-        raise DepthscopeError(f"stimuli: a covariate cannot be called {listed(sorted(taken))}; rename the column")
-    for name in map(str, table.columns):
-        strange = any(unicodedata.category(char) in UNSEEN for char in name)
-        if not name or "/" in name or name.startswith(".") or strange or len(name.encode()) > LONGEST_NAME:
-            raise DepthscopeError(
-                f"stimuli: a covariate cannot be called {name[:40]!r}, which no store of arrays can hold: rename the column, "
-                "without a slash, a leading dot or control characters, and not too long"
-            )
 
 
 def trace(
@@ -172,7 +139,7 @@ def _dataset(
 ) -> xr.Dataset:
     coords: dict[str, Any] = {
         **layer_coords(model.depth),
-        **{str(name): ("stimulus", _column(table[name])) for name in table},
+        **column_coords(table),
         "token_index": ("stimulus", np.array([row.positions[-1] for row in tokens])),
         "n_tokens": ("stimulus", np.array([len(row.ids) for row in tokens])),
         "n_subtokens": ("stimulus", np.array([row.n_subtokens for row in tokens])),
@@ -188,11 +155,3 @@ def _dataset(
     data: dict[str, Any] = dict(variables)
     data["update_norm"] = (("stimulus", "layer"), update_norm(arrays["gram"]))
     return xr.Dataset(data, coords, {**model_attrs(model), **settings})
-
-
-def _column(column: pd.Series) -> np.ndarray[Any, Any]:
-    """Numbers and truth values as they are, all else as text."""
-    if column.dtype.kind in "biuf":
-        # what is missing in pandas' nullable types is no number to NumPy
-        return column.to_numpy(np.float64, na_value=np.nan) if column.hasnans else column.to_numpy()
-    return np.array(["" if pd.isna(value) else str(value) for value in column], dtype=object)

@@ -38,12 +38,19 @@ def measurable(
     check_choice("precision", precision, get_args(Precision))
     if isinstance(data, xr.Dataset):
         parts, dot, norm, wrap = _from_dataset(data)
+        if signal == "state" and not (np.isfinite(dot).all() and np.isfinite(norm).all()):
+            raise DepthscopeError(
+                "signal='state': the states before layer 1 are not known, for these trajectories were made of updates alone: "
+                "give depthscope.from_states the states, or the updates with initial="
+            )
     else:
         parts, wrap = _from_updates(data, precision)
         dot = norm = None
     depth = int(parts.centred.shape[-1])
     chosen = chosen_layers(depth, layers)
-    return Measurable(signal_parts(parts, signal, chosen, dot, norm), chosen, depth, wrap)
+    # a last layer that is left out is one of them still
+    total = int(data.attrs.get("depth", depth)) if isinstance(data, xr.Dataset) else depth
+    return Measurable(signal_parts(parts, signal, chosen, dot, norm), chosen, total, wrap)
 
 
 def chosen_layers(depth: int, layers: tuple[int, int] | None) -> Layers:

@@ -1,11 +1,14 @@
 """What a target brings along whatever the model: its frequency and its length."""
 
+from typing import Any
+
 import pandas as pd
 
+from depthscope.stimuli.frames import as_frame
 from depthscope.stimuli.frequency import with_frequency
 
 
-def with_covariates(table: pd.DataFrame, language: str = "en") -> pd.DataFrame:
+def with_covariates(table: pd.DataFrame | Any, language: str = "en") -> pd.DataFrame:
     """Add ``log_frequency`` (see :func:`with_frequency`) and ``target_length``, in characters, where they are not there yet."""
-    table = with_frequency(table, language)
+    table = with_frequency(as_frame(table), language)
     return table if "target_length" in table else table.assign(target_length=table["end"] - table["start"])

@@ -12,11 +12,13 @@ from depthscope.stimuli.builtin import BUILTIN, read_builtin
 from depthscope.stimuli.columns import renamed
 from depthscope.stimuli.delimited import Quotes
 from depthscope.stimuli.files import SUFFIXES, Layout, check_idle, read_table
+from depthscope.stimuli.frames import as_frame
 from depthscope.stimuli.numbers import Mark
 from depthscope.stimuli.public import PUBLIC, read_public
 from depthscope.stimuli.table import validate
 
-Source = str | PathLike[str] | pd.DataFrame | Iterable[Mapping[str, Any]]
+# a frame of another library has no type here: none of them is needed
+Source = str | PathLike[str] | pd.DataFrame | Iterable[Mapping[str, Any]] | Any
 
 
 def read_stimuli(
@@ -35,7 +37,8 @@ def read_stimuli(
     Parameters
     ----------
     source : path, DataFrame, rows, or name
-        A csv, tsv, jsonl or parquet file; a DataFrame or a list of dicts; ``"builtin"``; or, with ``folder``, the
+        A csv, tsv, jsonl or parquet file; a DataFrame of pandas, polars, pyarrow or whatever speaks their protocols; rows as
+        dicts, which a generator may give, or columns by name; ``"builtin"``; or, with ``folder``, the
         name of a public set that stands there (``"cardillo"``, ``"impli"``, ``"vua"``, ``"vua-nouns"``, ``"mohx"``).
     paired : bool
         Refuse an item that occurs in one condition only.
@@ -78,8 +81,8 @@ def read_stimuli(
     layout = Layout(columns or {}, encoding, decimal, quotes)
     if not isinstance(source, str | PathLike):
         check_idle(layout, "a table in memory")
-        rows = source if isinstance(source, pd.DataFrame) else pd.DataFrame(list(source))
-        return validate(renamed(rows, layout.columns, "stimuli"), paired=paired, normalize=normalize)
+        frame = renamed(as_frame(source), layout.columns, "stimuli")
+        return validate(frame, paired=paired, normalize=normalize)
     name = str(source)
     if folder is not None or name in BUILTIN:
         check_idle(layout, name)

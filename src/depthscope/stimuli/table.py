@@ -86,6 +86,39 @@ def _problem(i: int, item: str, condition: str, sentence: str, source: str) -> P
     return Problem(i + 1, "", sentence.removeprefix(on_one_line(f"{source}: ")))
 
 
+def validate_labels(table: pd.DataFrame, source: str) -> pd.DataFrame:
+    """The same for a table that says which item and condition each row is, and need not have texts.
+
+    Raises
+    ------
+    DepthscopeError
+        No item or no condition, a row that occurs twice; with texts and targets, whatever :func:`validate` finds.
+    """
+    names = {str(name).strip() for name in table.columns}
+    if "text" in names and ("target" in names or {"start", "end"} <= names):
+        return validate(table, paired=False, source=source)
+    found = table.rename(columns=lambda name: str(name).strip()).reset_index(drop=True)
+    _check_doubled(found, source)
+    for name in ("item", "condition"):
+        if name not in found:
+            raise DepthscopeError(
+                f"{source}: no column {name} (columns found: {listed(found.columns, 12)}); a table of own states needs item "
+                "and condition, a row for each of them"
+            )
+    for name in ("item", "condition", "pair"):
+        if name in found:
+            found[name] = pd.Series([_label(value) for value in found[name]], found.index)
+    problems = [
+        Problem(int(place) + 1, "", f"row {place + 1} has no {name}")
+        for name in ("item", "condition")
+        for place in found.index[found[name] == ""]
+    ]
+    problems += _design_problems(found, False)
+    if problems:
+        raise StimuliError(source, problems)
+    return found
+
+
 def row_name(source: str, item: str, condition: str) -> str:
     return f"{source}: item {item!r}, condition {condition!r}"
 
@@ -108,10 +141,14 @@ def _label(value: object) -> str:
     return str(value).strip()
 
 
-def _check_columns(table: pd.DataFrame, source: str) -> None:
+def _check_doubled(table: pd.DataFrame, source: str) -> None:
     doubled = table.columns[table.columns.duplicated()]
     if len(doubled):
         raise DepthscopeError(f"{source}: column {doubled[0]!r} occurs twice")
+
+
+def _check_columns(table: pd.DataFrame, source: str) -> None:
+    _check_doubled(table, source)
     missing = [name for name in REQUIRED if name not in table]
     targeted = "target" in table or {"start", "end"} <= set(table.columns)
     near = meant([*missing, *([] if targeted else ["target"])], table.columns)

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from depthscope.capture.labels import check_covariates
 from depthscope.capture.tokens import Subtoken
-from depthscope.capture.trace import Keep, check_covariates
+from depthscope.capture.trace import Keep
 from depthscope.errors import DepthscopeError, check_choice, listed
 from depthscope.instrument.cse import cse
 from depthscope.model.model import Model

@@ -1,0 +1,314 @@
+"""States from anywhere, seen alike: rows of (state, feature), read a few at a time."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from depthscope.arrays import Float, is_torch
+from depthscope.errors import DepthscopeError, listed, reason
+
+DEPTH, FEATURE, TOKEN = "state", "feature", "token"
+# bytes of states in float64 that are read at once
+READ_BYTES = 2**26
+ORDERS = {2: (DEPTH, FEATURE), 3: ("stimulus", DEPTH, FEATURE)}
+ORDERS_OF_A_LAYER = {1: (FEATURE,), 2: ("stimulus", FEATURE), 3: ("stimulus", TOKEN, FEATURE)}
+# how TransformerLens calls what enters the first block, and what leaves each
+ENTERS, LEAVES = "blocks.0.hook_resid_pre", re.compile(r"blocks\.(\d+)\.hook_resid_post")
+# names by which numbered states cannot be taken for outputs of blocks
+STATES = re.compile(r"state|hidden|resid", re.IGNORECASE)
+
+Axes = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Trajectories of rows over any axes, wherever they are.
+
+    Attributes
+    ----------
+    lead : tuple of str
+        What the rows are over.
+    shape : tuple of int
+        How many there are along each.
+    depth, width : int
+        States (or updates) of a row, features of each.
+    labels : dict
+        Coordinates over ``lead`` that the states brought along.
+    told : bool
+        Which axis is which was said, by the user or by names.
+    raw : bool
+        By its name the last state is what left the last block.
+    kind : str
+        Of the numbers, for the record.
+    """
+
+    lead: Axes
+    shape: tuple[int, ...]
+    depth: int
+    width: int
+    labels: dict[str, xr.DataArray]
+    told: bool
+    raw: bool
+    kind: str
+    _slab: Callable[[slice], Float]
+    _step: int
+
+    def chunks(self, most: int | None = None) -> Iterator[Float]:
+        """Rows in their order, (n, depth, width) float64, the last of ``lead`` the fastest; no more than ``most`` at once."""
+        first = self.shape[0] if self.shape else 1
+        step = self._step if most is None else max(1, min(self._step, most))
+        for start in range(0, first, step):
+            yield self._slab(slice(start, min(start + step, first))).reshape(-1, self.depth, self.width)
+
+    def some(self, count: int) -> Float:
+        """About the first ``count`` rows, or all there are."""
+        each = int(np.prod(self.shape[1:], dtype=int)) or 1
+        rows = next(islice(self.chunks(-(-count // each)), 1))
+        return rows[:: max(1, len(rows) // count)]
+
+
+def stacked(states: Any, axes: Sequence[str] | None, tokens: Any = None) -> Stack:
+    """The ``states`` of anything that holds them, with ``axes`` in the words of :func:`depthscope.from_states`."""
+    raw = False
+    if isinstance(states, xr.Dataset):
+        states = _variable(states)
+    elif hasattr(states, "hidden_states"):  # what a model of transformers returns
+        states = states.hidden_states
+    if hasattr(states, "keys") and not hasattr(states, "shape"):
+        states, raw = _in_order(states)
+        named = True
+    else:
+        named = isinstance(states, xr.DataArray)
+    said = tuple(str(name) for name in axes) if axes is not None else None
+    if isinstance(states, list | tuple):
+        if not states:
+            raise DepthscopeError("there are no states in the list: give one array per layer")
+        if said and DEPTH in _plain(said) and _plain(said)[0] != DEPTH:  # an array for each row, not for each layer
+            states = np.stack([_numbers(one) for one in _alike(states)])
+        else:
+            return _of_layers(_alike(states), said, tokens, named, raw)
+    array = states if hasattr(states, "shape") and hasattr(states, "dtype") else _numbers(states)
+    order = _order(array, said, ORDERS, (DEPTH, FEATURE))
+    return _built([array], order, tokens, named or said is not None, raw)
+
+
+def _of_layers(layers: list[Any], said: Axes | None, tokens: Any, named: bool, raw: bool) -> Stack:
+    inner = _plain(said)[1:] if said and DEPTH in _plain(said) else said
+    order = _order(layers[0], inner, ORDERS_OF_A_LAYER, (FEATURE,))
+    return _built(layers, (DEPTH, *order), tokens, named or said is not None, raw)
+
+
+def _built(layers: list[Any], order: Axes, tokens: Any, told: bool, raw: bool) -> Stack:
+    """``layers``: one array with all the axes of ``order``, or one for each place on the first of them."""
+    several = len(layers) > 1 or len(layers[0].shape) < len(order)
+    own = order[1:] if several else order
+    size = dict(zip(own, layers[0].shape, strict=True))
+    depth = len(layers) if several else size[DEPTH]
+    if not size[FEATURE] or not depth or not all(size.values()):
+        raise DepthscopeError(f"the states are empty: their shape is {tuple(layers[0].shape)}")
+    lead = tuple(name for name in own if name not in (DEPTH, FEATURE))
+    chosen = _tokens(tokens, lead, size)
+    kept = tuple(name for name in lead if name != TOKEN) if chosen is not None else lead
+    target = (*lead, FEATURE) if several else (*lead, DEPTH, FEATURE)
+
+    def slab(rows: slice) -> Float:
+        parts = [_read(layer, own, lead, rows, target) for layer in layers]
+        whole = np.stack(parts, axis=-2) if several else parts[0]
+        return whole if chosen is None else whole[np.arange(len(whole)), chosen[rows]]
+
+    row = 8 * depth * int(np.prod([n for name, n in size.items() if name != DEPTH and name not in lead[:1]], dtype=int))
+    step = max(1, READ_BYTES // row)
+    # whole chunks of a store, that none is read and unpacked again and again
+    piece = _chunk(layers[0], own.index(lead[0])) if lead else 1
+    step = max(1, step // piece) * piece if piece * row <= 4 * READ_BYTES else step
+    return Stack(
+        kept,
+        tuple(size[name] for name in kept),
+        depth,
+        size[FEATURE],
+        _labels(layers[0], kept),
+        told,
+        raw,
+        str(layers[0].dtype),
+        slab,
+        step,
+    )
+
+
+def _order(array: Any, said: Axes | None, usual: Mapping[int, Axes], needed: Axes) -> Axes:
+    """The names of the axes: as said, as the array has them, or the usual ones."""
+    shape = tuple(array.shape)
+    if isinstance(array, xr.DataArray):
+        said = tuple(str(dim) for dim in array.dims)
+    if said is None:
+        if len(shape) not in usual:
+            raise DepthscopeError(
+                f"an array of shape {shape}: say which axis is which, e.g. axes=('stimulus', 'state', 'feature')"
+            )
+        return usual[len(shape)]
+    order = _plain(said)
+    missing = [name for name in needed if order.count(name) != 1]
+    if missing or len(set(order)) < len(order) or len(order) != len(shape):
+        raise DepthscopeError(
+            f"axes={tuple(said)!r} do not fit an array of shape {shape}: name each of its axes once, {' and '.join(needed)} "
+            "among them"
+        )
+    clash = [name for name in order if name in ("other_layer", "part", "rank", "scale")]
+    if clash:
+        raise DepthscopeError(f"axes={tuple(said)!r}: {clash[0]} is a name of the results; choose another")
+    return order
+
+
+def _plain(said: Axes) -> Axes:
+    """``layer`` is another word for the axis of depth."""
+    return tuple(DEPTH if name == "layer" else name for name in said)
+
+
+def _tokens(tokens: Any, lead: Axes, size: Mapping[str, int]) -> Any:
+    if tokens is None:
+        return None
+    if TOKEN not in lead or len(lead) != 2 or lead[1] != TOKEN:
+        raise DepthscopeError(
+            f"tokens= chooses one of the tokens of each row, and the rows here are over {listed(lead) or 'nothing'}: it needs "
+            "axes=('stimulus', 'token', ...)"
+        )
+    count = size[lead[0]]
+    chosen = np.asarray(tokens)
+    chosen = np.full(count, chosen) if chosen.ndim == 0 else chosen
+    if chosen.shape != (count,) or chosen.dtype.kind not in "iu":
+        raise DepthscopeError(f"tokens=: give a whole number for each of the {count} rows")
+    wrong = np.flatnonzero((chosen < 0) | (chosen >= size[TOKEN]))
+    if len(wrong):
+        raise DepthscopeError(
+            f"tokens=: row {wrong[0]} asks for token {chosen[wrong[0]]} of {size[TOKEN]}; they are counted from 0, not from "
+            "the end, where padding stands"
+        )
+    return chosen
+
+
+def _read(array: Any, own: Axes, lead: Axes, rows: slice, target: Axes) -> Float:
+    index = tuple(rows if lead and name == lead[0] else slice(None) for name in own)
+    try:
+        values = _numbers(array[index])
+    except DepthscopeError:
+        raise
+    except Exception as problem:  # stores and their codecs raise whatever the damage leads to
+        raise DepthscopeError(f"the states cannot be read ({reason(problem, 80)}): give arrays of numbers") from None
+    return values.transpose([own.index(name) for name in target])
+
+
+def _numbers(values: Any) -> Float:
+    """As float64, from whatever library."""
+    if is_torch(values):
+        # NumPy knows no bfloat16
+        found: Float = values.detach().cpu().double().numpy()
+        return found
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind not in "fiu":
+            array = array.astype(np.float32) if array.dtype.name == "bfloat16" else array
+        if array.dtype.kind not in "fiu":
+            raise TypeError(f"{array.dtype} are no real numbers")
+        return array.astype(np.float64)
+    except (TypeError, ValueError) as problem:
+        raise DepthscopeError(
+            f"a {type(values).__name__} cannot be read as states ({reason(problem, 80)}): give an array, a list with an array "
+            "per layer, or a dict of layers"
+        ) from None
+
+
+def _alike(layers: Sequence[Any]) -> list[Any]:
+    """Arrays of one shape."""
+    found = [one if hasattr(one, "shape") and hasattr(one, "dtype") else _numbers(one) for one in layers]
+    for number, one in enumerate(found):
+        if tuple(one.shape) != tuple(found[0].shape):
+            raise DepthscopeError(
+                f"array {number} has shape {tuple(one.shape)}, the first {tuple(found[0].shape)}: every state needs the same "
+                "rows and features"
+            )
+    if len(found[0].shape) == 0:
+        raise DepthscopeError("a list of numbers is no trajectory: give one array per layer")
+    return found
+
+
+def _chunk(array: Any, axis: int) -> int:
+    """Rows in a chunk of a store, along an axis; 1 where there are none."""
+    chunks = getattr(array, "chunks", None)
+    try:
+        found = chunks[axis] if chunks else 1
+        return int(found if isinstance(found, int) else found[0])
+    except (TypeError, IndexError):
+        return 1
+
+
+def _labels(array: Any, lead: Axes) -> dict[str, xr.DataArray]:
+    if not isinstance(array, xr.DataArray):
+        return {}
+    return {str(name): c for name, c in array.coords.items() if c.dims and set(c.dims) <= set(lead)}
+
+
+def _variable(data: xr.Dataset) -> xr.DataArray:
+    names = ["states"] if "states" in data else list(data.data_vars)
+    if len(names) != 1:
+        hint = "these are trajectories already, without their states" if "gram" in data else "give one variable"
+        raise DepthscopeError(f"the Dataset has {len(names)} variables, and none is called states: {hint}")
+    return data[names[0]]
+
+
+def _in_order(cache: Any) -> tuple[list[Any], bool]:
+    """The states of a dict of layers or of a cache of activations, and whether the last is raw by its name."""
+    names = list(cache.keys())
+    posts = {int(found[1]): name for name in names if (found := LEAVES.fullmatch(str(name)))}
+    if posts:
+        if ENTERS not in names:
+            raise DepthscopeError(
+                f"the cache has no {ENTERS}, the state that enters the first block: keep it too (hook_embed is not always "
+                "the whole of it)"
+            )
+        _check_numbers(sorted(posts), 0, "blocks.*.hook_resid_post")
+        return [cache[ENTERS], *(cache[posts[number]] for number in sorted(posts))], True
+    if all(isinstance(name, int | np.integer) for name in names):
+        _check_numbers(sorted(names), 0, "states")
+        return [cache[name] for name in sorted(names)], False
+    numbered = {name: re.findall(r"\d+", str(name)) for name in names}
+    plain = [name for name, found in numbered.items() if not found]
+    several = [name for name, found in numbered.items() if len(found) > 1]
+    if several or len(plain) > 1 or len(plain) == len(names):
+        odd = several or plain
+        raise DepthscopeError(
+            f"the names of the layers cannot be put in order ({listed(map(repr, odd))}): use whole numbers, 0 for the state "
+            "that enters the first block"
+        )
+    order = sorted((name for name in names if name not in plain), key=lambda name: int(numbered[name][0]))
+    numbers = [int(numbered[name][0]) for name in order]
+    patterns = {re.sub(r"\d+", "*", str(name)) for name in order}
+    if len(patterns) > 1:
+        raise DepthscopeError(
+            f"the layers have names of several kinds ({listed(sorted(patterns))}): keep the states of the stream alone"
+        )
+    pattern = patterns.pop()
+    if plain:  # what enters the first block, and what leaves each
+        _check_numbers(numbers, min(numbers[0], 1), pattern)
+        return [cache[plain[0]], *(cache[name] for name in order)], False
+    if not STATES.search(pattern):
+        raise DepthscopeError(
+            f"{str(order[0])!r} may be the state that enters the first block, or the one that leaves it: use whole numbers "
+            "as names, 0 for the state that enters the first block"
+        )
+    _check_numbers(numbers, 0, pattern)
+    return [cache[name] for name in order], False
+
+
+def _check_numbers(numbers: Sequence[int], first: int, pattern: str) -> None:
+    missing = sorted(set(range(first, int(numbers[-1]) + 1)) - set(numbers))
+    if missing or numbers[0] < first or len(set(numbers)) < len(numbers):
+        what = f"{listed(missing)} missing" if missing else f"they begin at {numbers[0]}"
+        raise DepthscopeError(
+            f"{pattern}: {what}; an update is the difference of neighbours, so every state is needed, from "
+            f"{first} on (0: what enters the first block)"
+        )

@@ -1,0 +1,377 @@
+"""Activations of one's own: what ``trace`` gives of the same states, and what is refused because it cannot be right."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import xarray as xr
+
+import depthscope as ds
+from depthscope.capture import stack
+from tests.conftest import tiny_llama
+from tests.model.families import SETTINGS, build
+
+KEPT = ("gram", "initial_dot", "state_norm", "participation", "update_norm")
+
+
+def own(states: Any, table: Any = None, **options: Any) -> xr.Dataset:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return ds.from_states(states, table, progress=False, **options)
+
+
+def hidden(model: ds.Model, traj: xr.Dataset) -> list[torch.Tensor]:
+    """``output_hidden_states`` of the targets, one tensor (text, feature) for each state."""
+    rows = []
+    for text, token in zip(traj["text"].values, traj["token_index"].values, strict=True):
+        ids = torch.tensor([model.tokenizer(str(text))["input_ids"]])
+        network: Any = model.network
+        with torch.inference_mode():
+            rows.append(
+                [h[0, int(token)] for h in network(ids, output_hidden_states=True, use_cache=False).hidden_states]
+            )
+    return [torch.stack(states) for states in zip(*rows, strict=True)]
+
+
+def agrees(found: xr.Dataset, traj: xr.Dataset, depth: int | None = None, tolerance: float = 1e-6) -> None:
+    depth = depth or traj.sizes["layer"]
+    expected = traj.isel(layer=slice(depth), other_layer=slice(depth), state=slice(depth + 1))
+    for name in KEPT:
+        assert found[name].dims == expected[name].dims
+        scale = float(np.abs(expected[name]).max())
+        np.testing.assert_allclose(found[name], expected[name], rtol=tolerance, atol=tolerance * scale, err_msg=name)
+
+
+@pytest.fixture(scope="module")
+def table() -> pd.DataFrame:
+    starts = {
+        "metaphor": ("The new lawyer is a", "His promise was the old"),
+        "literal": ("The big fish saw a", "We sold one"),
+    }
+    rows = [
+        {"item": word, "condition": condition, "text": f"{some[i % 2]} {word}.", "target": word, "rank": i}
+        for i, word in enumerate(("shark", "wall", "storm", "key", "cage"))
+        for condition, some in starts.items()
+    ]
+    return pd.DataFrame(rows).rename(columns={"rank": "arousal"})
+
+
+@pytest.fixture(scope="module")
+def traj(tiny: ds.Model, table: pd.DataFrame) -> xr.Dataset:
+    return ds.trace(tiny, table, keep="states", progress=False)
+
+
+@pytest.fixture(scope="module")
+def states(traj: xr.Dataset) -> np.ndarray:
+    return traj["states"].values
+
+
+def test_whatever_holds_the_states_gives_what_trace_gives(
+    traj: xr.Dataset, states: np.ndarray, table: pd.DataFrame, tmp_path: Any
+) -> None:
+    zarr = pytest.importorskip("zarr")
+    stored = zarr.create_array(tmp_path / "s.zarr", shape=states.shape, chunks=(3, 4, 32), dtype="float32")
+    stored[:] = states
+    group = zarr.open_group(tmp_path / "g.zarr", mode="w")
+    for number in range(7):
+        group.create_array(f"state_{number}", data=np.ascontiguousarray(states[:, number]))
+    layers = list(states.swapaxes(0, 1))
+    cache = {f"blocks.{k}.hook_resid_post": layers[k + 1] for k in reversed(range(6))}
+    cache |= {
+        "hook_embed": 0 * layers[0],
+        "blocks.0.hook_resid_pre": layers[0],
+        "blocks.0.attn.hook_pattern": np.ones(3),
+    }
+    holders = {
+        "numpy": states,
+        "torch": torch.tensor(states),
+        "zarr": stored,
+        "a group": group,
+        "a list": layers,
+        "a tuple of tensors": tuple(map(torch.tensor, layers)),
+        "numbers": {k: layers[k] for k in (3, 1, 2, 0, 6, 5, 4)},
+        "names": {f"hidden_states.{k}": layer for k, layer in enumerate(layers)},
+        "blocks and what enters": {f"model.layers.{k}": layers[k + 1] for k in range(6)} | {"embed": layers[0]},
+        "a cache": cache,
+    }
+    for name, holder in holders.items():
+        found = own(holder, table)
+        agrees(found, traj)
+        assert found.attrs["last"].startswith("raw"), name
+        xr.testing.assert_allclose(
+            ds.cse(found).drop_vars(ds.cse(found).coords), ds.cse(traj).drop_vars(ds.cse(traj).coords)
+        )
+        assert found["arousal"].values.tolist() == table["arousal"].tolist()
+
+
+def test_states_of_a_trace_bring_their_labels_along(traj: xr.Dataset) -> None:
+    for held in (traj, traj["states"], traj["states"].transpose("state", "feature", "stimulus")):
+        found = own(held)
+        agrees(found, traj)
+        assert found["item"].values.tolist() == traj["item"].values.tolist()
+        assert ds.cse(found).dims == ("item", "condition", "layer")
+        np.testing.assert_allclose(found["surprisal"], traj["surprisal"])
+
+
+def test_everything_that_takes_trajectories_takes_them(
+    traj: xr.Dataset, states: np.ndarray, table: pd.DataFrame
+) -> None:
+    found = own(states, table[["item", "condition"]])
+    ours, theirs = (ds.contrast(ds.cse(one), "metaphor", "literal", resamples=20) for one in (found, traj))
+    np.testing.assert_allclose(ours.table["t"], theirs.table["t"], rtol=1e-5)
+    for one in (
+        ds.shares,
+        ds.scalogram,
+        lambda t: ds.cse(t, signal="state"),
+        lambda t: ds.contributions(t, "metaphor", "literal"),
+    ):
+        np.testing.assert_allclose(one(found), one(traj), rtol=1e-5, atol=1e-9)
+    for name, values in ds.baselines(found).items():
+        np.testing.assert_allclose(values, ds.baselines(traj)[name], rtol=1e-4, atol=1e-6)
+    assert ds.surrogate(found, "walk")["gram"].shape == found["gram"].shape
+    curve = ds.specification_curve(found.isel(layer=slice(4), other_layer=slice(4)), ours, permutations=5)
+    assert len(curve.table) > 10
+    assert "own states" in found.depthscope._repr_html_()
+
+
+@pytest.mark.parametrize("family", ["gpt2", "llama", "gemma3"])
+def test_a_last_state_behind_the_norm_is_noticed_and_left_out(
+    family: str, tokenizer: Any, table: pd.DataFrame, refuses: Any
+) -> None:
+    model = ds.load(build(family, len(tokenizer)), tokenizer)
+    _check_normed(model, table, refuses)
+
+
+def test_and_of_the_real_model(embedded: ds.Model, table: pd.DataFrame, refuses: Any) -> None:
+    _check_normed(embedded, table, refuses)
+
+
+def _check_normed(model: ds.Model, table: pd.DataFrame, refuses: Any) -> None:
+    traj = ds.trace(model, table, progress=False)
+    normed = hidden(model, traj)
+    with refuses("last state looks as if it stood behind the final norm", "last='normed'", "last='raw'"):
+        own(normed, table)
+    found = own(normed, table, last="normed")
+    depth = model.depth - 1
+    agrees(found, traj, depth, 1e-3)  # float32 kernels in another shape
+    ours, theirs = ds.cse(found), ds.cse(traj, layers=(1, depth))
+    np.testing.assert_allclose(ours, theirs, atol=2e-5)
+    np.testing.assert_allclose(ours["relative_depth"], theirs["relative_depth"])
+    assert "left out" in found.attrs["last"]
+    assert found.attrs["depth"] == model.depth
+    with pytest.warns(UserWarning, match="stood behind the final norm"):
+        taken = ds.from_states(normed, table, last="raw", progress=False)
+    assert "final norm" in taken.attrs["doubts"]
+    # what the warning is about
+    assert float(np.abs(ds.cse(taken) - ds.cse(traj)).max()) > 1e-3
+    # and of their differences nothing can be told: it is asked
+    updates = np.diff(np.stack([one.numpy() for one in normed], 1), axis=1)
+    with refuses("last='normed'"):
+        own(updates, table, kind="updates")
+    np.testing.assert_allclose(ds.cse(own(updates, table, kind="updates", last="normed")), theirs, atol=2e-5)
+
+
+def test_updates_are_measured_as_plain_arrays_are(
+    states: np.ndarray, traj: xr.Dataset, table: pd.DataFrame, refuses: Any
+) -> None:
+    updates = np.diff(states.astype(np.float64), axis=1)
+    found = own(updates, table, kind="updates", last="raw")
+    for options in ({}, {"signal": "direction"}, {"signal": "norm"}):
+        plain = ds.cse(updates, **options)
+        np.testing.assert_allclose(ds.cse(found, **options).stack(row=("item", "condition")).values.T, plain, atol=1e-9)
+    with refuses("signal='state'", "initial="):
+        ds.cse(found, signal="state")
+    assert found["initial_dot"].isnull().all()
+    agrees(own(updates, table, kind="updates", initial=states[:, 0]), traj)
+    turned = {"axes": ("layer", "feature", "stimulus"), "initial": states[:, 0].T}
+    agrees(own(updates.transpose(1, 2, 0), table, kind="updates", **turned), traj)
+
+
+def test_what_is_not_what_it_is_taken_for_is_refused(states: np.ndarray, table: pd.DataFrame, refuses: Any) -> None:
+    updates = np.diff(states, axis=1)
+    with refuses("look like updates", "kind='states' or 'updates'"):
+        own(updates, table, last="raw")
+    with refuses("look like states"):
+        own(states, table, kind="updates", last="raw")
+    for wrong in (states.swapaxes(0, 1), states.swapaxes(1, 2), states.transpose(2, 0, 1)):
+        with refuses("axes="):
+            own(wrong, last="raw")
+        with refuses("axes="):
+            own(list(wrong.swapaxes(0, 1)), last="raw")
+    # said in so many words it is taken, and told
+    with pytest.warns(UserWarning, match="taken as you say"):
+        found = ds.from_states(
+            updates, table, kind="states", last="raw", axes=("stimulus", "state", "feature"), progress=False
+        )
+    assert "look like updates" in found.attrs["doubts"]
+
+
+def test_axes_stand_in_any_order(traj: xr.Dataset, states: np.ndarray, table: pd.DataFrame) -> None:
+    agrees(own(states.swapaxes(0, 1), table, axes=("state", "stimulus", "feature")), traj)
+    agrees(own(states.transpose(2, 1, 0), table, axes=("feature", "layer", "stimulus")), traj)
+    agrees(own(list(states), table, axes=("stimulus", "state", "feature")), traj)
+    agrees(own(list(states.transpose(1, 2, 0)), table, axes=("state", "feature", "stimulus")), traj)
+    crossed = states.reshape(5, 2, 7, 32)
+    plain = own(crossed, axes=("item", "condition", "state", "feature"))
+    np.testing.assert_allclose(plain["gram"], traj["gram"], rtol=1e-6, atol=1e-6)
+    assert ds.cse(plain)["condition"].values.tolist() == ["0", "1"]
+    labels = {"item": list("abcde"), "condition": ["x", "y"]}
+    named = own(xr.DataArray(crossed, labels, dims=("item", "condition", "state", "feature")))
+    assert ds.contrast(ds.cse(named), "x", "y").n == 5
+    free = own(crossed, axes=("layout", "version", "state", "feature"))
+    assert ds.cse(free).dims == ("layout", "version", "layer")
+    single = own(states[0], last="raw")
+    np.testing.assert_allclose(single["gram"][0], traj["gram"][0], rtol=1e-6, atol=1e-6)
+
+
+def test_one_token_of_each_row_stands_for_it(
+    tiny: ds.Model, table: pd.DataFrame, traj: xr.Dataset, refuses: Any
+) -> None:
+    tokenizer = tiny.tokenizer
+    rows = [tokenizer(text)["input_ids"] for text in table["text"]]
+    longest = max(map(len, rows))
+    ids = torch.tensor([row + [0] * (longest - len(row)) for row in rows])
+    network: Any = tiny.network
+    with torch.inference_mode():
+        output = network(ids, output_hidden_states=True, use_cache=False)
+    tokens = traj["token_index"].values
+    for holder in (output, output.hidden_states, [h.numpy() for h in output.hidden_states]):
+        agrees(own(holder, table, tokens=tokens, last="normed"), traj, 5, 1e-4)
+    every = own(output, last="normed")
+    assert ds.cse(every).dims == ("stimulus", "token", "layer")
+    np.testing.assert_allclose(every["gram"].values[3, tokens[3]], traj["gram"].values[3, :5, :5], rtol=1e-3, atol=1e-4)
+    for wrong, why in (
+        (-1, "counted from 0"),
+        (longest, "counted from 0"),
+        ([1, 2], "for each of the 10 rows"),
+        (0.5, "whole"),
+    ):
+        with refuses("tokens=", why):
+            own(output, table, tokens=wrong, last="normed")
+    with refuses("one row after the other", "tokens="):
+        own(output, table, last="normed")
+    with refuses("tokens= chooses"):
+        own(traj["states"].values, tokens=1)
+
+
+def test_a_store_is_read_a_part_at_a_time(
+    states: np.ndarray, table: pd.DataFrame, traj: xr.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Store:
+        """An array that says what is read of it."""
+
+        shape, dtype, chunks = states.shape, states.dtype, (2, 7, 32)
+        asked: list[int]
+
+        def __getitem__(self, index: Any) -> np.ndarray:
+            part = states[index]
+            self.asked.append(len(part))
+            return part
+
+    store = Store()
+    store.asked = []
+    monkeypatch.setattr(stack, "READ_BYTES", 5 * 7 * 32 * 8)  # five rows, and so two chunks
+    agrees(own(store, table), traj)
+    assert max(store.asked) == 4
+    assert sum(store.asked[1:]) == 10
+
+
+def test_half_precision_and_whole_numbers_are_read_as_they_are(states: np.ndarray, table: pd.DataFrame) -> None:
+    half = torch.tensor(states).bfloat16()
+    np.testing.assert_array_equal(
+        own(half, table, last="raw")["gram"], own(half.double().numpy(), table, last="raw")["gram"]
+    )
+    whole = np.round(states * 100).astype(np.int16)
+    np.testing.assert_array_equal(own(whole, last="raw")["gram"], own(whole.astype(float), last="raw")["gram"])
+
+
+BROKEN: list[tuple[str, Any, tuple[str, ...]]] = [
+    ("a word", lambda s: "states.npy", ("cannot be read as states",)),
+    ("nothing", lambda s: None, ("cannot be read as states",)),
+    ("complex", lambda s: s.astype(complex), ("no real numbers",)),
+    ("words", lambda s: s.astype(str), ("no real numbers",)),
+    ("no layers", lambda s: [], ("no states in the list",)),
+    ("a list of numbers", lambda s: [1.0, 2.0], ("one array per layer",)),
+    ("four axes", lambda s: s[None], ("say which axis is which",)),
+    ("no rows", lambda s: s[:0], ("empty",)),
+    ("no features", lambda s: s[..., :0], ("empty",)),
+    ("uneven layers", lambda s: [s[:, 0], s[:-1, 1]], ("array 1 has shape (9, 32)",)),
+    ("two layers", lambda s: s[:, :3], ("2 layers are too few",)),
+    ("a gap", lambda s: {k: s[:, k] for k in (0, 1, 2, 4, 5, 6)}, ("3 missing",)),
+    ("from 1", lambda s: {k + 1: s[:, k] for k in range(7)}, ("0 missing", "what enters the first block")),
+    ("outputs of blocks", lambda s: {f"layers.{k}": s[:, k] for k in range(7)}, ("may be the state that enters",)),
+    ("two kinds", lambda s: {f"state{k}": s[:, 0] for k in range(7)} | {"attn3": s[:, 0]}, ("of several kinds",)),
+    ("no numbers", lambda s: {"a": s[:, 0], "b": s[:, 1]}, ("cannot be put in order",)),
+    ("no first", lambda s: {f"blocks.{k}.hook_resid_post": s[:, k] for k in range(6)}, ("no blocks.0.hook_resid_pre",)),
+    ("trajectories", lambda s: xr.Dataset({"gram": 1, "state_norm": 2}), ("without their states",)),
+    (
+        "NaN",
+        lambda s: np.where(np.arange(7)[:, None] == 3, np.nan, s),
+        ("item 'shark', condition 'metaphor'", "state 3"),
+    ),
+    ("one NaN", lambda s: np.where((np.arange(10) == 4)[:, None, None], np.inf, s), ("item 'storm'", "state 0")),
+]
+
+
+@pytest.mark.parametrize(("what", "broken", "words"), BROKEN, ids=[name for name, *_ in BROKEN])
+def test_what_cannot_be_read_is_refused_in_a_sentence(
+    what: str, broken: Any, words: tuple[str, ...], states: np.ndarray, table: pd.DataFrame, refuses: Any
+) -> None:
+    with refuses(*words):
+        own(broken(states), table, last="raw")
+
+
+def test_tables_that_do_not_fit_are_refused(states: np.ndarray, table: pd.DataFrame, refuses: Any) -> None:
+    for wrong, words in (
+        (table[:-1], ("9 rows", "10")),
+        (table.drop(columns=["condition", "text"]), ("no column condition",)),
+        (table.assign(text="nothing of it"), ("not in the text",)),
+        (table[["item", "condition"]].assign(item=["x", *table["item"][1:]], condition=""), ("has no condition",)),
+        (table[["item", "condition"]].assign(gram=1), ("cannot be called gram",)),
+        (table[["item", "condition"]].assign(item="x"), ("occurs twice",)),
+        (7, ("is no table",)),
+    ):
+        with refuses(*words):
+            own(states, wrong)
+    rows = table[["item", "condition"]].to_dict("records")
+    assert ds.cse(own(states, (row for row in rows))).sizes["item"] == 5
+    with refuses("axes=('state', 'feature')", "do not fit"):
+        own(states, axes=("state", "feature"))
+    with refuses("do not fit"):
+        own(states, axes=("stimulus", "token", "feature"))
+    with refuses("a name of the results"):
+        own(states, axes=("part", "state", "feature"))
+    with refuses("kind='deltas'"):
+        own(states, kind="deltas")
+    with refuses("initial= is the state"):
+        own(states, initial=states[:, 0])
+    with refuses("initial= has 3 rows"):
+        own(np.diff(states, axis=1), kind="updates", initial=states[:3, 0])
+
+
+def test_more_layers_than_features_are_asked_about(refuses: Any) -> None:
+    narrow = np.random.default_rng(0).normal(size=(6, 20, 8)).cumsum(1)
+    with refuses("20 states of 8 features", "axes="):
+        own(narrow, last="raw")
+    with pytest.warns(UserWarning, match="more layers than features"):
+        ds.from_states(narrow, last="raw", axes=("stimulus", "state", "feature"), progress=False)
+
+
+@pytest.mark.coverage
+@pytest.mark.parametrize("family", SETTINGS)
+def test_no_family_is_taken_for_what_it_is_not(family: str, tokenizer: Any, table: pd.DataFrame) -> None:
+    """A raw last state is never refused, one behind the norm never taken."""
+    model = ds.load(build(family, len(tokenizer)), tokenizer)
+    traj = ds.trace(model, table, keep="states", progress=False)
+    assert own(traj["states"]).attrs["last"].startswith("raw")
+    with pytest.raises(ds.DepthscopeError, match="final norm"):
+        own(hidden(model, traj), table)
+
+
+def test_the_model_can_be_called_by_its_name(states: np.ndarray, table: pd.DataFrame) -> None:
+    found = own(states, table, model="ours-7b")
+    assert ds.cse(found).attrs["model"] == "ours-7b"
+    assert found.attrs["width"] == tiny_llama(8).config.hidden_size
