@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from depthscope.stimuli.read import read_stimuli
     from depthscope.studies.compare import compare
     from depthscope.studies.curve import specification_curve
+    from depthscope.studies.opened import open_run
     from depthscope.studies.show import show
 
 # Where each public name lives: imported when first asked for, so that nothing unused is paid for.
@@ -69,6 +70,7 @@ _HOMES = {
     "power_curve": "depthscope.statistics.power",
     "specification_curve": "depthscope.studies.curve",
     "show": "depthscope.studies.show",
+    "open_run": "depthscope.studies.opened",
     "with_covariates": "depthscope.stimuli.covariates",
     "compare": "depthscope.studies.compare",
     "plot": "depthscope.drawing.accessor",
@@ -97,6 +99,7 @@ __all__ = [
     "filter_bank",
     "from_states",
     "load",
+    "open_run",
     "patch",
     "plot",
     "power_curve",

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -200,6 +201,33 @@ class Contrast:
         columns = ["contrast", "n", *Cluster.__dataclass_fields__]
         rows = [{"contrast": self.name, "n": self.n, **vars(cluster)} for cluster in self.clusters]
         return pd.DataFrame(rows, columns=columns)
+
+    def save(self, path: str | Path) -> Path:
+        """Write all of it to a JSON file, from which :meth:`load` makes it again, to the last digit.
+
+        The file appears whole or not at all, holds nothing that could run, and has a digest by which a change is noticed.
+
+        Raises
+        ------
+        DepthscopeError
+            A name that does not end in ``.json``, or a place that cannot be written.
+        """
+        from depthscope.statistics.saved import save_contrast
+
+        return save_contrast(self, path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Contrast":
+        """The contrast that :meth:`save` wrote.
+
+        Raises
+        ------
+        DepthscopeError
+            No such file, something else, or one that was changed.
+        """
+        from depthscope.statistics.saved import load_contrast
+
+        return load_contrast(path)
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Draw the difference by depth with its interval and clusters, or the map of dz; returns matplotlib axes.

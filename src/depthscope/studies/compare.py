@@ -19,7 +19,6 @@ from depthscope.report.models import EARLY
 from depthscope.statistics.contrast import contrast as contrast_of
 from depthscope.statistics.pairing import group_names
 from depthscope.statistics.terms import parse_terms
-from depthscope.store.datasets import read_netcdf
 from depthscope.store.files import write_text
 from depthscope.store.folder import RECORD, finished_run, run_folder
 from depthscope.store.names import inside
@@ -28,8 +27,9 @@ from depthscope.store.sealed import Sealed
 from depthscope.store.tables import read_csv, write_csv
 from depthscope.studies.clock import Clock
 from depthscope.studies.finish import check_finish, finish
+from depthscope.studies.opened import MEASURE, read_measure
 
-MEASURE, PARTS = "cse.nc", "mechanism.csv"
+PARTS = "mechanism.csv"
 STUDIES = ("metaphor", "mechanism")
 # settings that make the measure another quantity, whose dz cannot stand beside the first one's
 SAME = ("cse.signal", "contrast.adjust")
@@ -168,19 +168,7 @@ def _read(folder: Path) -> Finished:
     if measure is None:
         raise DepthscopeError(f"{folder}: there is no {MEASURE}; {WAY_OUT}")
     mechanism = _mechanism(run.file(PARTS))
-    return Finished(folder, folder.name, run.record, _measure(measure), mechanism, tuple(run.unchecked))
-
-
-def _measure(path: Path) -> xr.DataArray:
-    """What ``depthscope.cse`` gave."""
-    h = read_netcdf(path, "cse")
-    if set(h.dims) != {"item", "condition", "layer"} or "relative_depth" not in h.coords:
-        problem = "its dimensions are not those of a run"
-    elif not (np.diff(h["relative_depth"].values) > 0).all() or not np.isfinite(h.values).any():
-        problem = "its numbers are not those of a run"
-    else:
-        return h.transpose("item", "condition", "layer")
-    raise DepthscopeError(f"{path}: damaged ({problem}); delete its folder and run the study again")
+    return Finished(folder, folder.name, run.record, read_measure(measure), mechanism, tuple(run.unchecked))
 
 
 def _mechanism(path: Path | None) -> pd.DataFrame | None:
