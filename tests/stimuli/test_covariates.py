@@ -18,7 +18,7 @@ def test_targets_get_their_frequency_and_their_length_in_characters(pairs):
 
 def test_the_length_is_that_of_the_target_in_the_text():
     rows = [{"item": 1, "condition": "a", "text": "He kicked the bucket.", "start": 3, "end": 20}]
-    assert with_covariates(ds.read_stimuli(rows, paired=False))["target_length"].tolist() == [17]
+    assert with_covariates(ds.read_stimuli(rows, paired=False), "en")["target_length"].tolist() == [17]
 
 
 def test_columns_that_the_table_brings_are_kept(pairs):

@@ -54,6 +54,38 @@ def test_another_language_has_its_own_list() -> None:
     assert frequency("Haifisch") < [shark]
 
 
+@pytest.mark.parametrize(("language", "plain"), [("fr", "l'avion"), ("it", "dell'acqua"), ("en", "don't")])
+@pytest.mark.parametrize("apostrophe", "\u2019\u2018\u02bc\uff07")
+def test_how_an_apostrophe_is_written_does_not_count(language: str, plain: str, apostrophe: str) -> None:
+    known, curly = frequency(plain, plain.replace("'", apostrophe), language=language)
+    assert curly == known > 0
+
+
+def test_a_hyphen_that_is_not_seen_does_not_count() -> None:
+    assert len(set(frequency("Schl\u00adüssel", "Schlüssel", language="de"))) == 1
+
+
+def german(*targets: str) -> pd.DataFrame:
+    rows = [
+        {"item": i, "condition": "c", "text": f"Das ist {word}, sagte sie.", "target": word}
+        for i, word in enumerate(targets)
+    ]
+    return ds.read_stimuli(rows, paired=False)
+
+
+def test_the_language_is_that_of_the_texts_unless_it_is_told() -> None:
+    table = german("der Schlüssel", "ein Hai")
+    own = with_frequency(table)["log_frequency"]
+    assert own.tolist() == with_frequency(table, "de")["log_frequency"].tolist()
+    assert own[0] > 3
+    assert (with_frequency(table, "en")["log_frequency"] < own).all()
+
+
+def test_a_language_that_is_not_certain_is_asked_for(refuses: Any) -> None:
+    with refuses("language of the texts", "not certain", "--language"):
+        with_frequency(table("shark"))
+
+
 def test_a_column_that_the_table_brings_is_kept() -> None:
     own = table("shark", "wall").assign(log_frequency=[1.5, 2.5])
     pd.testing.assert_frame_equal(with_frequency(own), own)
@@ -62,7 +94,7 @@ def test_a_column_that_the_table_brings_is_kept() -> None:
 def test_the_rest_of_the_table_is_as_it_was() -> None:
     before = table("shark", "wall")
     kept = before.copy()
-    after = with_frequency(before)
+    after = with_frequency(before, "en")
     pd.testing.assert_frame_equal(before, kept)
     pd.testing.assert_frame_equal(after.drop(columns="log_frequency"), before)
     assert after["log_frequency"].dtype == "float64"

@@ -82,7 +82,11 @@ class Study(ABC):
         add = group.add_argument
         self._model(add)
         self._stimuli(add)
-        add("--language", metavar="CODE", help="of the targets, for their frequency (default en)")
+        add(
+            "--language",
+            metavar="CODE",
+            help="of the texts, for the frequency of the targets (default: found in them)",
+        )
         add_loading(group, self.LOAD)
         add("--subtoken", choices=("last", "first", "mean"), help="which token stands for the target (default last)")
         add("--keep", choices=("gram", "states"), help="also keep the full states of the targets")

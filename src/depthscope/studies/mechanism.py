@@ -47,7 +47,7 @@ from depthscope.store.files import write_text
 from depthscope.store.tables import write_csv
 from depthscope.studies.baselines import compare_measures
 from depthscope.studies.finished import FinishedRun
-from depthscope.studies.settings import Settings, prepare
+from depthscope.studies.settings import Settings, prepare, settled
 from depthscope.studies.start import Started, started
 from depthscope.studies.writing import described, remarks, resolved, short
 
@@ -100,7 +100,7 @@ def run_mechanism(
     say : callable
         Is told what the work will cost before it begins.
     """
-    settings = replace(settings, evidence="none")
+    settings = settled(replace(settings, evidence="none"))
     table, terms = prepare(settings)
     main_terms = terms[0]
     if len(main_terms.left) > 1:

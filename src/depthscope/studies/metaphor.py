@@ -17,7 +17,7 @@ from depthscope.statistics.result import Contrast
 from depthscope.statistics.terms import Terms
 from depthscope.studies.evidence import EFFORTS, Sources, gather
 from depthscope.studies.finished import FinishedRun
-from depthscope.studies.settings import Settings, prepare
+from depthscope.studies.settings import Settings, language_told, prepare, settled
 from depthscope.studies.start import started
 from depthscope.studies.trajectories import Tracer, by_target_token
 from depthscope.studies.writing import Findings, remarks, write_findings
@@ -61,6 +61,7 @@ def run_metaphor(
     stimuli and the contrasts are checked before the folder is made, the folder before the model is loaded. A ``model`` that
     is loaded already is used as it is.
     """
+    given, settings = settings, settled(settings)
     table, terms = prepare(settings)
     effort = EFFORTS[settings.evidence]
     extra = {"effort": asdict(effort) if effort else {}}
@@ -83,7 +84,7 @@ def run_metaphor(
                 clock=clock,
                 progress=progress,
             )
-        found = Findings(traj, h, contrasts, evidence, remarks(traj, h))
+        found = Findings(traj, h, contrasts, evidence, [*remarks(traj, h), *language_told(given, settings, table)])
         with clock("report"):
             write_findings(out, found, record, model=settings.model, stimuli=settings.stimuli, measure=settings.cse)
         record.results = {c.name: [asdict(k) for k in c.clusters] for c in found.tested}

@@ -37,7 +37,7 @@ from depthscope.store.record import RunRecord
 from depthscope.store.tables import write_csv
 from depthscope.studies.finished import FinishedRun
 from depthscope.studies.metaphor import Run, run_metaphor
-from depthscope.studies.settings import Settings, prepare
+from depthscope.studies.settings import Settings, prepare, settled
 from depthscope.studies.several import comparison, shared_settings, statistics_text
 from depthscope.telling import Sheet
 
@@ -81,6 +81,7 @@ def run_models(
     DepthscopeError
         A model that is refused before anything is traced, a folder that cannot be continued, or no model that worked.
     """
+    settings = settled(settings)
     table, _ = prepare(settings)
     labels = folder_names(models)
     for name in models:

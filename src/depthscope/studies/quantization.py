@@ -40,7 +40,7 @@ from depthscope.store.record import RunRecord
 from depthscope.store.tables import write_csv
 from depthscope.studies.finished import FinishedRun
 from depthscope.studies.scheme import measure_scheme, scheme_record
-from depthscope.studies.settings import Settings, prepare
+from depthscope.studies.settings import Settings, prepare, settled
 from depthscope.studies.several import comparison, shared_settings
 from depthscope.telling import Sheet
 
@@ -115,6 +115,7 @@ def run_quantization(
     if not share > 0:
         raise DepthscopeError(f"share={share:g}: give a positive share of the effect, such as 0.2")
     schemes = [name for name in dict.fromkeys(schemes) if name != PLAIN]
+    settings = settled(settings)
     _, terms = prepare(settings)
     read_passage(text)
     _check_schemes(settings, schemes)

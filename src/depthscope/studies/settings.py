@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,10 @@ from depthscope.instrument.cse import cse
 from depthscope.model.model import Model
 from depthscope.statistics.contrast import contrast
 from depthscope.statistics.terms import Terms, parse_terms
-from depthscope.stimuli.covariates import with_covariates
+from depthscope.stimuli.builtin import BUILTIN
+from depthscope.stimuli.covariates import with_covariates, with_length
+from depthscope.stimuli.frequency import COLUMN
+from depthscope.stimuli.language import targets_language
 from depthscope.stimuli.numbers import no_numbers
 from depthscope.stimuli.read import read_stimuli
 from depthscope.stimuli.sample import sample_items
@@ -36,7 +39,7 @@ class Settings:
     stimuli: str = "builtin"
     folder: str | None = None
     sample: int | None = None
-    language: str = "en"
+    language: str | None = None
     contrasts: tuple[str, ...] = ("metaphor-literal",)
     evidence: Level = "quick"
     confounds: tuple[str, ...] = CONFOUNDS
@@ -52,20 +55,65 @@ class Settings:
 
 def prepare(settings: Settings) -> tuple[pd.DataFrame, list[Terms]]:
     """The stimuli and the contrasts of a run, or the first thing that is wrong with them: all that needs no model."""
-    table = read_stimuli(settings.stimuli, folder=settings.folder, **settings.table)
-    if settings.sample is not None:
-        table = sample_items(table, settings.sample)
+    table = _read(settings)
     check_covariates(table)
-    table = with_covariates(table, settings.language)
     conditions = list(dict.fromkeys(table["condition"]))
     terms = [parse_terms(text, conditions) for text in settings.contrasts]
     _check_names(terms)
     for one in terms:
         check_pairs(table, one)
-    _check_confounds(settings.confounds, table)
     check_choice("evidence", settings.evidence, EFFORTS)
+    _check_confounds(settings.confounds, table)
     _check_statistics(settings)
-    return table, terms
+    # last: what is asked for must not hide what is wrong
+    language = _language(settings, table) if settings.language is None else settings.language
+    return with_length(table) if language is None else with_covariates(table, language), terms
+
+
+def settled(settings: Settings) -> Settings:
+    """The settings with the language that the texts are found to be in, if none is told and it is certain."""
+    if settings.language is not None:
+        return settings
+    try:
+        return replace(settings, language=_language(settings, _read(settings)))
+    except DepthscopeError:  # prepare says it, after all else that may be wrong
+        return settings
+
+
+def language_told(asked: Settings, used: Settings, table: pd.DataFrame) -> list[str]:
+    """What a reader should know of the frequencies of the targets: whose they are, and what they do not know."""
+    if COLUMN not in table:
+        return [f"The language of the texts is not certain, and nothing was told: the targets have no {COLUMN}."]
+    if used.language is None:
+        return []
+    found = [] if asked.language is not None or asked.stimuli in BUILTIN else [f"found in the texts ({used.language})"]
+    unknown = list(dict.fromkeys(table["target"][table[COLUMN] == 0]))
+    told = [f"Word frequencies are those of the language {words}; another: --language." for words in found]
+    if unknown:
+        told.append(
+            f"{len(unknown)} target(s) are not in the list of words ({used.language}), so that their {COLUMN} is 0: "
+            f"{listed(unknown)}."
+        )
+    return told
+
+
+def _read(settings: Settings) -> pd.DataFrame:
+    table = read_stimuli(settings.stimuli, folder=settings.folder, **settings.table)
+    return table if settings.sample is None else sample_items(table, settings.sample)
+
+
+def _language(settings: Settings, table: pd.DataFrame) -> str | None:
+    """Of the texts, where nobody told it; None where it does not matter and is not certain."""
+    if COLUMN in table:
+        return None
+    if settings.folder is None and settings.stimuli in BUILTIN:
+        return "en"
+    try:
+        return targets_language(table["text"])
+    except DepthscopeError:
+        if EFFORTS.get(settings.evidence) is not None and COLUMN in settings.confounds:
+            raise
+        return None
 
 
 def check_depth(model: Model, settings: Settings) -> None:
@@ -86,7 +134,7 @@ def _check_names(terms: Sequence[Terms]) -> None:
 
 def _check_confounds(names: Sequence[str], table: pd.DataFrame) -> None:
     """A covariate is measured with the target or stands in the table as a number; anything else is a slip."""
-    known = list(dict.fromkeys([*CONFOUNDS, *(str(c) for c in table if table[c].dtype.kind in "biuf")]))
+    known = [*CONFOUNDS, *(str(c) for c in table if table[c].dtype.kind in "biuf" and c not in CONFOUNDS)]
     for name in names:
         if name not in known:
             what = no_numbers(table[name]) if name in table else "there is no such column"

@@ -119,6 +119,7 @@ def described(traj: xr.Dataset, record: RunRecord, stimuli: str, share: xr.DataA
         "model": f"{traj.attrs['model']} ({traj.attrs['model_class']}, fingerprint {traj.attrs['fingerprint']})",
         "weights": f"quantised: {traj.attrs['quantization']}" if _quantised(traj) else traj.attrs["dtype"],
         "stimuli": f"{stimuli} ({traj.sizes['stimulus']} texts)",
+        "language": str(record.settings.get("language") or "not told"),
         "target token": traj.attrs["subtoken"],
         "added before each text": traj.attrs["special_prefix"] or "nothing",
         "CSE": ", ".join(f"{name} {value}" for name, value in record.settings["cse"].items() if value is not None),
