@@ -13,6 +13,9 @@ Float = NDArray[np.float64]
 
 Precision = Literal["double", "single"]
 
+# layers that the defaults of the transform along depth need: periods from 2 to half of them, outside the cone of influence
+DEEP_ENOUGH = 5
+
 # small enough for a processor's own cache, in which the passes over a chunk then find it; on an accelerator large enough
 # that starting each pass costs nothing beside it
 CHUNK_BYTES, DEVICE_CHUNK_BYTES = 2**20, 2**28

@@ -91,7 +91,10 @@ def test_stimuli_for_a_program(depthscope, table_file, model_folder):
     assert builtin["conditions"][:2] == ["metaphor", "literal"]
     assert {"cardillo", "vua"} < {one["name"] for one in listed["public"]}
     checked = strict_json(depthscope("stimuli", "check", table_file, "--model", model_folder, "--json").out)
-    assert list(checked) == ["stimuli", "texts", "items", "conditions", "model", "census"]
+    known = ["stimuli", "texts", "items", "conditions", "model", "census"]
+    assert list(checked) == [*known, "depth", "language", "word_frequencies", "contrasts", "refused"]
+    assert checked["contrasts"] == {"metaphor - literal": "4 usable pair(s) of 4"}
+    assert checked["refused"] == []
     assert (checked["texts"], checked["items"]) == (8, 4)
     assert checked["conditions"] == {"metaphor": 4, "literal": 4}
     assert checked["census"][0].startswith("tokens per text: ")
@@ -105,6 +108,40 @@ def test_a_run_for_a_program_is_its_record_and_where_it_is(run, table_file, tmp_
     refused = run(table_file, tmp_path / "run", "--json", "--wavelet", "haar")
     assert refused.out == ""
     assert "cse.wavelet (paul(4), now haar)" in refused.sentence
+
+
+def test_stimuli_check_tells_what_a_run_would(depthscope, pairs, tmp_path, model_folder):
+    path = tmp_path / "late.csv"
+    pairs.loc[:1, "text"] = ["It was a shark of grief.", "It was a shark of mud."]
+    pairs.loc[[2, 3, 6], "target"] = ["Xqzzy", "Xqzzy", "key"]
+    pairs["text"] = pairs["text"].str.replace("wall", "Xqzzy")
+    pairs[:7].to_csv(path, index=False, sep=";")
+    outcome = depthscope("stimuli", "check", path, "--unpaired", "--model", model_folder)
+    assert outcome.status == 0
+    for words in (
+        "7 texts, 4 items; metaphor 4, literal 3",
+        "depth: 10 blocks; CSE at layers 3 to 8",
+        "language: the texts look like en (p = ",
+        "word frequencies: 1 target(s) unknown (Xqzzy), in en",
+        "metaphor - literal: 2 usable pair(s) of 4; left out: 1 without all conditions (key); 1 whose texts are the same",
+    ):
+        assert words in outcome.out
+    asked = ("--contrast", "metaphor-other", "--language", "tlh", "--periods", "2", "40")
+    refused = depthscope("stimuli", "check", path, "--unpaired", "--model", model_folder, *asked)
+    for words in ("a run would be refused", "40 layers does not fit", "language='tlh'", "contrast 'metaphor-other'"):
+        assert words in refused.sentence
+    document = strict_json(depthscope("stimuli", "check", path, "--unpaired", *asked, "--json").out)
+    assert len(document["refused"]) == 2
+
+
+def test_stimuli_check_lists_all_that_is_wrong(depthscope, pairs, tmp_path):
+    path = tmp_path / "wrong.csv"
+    pairs["target"] = "whale"
+    pairs.to_csv(path, index=False)
+    outcome = depthscope("stimuli", "check", path)
+    assert "8 problems: item 'shark', condition 'metaphor': the target 'whale' is not in the text" in outcome.sentence
+    assert outcome.out.count("'whale' is not in the text") == 8
+    assert "item 'key', condition 'literal'" in outcome.out
 
 
 def test_stimuli_check_needs_no_weights(depthscope, table_file, model_folder, tmp_path):

@@ -135,6 +135,15 @@ def test_what_cannot_be_paired_is_refused(refuses):
         pair(h, A_B)
     with refuses("1 usable pair", "at least 2"):
         pair(h.drop_vars("context")[:1], A_B)
+    three = measure([[[1], [2]], [[3], [5]], [[3], [np.nan]]], context=[["p", "p"], ["r", "s"], ["r", "s"]])
+    words = (
+        "1 usable pair(s) of 3; left out: 1 without all conditions (i2); 1 whose texts are the same up to the target"
+    )
+    with refuses(words, "(i0); a paired test needs at least 2 items"):
+        pair(three, A_B)
+    known = measure([[[1], [2]], [[3], [5]]], cov=[[1, 2], [3, np.nan]])
+    with refuses("1 usable pair(s) of 2; left out: 1 without cov (i1)", "and known cov"):
+        pair(known, A_B, covariates=["cov"])
     with refuses("item and condition"):
         pair(h.isel(item=0), A_B)
     with refuses("0 usable"):

@@ -1,5 +1,6 @@
 """The door of the stage: stimuli through a model, one Gram matrix per target."""
 
+import warnings
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -7,6 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from depthscope.arrays import DEEP_ENOUGH
 from depthscope.capture.batches import default_budget, plan
 from depthscope.capture.labels import DIMS, check_covariates, column_coords, layer_coords, model_attrs, update_norm
 from depthscope.capture.record import Arrays, NotFiniteError, check_vocabulary, record
@@ -90,6 +92,11 @@ def trace(
     check_flag("lens", lens, "the entropy of the logit lens")
     table = read_stimuli(stimuli, paired=False)
     check_covariates(table)
+    if model.depth < DEEP_ENOUGH:
+        warnings.warn(
+            f"{model.name} has {model.depth} blocks; cse with its defaults needs {DEEP_ENOUGH}: see there before a long trace",
+            stacklevel=2,
+        )
     tokens = tokenize(model.tokenizer, table, subtoken, model.max_length)
     check_vocabulary(model.name, model.vocabulary, max(max(row.ids) for row in tokens))
     found = find_parts(model) if parts else None

@@ -3,8 +3,9 @@
 import argparse
 from typing import Any
 
-from depthscope.cli.output import Answer, add_json
-from depthscope.cli.study import add_normalize
+from depthscope.cli.output import Answer, add_json, show, wants_json
+from depthscope.cli.study import CSE, add_normalize, add_table, add_transform, chosen, table_options
+from depthscope.errors import DepthscopeError
 from depthscope.telling import Sheet
 
 
@@ -57,41 +58,53 @@ class ListSets:
 
 
 class CheckFile:
-    """Validate a table, and see its targets as a model's tokenizer sees them."""
+    """Validate a table, and tell what a run would: targets as a model's tokenizer sees them, its depth, the language of the
+    texts, and the pairs that can be tested, with the reason for each that cannot.
+    """
 
     def add_to(self, actions: Any) -> None:
         parser = actions.add_parser("check", help="validate a table", description=self.__doc__)
-        parser.add_argument("file", help="a csv/tsv/jsonl/parquet file, 'builtin', or a public set with --folder")
-        parser.add_argument("--folder", metavar="DIR", help="where the files of a public set are")
-        parser.add_argument("--model", help="check against this model's tokenizer and context")
-        parser.add_argument("--subtoken", choices=("last", "first", "mean"), default="last")
-        parser.add_argument("--unpaired", action="store_true", help="items may have one condition only")
-        add_normalize(parser.add_argument)
+        add = parser.add_argument
+        add("file", help="a csv/tsv/jsonl/parquet file, 'builtin', or a public set with --folder")
+        add("--folder", metavar="DIR", help="where the files of a public set are")
+        add_table(add)
+        add("--model", help="check against this model's tokenizer, context and depth")
+        add("--subtoken", choices=("last", "first", "mean"), default="last")
+        add("--unpaired", action="store_true", help="items may have one condition only")
+        add(
+            "--language", metavar="CODE", help="of the texts, for the frequency of the targets (default: found in them)"
+        )
+        about = "pairs of this contrast (default metaphor-literal, or all pairs of conditions); repeatable"
+        add("--contrast", dest="contrasts", action="append", metavar="A-B", help=about)
+        add_normalize(add)
+        add_transform(parser)
         add_json(parser)
         parser.set_defaults(handler=self.run)
 
     def run(self, options: argparse.Namespace) -> Answer:
-        from depthscope.stimuli.read import read_stimuli
+        from depthscope.stimuli.problems import StimuliError
+        from depthscope.studies.preview import preview
 
-        table = read_stimuli(
-            options.file, paired=not options.unpaired, folder=options.folder, normalize=options.normalize_texts
-        )
-        counts = table["condition"].value_counts(sort=False).to_dict()
-        items = table["item"].nunique()
-        conditions = ", ".join(f"{name} {count}" for name, count in counts.items())
-        seen: list[str] = []
-        if options.model is not None:
-            from depthscope.capture.census import census
-            from depthscope.model.tokenizer import load_tokenizer
-
-            tokenizer, max_length = load_tokenizer(options.model)
-            seen = census(tokenizer, table, options.subtoken, max_length)
-        document = {
-            "stimuli": options.file,
-            "texts": len(table),
-            "items": items,
-            "conditions": counts,
-            "model": options.model,
-            "census": seen,
-        }
-        return Answer([f"{options.file}: {len(table)} texts, {items} items; {conditions}", *seen, "ok"], document)
+        try:
+            found = preview(
+                options.file,
+                folder=options.folder,
+                layout={**table_options(options), "normalize": options.normalize_texts},
+                paired=not options.unpaired,
+                language=options.language,
+                contrasts=options.contrasts,
+                model=options.model,
+                subtoken=options.subtoken,
+                measure=chosen(options, CSE),
+            )
+        except StimuliError as wrong:
+            if not wants_json(options):
+                rows = [("" if p.row is None else str(p.row), p.where, p.reason) for p in wrong.problems]
+                show([Sheet(("row", "text", "what is wrong"), rows, f"{options.file}:")])
+            raise
+        if not found.refused:
+            return Answer([*found.told, "ok"], found.document)
+        if wants_json(options):
+            return Answer([], found.document)
+        show(found.told)
+        raise DepthscopeError(f"a run would be refused: {'; '.join(found.refused)}")

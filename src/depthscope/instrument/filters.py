@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from depthscope.arrays import (
+    DEEP_ENOUGH,
     Array,
     DepthGram,
     Float,
@@ -237,6 +238,11 @@ def _scales(depth: int, shape: Wavelet, scales: int | tuple[float, ...], periods
         chosen = np.asarray(scales)
     else:
         low, high = periods or (SHORTEST, depth / 2)
+        if periods is None and not low < high:
+            raise DepthscopeError(
+                f"{depth} layers leave no room for periods from {low:g} layers to half of the depth: the defaults need "
+                f"{DEEP_ENOUGH} layers; choose a deeper model, or periods=(2, {depth}) and mask_coi=False"
+            )
         if not SHORTEST <= low < high:
             raise DepthscopeError(
                 f"periods {low:g} to {high:g} (default 2 to L/2, with L = {depth} layers): give a shorter and a longer "

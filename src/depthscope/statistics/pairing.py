@@ -63,10 +63,8 @@ def pair(h: xr.DataArray, terms: Terms, include_same_context: bool = False, cova
     left, right = (_average_groups(_side(h, side)[used], groups) for side in (terms.left, terms.right))
     if left.sizes["item"] < 2:
         known = f" and known {listed(covariates)}" if len(covariates) else ""
-        raise DepthscopeError(
-            f"{terms.name}: {left.sizes['item']} usable pair(s); a paired test needs at least 2 items "
-            f"with all conditions{known}"
-        )
+        told = usable_text(len(labels), labels[~there], labels[same & ~used], labels[there & ~covered], covariates)
+        raise DepthscopeError(f"{terms.name}: {told}; a paired test needs at least 2 items with all conditions{known}")
     gaps = np.zeros((left.sizes["item"], 0))
     if values is not None:
         signs = np.array([_sign(c, terms) for c in terms.conditions])
@@ -81,6 +79,24 @@ def pair(h: xr.DataArray, terms: Terms, include_same_context: bool = False, cova
         list(labels[same]),
         list(labels[there & ~covered]),
     )
+
+
+def usable_text(
+    pairs: int,
+    incomplete: Sequence[str],
+    same: Sequence[str],
+    uncovered: Sequence[str] = (),
+    covariates: Sequence[str] = (),
+) -> str:
+    """How many of so many pairs can be tested, and for each reason how many cannot, with the first of their names."""
+    reasons = (
+        (incomplete, "without all conditions"),
+        (same, "whose texts are the same up to the target, where a causal model cannot tell them apart"),
+        (uncovered, f"without {listed(covariates)}"),
+    )
+    out = "; ".join(f"{len(names)} {why} ({listed(names)})" for names, why in reasons if len(names))
+    used = pairs - len({*incomplete, *same, *uncovered})
+    return f"{used} usable pair(s) of {pairs}{'; left out: ' if out else ''}{out}"
 
 
 def check_conditions(h: xr.DataArray, terms: Terms) -> None:

@@ -110,7 +110,9 @@ def run_mechanism(
     if patch_items is not None and (patch_items < 0 or patch_items == 1):
         raise DepthscopeError(f"patch_items={patch_items}: give at least 2 items, or 0 for none")
     extra = {"patch_items": patch_items}
-    with started("mechanism", settings, extra, table, out, command=command, progress=progress, model=model) as run:
+    with started(
+        "mechanism", settings, extra, table, out, command=command, progress=progress, terms=[main_terms], model=model
+    ) as run:
         parts, no_parts = _splittable(run.model, settings.cse.get("signal", "update"))
         probed, no_patch = _probed(run.model, table, patch_items, a, b, settings)
         say(_cost(run.model, table, probed, a, b, settings))

@@ -65,7 +65,9 @@ def run_metaphor(
     table, terms = prepare(settings)
     effort = EFFORTS[settings.evidence]
     extra = {"effort": asdict(effort) if effort else {}}
-    with started("metaphor", settings, extra, table, out, command=command, progress=progress, model=model) as run:
+    with started(
+        "metaphor", settings, extra, table, out, command=command, progress=progress, terms=terms, model=model
+    ) as run:
         model, record, tracer, clock = run.model, run.record, run.tracer, run.clock
         with clock("trace"):
             traj = tracer("trajectories", model, table, subtoken=settings.subtoken, keep=settings.keep)

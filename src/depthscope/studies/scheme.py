@@ -18,6 +18,7 @@ from depthscope.studies.environment import environment
 from depthscope.studies.settings import Settings, check_depth, prepare
 from depthscope.studies.several import shared_settings
 from depthscope.studies.trajectories import Tracer
+from depthscope.studies.usable import check_usable
 
 
 def scheme_record(settings: Settings, scheme: str, text: str | None) -> RunRecord:
@@ -44,6 +45,7 @@ def measure_scheme(settings: Settings, scheme: str, folder: Path, text: str | No
         model = load(settings.model, **settings.load, quantization=None if scheme == PLAIN else scheme)
         seconds = time.perf_counter() - start
         check_depth(model, settings)
+        check_usable(model, table, terms[:1], settings)
         record.checks = dict(model.checks)
         record.environment = environment(str(model.device), torch.get_num_threads())
         if (folder / RECORD).is_file():

@@ -1,7 +1,7 @@
 """How every study of one model begins and ends: a folder, a model that is proven, a record of all that matters."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from depthscope.instrument.cse import cse
 from depthscope.model.load import load
 from depthscope.model.model import Model
 from depthscope.statistics.contrast import contrast
+from depthscope.statistics.terms import Terms
 from depthscope.store.folder import RECORD, enter, run_folder
 from depthscope.store.record import RunRecord
 from depthscope.studies.clock import Clock
@@ -21,6 +22,7 @@ from depthscope.studies.environment import environment
 from depthscope.studies.finish import check_finish, finish
 from depthscope.studies.settings import Settings, check_depth, with_defaults
 from depthscope.studies.trajectories import Tracer
+from depthscope.studies.usable import check_usable
 
 
 @dataclass(frozen=True)
@@ -43,11 +45,13 @@ def started(
     *,
     command: str,
     progress: bool,
+    terms: Sequence[Terms],
     model: Model | None = None,
 ) -> Iterator[Started]:
     """Hold the folder, load and prove the model, and compare all that matters with what the folder was begun with.
 
-    The run is called finished if the block ends well. ``extra`` are settings of this study alone.
+    The run is called finished if the block ends well. ``extra`` are settings of this study alone. That each contrast has
+    pairs to be tested on, and the transform layers, is made sure of before the block begins.
     """
     check_finish()
     torch = require("torch", "models")
@@ -60,6 +64,7 @@ def started(
         with clock("load"):
             model = model or load(settings.model, **settings.load)
         check_depth(model, settings)
+        check_usable(model, table, terms, settings)
         record.checks = dict(model.checks)
         record.environment = environment(str(model.device), torch.get_num_threads())
         record.identity = {"model": model.fingerprint, "stimuli": _fingerprint(table)}
