@@ -20,6 +20,10 @@ class DepthscopeError(ValueError):
         super().__init__(on_one_line(sentence))
 
 
+class DepthscopeWarning(UserWarning):
+    """What should be known of a result that stands. The command line prints it as a note."""
+
+
 def on_one_line(text: str) -> str:
     """What would break the line or cannot be printed is written as in Python."""
     return "".join(repr(char)[1:-1] if unicodedata.category(char) in UNSEEN else char for char in text)

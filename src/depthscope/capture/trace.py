@@ -13,7 +13,7 @@ from depthscope.capture.batches import default_budget, plan
 from depthscope.capture.labels import DIMS, check_covariates, column_coords, layer_coords, model_attrs, update_norm
 from depthscope.capture.record import Arrays, NotFiniteError, check_vocabulary, record
 from depthscope.capture.tokens import Subtoken, Tokenized, special_prefix, tokenize
-from depthscope.errors import DepthscopeError, check_count, check_flag
+from depthscope.errors import DepthscopeError, DepthscopeWarning, check_count, check_flag
 from depthscope.model.model import Model
 from depthscope.model.parts import KINDS, Parts, find_parts
 from depthscope.progress import bar
@@ -95,6 +95,7 @@ def trace(
     if model.depth < DEEP_ENOUGH:
         warnings.warn(
             f"{model.name} has {model.depth} blocks; cse with its defaults needs {DEEP_ENOUGH}: see there before a long trace",
+            DepthscopeWarning,
             stacklevel=2,
         )
     tokens = tokenize(model.tokenizer, table, subtoken, model.max_length)

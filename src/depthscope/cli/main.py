@@ -5,7 +5,10 @@ import errno
 import os
 import re
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 from depthscope.cli.compare import Compare
 from depthscope.cli.models import Models
@@ -15,7 +18,7 @@ from depthscope.cli.run import RunCommand
 from depthscope.cli.scan import Scan
 from depthscope.cli.show import Show
 from depthscope.cli.stimuli import Stimuli
-from depthscope.errors import DepthscopeError, out_of_memory
+from depthscope.errors import DepthscopeError, DepthscopeWarning, out_of_memory
 from depthscope.version import __version__
 
 COMMANDS = (RunCommand(), Scan(), Compare(), Report(), Show(), Models(), Stimuli())
@@ -43,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.words = words
     os.environ.setdefault("MPLBACKEND", "Agg")  # files only; no display is needed
     try:
-        with only_the_document(options):
+        with only_the_document(options), notes():
             answer = options.handler(options)
         deliver(answer, options)
     except DepthscopeError as problem:
@@ -60,6 +63,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("\ndepthscope: interrupted; run the same command again to continue", file=sys.stderr)
         return INTERRUPTED
     return 0
+
+
+@contextmanager
+def notes() -> Iterator[None]:
+    """Within it, warnings of ours are notes on stderr, a line each."""
+    with warnings.catch_warnings():
+        others = warnings.showwarning
+
+        def told(message: Warning | str, category: type[Warning], *where: Any) -> None:
+            if issubclass(category, DepthscopeWarning):
+                print(f"note: {message}", file=sys.stderr)
+            else:
+                others(message, category, *where)
+
+        warnings.showwarning = told  # type: ignore[assignment]
+        warnings.simplefilter("always", DepthscopeWarning)
+        yield
 
 
 def denied(problem: MemoryError | OSError | RuntimeError) -> str | None:

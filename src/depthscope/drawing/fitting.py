@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from depthscope.drawing.fonts import lend_to
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
@@ -71,6 +73,7 @@ class _Ruler:
 
     def __call__(self, text: str) -> float:
         trial = self._figure.text(0, 0, text, **self._look)
+        lend_to(trial)
         width = trial.get_window_extent().width
         trial.remove()
         return float(width) * 72 / self._figure.dpi

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from depthscope.drawing.alt import UNSPEAKABLE, alt
+from depthscope.drawing.fonts import lend
 from depthscope.drawing.style import look
 from depthscope.errors import require
 
@@ -34,6 +35,8 @@ def save(figure: "Figure | SubFigure", stem: Path) -> list[Path]:
     paths = [stem.with_name(f"{stem.name}.{kind}") for kind in KINDS]
     with look():
         whole.draw_without_rendering()
+        if lend(whole):  # names on an axis are known once it is drawn
+            whole.draw_without_rendering()
     # laid out once: every file has the same places, and the layout is what takes the time
     whole.set_layout_engine("none")
     for path in paths:
@@ -50,6 +53,7 @@ def encoded(figure: "Figure", kind: str, dpi: int | None = None) -> bytes:
     metadata |= WITHOUT[kind]
     written = io.BytesIO()
     with look():
+        lend(figure)
         figure.savefig(written, format=kind, dpi=dpi or DOTS[kind], metadata=metadata)
     return _speakable(written.getvalue()) if kind == "svg" else written.getvalue()
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 import numpy as np
 
 from depthscope.drawing.fitting import room, wrap
+from depthscope.drawing.fonts import lend
 from depthscope.errors import require
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def look(**more: Any) -> Iterator[None]:
     # a backend that is loaded inside (a notebook's, by the first figure) would lose its settings with ours
     plt.draw_if_interactive()
     with plt.rc_context({**_style(), **more}), warnings.catch_warnings():
-        # names in scripts that the font lacks: the SVG holds them as text, and a screen full of warnings helps nobody
+        # names in scripts that the font lacks: others are lent, and what none has is said once, in one sentence
         warnings.filterwarnings("ignore", "Glyph .* missing from")
         warnings.filterwarnings("ignore", "Matplotlib currently does not support .* natively")
         yield
@@ -74,6 +75,7 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
         with look():
             made = draw(*args, **options)
             _keep(_figure(made))
+            lend(_figure(made))
         return made
 
     return drawn

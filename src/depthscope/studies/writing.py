@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from depthscope.drawing.fonts import missed_text
 from depthscope.instrument.cse import transform_options
 from depthscope.instrument.scalogram import scalogram
 from depthscope.report.answer import answered, asked
@@ -153,6 +154,8 @@ def remarks(traj: xr.Dataset, h: xr.DataArray) -> list[str]:
             f"The weights are quantised ({scheme}{coupled}): what that does to CSE, `depthscope run quantization` tells. "
             "Networks with random weights are in full precision."
         )
+    if sentence := missed_text([*map(str, h["condition"].values), *map(str, h["item"].values)]):
+        found.append(sentence)
     missing = h["layer"].values[np.isnan(h.values).all((0, 1))]
     if len(missing):
         found.append(
