@@ -221,7 +221,7 @@ def test_a_file_that_is_not_utf8_is_refused_with_file_and_byte(run, tmp_path):
 
 def test_a_table_of_a_spreadsheet_is_read_with_options(run, pairs, tmp_path):
     path = tmp_path / "sheet.csv"
-    sheet = pairs.assign(age=["3,5", "4"] * 4, text=pairs["text"].str.replace("is", "ïs"))
+    sheet = pairs.assign(age=["3,5", "4"] * 4, text=pairs["text"].str.replace("The", "Thé"))
     sheet.rename(columns={"item": "ID", "text": "Mein Satz"}).to_csv(path, sep=";", index=False, encoding="cp1252")
     words = ["--column", "item=ID", "--column", "text=Mein Satz", "--encoding", "cp1252"]
     outcome = run(path, tmp_path / "out", *words)
