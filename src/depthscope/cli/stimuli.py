@@ -4,7 +4,7 @@ import argparse
 from typing import Any
 
 from depthscope.cli.output import Answer, add_json, show, wants_json
-from depthscope.cli.study import CSE, add_normalize, add_table, add_transform, chosen, table_options
+from depthscope.cli.study import CSE, add_table, add_transform, chosen, table_options
 from depthscope.errors import DepthscopeError
 from depthscope.telling import Sheet
 
@@ -76,7 +76,6 @@ class CheckFile:
         )
         about = "pairs of this contrast (default metaphor-literal, or all pairs of conditions); repeatable"
         add("--contrast", dest="contrasts", action="append", metavar="A-B", help=about)
-        add_normalize(add)
         add_transform(parser)
         add_json(parser)
         parser.set_defaults(handler=self.run)
@@ -89,7 +88,7 @@ class CheckFile:
             found = preview(
                 options.file,
                 folder=options.folder,
-                layout={**table_options(options), "normalize": options.normalize_texts},
+                layout=table_options(options),
                 paired=not options.unpaired,
                 language=options.language,
                 contrasts=options.contrasts,
