@@ -93,7 +93,7 @@ def preview(
         found.document["census"] = census(tokenizer, table, subtoken, limit)
         found.told += found.document["census"]
         # torch stands behind them, and a table alone needs none
-        from depthscope.capture.trace import check_covariates
+        from depthscope.capture.labels import check_covariates
         from depthscope.model.paper import read_config
 
         check_covariates(table)
