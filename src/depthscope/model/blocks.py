@@ -11,7 +11,7 @@ from torch import nn
 
 from depthscope.errors import DepthscopeError
 from depthscope.model.chain import Chain
-from depthscope.model.hooks import held
+from depthscope.model.hooks import Hooks, hooks
 from depthscope.model.quantization import gradless
 from depthscope.model.stream import layout_of, stream_in, stream_out
 
@@ -61,8 +61,9 @@ def find_blocks(network: nn.Module, inputs: dict[str, Any], path: str | None = N
     """
     candidates = _candidates(network, path)
     turns = count()
-    handles = [handle for candidate in candidates for handle in _watch(network, candidate, turns)]
-    with held(handles), gradless(network):
+    with hooks(network) as placed, gradless(network):
+        for candidate in candidates:
+            _watch(placed, network, candidate, turns)
         network(**inputs)
     chains, reasons = [], {}
     for candidate in sorted(candidates, key=lambda c: -c.size):
@@ -109,8 +110,7 @@ def _candidates(network: nn.Module, path: str | None) -> list[Candidate]:
     return [Candidate(name, len(lists[name])) for name in outer]
 
 
-def _watch(network: nn.Module, candidate: Candidate, turns: Iterator[int]) -> list[Any]:
-    handles = []
+def _watch(placed: Hooks, network: nn.Module, candidate: Candidate, turns: Iterator[int]) -> None:
     for i, module in enumerate(network.get_submodule(candidate.path).children()):
 
         def enter(module: nn.Module, args: Any, kwargs: Any, i: int = i) -> None:
@@ -127,9 +127,8 @@ def _watch(network: nn.Module, candidate: Candidate, turns: Iterator[int]) -> li
             except LookupError as problem:
                 candidate.flaw = str(problem)
 
-        handles.append(module.register_forward_pre_hook(enter, with_kwargs=True))
-        handles.append(module.register_forward_hook(leave))
-    return handles
+        placed.before(module, enter)
+        placed.after(module, leave)
 
 
 def _factor(given: torch.Tensor, received: torch.Tensor) -> float:

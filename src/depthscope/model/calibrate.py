@@ -11,10 +11,11 @@ from torch import nn
 
 from depthscope.errors import DepthscopeError, reason, require
 from depthscope.model.cost import now
-from depthscope.model.hooks import held
+from depthscope.model.hooks import hooks
 from depthscope.model.model import inputs_of, measuring
 from depthscope.model.paper import block_path, build
 from depthscope.model.stacks import Stack
+from depthscope.model.turns import BUILDING
 
 LARGEST = 4 * 2**30  # bytes of blocks that are built to be timed
 MOST_BLOCKS = 4
@@ -75,7 +76,7 @@ def time_blocks(
     trunk = getattr(network, "base_model", network)
     place = torch.device(device)
     try:
-        with measuring(network), _clocked(counts, place) as clocks:
+        with measuring(network), _clocked(network, counts, place) as clocks:
 
             def run(rows: int, columns: int) -> float:
                 for clock in clocks:
@@ -119,7 +120,10 @@ def _few_blocks(
 ) -> tuple[Any, list[tuple[nn.Module, float]]]:
     """A network whose list of blocks is cut down, and how many blocks of the whole each that is left stands for."""
     accelerate = require("accelerate", "models")
-    with accelerate.init_empty_weights(include_buffers=False):  # rotary tables and the like are made, weights are not
+    with (
+        BUILDING,
+        accelerate.init_empty_weights(include_buffers=False),
+    ):  # rotary tables and the like are made, weights are not
         network = build(config, dtype, stack)
     path = block_path(network, config, stack)
     chosen = _chosen(list(network.get_submodule(path).children()), largest)
@@ -202,12 +206,13 @@ def _tiled(noise: torch.Tensor, p: torch.Tensor, device: torch.device) -> torch.
 
 
 @contextmanager
-def _clocked(counts: Sequence[tuple[nn.Module, float]], device: torch.device) -> Iterator[list[list[float]]]:
+def _clocked(
+    network: nn.Module, counts: Sequence[tuple[nn.Module, float]], device: torch.device
+) -> Iterator[list[list[float]]]:
     """Seconds that each block takes, written into one list for each."""
     clocks: list[list[float]] = [[] for _ in counts]
-    handles = []
-    for (block, _), clock in zip(counts, clocks, strict=True):
-        handles.append(block.register_forward_pre_hook(lambda *_, clock=clock: clock.append(-now(device))))
-        handles.append(block.register_forward_hook(lambda *_, clock=clock: clock.append(now(device))))
-    with held(handles):
+    with hooks(network) as placed:
+        for (block, _), clock in zip(counts, clocks, strict=True):
+            placed.before(block, lambda *_, clock=clock: clock.append(-now(device)))
+            placed.after(block, lambda *_, clock=clock: clock.append(now(device)))
         yield clocks

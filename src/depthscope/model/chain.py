@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from depthscope.model.hooks import held
+from depthscope.model.hooks import here, hooks
 from depthscope.model.stream import (
     Layout,
     from_stream,
@@ -19,6 +19,7 @@ from depthscope.model.stream import (
     with_stream_in,
     with_stream_out,
 )
+from depthscope.model.turns import alone
 
 Receive = Callable[[int, torch.Tensor], None]
 Edit = Callable[[int, torch.Tensor], None]
@@ -97,9 +98,10 @@ class Chain:
             return hook
 
         blocks = self.blocks(network)
-        handles = [blocks[0].register_forward_pre_hook(enter, with_kwargs=True)]
-        handles += [block.register_forward_hook(leave(i)) for i, block in enumerate(blocks, 1)]
-        with held(handles):
+        with hooks(network) as placed:
+            placed.before(blocks[0], enter)
+            for i, block in enumerate(blocks, 1):
+                placed.after(block, leave(i))
             yield
 
     @contextmanager
@@ -123,9 +125,12 @@ class Chain:
             return lambda module, args, output: with_stream_out(output, edited(number, stream_out(output)))
 
         blocks = self.blocks(network)
-        handles = [blocks[0].register_forward_pre_hook(enter, with_kwargs=True)] if 0 in numbers else []
-        handles += [blocks[i - 1].register_forward_hook(leave(i)) for i in numbers if i > 0]
-        with held(handles):
+        with hooks(network) as placed:
+            if 0 in numbers:
+                placed.before(blocks[0], enter)
+            for i in numbers:
+                if i > 0:
+                    placed.after(blocks[i - 1], leave(i))
             yield
 
     @contextmanager
@@ -136,8 +141,9 @@ class Chain:
             # a copy, because the next block may change its state in place
             outputs.append(with_stream_out(output, stream_out(output).clone()))
 
-        handles = [block.register_forward_hook(leave) for block in self.blocks(network)]
-        with held(handles):
+        with hooks(network) as placed:
+            for block in self.blocks(network):
+                placed.after(block, leave)
             yield
 
     @contextmanager
@@ -147,17 +153,24 @@ class Chain:
         For what is done to later blocks only. Right where blocks hand on nothing but their outputs, which is to be checked.
         """
         blocks = self.blocks(network)[: len(outputs)]
-        own = [block.__dict__.get("forward") for block in blocks]  # set on the module itself by accelerate, say
-        try:
-            for block, output in zip(blocks, outputs, strict=True):
-                block.forward = _giving(output)
-            yield
-        finally:
-            for block, before in zip(blocks, own, strict=True):
-                block.__dict__.pop("forward", None)
-                if before is not None:
-                    block.forward = before
+        with alone(network):
+            own = [block.__dict__.get("forward") for block in blocks]  # set on the module itself by accelerate, say
+            try:
+                for block, output in zip(blocks, outputs, strict=True):
+                    block.forward = _giving(output, block.forward)
+                yield
+            finally:
+                for block, before in zip(blocks, own, strict=True):
+                    block.__dict__.pop("forward", None)
+                    if before is not None:
+                        block.forward = before
 
 
-def _giving(output: Any) -> Callable[..., Any]:
-    return lambda *args, **kwargs: with_stream_out(output, stream_out(output).clone())
+def _giving(output: Any, forward: Callable[..., Any]) -> Callable[..., Any]:
+    ours = here()
+
+    def give(*args: Any, **kwargs: Any) -> Any:
+        # a pass of another thread is not ours to shorten
+        return with_stream_out(output, stream_out(output).clone()) if ours() else forward(*args, **kwargs)
+
+    return give

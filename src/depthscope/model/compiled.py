@@ -6,6 +6,11 @@ from typing import Any
 import torch
 from torch import nn
 
+from depthscope.model.turns import Shared
+
+# the stance of the compiler is one for all threads
+_EAGER = Shared(lambda: torch.compiler.set_stance("force_eager"))
+
 
 def uncompiled(network: Any) -> Any:
     """The network that ``torch.compile`` was given, if ``network`` is what it gave back; else the network itself."""
@@ -22,7 +27,7 @@ def eagerly(network: nn.Module) -> AbstractContextManager[None]:
     """
     if not any(map(_is_compiled, network.modules())):
         return nullcontext()  # which spares the import of the compiler
-    return torch.compiler.set_stance("force_eager")  # type: ignore[no-any-return]
+    return _EAGER()
 
 
 def _is_compiled(module: nn.Module) -> bool:

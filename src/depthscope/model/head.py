@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from depthscope.model.hooks import held
+from depthscope.model.hooks import hooks
 
 
 def logits_at(
@@ -43,16 +43,17 @@ def logits_at(
     shape = inputs["input_ids"].shape
     calls = 0
 
-    def choose(module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    def choose(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         nonlocal calls
         calls += 1
         state = args[0] if args else None
         if not isinstance(state, torch.Tensor) or state.ndim != 3 or state.shape[:2] != shape:
             raise LookupError("the head does not receive one vector per token")
         chosen = state[rows.to(state.device), positions.to(state.device)]
-        return chosen[None], *args[1:]
+        return (chosen[None], *args[1:]), kwargs
 
-    with held([head.register_forward_pre_hook(choose)]):
+    with hooks(network) as placed:
+        placed.before(head, choose)
         logits = getattr(network(**inputs), "logits", None)
     if calls != 1 or not isinstance(logits, torch.Tensor) or logits.shape[:-1] != (1, len(rows)):
         raise LookupError(f"the head was called {calls} times, which does not give the logits of the chosen tokens")

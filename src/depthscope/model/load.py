@@ -63,6 +63,7 @@ def load(
     """
     torch = require("torch", "models")
     from depthscope.model.compiled import uncompiled
+    from depthscope.model.turns import BUILDING
 
     if isinstance(source, tuple) and len(source) == 2:
         source, tokenizer = source
@@ -79,9 +80,10 @@ def load(
             options["dtype"] = _precision(torch, dtype)
         device = chosen_device(device)
         quantization = quantization or options.pop("quantization_config", None)
-        network, tokenizer = read(
-            source, tokenizer, stack=stack, quantization=quantization, device=device, options=options
-        )
+        with BUILDING:
+            network, tokenizer = read(
+                source, tokenizer, stack=stack, quantization=quantization, device=device, options=options
+            )
         if "device_map" not in options:
             network = _to(network, device)
         network.eval()

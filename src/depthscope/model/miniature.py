@@ -10,6 +10,7 @@ from torch import nn
 
 from depthscope.errors import DepthscopeError, reason, require
 from depthscope.model.stacks import Stack
+from depthscope.model.turns import BUILDING
 
 Kind = Literal["decoder", "multimodal", "encoder", "encoder-decoder"]
 
@@ -212,7 +213,7 @@ def miniature(family: Family, seed: int = 0) -> nn.Module:
         with torch.device("meta"):
             size = sum(p.numel() for p in kind._from_config(config).parameters())
         if size <= LARGEST:
-            with torch.random.fork_rng(devices=[]):
+            with BUILDING, torch.random.fork_rng(devices=[]):
                 torch.default_generator.manual_seed(seed)
                 network: nn.Module = kind._from_config(config, dtype=torch.float32).eval()
                 _wake(network)

@@ -17,6 +17,7 @@ from depthscope.model.head import logits_at
 from depthscope.model.placed import input_device
 from depthscope.model.quantization import SCHEMES, gradless, scheme_of
 from depthscope.model.tokenizer import context_length
+from depthscope.model.turns import alone
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +117,10 @@ class Model:
 
     @contextmanager
     def listening(self, receive: Receive) -> Iterator[None]:
-        """Hand every state to ``receive(l, state)``, l = 0 .. L, while the context lasts."""
+        """Hand every state to ``receive(l, state)``, l = 0 .. L, while the context lasts.
+
+        Of passes of this thread alone; other threads that want the network wait until the context ends.
+        """
         with self.chain.listening(self.network, receive):
             yield
 
@@ -146,15 +150,16 @@ class Model:
 
 @contextmanager
 def measuring(network: nn.Module) -> Iterator[None]:
-    """No gradients, no dropout, no compiled graphs; every module is left in the mode in which it was found."""
-    training = [module for module in network.modules() if module.training]
-    network.eval()
-    try:
-        with gradless(network), eagerly(network):
-            yield
-    finally:
-        for module in training:
-            module.training = True
+    """No gradients, no dropout, no compiled graphs, no other thread; every module is left in the mode in which it was found."""
+    with alone(network):
+        training = [module for module in network.modules() if module.training]
+        network.eval()
+        try:
+            with gradless(network), eagerly(network):
+                yield
+        finally:
+            for module in training:
+                module.training = True
 
 
 def inputs_of(network: nn.Module, input_ids: torch.Tensor, attention_mask: torch.Tensor | None) -> dict[str, Any]:

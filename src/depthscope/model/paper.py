@@ -15,6 +15,7 @@ from depthscope.model.pretrained import pretrained_folder
 from depthscope.model.quiet import quiet
 from depthscope.model.stacks import Stack, auto_class, one_stack
 from depthscope.model.tokenizer import context_length
+from depthscope.model.turns import BUILDING
 
 
 @dataclass(frozen=True)
@@ -168,7 +169,7 @@ def build(config: Any, dtype: torch.dtype, stack: Stack | None = None) -> Any:
     loader = auto_class(transformers, config, stack, name)
     config = copy.deepcopy(config)
     vars(config).pop("quantization_config", None)
-    with quiet(transformers):
+    with BUILDING, quiet(transformers):
         try:
             network = loader.from_config(config, dtype=dtype)
         except Exception as problem:  # hundreds of classes object in as many ways

@@ -1,7 +1,7 @@
 """Attention and MLP: which module outputs add up to each block's update, found and proven by behaviour."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -10,7 +10,7 @@ from torch import nn
 
 from depthscope.errors import DepthscopeError
 from depthscope.model.accept import probe
-from depthscope.model.hooks import held
+from depthscope.model.hooks import Hooks, hooks
 from depthscope.model.model import Model
 from depthscope.model.stream import stream_in, to_stream, with_stream_in, with_stream_out
 from depthscope.model.summands import MOST, ROUNDINGS, Seen, as_stream, first_of, roundings, summands, watch
@@ -65,10 +65,10 @@ class Parts:
 
         Parts of one kind in one block come one by one and are to be added up.
         """
-        with ExitStack() as stack:
+        with hooks(model.network) as placed:
             for number, block in enumerate(self.blocks, 1):
                 for part in block:
-                    stack.callback(_listen(model, number, part, hear))
+                    _listen(placed, model, number, part, hear)
             yield
 
 
@@ -135,31 +135,30 @@ def _mixing(
     """
     half = inputs["input_ids"].shape[1] // 2
     found: set[tuple[int, str]] = set()
-    handles = []
-    for i, (block, parts) in enumerate(zip(model.blocks, blocks, strict=True)):
+    with hooks(model.network) as placed:
+        for i, (block, parts) in enumerate(zip(model.blocks, blocks, strict=True)):
 
-        def enter(module: nn.Module, args: Any, kwargs: Any, i: int = i) -> Any:
-            state = seen[i].entered.clone()
-            state[:, :half] = state[:, half:].flip(1)[:, :half]
-            return with_stream_in(args, kwargs, _as_memory(state, model))
+            def enter(module: nn.Module, args: Any, kwargs: Any, i: int = i) -> Any:
+                state = seen[i].entered.clone()
+                state[:, :half] = state[:, half:].flip(1)[:, :half]
+                return with_stream_in(args, kwargs, _as_memory(state, model))
 
-        handles.append(block.register_forward_pre_hook(enter, with_kwargs=True))
-        for part in parts:
+            placed.before(block, enter)
+            for part in parts:
 
-            def give(module: nn.Module, args: Any, output: Any, i: int = i, path: str = part.path) -> Any:
-                before, value = seen[i].outputs[path], first_of(output)
-                now = as_stream(value, before.shape, model) if value is not None else None
-                if value is None or now is None:
-                    return None
-                now = now.clone()
-                apart = (now[:, half:] - before[:, half:]).abs().max()
-                if float(apart) > MIXED * float(before.abs().max()):
-                    found.add((i, path))
-                now[:, half:] = before[:, half:]
-                return with_stream_out(output, _as_memory(now, model).reshape(value.shape))
+                def give(module: nn.Module, args: Any, output: Any, i: int = i, path: str = part.path) -> Any:
+                    before, value = seen[i].outputs[path], first_of(output)
+                    now = as_stream(value, before.shape, model) if value is not None else None
+                    if value is None or now is None:
+                        return None
+                    now = now.clone()
+                    apart = (now[:, half:] - before[:, half:]).abs().max()
+                    if float(apart) > MIXED * float(before.abs().max()):
+                        found.add((i, path))
+                    now[:, half:] = before[:, half:]
+                    return with_stream_out(output, _as_memory(now, model).reshape(value.shape))
 
-            handles.append(block.get_submodule(part.path).register_forward_hook(give))
-    with held(handles):
+                placed.after(block.get_submodule(part.path), give)
         model.run_trunk(inputs["input_ids"], inputs["attention_mask"])
     return found
 
@@ -191,8 +190,8 @@ def _prove(model: Model, parts: Parts) -> float:
     return worst
 
 
-def _listen(model: Model, number: int, part: Part, hear: Hear) -> Callable[[], None]:
-    """Set the hooks of one part; returns what removes them."""
+def _listen(placed: Hooks, model: Model, number: int, part: Part, hear: Hear) -> None:
+    """Set the hooks of one part."""
     shape: list[torch.Size] = []
 
     def enter(module: nn.Module, args: Any, kwargs: Any) -> None:
@@ -206,13 +205,5 @@ def _listen(model: Model, number: int, part: Part, hear: Hear) -> Callable[[], N
         value = model.chain.unscaled(number, value)
         hear(part.kind, number, value if part.weight == 1 else value * part.weight)
 
-    handles = [
-        model.blocks[number - 1].register_forward_pre_hook(enter, with_kwargs=True),
-        model.network.get_submodule(part.path).register_forward_hook(give),
-    ]
-
-    def remove() -> None:
-        for handle in handles:
-            handle.remove()
-
-    return remove
+    placed.before(model.blocks[number - 1], enter)
+    placed.after(model.network.get_submodule(part.path), give)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from depthscope.arrays import Float
-from depthscope.model.hooks import held
+from depthscope.model.hooks import hooks
 from depthscope.model.model import Model
 from depthscope.model.stream import stream_in, stream_out, to_stream
 
@@ -44,31 +44,30 @@ def watch(model: Model, inputs: dict[str, Any]) -> list[Seen]:
     entered: dict[int, torch.Tensor] = {}
     left: dict[int, torch.Tensor] = {}
     given: list[dict[str, list[torch.Tensor]]] = [{} for _ in model.blocks]
-    handles = []
 
     def copied(value: torch.Tensor) -> torch.Tensor:
         return to_stream(value, model.chain.layout).clone()  # a later module may change it in place
 
-    for i, block in enumerate(model.blocks):
+    with hooks(model.network) as placed:
+        for i, block in enumerate(model.blocks):
 
-        def enter(module: nn.Module, args: Any, kwargs: Any, i: int = i) -> None:
-            entered[i] = copied(stream_in(args, kwargs))
+            def enter(module: nn.Module, args: Any, kwargs: Any, i: int = i) -> None:
+                entered[i] = copied(stream_in(args, kwargs))
 
-        def leave(module: nn.Module, args: Any, output: Any, i: int = i) -> None:
-            left[i] = copied(stream_out(output))
+            def leave(module: nn.Module, args: Any, output: Any, i: int = i) -> None:
+                left[i] = copied(stream_out(output))
 
-        handles.append(block.register_forward_pre_hook(enter, with_kwargs=True))
-        handles.append(block.register_forward_hook(leave))
-        for name, module in block.named_modules():
-            if name:
+            placed.before(block, enter)
+            placed.after(block, leave)
+            for name, module in block.named_modules():
+                if name:
 
-                def give(module: nn.Module, args: Any, output: Any, i: int = i, name: str = name) -> None:
-                    value = first_of(output)
-                    if value is not None:
-                        given[i].setdefault(name, []).append(value.clone())
+                    def give(module: nn.Module, args: Any, output: Any, i: int = i, name: str = name) -> None:
+                        value = first_of(output)
+                        if value is not None:
+                            given[i].setdefault(name, []).append(value.clone())
 
-                handles.append(module.register_forward_hook(give))
-    with held(handles):
+                    placed.after(module, give)
         model.run_trunk(inputs["input_ids"], inputs["attention_mask"])
     return [Seen(entered[i], left[i], _once(given[i], entered[i], model)) for i in range(model.depth)]
 

@@ -10,6 +10,7 @@ from torch import nn
 from depthscope.errors import DepthscopeError, listed, reason
 from depthscope.model.accept import accept
 from depthscope.model.model import Model
+from depthscope.model.turns import BUILDING
 
 
 def untrained(model: Model, seed: int = 0) -> Model:
@@ -70,7 +71,7 @@ def _strip_quantisation(config: Any) -> bool:
 def _build(kind: type[nn.Module], config: Any, seed: int) -> nn.Module:
     # transformers' own way prepares what a bare call of the class does not; other classes have only the call
     build: Any = getattr(kind, "_from_config", None)
-    with torch.random.fork_rng(devices=[]), torch.device("cpu"):
+    with BUILDING, torch.random.fork_rng(devices=[]), torch.device("cpu"):
         # not torch.manual_seed, which would seed the GPUs too, and those are not set back
         torch.default_generator.manual_seed(seed)
         network: nn.Module = kind(config) if build is None else build(config, dtype=torch.float32)

@@ -7,7 +7,7 @@ import torch
 
 from depthscope.errors import DepthscopeError, reason
 from depthscope.model.blocks import OVERRIDE
-from depthscope.model.hooks import held
+from depthscope.model.hooks import hooks
 from depthscope.model.model import Model, inputs_of, measuring
 from depthscope.model.stream import to_stream, with_stream_out
 
@@ -156,8 +156,8 @@ def _check_logits(model: Model, last: torch.Tensor, output: Any, others: dict[st
     given = getattr(output, answer, None)
     if given is None:
         return "not compared: the model gives neither logits nor a last hidden state"
-    put = model.blocks[-1].register_forward_hook(lambda module, args, out: with_stream_out(out, last))
-    with held([put]), measuring(model.network):
+    with hooks(model.network) as placed, measuring(model.network):
+        placed.after(model.blocks[-1], lambda module, args, out: with_stream_out(out, last))
         replayed = getattr(model.network(**others), answer)
     difference = _difference(replayed, given)
     what = answer.replace("_", " ")
