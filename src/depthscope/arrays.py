@@ -1,12 +1,15 @@
 """Ground floor: one code for NumPy and torch, and the Gram matrix on which everything rests."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 import array_api_compat
 import numpy as np
 from numpy.typing import NDArray
+
+from depthscope.errors import require
 
 Array = Any  # a NumPy array or a torch tensor; array-api-compat has no static type for "either"
 Float = NDArray[np.float64]
@@ -125,6 +128,19 @@ def depth_gram(vectors: Array, precision: Precision = "double", *, overwrite: bo
     overwrite : bool
         The vectors may be centred where they stand, if they are of that precision: they are not needed any more.
     """
+    with _unmixed(vectors):
+        return _depth_gram(vectors, precision, overwrite)
+
+
+def _unmixed(data: Array) -> AbstractContextManager[Any]:
+    """Autocast would multiply single precision in half precision."""
+    if not is_torch(data):
+        return nullcontext()
+    off: AbstractContextManager[Any] = require("torch", "models").autocast(data.device.type, enabled=False)
+    return off
+
+
+def _depth_gram(vectors: Array, precision: Precision, overwrite: bool) -> DepthGram:
     xp = namespace(vectors)
     kind = xp.float64 if precision == "double" else xp.float32
     *lead, depth, width = vectors.shape

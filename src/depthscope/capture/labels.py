@@ -32,8 +32,10 @@ RESERVED = {*DIMS, *(dim for dims in DIMS.values() for dim in dims), *PER_STIMUL
 
 
 def model_attrs(model: "Model") -> dict[str, Any]:
-    """Which model it was, and how it was held."""
-    return {
+    """Which model it was, how it was held, and what is set in this process that may change bits, if anything is."""
+    from depthscope.model.plain import settings
+
+    attrs = {
         "model": model.name,
         "model_class": type(model.network).__name__,
         "fingerprint": model.fingerprint,
@@ -43,6 +45,8 @@ def model_attrs(model: "Model") -> dict[str, Any]:
         "dtype": str(model.dtype),
         "quantization": model.quantization or "none",
     }
+    set_so = settings()
+    return {**attrs, "settings": set_so} if set_so else attrs
 
 
 def layer_coords(depth: int, of: int | None = None) -> dict[str, Any]:

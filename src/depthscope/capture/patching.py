@@ -14,6 +14,7 @@ from depthscope.capture.probes import Reading, Span, Twins, plan_patches
 from depthscope.capture.surprisal import predictions, surprisal
 from depthscope.capture.tokens import Subtoken
 from depthscope.model.model import Model
+from depthscope.model.plain import plainly
 from depthscope.progress import bar
 from depthscope.stimuli.read import Source
 from depthscope.store.shards import Shards
@@ -22,6 +23,7 @@ from depthscope.store.shards import Shards
 GROUP = 8
 
 
+@plainly()
 def patch(
     model: Model,
     stimuli: Source,

@@ -8,10 +8,12 @@ from depthscope.capture.surprisal import nats
 from depthscope.capture.tokens import special_ids
 from depthscope.errors import DepthscopeError
 from depthscope.model.model import Model
+from depthscope.model.plain import plainly
 
 WINDOW = 256
 
 
+@plainly()
 def read_text(model: Model, text: str, window: int = WINDOW) -> xr.Dataset:
     """Every token of ``text`` after the first of its window, as the model predicts it.
 

@@ -17,6 +17,7 @@ from depthscope.capture.surprisal import nats
 from depthscope.capture.tokens import special_prefix
 from depthscope.errors import DepthscopeError
 from depthscope.model.model import Model
+from depthscope.model.plain import plainly
 from depthscope.progress import bar, each
 
 DIMS = {
@@ -40,6 +41,7 @@ def trace_text(model: Model, text: str, *, lens: int = 0, progress: bool = True)
 def trace_text(model: Model, text: Iterable[str], *, lens: int = 0, progress: bool = True) -> list[xr.Dataset]: ...
 
 
+@plainly()
 def trace_text(
     model: Model, text: str | Iterable[str], *, lens: int = 0, progress: bool = True
 ) -> xr.Dataset | list[xr.Dataset]:

@@ -16,6 +16,7 @@ from depthscope.capture.tokens import Subtoken, Tokenized, special_prefix, token
 from depthscope.errors import DepthscopeError, DepthscopeWarning, check_count, check_flag
 from depthscope.model.model import Model
 from depthscope.model.parts import KINDS, Parts, find_parts
+from depthscope.model.plain import plainly
 from depthscope.progress import bar
 from depthscope.stimuli.read import Source, read_stimuli
 from depthscope.stimuli.table import row_name
@@ -24,6 +25,7 @@ from depthscope.store.shards import Shards
 Keep = Literal["gram", "states"]
 
 
+@plainly()
 def trace(
     model: Model,
     stimuli: Source,

@@ -9,6 +9,7 @@ from depthscope.errors import DepthscopeError, reason
 from depthscope.model.blocks import find_blocks
 from depthscope.model.model import Model, inputs_of, measuring
 from depthscope.model.placed import input_device, is_absent
+from depthscope.model.plain import plainly
 from depthscope.model.quantization import check_unpacking, settle
 from depthscope.model.tokenizer import context_length
 from depthscope.model.verify import verify, verify_head
@@ -17,6 +18,7 @@ MIN_BLOCKS = 4
 PROBE_TOKENS, FEWEST_TOKENS = 8, 3  # with two texts in a batch, fewer could not be told from the texts
 
 
+@plainly()
 def accept(network: Any, tokenizer: Any, name: str, path: str | None = None, *, causal: bool = True) -> Model:
     """Find the blocks of a network, or take ``path``, and prove that what is captured is what it computes with.
 

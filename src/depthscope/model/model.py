@@ -15,6 +15,7 @@ from depthscope.model.compiled import eagerly, uncompiled
 from depthscope.model.fingerprint import fingerprint
 from depthscope.model.head import logits_at
 from depthscope.model.placed import input_device
+from depthscope.model.plain import plainly
 from depthscope.model.quantization import SCHEMES, gradless, scheme_of
 from depthscope.model.tokenizer import context_length
 from depthscope.model.turns import alone
@@ -150,8 +151,11 @@ class Model:
 
 @contextmanager
 def measuring(network: nn.Module) -> Iterator[None]:
-    """No gradients, no dropout, no compiled graphs, no other thread; every module is left in the mode in which it was found."""
-    with alone(network):
+    """No gradients, no dropout, no compiled graphs, no settings that change bits (:func:`plainly`), no other thread.
+
+    Every module is left in the mode in which it was found.
+    """
+    with alone(network), plainly():
         training = [module for module in network.modules() if module.training]
         network.eval()
         try:

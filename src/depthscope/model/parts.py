@@ -12,6 +12,7 @@ from depthscope.errors import DepthscopeError
 from depthscope.model.accept import probe
 from depthscope.model.hooks import Hooks, hooks
 from depthscope.model.model import Model
+from depthscope.model.plain import plainly
 from depthscope.model.stream import stream_in, to_stream, with_stream_in, with_stream_out
 from depthscope.model.summands import MOST, ROUNDINGS, Seen, as_stream, first_of, roundings, summands, watch
 
@@ -72,6 +73,7 @@ class Parts:
             yield
 
 
+@plainly()
 def find_parts(model: Model) -> Parts:
     """Split every update into what mixes tokens and what does not.
 

@@ -86,6 +86,10 @@ class Shared:
     _users: int = 0
     _made: ExitStack = field(default_factory=ExitStack)
 
+    @property
+    def used(self) -> bool:
+        return self._users > 0
+
     @contextmanager
     def __call__(self) -> Iterator[None]:
         with self._lock:

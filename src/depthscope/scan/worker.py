@@ -19,6 +19,7 @@ from depthscope.instrument import measures
 from depthscope.model.carried import Carrier
 from depthscope.model.load import load
 from depthscope.model.model import Model
+from depthscope.model.plain import plainly
 from depthscope.scan.job import SURPRISAL, About, Asked, Columns, Job, layers_of
 from depthscope.store.digest import digest
 
@@ -72,6 +73,7 @@ class Worker:
         self._planned = lru_cache(maxsize=8)(self._plan)
         self._rolling = Rolling(Carrier(model), *roll) if roll else None
 
+    @plainly()
     def about(self) -> About:
         """What is known of the model, and a proof of what it computes."""
         model, rolling = self.model, self._rolling
@@ -93,6 +95,7 @@ class Worker:
             reach=rolling.reach if rolling else 0,
         )
 
+    @plainly()
     def measure(self, job: Job, attempt: int = 1) -> Columns:
         """Every measure of every token of a job.
 

@@ -9,7 +9,9 @@ LIBRARIES = ("torch", "transformers", "numpy", "scipy")
 
 
 def environment(device: str, threads: int) -> dict[str, str]:
-    """Versions, machine and threads: all that can change the last bit of a result."""
+    """Versions, machine, threads and settings of torch that are not its own: all that can change the last bit of a result."""
+    from depthscope.model.plain import settings
+
     return {
         "depthscope": __version__,
         **{name: metadata.version(name) for name in LIBRARIES},
@@ -17,4 +19,5 @@ def environment(device: str, threads: int) -> dict[str, str]:
         "machine": platform.machine(),
         "device": device,
         "threads": str(threads),
+        **({"settings": found} if (found := settings()) else {}),
     }
