@@ -10,7 +10,7 @@ import pytest
 import depthscope as ds
 
 SOURCE = Path(ds.__file__).parent
-GROUND = ["errors", "version", "arrays", "entries", "summaries", "telling", "progress", "drawing", "store"]
+GROUND = ["errors", "version", "citation", "arrays", "entries", "summaries", "telling", "progress", "drawing", "store"]
 ROAD = ["corpus", "stimuli", "model", "capture", "instrument", "statistics", "report", "studies", "scan", "cli"]
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from depthscope.capture.patching import patch
     from depthscope.capture.text import trace_text
     from depthscope.capture.trace import trace
+    from depthscope.citation import cite
     from depthscope.drawing.accessor import plot
     from depthscope.instrument.attribution import contributions, energy_by_part, shares
     from depthscope.instrument.baselines import baselines
@@ -73,6 +74,7 @@ _HOMES = {
     "open_run": "depthscope.studies.opened",
     "with_covariates": "depthscope.stimuli.covariates",
     "compare": "depthscope.studies.compare",
+    "cite": "depthscope.citation",
     "plot": "depthscope.drawing.accessor",
     "scan_corpus": "depthscope.scan.scan",
     "contrast": "depthscope.statistics.contrast",
@@ -91,6 +93,7 @@ __all__ = [
     "__version__",
     "baselines",
     "carried",
+    "cite",
     "compare",
     "contrast",
     "contributions",

@@ -13,6 +13,7 @@ class RunCommand:
     def add_to(self, commands: Any) -> None:
         parser = commands.add_parser("run", help="run a study", description=self.__doc__)
         studies = parser.add_subparsers(dest="study", required=True, metavar="STUDY")
+        RunContrast().add_to(studies)
         RunMetaphor().add_to(studies)
         RunCorpora().add_to(studies)
         RunModels().add_to(studies)
@@ -31,6 +32,23 @@ class RunMetaphor(Study):
         from depthscope.studies.metaphor import run_metaphor
 
         return run_metaphor(settings, out, **options)
+
+
+class RunContrast(RunMetaphor):
+    """Do two conditions of a table, any two, engage broader structure in depth than one another? CSE per layer, paired by item,
+    with a cluster-permutation test, and the evidence for and against: what 'run metaphor' asks of metaphor and literal.
+    """
+
+    NAME, HELP = "contrast", "any two conditions of a table against each other"
+    CONTRASTS, COMPARED = (), "default: the two of the table, if it has two"
+
+    def start(self, settings: Any, out: Path, **options: Any) -> Finished:
+        from depthscope.studies.settings import with_contrast
+
+        settings, told = with_contrast(settings)
+        if told:
+            say(told)
+        return super().start(settings, out, **options)
 
 
 class RunCorpora(Study):

@@ -45,6 +45,9 @@ class Study(ABC):
         *("model", "stimuli", "folder", "sample", "language", "subtoken", "keep", "token_budget", "threads"),
         *("evidence", "confounds", "contrasts"),
     )
+    # what is compared if nothing is said, and how that is put
+    CONTRASTS: ClassVar[tuple[str, ...] | None] = None
+    COMPARED: ClassVar[str] = "default metaphor-literal"
     # options of one study alone: keywords of its start()
     OWN: ClassVar[tuple[str, ...]] = ()
 
@@ -93,15 +96,14 @@ class Study(ABC):
         add("--token-budget", type=int, metavar="N", help="padded tokens per forward pass")
         add("--threads", type=int, metavar="N", help="CPU threads of torch")
 
-    @staticmethod
-    def _statistics(group: Any) -> None:
+    def _statistics(self, group: Any) -> None:
         add = group.add_argument
         add(
             "--contrast",
             dest="contrasts",
             action="append",
             metavar="A-B",
-            help="conditions to compare (default metaphor-literal), or '(a-b)-(c-d)'; repeatable, the first is the main one",
+            help=f"conditions to compare ({self.COMPARED}), or '(a-b)-(c-d)'; repeatable, the first is the main one",
         )
         add("--permutations", type=int, metavar="N", help="sign flips (default 10000; all of them if fewer exist)")
         add("--forming-p", type=float, metavar="P", help="cluster-forming threshold (default .05)")
@@ -133,12 +135,13 @@ class Study(ABC):
         from depthscope.store.folder import RECORD
         from depthscope.studies.settings import Settings
 
+        asked = {} if self.CONTRASTS is None else {"contrasts": self.CONTRASTS}
         settings = Settings(
             table=table_options(options),
             load=chosen(options, self.LOAD),
             cse=chosen(options, CSE),
             contrast=chosen(options, self.CONTRAST),
-            **chosen(options, self.TOP),
+            **asked | chosen(options, self.TOP),
         )
         command = shlex.join(["depthscope", *options.words])
         progress = "no_progress" not in options

@@ -116,6 +116,27 @@ def _language(settings: Settings, table: pd.DataFrame) -> str | None:
         return None
 
 
+def with_contrast(settings: Settings) -> tuple[Settings, str]:
+    """The settings with a contrast, if they name none: of the two conditions of the table; and what was chosen, in words.
+
+    Raises
+    ------
+    DepthscopeError
+        A table with more conditions, or with one.
+    """
+    if settings.contrasts:
+        return settings, ""
+    table = read_stimuli(settings.stimuli, folder=settings.folder, **settings.table)
+    conditions = list(dict.fromkeys(table["condition"]))
+    if len(conditions) != 2:
+        raise DepthscopeError(
+            f"{settings.stimuli}: {len(conditions)} conditions ({listed(conditions, 12)}), and no contrast is named: say which "
+            "two, as in --contrast A-B"
+        )
+    name = "-".join(conditions)
+    return replace(settings, contrasts=(name,)), f"contrast: {name}, the two conditions in the order of the table"
+
+
 def check_depth(model: Model, settings: Settings) -> None:
     """A dry run on as many orthogonal updates: a transform that does not fit the depth fails before the tracing."""
     cse(np.eye(model.depth), **settings.cse)
