@@ -58,6 +58,8 @@ def accept(network: Any, tokenizer: Any, name: str, path: str | None = None, *, 
     check_depth(name, model.depth)
     checks = verify(model, first, second)
     predicts, checks["head"] = verify_head(model, first, second)
+    if carried := getattr(network.config, "gguf", None):
+        checks["gguf"] = str(carried)
     return replace(model, checks=checks, predicts=predicts)
 
 

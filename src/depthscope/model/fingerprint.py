@@ -28,7 +28,7 @@ def fingerprint(network: nn.Module) -> str:
     config = getattr(network, "config", None)
     packed = is_packed(network)
     settings = config.to_dict() if config is not None else {}
-    for volatile in ("_name_or_path", "transformers_version", "use_cache"):
+    for volatile in ("_name_or_path", "transformers_version", "use_cache", "gguf"):
         settings.pop(volatile, None)
     if packed and isinstance(asked := settings.get("quantization_config"), dict):
         settings["quantization_config"] = {key: value for key, value in asked.items() if key != "gguf_file"}

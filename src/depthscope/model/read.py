@@ -35,8 +35,7 @@ def read(
             if not path.is_file():
                 raise DepthscopeError(f"{path}: no such file")
             _pack(options, quantization, path, device)
-            network, own = load_gguf(path, **options)
-            return network, tokenizer or own
+            return load_gguf(path, tokenizer, **options)
         if folder is None:
             _check_place(path, str(source), options)
         return _from_pretrained(

@@ -1,10 +1,10 @@
 """A model's tokenizer and context length, without its weights."""
 
-import struct
 from pathlib import Path
 from typing import Any
 
 from depthscope.errors import DepthscopeError, reason, require
+from depthscope.model.gguf import load_gguf_tokenizer
 from depthscope.model.hub import check_hub
 from depthscope.model.pretrained import pretrained_folder
 
@@ -13,20 +13,20 @@ def load_tokenizer(source: str) -> tuple[Any, int | None]:
     """Fast tokenizer, and longest context in tokens if the model has one."""
     transformers = require("transformers", "models")
     path = Path(source)
-    options: dict[str, Any] = {}
     if (folder := pretrained_folder(source)) is not None:
         where = str(folder)
     elif path.suffix.lower() == ".gguf":
-        require("gguf", "models")
-        where, options = str(path.parent), {"gguf_file": path.name}
+        tokenizer, config = load_gguf_tokenizer(path)
+        check_fast(tokenizer, source)
+        return tokenizer, context_length(config, tokenizer)
     else:
         if not path.is_dir():
             check_hub(source)
         where = source
     try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(where, **options)
-        config = transformers.AutoConfig.from_pretrained(where, **options)
-    except (OSError, ValueError, struct.error) as problem:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(where)
+        config = transformers.AutoConfig.from_pretrained(where)
+    except (OSError, ValueError) as problem:
         raise DepthscopeError(f"{source}: no tokenizer can be loaded ({reason(problem)})") from None
     check_fast(tokenizer, source)
     return tokenizer, context_length(config, tokenizer)

@@ -14,7 +14,7 @@ from depthscope.errors import DepthscopeError
 from depthscope.model.pretrained.entry import Pretrained
 
 # Part of the folder's name: raise it when a conversion changes, and old folders are left alone.
-FORMAT = 1
+FORMAT = 2
 
 
 def cache_folder() -> Path:
