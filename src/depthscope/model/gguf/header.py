@@ -62,8 +62,11 @@ class Header:
         return DepthscopeError(f"{self.path}: {shown} {why}; load the folder that this file was converted from instead")
 
 
-def read_header(path: Path) -> Header:
-    """Read the keys and the names of the tensors of a GGUF file.
+UNREADABLE = "transformers cannot load this GGUF file"
+
+
+def read_header(path: Path, trouble: str = UNREADABLE) -> Header:
+    """Read the keys and the names of the tensors of a GGUF file; ``trouble`` is what a damaged one means to the caller.
 
     Raises
     ------
@@ -85,7 +88,7 @@ def read_header(path: Path) -> Header:
             if tensor.name in FACTORS
         }
     except DAMAGE as problem:
-        raise DepthscopeError(f"{path}: transformers cannot load this GGUF file ({reason(problem)})") from None
+        raise DepthscopeError(f"{path}: {trouble} ({reason(problem)})") from None
     header = Header(path, keys, tensors, factors)
     parts = keys.get("split.count", 1)
     if isinstance(parts, int) and parts > 1:

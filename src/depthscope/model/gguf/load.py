@@ -8,7 +8,7 @@ from typing import Any
 from depthscope.errors import DepthscopeError, out_of_memory, reason, require
 from depthscope.model.gguf.carried import carried, configuration
 from depthscope.model.gguf.consumed import check_keys
-from depthscope.model.gguf.header import Header, read_header
+from depthscope.model.gguf.header import UNREADABLE, Header, read_header
 from depthscope.model.gguf.rotary import check_rotary
 from depthscope.model.gguf.tensors import check_tensors
 from depthscope.model.gguf.tokens import settle_tokenizer
@@ -58,10 +58,11 @@ def load_gguf(path: Path, tokenizer: Any = None, **options: Any) -> tuple[Any, A
 
 def load_gguf_tokenizer(path: Path) -> tuple[Any, Any]:
     """Tokenizer and configuration of a ``.gguf`` file, without its weights."""
-    header = read_header(path)
+    trouble = "no tokenizer can be loaded"
+    header = read_header(path, trouble)
     transformers = require("transformers", "models")
     tokenizer = _tokenizer(header)
-    with _in_words(path):
+    with _in_words(path, trouble):
         settings, _ = transformers.PreTrainedConfig.get_config_dict(str(path.parent), gguf_file=path.name)
         return tokenizer, configuration(header, carried(header, settings))
 
@@ -75,7 +76,7 @@ def _tokenizer(header: Header) -> Any:
 
 
 @contextmanager
-def _in_words(path: Path) -> Iterator[None]:
+def _in_words(path: Path, trouble: str = UNREADABLE) -> Iterator[None]:
     try:
         yield
     except DepthscopeError:
@@ -83,7 +84,7 @@ def _in_words(path: Path) -> Iterator[None]:
     except Exception as problem:  # a file can make transformers raise anything
         if out_of_memory(problem):
             raise
-        raise DepthscopeError(f"{path}: transformers cannot load this GGUF file ({reason(problem)})") from None
+        raise DepthscopeError(f"{path}: {trouble} ({reason(problem)})") from None
 
 
 def summary(header: Header, settings: dict[str, Any], said: dict[str, Any]) -> str:
