@@ -1,6 +1,9 @@
 """Proof, at load time, that what is captured is what the model computes with."""
 
+import math
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -9,10 +12,16 @@ from depthscope.errors import DepthscopeError, reason
 from depthscope.model.blocks import OVERRIDE
 from depthscope.model.hooks import hooks
 from depthscope.model.model import Model, inputs_of, measuring
+from depthscope.model.rounding import Rounding, apart, root_mean_square
 from depthscope.model.stream import to_stream, with_stream_out
 
 # Recomputing the same numbers in the same shapes leaves only the noise of non-deterministic kernels.
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-5, torch.bfloat16: 2e-2, torch.float16: 2e-3}
+
+# Roundings by which a pass may differ from another: in the same shape, where mostly nothing differs (experts that take
+# tokens in groups of other sizes), and in another, where every sum may be made in another order. Seen: 0.8 and 1.8.
+SAME_SHAPE, OTHER_SHAPE = 2.0, 8.0
+HALF = (torch.bfloat16, torch.float16)
 
 # Kernels for packed weights are free to add up in another order in another shape.
 PACKED = 1e-3
@@ -37,15 +46,50 @@ def verify(model: Model, inputs: dict[str, Any], others: dict[str, Any]) -> dict
             f"{model.name}: NaN or infinity in the residual stream of a plain text: the weights are damaged, or need a "
             "wider precision (dtype='float32')"
         )
+    judge = Judge(model, Rounding(model, inputs, states, range(model.depth + 1)))
     checks = {
-        "causal": _check_causal(model, inputs, others, states),
-        "trunk": _check_trunk(model, inputs, states),
-        "padding": _check_padding(model, inputs, states),
+        "causal": _check_causal(model, inputs, others, states, judge),
+        "trunk": _check_trunk(model, inputs, states, judge),
+        "padding": _check_padding(model, inputs, others, states, judge),
         "hidden_states": _check_hidden_states(model, states, output),
-        "logits": _check_logits(model, states[-1], output, others),
+        "logits": _check_logits(model, inputs, states[-1], output, others),
     }
+    if _is_half(model):
+        precision = str(model.dtype).removeprefix("torch.")
+        checks["rounding"] = (
+            f"one rounding of {precision} at every layer is {judge.rounding.share():.2g} of the update there"
+        )
     peculiarities = model.chain.peculiarities
     return {**checks, "stream": peculiarities} if peculiarities else checks
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Whether two passes differ by rounding alone.
+
+    In float32 and wider, and for packed weights, a fixed bound on the largest difference is mostly enough; where it is not,
+    and in half precision always, the bound is what one rounding does at the same place in this very network.
+    """
+
+    model: Model
+    rounding: Rounding
+
+    def states(self, some: Sequence[torch.Tensor], others: Sequence[torch.Tensor], most: float) -> tuple[bool, str]:
+        """Whether they are the same to ``most`` roundings, and by how much they differ, in words."""
+        worst = max(_apart(self.model, a, b) for a, b in zip(some, others, strict=True))
+        return self._judged(worst, apart(self.model, some, others), most)
+
+    def answers(self, given: torch.Tensor, plain: torch.Tensor, most: float) -> tuple[bool, str]:
+        return self._judged(_difference(given, plain), root_mean_square(given, plain)[None], most)
+
+    def _judged(self, worst: float, differences: torch.Tensor, most: float) -> tuple[bool, str]:
+        said = f"{worst:.1g}"
+        if worst <= _tolerance(self.model) and not _is_half(self.model):
+            return True, said
+        if worst == 0 or not math.isfinite(worst):
+            return worst == 0, said
+        times = self.rounding.times(differences, most)
+        return times <= most, f"{said}, {times:.2g} times what one rounding does"
 
 
 def _run(model: Model, inputs: dict[str, Any]) -> tuple[list[torch.Tensor], Any]:
@@ -60,65 +104,94 @@ def _copying(model: Model, states: dict[int, torch.Tensor]) -> AbstractContextMa
     return model.chain.listening(model.network, lambda i, state: states.update({i: state.clone()}), raw=True)
 
 
-def _check_trunk(model: Model, inputs: dict[str, Any], states: list[torch.Tensor]) -> str:
+def _check_trunk(model: Model, inputs: dict[str, Any], states: list[torch.Tensor], judge: Judge) -> str:
     """Without the head, as capture runs it, the states are the same."""
     alone: dict[int, torch.Tensor] = {}
     with _copying(model, alone):
         model.run_trunk(inputs["input_ids"], inputs["attention_mask"])
-    worst = max(_difference(alone[i], state) for i, state in enumerate(states))
-    if worst > _tolerance(model):
+    same, worst = judge.states(_in_order(alone), states, SAME_SHAPE)
+    if not same:
         raise DepthscopeError(
-            f"{model.name}: the states differ by {worst:.1g} (relative) when the network runs without its head"
+            f"{model.name}: the states differ by {worst} (relative) when the network runs without its head"
         )
-    return f"states without the head differ by at most {worst:.1g}"
+    return f"states without the head differ by at most {worst}"
 
 
-def _check_causal(model: Model, inputs: dict[str, Any], others: dict[str, Any], states: list[torch.Tensor]) -> str:
+def _check_causal(
+    model: Model, inputs: dict[str, Any], others: dict[str, Any], states: list[torch.Tensor], judge: Judge
+) -> str:
     """Other tokens in the second half leave the states of the first half as they were."""
     half = inputs["input_ids"].shape[1] // 2
     ids = torch.cat([inputs["input_ids"][:, :half], others["input_ids"][:, half:]], dim=1)
     changed, _ = _run(model, {**inputs, "input_ids": ids})
-    worst = max(_apart(model, a, b, half) for a, b in zip(changed, states, strict=True))
-    if not model.causal and worst <= _tolerance(model):
+    seen = _cut(model, changed, half), _cut(model, states, half)
+    if _is_half(model) or (model.causal and not model.alone):
+        alone, worst = judge.states(*seen, SAME_SHAPE)
+    else:  # a difference is expected, and large
+        largest = max(_apart(model, a, b) for a, b in zip(*seen, strict=True))
+        alone, worst = largest <= _tolerance(model), f"{largest:.1g}"
+    if not model.causal and alone:
         raise DepthscopeError(
             f"{model.name}: later tokens leave the states of earlier ones alone, so {type(model.network).__name__} is no "
             "encoder; leave stack= (--stack) out"
         )
     if not model.causal:
-        return f"not asked of an encoder: later tokens change earlier states by {worst:.1g}"
-    if worst > _tolerance(model) and model.alone:
+        return f"not asked of an encoder: later tokens change earlier states by {worst}"
+    if not alone and model.alone:
         # the few tokens of the check have few outliers: on texts the share is far larger
-        return f"later tokens change earlier states through the rounding of {model.quantization} (here by {worst:.1g})"
-    if worst > _tolerance(model):
+        return f"later tokens change earlier states through the rounding of {model.quantization} (here by {worst})"
+    if not alone:
         raise DepthscopeError(
-            f"{model.name}: tokens change the states of those before them (relative difference {worst:.1g}), so "
+            f"{model.name}: tokens change the states of those before them (relative difference {worst}), so "
             f"{type(model.network).__name__} is no decoder-only model; to measure it as an encoder, give stack='encoder'"
         )
-    return f"later tokens change earlier states by at most {worst:.1g}"
+    return f"later tokens change earlier states by at most {worst}"
 
 
-def _check_padding(model: Model, inputs: dict[str, Any], states: list[torch.Tensor]) -> str:
-    """Masked tokens behind the text leave its states as they are."""
+def _check_padding(
+    model: Model, inputs: dict[str, Any], others: dict[str, Any], states: list[torch.Tensor], judge: Judge
+) -> str:
+    """Masked tokens behind the text leave its states as they are.
+
+    A longer text rounds in another way than a shorter one; which tokens are masked must make no difference even to that.
+    """
     ids, mask = inputs["input_ids"], inputs["attention_mask"]
-    longer = torch.cat([ids, torch.zeros_like(ids)], 1), torch.cat([mask, torch.zeros_like(mask)], 1)
-    padded: dict[int, torch.Tensor] = {}
-    with _copying(model, padded):
-        model.run_trunk(*longer)
-    worst = max(_apart(model, padded[i], state, ids.shape[1]) for i, state in enumerate(states))
     if model.alone:
         return "not asked: texts run one by one"
-    if worst > _tolerance(model):
+    padded = _padded(model, ids, mask, torch.zeros_like(ids))
+    same, worst = judge.states(_cut(model, padded, ids.shape[1]), states, OTHER_SHAPE)
+    if same and _is_half(model):
+        other = _padded(model, ids, mask, others["input_ids"])
+        same, leak = judge.states(_cut(model, other, ids.shape[1]), _cut(model, padded, ids.shape[1]), SAME_SHAPE)
+        worst = worst if same else leak
+    if not same:
         raise DepthscopeError(
-            f"{model.name}: padding changes the states of the text before it (relative difference {worst:.1g}), so "
+            f"{model.name}: padding changes the states of the text before it (relative difference {worst}), so "
             f"{type(model.network).__name__} gives other numbers in a batch than alone, and cannot be measured"
         )
-    return f"padding changes states by at most {worst:.1g}"
+    return f"padding changes states by at most {worst}"
 
 
-def _apart(model: Model, a: torch.Tensor, b: torch.Tensor, tokens: int) -> float:
-    """Difference over the first tokens."""
-    a, b = (to_stream(state, model.chain.layout)[:, :tokens] for state in (a, b))
-    return _difference(a, b)
+def _padded(model: Model, ids: torch.Tensor, mask: torch.Tensor, behind: torch.Tensor) -> list[torch.Tensor]:
+    """States of a text with masked tokens ``behind`` it."""
+    states: dict[int, torch.Tensor] = {}
+    with _copying(model, states):
+        model.run_trunk(torch.cat([ids, behind], 1), torch.cat([mask, torch.zeros_like(mask)], 1))
+    return _in_order(states)
+
+
+def _in_order(states: dict[int, torch.Tensor]) -> list[torch.Tensor]:
+    return [states[i] for i in range(len(states))]
+
+
+def _cut(model: Model, states: Sequence[torch.Tensor], tokens: int) -> list[torch.Tensor]:
+    """Their first tokens, as they lie in memory."""
+    axis = model.chain.layout.split().index("token")
+    return [state.narrow(axis, 0, tokens) for state in states]
+
+
+def _apart(model: Model, a: torch.Tensor, b: torch.Tensor) -> float:
+    return _difference(*(to_stream(state, model.chain.layout) for state in (a, b)))
 
 
 def _check_hidden_states(model: Model, states: list[torch.Tensor], output: Any) -> str:
@@ -145,7 +218,7 @@ def _agree(a: torch.Tensor, b: torch.Tensor, tolerance: float) -> bool:
     return a.shape == b.shape and _difference(a, b) <= tolerance
 
 
-def _check_logits(model: Model, last: torch.Tensor, output: Any, others: dict[str, Any]) -> str:
+def _check_logits(model: Model, inputs: dict[str, Any], last: torch.Tensor, output: Any, others: dict[str, Any]) -> str:
     """The last state alone, through the model's own final norm and head, gives the model's own logits.
 
     The network runs on other tokens, with the captured state put in the place of what its last block gives.
@@ -159,14 +232,15 @@ def _check_logits(model: Model, last: torch.Tensor, output: Any, others: dict[st
     with hooks(model.network) as placed, measuring(model.network):
         placed.after(model.blocks[-1], lambda module, args, out: with_stream_out(out, last))
         replayed = getattr(model.network(**others), answer)
-    difference = _difference(replayed, given)
     what = answer.replace("_", " ")
-    if not difference <= _tolerance(model):
+    judge = Judge(model, Rounding(model, inputs, [given], (model.depth,)))
+    same, difference = judge.answers(replayed, given, SAME_SHAPE)
+    if not same:
         raise DepthscopeError(
             f"{model.name}: the last state at {model.path} does not give the model's {what} through its final norm and "
-            f"head (relative difference {difference:.1g}), so these blocks do not carry the whole stream; {OVERRIDE}"
+            f"head (relative difference {difference}), so these blocks do not carry the whole stream; {OVERRIDE}"
         )
-    return f"{what} from the last state differ by at most {difference:.1g}"
+    return f"{what} from the last state differ by at most {difference}"
 
 
 def verify_head(model: Model, inputs: dict[str, Any], others: dict[str, Any]) -> tuple[bool, str]:
@@ -185,12 +259,19 @@ def verify_head(model: Model, inputs: dict[str, Any], others: dict[str, Any]) ->
             full = getattr(model.network(**inputs_of(model.network, ids, mask)), "logits", None)
         if full is None:
             return False, "no surprisal: the model has no language-model head"
-        difference = _difference(model.run(ids, mask, rows, positions), full[rows, positions])
+        read = full.clone()
+        read[rows, positions] = model.run(ids, mask, rows, positions)
+        judge = Judge(model, Rounding(model, inputs_of(model.network, ids, mask), [full], (model.depth,)))
+        same, difference = judge.answers(read, full, OTHER_SHAPE)
     except Exception as problem:  # foreign code objects in whatever way it likes
         return False, f"no surprisal: logits cannot be read at single tokens ({reason(problem)})"
-    if not difference <= _tolerance(model):
-        return False, f"no surprisal: logits read at single tokens differ by {difference:.1g} (relative)"
-    return True, f"logits read at single tokens differ by at most {difference:.1g}"
+    if not same:
+        return False, f"no surprisal: logits read at single tokens differ by {difference} (relative)"
+    return True, f"logits read at single tokens differ by at most {difference}"
+
+
+def _is_half(model: Model) -> bool:
+    return model.dtype in HALF and model.quantization is None
 
 
 def _tolerance(model: Model) -> float:
