@@ -2,9 +2,10 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from depthscope.capture.tokens import Subtoken, special_prefix, tokenize
+from depthscope.capture.tokens import Subtoken, Tokenized, special_prefix, tokenize
 from depthscope.errors import listed
 
 
@@ -20,10 +21,11 @@ def census(tokenizer: Any, table: pd.DataFrame, subtoken: Subtoken, max_length: 
     ]
     for text, flagged in (
         ("at position 0, an attention sink", [row.at_start for row in rows]),
-        ("sharing a token with their neighbours", [row.exceeds for row in rows]),
+        ("sharing a token with their neighbours", [row.straddled for row in rows]),
     ):
         if any(flagged):
             lines.append(f"targets {text}: {sum(flagged)} (items {listed(dict.fromkeys(table['item'][flagged]))})")
+    lines += remarks(table, rows)
     contexts = table.assign(context=[row.context() for row in rows])
     keys = ["item", "pair"] if "pair" in table else ["item"]
     same = contexts[contexts.duplicated([*keys, "context"], keep=False)]
@@ -34,3 +36,17 @@ def census(tokenizer: Any, table: pd.DataFrame, subtoken: Subtoken, max_length: 
             f"{len(items)} ({listed(items)})"
         )
     return lines
+
+
+def remarks(table: pd.DataFrame, rows: list[Tokenized]) -> list[str]:
+    """What a reader should know of texts that hold more or less than words, a line each."""
+    found = []
+    for text, flags in (
+        ("texts that spell out what the tokenizer puts around a text anyway; it stands there once", "own_prefix"),
+        ("texts that spell out special tokens, which the model takes as such", "specials"),
+        ("texts with words beside the target that the tokenizer does not know", "strangers"),
+    ):
+        flagged = np.array([bool(getattr(row, flags)) for row in rows])
+        if flagged.any():
+            found.append(f"{text}: {flagged.sum()} (items {listed(dict.fromkeys(table['item'][flagged]))})")
+    return found

@@ -24,7 +24,9 @@ DIMS = {
 }
 
 # names of the Dataset's own variables and coordinates, which a covariate of the table must not take
-PER_STIMULUS = ("token_index", "n_tokens", "n_subtokens", "at_start", "token_exceeds", "context", "surprisal")
+PER_STIMULUS = (
+    *("token_index", "n_tokens", "n_subtokens", "at_start", "token_exceeds", "state_exceeds", "context", "surprisal"),
+)
 DERIVED = ("stimulus", "group", "update_norm", "relative_depth", "scale", "period", "coi", "valid", "valid_scales")
 # bytes in a name that is a folder of a store
 LONGEST_NAME = 150

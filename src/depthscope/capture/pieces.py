@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from depthscope.capture.around import bare, surrounding_ids
 from depthscope.errors import DepthscopeError
 
 # how tokenizers that fall back on bytes call them
@@ -48,8 +49,9 @@ def read_pieces(tokenizer: Any, text: str, max_length: int | None, name: str) ->
         raise DepthscopeError("the text is empty: give at least one word")
     if any("\ud800" <= character <= "\udfff" for character in text):
         raise DepthscopeError("the text holds half a character (a lone surrogate): read it again as UTF-8")
+    start, _ = bare(tokenizer, text, tokenizer(text, verbose=False)["input_ids"], surrounding_ids(tokenizer))
     encoded = tokenizer(
-        text,
+        text[start:],
         return_offsets_mapping=True,
         return_special_tokens_mask=True,
         return_attention_mask=False,
@@ -63,7 +65,8 @@ def read_pieces(tokenizer: Any, text: str, max_length: int | None, name: str) ->
         raise DepthscopeError(
             f"the text is {len(ids)} tokens long, and {name} reads at most {max_length}: shorten it, or give it in parts"
         )
-    offsets = [(int(start), int(end)) for start, end in encoded["offset_mapping"]]
+    # what the tokenizer added stands nowhere
+    offsets = [(int(a) + start, int(b) + start) if a < b else (int(a), int(b)) for a, b in encoded["offset_mapping"]]
     names = tokenizer.convert_ids_to_tokens(ids)
     return Pieces(ids, offsets, special, _shown(text, offsets, special, names))
 

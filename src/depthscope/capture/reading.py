@@ -4,8 +4,8 @@ import numpy as np
 import torch
 import xarray as xr
 
+from depthscope.capture.around import past, surrounding_ids
 from depthscope.capture.surprisal import nats
-from depthscope.capture.tokens import special_ids
 from depthscope.errors import DepthscopeError
 from depthscope.model.model import Model
 from depthscope.model.plain import plainly
@@ -35,7 +35,8 @@ def read_text(model: Model, text: str, window: int = WINDOW) -> xr.Dataset:
         raise DepthscopeError(
             f"{model.name}: no logits can be read, so it predicts no text ({model.checks.get('head')})"
         )
-    lead = special_ids(model.tokenizer)
+    lead, _ = surrounding_ids(model.tokenizer)
+    text = text[past(text, model.tokenizer.convert_ids_to_tokens(lead)) :]
     ids = model.tokenizer(text, add_special_tokens=False)["input_ids"]
     size = min(window, model.max_length or window) - len(lead)
     parts = []

@@ -1,11 +1,12 @@
 """A text of any length in tokens, section by section, as if it had been tokenised at once."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from depthscope.capture.around import past
 from depthscope.errors import DepthscopeError
 
 Integers = NDArray[np.int64]
@@ -38,7 +39,9 @@ class Section(NamedTuple):
     exact: bool = True
 
 
-def sections(tokenizer: Any, chunks: Iterable[str], length: int = 2**18, margin: int = 2**12) -> Iterator[Section]:
+def sections(
+    tokenizer: Any, chunks: Iterable[str], length: int = 2**18, margin: int = 2**12, without: Sequence[str] = ()
+) -> Iterator[Section]:
     """Tokenise a text that need not fit into memory; joined, the sections are the tokens of the whole text.
 
     Pieces of the text that overlap are tokenised one by one. What stands beyond the end of a piece, and before its
@@ -57,6 +60,8 @@ def sections(tokenizer: Any, chunks: Iterable[str], length: int = 2**18, margin:
     margin : int
         Characters of the overlap, at first. Where that is too little it grows, up to the whole piece; if even that is
         too little (one word of a million letters), the next section says so: ``exact`` is false.
+    without : sequence of str
+        Names of special tokens that are passed over where the text begins with them, because the reader puts them there.
 
     Yields
     ------
@@ -76,7 +81,10 @@ def sections(tokenizer: Any, chunks: Iterable[str], length: int = 2**18, margin:
         raise DepthscopeError(f"length={length}, margin={margin}: give at least one character each")
     stream = _Stream(chunks)
     ended = stream.fill(length + margin)
-    mine, exact = _tokens(tokenizer, stream.text, 0), True
+    if begun := past(stream.text, without):
+        stream.drop(begun)
+        ended = stream.fill(length + margin)
+    mine, exact = _tokens(tokenizer, stream.text, stream.base), True
     while not ended:
         reach = stream.base + len(stream.text)
         ended = stream.fill(len(stream.text) + length)

@@ -1,12 +1,16 @@
 """Which tokens stand for the target."""
 
 import hashlib
-from dataclasses import dataclass, field
+import unicodedata
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 import pandas as pd
 
-from depthscope.errors import DepthscopeError, check_choice
+from depthscope.capture.around import bare, surrounding_ids
+from depthscope.capture.pieces import Offsets
+from depthscope.capture.vocabulary import Vocabulary
+from depthscope.errors import DepthscopeError, check_choice, listed
 from depthscope.stimuli.table import row_name
 
 Subtoken = Literal["last", "first", "mean"]
@@ -27,7 +31,16 @@ class Tokenized:
     exceeds : bool
         Some chosen token also covers characters outside the target, other than blank space.
     covering : list of int
-        The tokens that overlap the target, all of them whichever stand for it; without them there is no surprisal.
+        The tokens that overlap the target, all of them whichever stand for it; without them there is no surprisal. A token of
+        nothing but blank space before the target is none of them.
+    lead, tail : str
+        Characters outside the target that the first of them covers before it, the last of them after it.
+    own_prefix : bool
+        The text begins with what the tokenizer adds, or ends with it; it stands there once all the same.
+    specials : int
+        Further special tokens that the text itself spells out.
+    strangers : int
+        Tokens that stand for anything that the tokenizer does not know.
     """
 
     ids: list[int]
@@ -35,11 +48,21 @@ class Tokenized:
     n_subtokens: int
     exceeds: bool
     covering: list[int] = field(default_factory=list)
+    lead: str = ""
+    tail: str = ""
+    own_prefix: bool = False
+    specials: int = 0
+    strangers: int = 0
 
     @property
     def at_start(self) -> bool:
         """The target is at position 0, where models park attention: its states mean something else."""
         return self.positions[0] == 0
+
+    @property
+    def straddled(self) -> bool:
+        """Some token that overlaps the target begins before it or ends after it, other than in blank space."""
+        return bool((self.lead + self.tail).strip())
 
     def context(self, causal: bool = True) -> str:
         """A digest of all that a model sees at the target: equal digests, equal states. An encoder sees the whole text."""
@@ -52,32 +75,87 @@ def tokenize(
 ) -> list[Tokenized]:
     """Tokenize every text and find its target through the tokenizer's character offsets.
 
-    Special tokens (BOS ...) are added as the tokenizer itself does for plain text.
+    Special tokens (BOS ...) are added as the tokenizer itself does for plain text; a text that brings them does not get
+    them twice.
+
+    Raises
+    ------
+    DepthscopeError
+        A text beyond ``max_length``; targets that the tokenizer does not know or drops, in whole or in part.
     """
     check_choice("subtoken", subtoken, get_args(Subtoken))
+    vocabulary = Vocabulary(tokenizer, surrounding_ids(tokenizer))
     encoded = tokenizer(list(table["text"]), return_offsets_mapping=True, return_attention_mask=False)
-    rows = []
+    rows: list[Tokenized] = []
+    strangers: dict[str, str] = {}
     columns = (table[name] for name in ("item", "condition", "text", "start", "end"))
     for i, (item, condition, text, start, end) in enumerate(zip(*columns, strict=True)):
-        name = row_name("stimuli", item, condition)
-        ids = list(encoded["input_ids"][i])
+        name, span = row_name("stimuli", item, condition), (int(start), int(end))
+        ids, offsets = list(encoded["input_ids"][i]), encoded["offset_mapping"][i]
+        bounds = bare(tokenizer, text, ids, vocabulary.around)
+        if own := bounds != (0, len(text)):
+            again = tokenizer(text[slice(*bounds)], return_offsets_mapping=True, return_attention_mask=False)
+            ids, offsets = (
+                list(again["input_ids"]),
+                [(a + bounds[0], b + bounds[0]) for a, b in again["offset_mapping"]],
+            )
         if max_length is not None and len(ids) > max_length:
             raise DepthscopeError(
                 f"{name}: {len(ids)} tokens exceed the model's context of {max_length}; shorten the text"
             )
-        rows.append(_find(ids, encoded["offset_mapping"][i], text, int(start), int(end), subtoken, name))
+        row = _find(vocabulary, ids, offsets, text, (bounds[0], *span), subtoken, name)
+        if any(ids[k] in vocabulary.unknown for k in row.covering):
+            strangers.setdefault(text[slice(*span)], f"{text[slice(*span)]!r} (item {item!r}, condition {condition!r})")
+        spelled, strange = vocabulary.spelled_out(ids), sum(k in vocabulary.unknown for k in ids)
+        rows.append(replace(row, own_prefix=own, specials=spelled, strangers=strange))
+    if strangers:
+        raise DepthscopeError(
+            f"stimuli: the tokenizer does not know {len(strangers)} target(s), in whole or in part, and tells them from no "
+            f"other word: {listed(strangers.values(), 5)}; choose other targets, or a model that knows them"
+        )
     return rows
 
 
 def _find(
-    ids: list[int], offsets: list[tuple[int, int]], text: str, start: int, end: int, subtoken: Subtoken, name: str
+    vocabulary: Vocabulary,
+    ids: list[int],
+    offsets: Offsets,
+    text: str,
+    places: tuple[int, int, int],
+    subtoken: Subtoken,
+    name: str,
 ) -> Tokenized:
+    begin, start, end = places
     covering = [k for k, (a, b) in enumerate(offsets) if a < end and b > start]
+    while covering and vocabulary.blank(ids[covering[0]]):
+        covering = covering[1:]
     if not covering:
         raise DepthscopeError(f"{name}: no token covers the target {text[start:end]!r}; the tokenizer drops it")
+    lost = vocabulary.lost(text[start:end]) or _skipped(offsets, text, begin, start, end)
+    if lost:
+        raise DepthscopeError(
+            f"{name}: the tokenizer drops {lost!r} (U+{ord(lost):04X}), so that the target {text[start:end]!r} is read as "
+            "another word, or found at another place; choose another target, or a model that knows it"
+        )
     chosen = {"last": covering[-1:], "first": covering[:1], "mean": covering}[subtoken]
     outside = text[offsets[chosen[0]][0] : start] + text[end : offsets[chosen[-1]][1]]
-    return Tokenized(ids, chosen, len(covering), bool(outside.strip()), covering)
+    lead, tail = text[offsets[covering[0]][0] : start], text[end : offsets[covering[-1]][1]]
+    return Tokenized(ids, chosen, len(covering), bool(outside.strip()), covering, lead, tail)
+
+
+def _skipped(offsets: Offsets, text: str, begin: int, start: int, end: int) -> str:
+    """The first character that no token covers although it means something: of the target, or a letter or digit before it.
+
+    Where a tokenizer that knows no unknown token leaves letters out, its offsets cannot be trusted from there on.
+    """
+    place = begin
+    for a, b in [*((a, b) for a, b in offsets if a < b), (end, end)]:
+        for k in range(place, min(a, end)):
+            kind = unicodedata.category(text[k])
+            if kind != "Lm" and kind[0] in ("LNPS" if k >= start else "LN"):
+                return text[k]
+        place = max(place, b)
+    return ""
 
 
 def special_prefix(tokenizer: Any) -> str:
@@ -88,13 +166,3 @@ def special_prefix(tokenizer: Any) -> str:
 def special_ids(tokenizer: Any) -> list[int]:
     """The ids of what the tokenizer puts before a text."""
     return surrounding_ids(tokenizer)[0]
-
-
-def surrounding_ids(tokenizer: Any) -> tuple[list[int], list[int]]:
-    """The ids of what the tokenizer puts before a text, and after it (BERT: ``[CLS]`` and ``[SEP]``)."""
-    ids = list(tokenizer("a")["input_ids"])
-    plain = list(tokenizer("a", add_special_tokens=False)["input_ids"])
-    for lead in range(len(ids) - len(plain) + 1):
-        if ids[lead : lead + len(plain)] == plain:
-            return ids[:lead], ids[lead + len(plain) :]
-    return [], []

@@ -10,6 +10,7 @@ import xarray as xr
 
 from depthscope.arrays import DEEP_ENOUGH
 from depthscope.capture.batches import default_budget, plan
+from depthscope.capture.census import remarks
 from depthscope.capture.labels import DIMS, check_covariates, column_coords, layer_coords, model_attrs, update_norm
 from depthscope.capture.record import Arrays, NotFiniteError, check_vocabulary, record
 from depthscope.capture.tokens import Subtoken, Tokenized, special_prefix, tokenize
@@ -71,11 +72,14 @@ def trace(
         inner products within ``attention``, within ``mlp``, and between them (``cross``), which add up to ``gram``. With
         ``lens``, ``lens_entropy`` (stimulus, layer), bits, of the next token as the model's own norm and head read it from the
         state after the layer; absent where logits cannot be read. Coordinates: the table's columns; ``token_index``,
-        ``n_tokens``, ``n_subtokens``; ``at_start`` (target at position 0, an attention sink), ``token_exceeds`` (a token
-        reaches beyond the target), ``context`` (a digest of what the model sees at the target), ``surprisal``: ``-log2`` of
-        the probability that the model gives to the target after the text before it, summed over all tokens that overlap
-        it (blank space before it included, where the tokenizer joins the two), float64, in bits, 0 or more; NaN for a
-        target that begins at position 0 and for a model whose logits cannot be read at single tokens.
+        ``n_tokens``, ``n_subtokens``; ``at_start`` (target at position 0, an attention sink), ``token_exceeds`` (some token of
+        the target begins before it or ends after it, other than in blank space, so that surprisal counts more than the
+        target), ``state_exceeds`` (so does a token that stands for it), ``context`` (a digest of what the model sees at the
+        target), ``surprisal``: ``-log2`` of the probability that the model gives to the target after the text before it,
+        summed over all tokens that overlap it (blank space before it included where the tokenizer joins the two, not where
+        it is a token of its own), float64, in bits, 0 or more; NaN for a target that begins at position 0 and for a model
+        whose logits cannot be read at single tokens. The attribute ``text_remarks``, if there is one, says what texts hold
+        beside words.
 
     Raises
     ------
@@ -125,6 +129,8 @@ def trace(
     order = np.argsort(np.concatenate(batches))
     arrays = {name: np.concatenate([part[name] for part in done])[order] for name in done[0]}
     settings = {"subtoken": subtoken, "token_budget": budget, "special_prefix": special_prefix(model.tokenizer)}
+    if told := remarks(table, tokens):
+        settings["text_remarks"] = "; ".join(told)
     if found is not None:
         settings["parts"] = found.about
     return _dataset(model, table, tokens, arrays, settings)
@@ -154,7 +160,8 @@ def _dataset(
         "n_tokens": ("stimulus", np.array([len(row.ids) for row in tokens])),
         "n_subtokens": ("stimulus", np.array([row.n_subtokens for row in tokens])),
         "at_start": ("stimulus", np.array([row.at_start for row in tokens])),
-        "token_exceeds": ("stimulus", np.array([row.exceeds for row in tokens])),
+        "token_exceeds": ("stimulus", np.array([row.straddled for row in tokens])),
+        "state_exceeds": ("stimulus", np.array([row.exceeds for row in tokens])),
         "context": ("stimulus", np.array([row.context(model.causal) for row in tokens], dtype=object)),
     }
     if "part_gram" in arrays:

@@ -62,7 +62,7 @@ def windows(
     context : int
         Tokens at least before each measured one, and after it unless ``causal``.
     prefix, suffix : sequence of int
-        Special tokens around a text: see :func:`~depthscope.capture.tokens.surrounding_ids`.
+        Special tokens around a text: see :func:`~depthscope.capture.around.surrounding_ids`.
     causal : bool
         Whether the model sees only what stands before a token.
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from depthscope.capture.around import surrounding_ids
 from depthscope.capture.sections import Section, sections
-from depthscope.capture.tokens import surrounding_ids
 from depthscope.capture.windows import Window, windows
 from depthscope.corpus.documents import Corpus
 from depthscope.errors import DepthscopeError
@@ -91,11 +91,12 @@ class Cut:
     def _windows(self, corpus: Corpus, tokenizer: Any, place: Place) -> Iterator[tuple[Place, Window, int, int]]:
         """Each window from ``place`` on, where it stands, inexact cuts since the one before it, and bytes read."""
         prefix, suffix = surrounding_ids(tokenizer)
+        names = tokenizer.convert_ids_to_tokens(prefix)
         inexact = 0
 
         def counted(chunks: Iterable[str]) -> Iterator[Section]:
             nonlocal inexact
-            for section in sections(tokenizer, chunks):
+            for section in sections(tokenizer, chunks, without=names):
                 inexact += not section.exact
                 yield section
 

@@ -10,9 +10,9 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from depthscope.capture.around import surrounding_ids
 from depthscope.capture.pieces import decoded
 from depthscope.capture.record import check_vocabulary
-from depthscope.capture.tokens import surrounding_ids
 from depthscope.capture.windows import Window, check_window
 from depthscope.corpus.documents import Corpus, Split
 from depthscope.corpus.read import read_corpus

@@ -163,9 +163,12 @@ def remarks(traj: xr.Dataset, h: xr.DataArray) -> list[str]:
         )
     for name, text in (
         ("at_start", "stand at position 0, where models park attention: their states mean something else"),
-        ("token_exceeds", "share a token with their neighbours: the state covers more than the target"),
+        ("token_exceeds", "share a token with their neighbours: their surprisal counts more than the target"),
+        ("state_exceeds", "are stood for by a token that they share: the state covers more than the target"),
     ):
-        rows = traj["item"].values[traj[name].values.astype(bool)]
+        rows = traj["item"].values[traj[name].values.astype(bool)] if name in traj.coords else []
         if len(rows):
             found.append(f"{len(rows)} target(s) {text} (items {', '.join(dict.fromkeys(map(str, rows[:10])))}).")
+    if told := traj.attrs.get("text_remarks"):
+        found.append(f"Of the texts: {told}.")
     return found
