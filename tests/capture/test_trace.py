@@ -89,6 +89,7 @@ def test_how_it_was_made_is_on_record(tiny: ds.Model, pairs: pd.DataFrame) -> No
         "subtoken": "mean",
         "token_budget": 77,
         "special_prefix": "",
+        "surprisal_of": "tokens",
     }
 
 

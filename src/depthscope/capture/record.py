@@ -13,6 +13,7 @@ from depthscope.capture.batches import pad
 from depthscope.capture.lens import lens_entropy
 from depthscope.capture.surprisal import predictions, surprisal
 from depthscope.capture.tokens import Tokenized
+from depthscope.capture.word import Words
 from depthscope.errors import DepthscopeError
 from depthscope.model.model import Model
 from depthscope.model.parts import KINDS, Kind, Parts
@@ -38,7 +39,12 @@ def check_vocabulary(name: str, vocabulary: int, highest: int) -> None:
 
 
 def record(
-    model: Model, rows: list[Tokenized], keep_states: bool = False, parts: Parts | None = None, lens: bool = False
+    model: Model,
+    rows: list[Tokenized],
+    keep_states: bool = False,
+    parts: Parts | None = None,
+    lens: bool = False,
+    words: Words | None = None,
 ) -> Arrays:
     """Run one batch and reduce each target's trajectory.
 
@@ -49,9 +55,9 @@ def record(
         ``participation`` (B, L): ``(sum_d u_d^2)^2 / sum_d u_d^4``; ``surprisal`` (B,): bits, NaN where it is not known; with
         ``keep_states``, ``states`` (B, L + 1, d) in float32; with ``parts``, ``part_gram`` (B, 3, L, L): of attention, of
         the MLP, and what they have in common; with ``lens``, ``lens_entropy`` (B, L), bits. Inner products and surprisal in
-        float64.
+        float64. With ``words``, surprisal is that of a word: see :class:`~depthscope.capture.word.Words`.
     """
-    measured = measure(model, rows, parts)
+    measured = measure(model, rows, parts, words)
     arrays = reduce_states(measured.states)
     if keep_states:
         arrays["states"] = measured.states.float()
@@ -98,7 +104,7 @@ class Measured:
     parts: dict[Kind, torch.Tensor]
 
 
-def measure(model: Model, rows: list[Tokenized], parts: Parts | None = None) -> Measured:
+def measure(model: Model, rows: list[Tokenized], parts: Parts | None = None, words: Words | None = None) -> Measured:
     """Run one batch and take from every state, as it passes, what stands for the targets."""
     # 0, not the tokenizer's padding token, which the network need not know; nothing before it can see it
     ids, mask = pad([row.ids for row in rows], 0, model.device)
@@ -125,7 +131,11 @@ def measure(model: Model, rows: list[Tokenized], parts: Parts | None = None) -> 
     bits = np.full(len(rows), np.nan)
     with model.listening(take), parts.listening(model, add) if parts is not None else nullcontext():
         if model.predicts and len(wanted):
-            bits = surprisal(model.run(ids, mask, wanted.rows, wanted.positions), wanted, len(rows))
+            asked = wanted if words is None else words.asked(wanted, rows)
+            logits = model.run(ids, mask, asked.rows, asked.positions)
+            bits = surprisal(logits[: len(wanted)], wanted, len(rows))
+            if words is not None:
+                bits += words.correction(logits, wanted, rows)
         else:
             model.run_trunk(ids, mask)
     if parts is None:

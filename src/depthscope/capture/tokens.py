@@ -16,6 +16,9 @@ from depthscope.stimuli.table import row_name
 Subtoken = Literal["last", "first", "mean"]
 
 
+NEAR = 8  # characters that tell whether a word ends there
+
+
 @dataclass(frozen=True)
 class Tokenized:
     """One text as the model reads it.
@@ -35,6 +38,10 @@ class Tokenized:
         nothing but blank space before the target is none of them.
     lead, tail : str
         Characters outside the target that the first of them covers before it, the last of them after it.
+    word : str
+        The target.
+    before : str
+        The last characters of the text before the first of them.
     own_prefix : bool
         The text begins with what the tokenizer adds, or ends with it; it stands there once all the same.
     specials : int
@@ -50,6 +57,8 @@ class Tokenized:
     covering: list[int] = field(default_factory=list)
     lead: str = ""
     tail: str = ""
+    word: str = ""
+    before: str = ""
     own_prefix: bool = False
     specials: int = 0
     strangers: int = 0
@@ -139,8 +148,10 @@ def _find(
         )
     chosen = {"last": covering[-1:], "first": covering[:1], "mean": covering}[subtoken]
     outside = text[offsets[chosen[0]][0] : start] + text[end : offsets[chosen[-1]][1]]
+    first = offsets[covering[0]][0]
+    before = text[max(begin, first - NEAR) : first]
     lead, tail = text[offsets[covering[0]][0] : start], text[end : offsets[covering[-1]][1]]
-    return Tokenized(ids, chosen, len(covering), bool(outside.strip()), covering, lead, tail)
+    return Tokenized(ids, chosen, len(covering), bool(outside.strip()), covering, lead, tail, text[start:end], before)
 
 
 def _skipped(offsets: Offsets, text: str, begin: int, start: int, end: int) -> str:

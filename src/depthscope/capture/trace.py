@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,8 @@ from depthscope.capture.census import remarks
 from depthscope.capture.labels import DIMS, check_covariates, column_coords, layer_coords, model_attrs, update_norm
 from depthscope.capture.record import Arrays, NotFiniteError, check_vocabulary, record
 from depthscope.capture.tokens import Subtoken, Tokenized, special_prefix, tokenize
-from depthscope.errors import DepthscopeError, DepthscopeWarning, check_count, check_flag
+from depthscope.capture.word import Surprisal, Words
+from depthscope.errors import DepthscopeError, DepthscopeWarning, check_choice, check_count, check_flag
 from depthscope.model.model import Model
 from depthscope.model.parts import KINDS, Parts, find_parts
 from depthscope.model.plain import plainly
@@ -32,6 +33,7 @@ def trace(
     stimuli: Source,
     *,
     subtoken: Subtoken = "last",
+    surprisal: Surprisal = "tokens",
     keep: Keep = "gram",
     parts: bool = False,
     lens: bool = False,
@@ -48,6 +50,11 @@ def trace(
     stimuli : table, or anything :func:`depthscope.read_stimuli` reads
     subtoken : {"last", "first", "mean"}
         Which of the target's tokens stands for it. ``"last"`` has seen the whole word.
+    surprisal : {"tokens", "word"}
+        Of the target's tokens, or of the target as a word: that the word before it ended, and it too, belongs to the
+        probability, and characters before it that share its first token do not [1]_ [2]_. For a target whose last token
+        ends after it, and for one whose first characters cannot be told apart so, NaN. See
+        :class:`depthscope.capture.word.Words`.
     keep : {"gram", "states"}
         ``"states"`` adds the full states of the target: L + 1 vectors per stimulus.
     parts : bool
@@ -87,6 +94,12 @@ def trace(
         Stimuli that cannot be placed, texts beyond the model's context, NaN or infinity in the stream; with ``parts``, a
         model whose updates are no sums of parts.
 
+    References
+    ----------
+    .. [1] Pimentel, T. and Meister, C. (2024). How to compute the probability of a word. EMNLP.
+    .. [2] Oh, B.-D. and Schuler, W. (2024). Leading whitespaces of language models' subword vocabulary pose a confound for
+       calculating word probabilities. EMNLP.
+
     Examples
     --------
     >>> traj = ds.trace(ds.load("embedded"), "builtin")      # doctest: +SKIP
@@ -107,6 +120,8 @@ def trace(
     tokens = tokenize(model.tokenizer, table, subtoken, model.max_length)
     check_vocabulary(model.name, model.vocabulary, max(max(row.ids) for row in tokens))
     found = find_parts(model) if parts else None
+    check_choice("surprisal", surprisal, get_args(Surprisal))
+    words = Words(model.tokenizer, model.vocabulary) if surprisal == "word" and model.predicts else None
     budget = 1 if model.alone else token_budget or default_budget(model.device)
     batches = plan([len(row.ids) for row in tokens], budget)
     done: list[Arrays] = []
@@ -121,6 +136,7 @@ def trace(
                     keep == "states",
                     found,
                     lens and model.predicts,
+                    words,
                 )
                 if shards is not None:
                     shards.save(number, part)
@@ -129,6 +145,7 @@ def trace(
     order = np.argsort(np.concatenate(batches))
     arrays = {name: np.concatenate([part[name] for part in done])[order] for name in done[0]}
     settings = {"subtoken": subtoken, "token_budget": budget, "special_prefix": special_prefix(model.tokenizer)}
+    settings["surprisal_of"] = surprisal
     if told := remarks(table, tokens):
         settings["text_remarks"] = "; ".join(told)
     if found is not None:
@@ -137,10 +154,16 @@ def trace(
 
 
 def _record(
-    model: Model, rows: list[Tokenized], table: pd.DataFrame, keep_states: bool, parts: Parts | None, lens: bool
+    model: Model,
+    rows: list[Tokenized],
+    table: pd.DataFrame,
+    keep_states: bool,
+    parts: Parts | None,
+    lens: bool,
+    words: Words | None,
 ) -> Arrays:
     try:
-        return record(model, rows, keep_states, parts, lens)
+        return record(model, rows, keep_states, parts, lens, words)
     except NotFiniteError as problem:
         row = table.iloc[problem.row]
         where = f"after layer {problem.state}" if problem.state else "before layer 1"

@@ -42,7 +42,18 @@ class Study(ABC):
     LOAD: ClassVar[tuple[str, ...]] = LOAD
     CONTRAST = ("permutations", "forming_p", "alternative", "bound", "seed", "resamples", "include_same_context")
     TOP = (
-        *("model", "stimuli", "folder", "sample", "language", "subtoken", "keep", "token_budget", "threads"),
+        *(
+            "model",
+            "stimuli",
+            "folder",
+            "sample",
+            "language",
+            "subtoken",
+            "surprisal",
+            "keep",
+            "token_budget",
+            "threads",
+        ),
         *("evidence", "confounds", "contrasts"),
     )
     # what is compared if nothing is said, and how that is put
@@ -92,6 +103,11 @@ class Study(ABC):
         )
         add_loading(group, self.LOAD)
         add("--subtoken", choices=("last", "first", "mean"), help="which token stands for the target (default last)")
+        add(
+            "--surprisal",
+            choices=("tokens", "word"),
+            help="of the target's tokens (default), or of a word that ends there",
+        )
         add("--keep", choices=("gram", "states"), help="also keep the full states of the targets")
         add("--token-budget", type=int, metavar="N", help="padded tokens per forward pass")
         add("--threads", type=int, metavar="N", help="CPU threads of torch")

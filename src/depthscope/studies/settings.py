@@ -12,6 +12,7 @@ import xarray as xr
 from depthscope.capture.labels import check_covariates
 from depthscope.capture.tokens import Subtoken
 from depthscope.capture.trace import Keep
+from depthscope.capture.word import Surprisal
 from depthscope.errors import DepthscopeError, check_choice, listed
 from depthscope.instrument.cse import cse
 from depthscope.model.model import Model
@@ -44,6 +45,7 @@ class Settings:
     evidence: Level = "quick"
     confounds: tuple[str, ...] = CONFOUNDS
     subtoken: Subtoken = "last"
+    surprisal: Surprisal = "tokens"
     keep: Keep = "gram"
     token_budget: int | None = None
     threads: int | None = None

@@ -69,7 +69,7 @@ def started(
         record.environment = environment(str(model.device), torch.get_num_threads())
         record.identity = {"model": model.fingerprint, "stimuli": _fingerprint(table)}
         record = _continue(out, record)
-        yield Started(model, record, Tracer(out, record, settings.token_budget, progress), clock)
+        yield Started(model, record, Tracer(out, record, settings.token_budget, progress, settings.surprisal), clock)
         finish(out, record, clock)
 
 

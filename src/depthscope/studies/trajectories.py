@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from depthscope.capture.tokens import Subtoken
 from depthscope.capture.trace import Keep, trace
+from depthscope.capture.word import Surprisal
 from depthscope.model.model import Model
 from depthscope.store.datasets import digest, read_zarr, write_zarr
 from depthscope.store.folder import RECORD
@@ -27,6 +28,7 @@ class Tracer:
     record: RunRecord
     token_budget: int | None
     progress: bool
+    surprisal: Surprisal = "tokens"
 
     def __call__(
         self,
@@ -46,6 +48,7 @@ class Tracer:
                 model if isinstance(model, Model) else model(),
                 table,
                 subtoken=subtoken,
+                surprisal=self.surprisal,
                 keep=keep,
                 parts=parts,
                 lens=lens,
