@@ -92,7 +92,7 @@ class RunQuantization(Study):
     """
 
     NAME, HELP = "quantization", "what quantisation does to a model and to the measurement"
-    LOAD = ("device", "dtype", "blocks", "stack")
+    LOAD = ("device", "dtype", "blocks", "stack", "trust_remote_code", "allow_pickle")
     OWN = ("schemes", "share", "text")
 
     def _model(self, add: Any) -> None:

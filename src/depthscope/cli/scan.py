@@ -111,7 +111,10 @@ class Scan:
     def _estimate(options: argparse.Namespace) -> Answer:
         from depthscope.scan.estimate import estimate
 
-        known = ("reading", "window", "context", "token_budget", "dtype", "device", "stack", "measures", "threads")
+        known = (
+            *("reading", "window", "context", "token_budget"),
+            *("dtype", "device", "stack", "measures", "threads", "trust_remote_code"),
+        )
         given = chosen(options, known)
         found = estimate(vars(options).get("model", "embedded"), **given)
         return Answer(found.told, found.document)

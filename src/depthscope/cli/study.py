@@ -15,7 +15,7 @@ from depthscope.telling import Told
 MODEL = "a name of 'depthscope models', a model id, a folder, a .gguf file"
 
 # where the value of each option goes: options that are not given keep the library's own defaults
-LOAD = ("device", "dtype", "blocks", "stack", "quantization")
+LOAD = ("device", "dtype", "blocks", "stack", "trust_remote_code", "allow_pickle", "quantization")
 TABLE = ("columns", "encoding", "decimal", "quotes")
 CSE = (
     *("wavelet", "scales", "periods", "padding", "signal", "energy_norm", "zero_mean", "sampling", "layers"),
@@ -217,8 +217,15 @@ def add_loading(group: Any, names: Collection[str]) -> None:
     add("--dtype", help="precision of the weights (default: the checkpoint's)")
     add("--blocks", metavar="PATH", help="path of the list of blocks, if it is not found")
     add("--stack", choices=("encoder", "decoder"), help="of a model that is not decoder-only")
+    add_trust(add)
     if "quantization" in names:
         add("--quantization", metavar="SCHEME", help="hold the weights in fewer bits: nf4, int8, torchao-int8, ...")
+
+
+def add_trust(add: Any) -> None:
+    """What the files of a model may do; wherever there is ``--model``."""
+    add("--trust-remote-code", action="store_true", help="run Python code that the model brings (read it first)")
+    add("--allow-pickle", action="store_true", help="take weights from pickles, as tensors only")
 
 
 def add_transform(parser: Any) -> None:

@@ -3,7 +3,7 @@
 import copy
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -17,12 +17,13 @@ from depthscope.model.quantization import is_packed
 SAMPLES = 1024
 
 
-def fingerprint(network: nn.Module) -> str:
+def fingerprint(network: nn.Module, code: Mapping[str, str] | None = None) -> str:
     """SHA-256 over the architecture and up to 1,024 evenly spaced values of every parameter and buffer.
 
     A sample, because hashing tens of gigabytes would take longer than the study; any training step changes it. Of
     quantised weights the codes and the scales are sampled, as they were before a forward pass repacked them (scales of
-    bitsandbytes' 4-bit weights to bfloat16, which is what a repacked network has left of them).
+    bitsandbytes' 4-bit weights to bfloat16, which is what a repacked network has left of them). ``code``, digests of files
+    that a model brought and that were run, is part of it.
     """
     digest = hashlib.sha256()
     config = getattr(network, "config", None)
@@ -33,6 +34,8 @@ def fingerprint(network: nn.Module) -> str:
     if packed and isinstance(asked := settings.get("quantization_config"), dict):
         settings["quantization_config"] = {key: value for key, value in asked.items() if key != "gguf_file"}
     digest.update(json.dumps(settings, sort_keys=True, default=str).encode())
+    if code:
+        digest.update(json.dumps(dict(code), sort_keys=True).encode())
     with torch.inference_mode():
         # not state_dict for packed weights: bitsandbytes changes the network when asked for it
         tensors: dict[str, Any] = dict(_canonical(network)) if packed else network.state_dict()

@@ -2,6 +2,7 @@
 
 import os
 import socket
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from depthscope.errors import DepthscopeError, require
@@ -33,3 +34,10 @@ def check_hub(name: str, revision: str | None = None, cache_dir: str | None = No
         raise DepthscopeError(
             f"{name}: no such folder, and the model hub ({host}) is out of reach; {way_out}"
         ) from None
+
+
+def snapshot(name: str, revision: str | None = None, cache_dir: str | None = None) -> Path | None:
+    """Folder in the local cache of the hub in which the files of a model stand."""
+    hub = require("huggingface_hub", "models")
+    found = hub.try_to_load_from_cache(name, "config.json", cache_dir, revision)
+    return Path(found).parent if isinstance(found, str) else None

@@ -1,12 +1,15 @@
 """The door of the stage: a name, a folder, a file or a live network in; a verified model out."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from depthscope.errors import DepthscopeError, require
 from depthscope.model.device import chosen_device
-from depthscope.model.read import read
+from depthscope.model.foreign import one_sentence
+from depthscope.model.read import Reading, read
 from depthscope.model.stacks import Stack, one_stack
 from depthscope.model.tokenizer import check_fast
+from depthscope.model.trust import Trust
 
 if TYPE_CHECKING:
     from depthscope.model.model import Model
@@ -21,6 +24,8 @@ def load(
     blocks: str | None = None,
     stack: Stack | None = None,
     quantization: Any = None,
+    trust_remote_code: bool = False,
+    allow_pickle: bool = False,
     **options: Any,
 ) -> "Model":
     """Load a language model, find its blocks, and prove that its residual stream is captured.
@@ -46,14 +51,24 @@ def load(
     quantization : str or transformers quantisation config, optional
         Hold the weights of the blocks in fewer bits: ``"nf4"``, ``"int8"``, ``"torchao-int8"``, ``"quanto-int4"`` and others
         (:data:`depthscope.model.quantization.SCHEMES`). A checkpoint that is quantised already needs no argument.
+    trust_remote_code : bool, default False
+        Run Python code that the model brings. Without it such a model is refused, and nobody is asked. The SHA-256 of each
+        file that was run stands in ``checks`` and in the fingerprint.
+    allow_pickle : bool, default False
+        Take weights from pickles where there is nothing safer, by the reader of torch that builds tensors only.
     **options
-        Passed to ``from_pretrained`` (``revision=``, ``trust_remote_code=``, ``device_map=`` ...).
+        Passed to ``from_pretrained`` (``revision=``, ``device_map=`` ...).
 
     Raises
     ------
     DepthscopeError
-        Unknown name, no fast tokenizer, fewer than 4 blocks, a scheme that does not run here, or a check of the stream
-        that fails.
+        Unknown name, files that do not fill the network, no fast tokenizer, fewer than 4 blocks, a scheme that does not run
+        here, or a check of the stream that fails.
+
+    Notes
+    -----
+    Weights that the files lack would be random: the model is refused, unless nothing that is measured reads them, as
+    ``checks["weights"]`` says then. A missing head costs the surprisal (``predicts`` is false), no more.
 
     Examples
     --------
@@ -65,6 +80,7 @@ def load(
     from depthscope.model.compiled import uncompiled
     from depthscope.model.turns import BUILDING
 
+    found = None
     if isinstance(source, tuple) and len(source) == 2:
         source, tokenizer = source
     if isinstance(source, torch.nn.Module):
@@ -80,17 +96,39 @@ def load(
             options["dtype"] = _precision(torch, dtype)
         device = chosen_device(device)
         quantization = quantization or options.pop("quantization_config", None)
+        trust = Trust(_yes("trust_remote_code", trust_remote_code), _yes("allow_pickle", allow_pickle))
         with BUILDING:
-            network, tokenizer = read(
-                source, tokenizer, stack=stack, quantization=quantization, device=device, options=options
+            found = read(
+                source, tokenizer, stack=stack, quantization=quantization, device=device, trust=trust, options=options
             )
+        network, tokenizer = found.network, found.tokenizer
         if "device_map" not in options:
             network = _to(network, device)
         network.eval()
     check_fast(tokenizer, name)
-    from depthscope.model.accept import accept
+    from depthscope.model.accept import accept, probe
+    from depthscope.model.filling import check_filled
 
-    return accept(one_stack(network, stack, name), tokenizer, name, blocks, causal=stack != "encoder")
+    with one_sentence(name, "it cannot be measured", "the network, or code that came with it, fails on a short text"):
+        model = accept(one_stack(network, stack, name), tokenizer, name, blocks, causal=stack != "encoder")
+    if found is None:
+        return model
+    if found.filling is not None:
+        model = check_filled(model, found.filling, probe(model.network, tokenizer, 11))
+    return with_code(model, found)
+
+
+def with_code(model: "Model", found: Reading) -> "Model":
+    """Put on record which code was run that the model brought, or that it was not."""
+    ran = ", ".join(f"{file} sha256 {digest}" for file, digest in found.code.items())
+    said = f"run from the model: {ran}" if ran else found.unread
+    return replace(model, checks={**model.checks, "code": said}, code=found.code) if said else model
+
+
+def _yes(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise DepthscopeError(f"{name}={value!r}: give True or False")
+    return value
 
 
 def _precision(torch: Any, name: str) -> Any:

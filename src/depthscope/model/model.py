@@ -40,6 +40,8 @@ class Model:
         Its logits can be read at single tokens (:meth:`run`), as was verified too.
     causal : bool
         A token's states depend on nothing after it; false for an encoder.
+    code : dict
+        SHA-256 of each file of Python code that the model brought and that was run, by its name.
     """
 
     network: nn.Module
@@ -49,6 +51,7 @@ class Model:
     checks: dict[str, str] = field(default_factory=dict)
     predicts: bool = False
     causal: bool = True
+    code: dict[str, str] = field(default_factory=dict)
 
     @property
     def path(self) -> str:
@@ -106,8 +109,8 @@ class Model:
 
     @property
     def fingerprint(self) -> str:
-        """Of the weights as they are now: a network in memory may be trained between two traces."""
-        return fingerprint(self.network)
+        """Of the weights as they are now, for a network in memory may be trained between two traces; and of its own code."""
+        return fingerprint(self.network, self.code)
 
     @cached_property
     def trunk(self) -> nn.Module:

@@ -9,12 +9,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from depthscope.errors import DepthscopeError, reason, require
+from depthscope.errors import DepthscopeError, require
+from depthscope.model.foreign import one_sentence
 from depthscope.model.hub import check_hub
 from depthscope.model.pretrained import pretrained_folder
 from depthscope.model.quiet import quiet
 from depthscope.model.stacks import Stack, auto_class, one_stack
 from depthscope.model.tokenizer import context_length
+from depthscope.model.trust import code_of
 from depthscope.model.turns import BUILDING
 
 
@@ -58,7 +60,7 @@ class Paper:
     quantization: str | None = None
 
 
-def read_config(source: str | PathLike[str]) -> Any:
+def read_config(source: str | PathLike[str], trust_remote_code: bool = False) -> Any:
     """The configuration of a model, and nothing of its weights.
 
     Parameters
@@ -66,6 +68,8 @@ def read_config(source: str | PathLike[str]) -> Any:
     source : str or path
         A Hugging Face id, a name of ``depthscope models list`` that is here, a local folder, a ``.gguf`` file, or a
         configuration by itself (a ``.json`` file).
+    trust_remote_code : bool, default False
+        Run Python code that the model brings.
 
     Returns
     -------
@@ -78,7 +82,7 @@ def read_config(source: str | PathLike[str]) -> Any:
     """
     transformers = require("transformers", "models")
     path, name = Path(source), str(source)
-    options: dict[str, Any] = {"trust_remote_code": False}
+    options: dict[str, Any] = {"trust_remote_code": trust_remote_code}
     where: str | Path = name
     if (folder := pretrained_folder(name)) is not None:
         where = folder
@@ -94,17 +98,16 @@ def read_config(source: str | PathLike[str]) -> Any:
         raise DepthscopeError(f"{name}: the folder holds no model (no config.json)")
     elif not path.is_dir():
         check_hub(name)
-    with quiet(transformers):
-        try:
-            return transformers.AutoConfig.from_pretrained(str(where), **options)
-        except Exception as problem:  # each of hundreds of classes checks what it reads in its own way
-            raise DepthscopeError(
-                f"{name}: transformers knows no such configuration; check the name or the file. It says: "
-                f"{reason(problem, 300)}"
-            ) from None
+    with (
+        quiet(transformers),
+        one_sentence(name, "transformers knows no such configuration", "check the name or the file"),
+    ):
+        return transformers.AutoConfig.from_pretrained(str(where), **options)
 
 
-def on_paper(config: Any, dtype: str | None = None, stack: Stack | None = None) -> Paper:
+def on_paper(
+    config: Any, dtype: str | None = None, stack: Stack | None = None, trust_remote_code: bool = False
+) -> Paper:
     """Sizes of the network that a configuration describes, built without memory for its weights.
 
     Parameters
@@ -115,6 +118,8 @@ def on_paper(config: Any, dtype: str | None = None, stack: Stack | None = None) 
         Precision of the weights; by default the one in which :func:`depthscope.load` would load them.
     stack : {"encoder", "decoder"}, optional
         As in :func:`depthscope.load`.
+    trust_remote_code : bool, default False
+        Run Python code that the model brings.
 
     Raises
     ------
@@ -124,7 +129,7 @@ def on_paper(config: Any, dtype: str | None = None, stack: Stack | None = None) 
     """
     kind = chosen_precision(config, dtype)
     with torch.device("meta"):
-        network = build(config, kind, stack)
+        network = build(config, kind, stack, trust_remote_code)
     path = block_path(network, config, stack)
     blocks = list(network.get_submodule(path).children())
     embeddings = network.get_input_embeddings().weight
@@ -162,20 +167,21 @@ def chosen_precision(config: Any, dtype: str | None) -> torch.dtype:
     return found
 
 
-def build(config: Any, dtype: torch.dtype, stack: Stack | None = None) -> Any:
+def build(config: Any, dtype: torch.dtype, stack: Stack | None = None, trust_remote_code: bool = False) -> Any:
     """The network that :func:`depthscope.load` would load, from the configuration alone; it decides where it stands."""
     transformers = require("transformers", "models")
     name = str(config.model_type)
     loader = auto_class(transformers, config, stack, name)
     config = copy.deepcopy(config)
     vars(config).pop("quantization_config", None)
-    with BUILDING, quiet(transformers):
-        try:
-            network = loader.from_config(config, dtype=dtype)
-        except Exception as problem:  # hundreds of classes object in as many ways
-            raise DepthscopeError(
-                f"{name}: no network can be built from this configuration; transformers says: {reason(problem, 300)}"
-            ) from None
+    with (
+        BUILDING,
+        quiet(transformers),
+        one_sentence(name, "no network can be built from this configuration", "mend it, or choose another model"),
+    ):
+        # a configuration that is code of the model's own was allowed to run
+        trust = trust_remote_code or bool(code_of(config))
+        network = loader.from_config(config, dtype=dtype, trust_remote_code=trust)
     return one_stack(network.eval(), stack, name)
 
 

@@ -11,14 +11,18 @@ _CHATTY = ("torchao", "torch.utils._pytree", "bitsandbytes")
 
 @contextmanager
 def quiet(transformers: Any) -> Iterator[None]:
-    """No bars of transformers within the block."""
+    """No bars of transformers within the block, and no report on how the files fit: that is ours to say."""
     hush()
     settings = transformers.utils.logging
     shown = settings.is_progress_bar_enabled()
     settings.disable_progress_bar()
+    report = logging.getLogger("transformers.modeling_utils")
+    level = report.level
+    report.setLevel(logging.ERROR)
     try:
         yield
     finally:
+        report.setLevel(level)
         if shown:
             settings.enable_progress_bar()
 

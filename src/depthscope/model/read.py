@@ -1,25 +1,64 @@
 """From a name, a folder or a file to a network and its tokenizer, through transformers' own loading."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from depthscope.errors import DepthscopeError, reason, require
+from depthscope.errors import DepthscopeError, require
+from depthscope.model.folder import PICKLES, check_folder, check_tensors, idle, told
+from depthscope.model.foreign import one_sentence
 from depthscope.model.gguf import load_gguf
-from depthscope.model.hub import check_hub
+from depthscope.model.hub import check_hub, snapshot
 from depthscope.model.pretrained import pretrained_folder
 from depthscope.model.quantization import confirm, quantization_config
 from depthscope.model.quiet import quiet
-from depthscope.model.stacks import Stack, auto_class
+from depthscope.model.stacks import Stack, auto_class, decoder_names
+from depthscope.model.tokenizer import read_tokenizer
+from depthscope.model.trust import Trust, code_of
+
+if TYPE_CHECKING:
+    from depthscope.model.filling import Filling
 
 # what these options say is needed for the configuration and the tokenizer as well as for the weights
-_SHARED = ("revision", "token", "trust_remote_code", "cache_dir")
-_PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt")
+_SHARED = ("revision", "token", "cache_dir", "code_revision")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What came out of files.
+
+    Attributes
+    ----------
+    network, tokenizer
+    filling : Filling
+        How the files fit the network; None for a GGUF file, of which that is proven as it is read.
+    code : dict
+        SHA-256 of the files of code that the model brought and that was run, by name.
+    unread : str
+        What the model brought besides, and was not used.
+    """
+
+    network: Any
+    tokenizer: Any
+    filling: "Filling | None" = None
+    code: dict[str, str] = field(default_factory=dict)
+    unread: str = ""
 
 
 def read(
-    source: Any, tokenizer: Any, *, stack: Stack | None, quantization: Any, device: str, options: dict[str, Any]
-) -> tuple[Any, Any]:
+    source: Any,
+    tokenizer: Any,
+    *,
+    stack: Stack | None,
+    quantization: Any,
+    device: str,
+    trust: Trust,
+    options: dict[str, Any],
+) -> Reading:
     """Network and tokenizer; ``options`` go to ``from_pretrained``.
 
     A quantised network is put on ``device`` here, because its weights are packed as they arrive; any other is left to the
@@ -29,59 +68,133 @@ def read(
     if not isinstance(source, str | PathLike):
         raise DepthscopeError(f"a {type(source).__name__} is not a model: give a name, a path, or (network, tokenizer)")
     path = Path(source)
+    check_options(options, trust)
     with quiet(transformers):
         folder = pretrained_folder(str(source))
         if folder is None and path.suffix.lower() == ".gguf":
             if not path.is_file():
                 raise DepthscopeError(f"{path}: no such file")
             _pack(options, quantization, path, device)
-            return load_gguf(path, tokenizer, **options)
+            # which accounts for every tensor itself
+            return Reading(*load_gguf(path, tokenizer, **options))
         if folder is None:
             _check_place(path, str(source), options)
         return _from_pretrained(
-            str(folder or source), tokenizer, stack=stack, quantization=quantization, device=device, options=options
+            str(folder or source),
+            tokenizer,
+            stack=stack,
+            quantization=quantization,
+            device=device,
+            trust=trust,
+            options=options,
         )
 
 
+def check_options(options: dict[str, Any], trust: Trust) -> None:
+    """Refuse what would read weights in another way than is proven here."""
+    if options.get("state_dict") is not None:
+        raise DepthscopeError(
+            "state_dict= goes with no name: fill a network with it, and give depthscope.load(network, tokenizer)"
+        )
+    if options.get("weights_only") is False:
+        raise DepthscopeError("weights_only=False would let a pickle run any code: leave it out")
+    if options.get("use_safetensors") is False and not trust.pickles:
+        raise DepthscopeError("use_safetensors=False asks for pickles: give allow_pickle=True, or leave it out")
+    if options.get("gguf_file") is not None:
+        raise DepthscopeError("gguf_file= is not needed: give the path of the .gguf file as the model")
+    options.pop("output_loading_info", None)
+
+
 def _check_place(path: Path, name: str, options: dict[str, Any]) -> None:
-    if path.is_file() and path.suffix.lower() in _PICKLES:
+    if path.is_file() and path.suffix.lower() in PICKLES:
         raise DepthscopeError(
             f"{path}: a pickle can run any code when it is read, so it is not; save the model with "
             "save_pretrained(folder), which writes safetensors, and load the folder"
         )
     if path.is_file():
         raise DepthscopeError(f"{path}: give the model's folder, with config.json in it, or a .gguf file")
-    if path.is_dir() and not (path / "config.json").is_file():
+    inside = path / str(options.get("subfolder") or "")
+    if path.is_dir() and not (inside / "config.json").is_file() and not (inside / "adapter_config.json").is_file():
         raise DepthscopeError(f"{path}: the folder holds no model (no config.json)")
     if not path.is_dir():
         check_hub(name, options.get("revision"), options.get("cache_dir"))
 
 
 def _from_pretrained(
-    source: str, tokenizer: Any, *, stack: Stack | None, quantization: Any, device: str, options: dict[str, Any]
-) -> tuple[Any, Any]:
+    source: str,
+    tokenizer: Any,
+    *,
+    stack: Stack | None,
+    quantization: Any,
+    device: str,
+    trust: Trust,
+    options: dict[str, Any],
+) -> Reading:
     transformers = require("transformers", "models")
-    damaged = require("safetensors", "models").SafetensorError
-    shared = {name: options[name] for name in _SHARED if name in options}
-    try:
+    from depthscope.model.filling import filling
+
+    shared = {name: options[name] for name in _SHARED if name in options} | {"trust_remote_code": trust.code}
+    local = Path(source) if Path(source).is_dir() else None
+    if local is not None:
+        files = check_folder(local, source, trust, options)
+    with one_sentence(source, options=options):
         # a tokenizer that is given is used even where the model comes with none
-        tokenizer = tokenizer or transformers.AutoTokenizer.from_pretrained(source, **shared)
+        tokenizer = tokenizer or read_tokenizer(source, **shared)
         config = options.get("config") or transformers.AutoConfig.from_pretrained(source, **shared)
-    except (OSError, ValueError) as problem:
-        raise _unreadable(source, problem) from None
-    loader = auto_class(transformers, config, stack, source)
+        loader = auto_class(transformers, config, stack, source)
+    if names := decoder_names(config, stack):
+        options.setdefault("key_mapping", names)
     _pack(options, quantization, source, device, config)
-    try:
-        network = loader.from_pretrained(source, **options)
-    except damaged as problem:
+    with one_sentence(source, options=options), _no_conversion():
+        network, info = loader.from_pretrained(
+            source,
+            **{
+                **options,
+                "trust_remote_code": trust.code,
+                "use_safetensors": None if trust.pickles else True,
+                "output_loading_info": True,
+                "ignore_mismatched_sizes": True,  # told in words of ours
+            },
+        )
+    if getattr(network, "_hf_peft_config_loaded", False):
         raise DepthscopeError(
-            f"{source}: its weights are damaged ({reason(problem)}); fetch or save the model again"
-        ) from None
-    except (OSError, ValueError) as problem:
-        raise _unreadable(source, problem) from None
+            f"{source}: an adapter, whose base cannot be proven to be whole; merge it (PEFT's merge_and_unload()), save the "
+            "model with save_pretrained(folder), and load that folder"
+        )
+    said = "the hub"
+    if (folder := local or snapshot(source, options.get("revision"), options.get("cache_dir"))) is not None:
+        files = check_folder(folder, source, trust, options)
+        inside = folder / str(options.get("subfolder") or "")
+        check_tensors(inside, files, source, network.base_model_prefix)
+        info["unexpected_keys"] = set(info["unexpected_keys"]) - idle(inside, files, info["unexpected_keys"])
+        said = told(inside, files)
     if quantization is not None:
         confirm(network, quantization, source)
-    return network, tokenizer
+    found = filling(network, info, source, said)
+    return Reading(network, tokenizer, found, code_of(network, tokenizer, network.config), _code_not_run(config, trust))
+
+
+def _code_not_run(config: Any, trust: Trust) -> str:
+    """Code that the configuration names although transformers has a class of its own."""
+    named = getattr(config, "auto_map", None)
+    if trust.code or not named:
+        return ""
+    return f"the model's own code was not run ({type(config).__name__} is transformers' own)"
+
+
+@contextmanager
+def _no_conversion() -> Iterator[None]:
+    """Pickles on the hub are not sent to a service that converts them: its answer is another revision."""
+    name = "DISABLE_SAFETENSORS_CONVERSION"
+    before = os.environ.get(name)
+    os.environ[name] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
 
 
 def _pack(
@@ -99,10 +212,3 @@ def _pack(
     if chosen is not None:
         options["quantization_config"] = chosen
         options.setdefault("device_map", {"": device})
-
-
-def _unreadable(source: str, problem: Exception) -> DepthscopeError:
-    return DepthscopeError(
-        f"{source}: transformers cannot load this model; check the name, or use a local folder, a .gguf file or "
-        f"'embedded'. It says: {reason(problem, 300)}"
-    )

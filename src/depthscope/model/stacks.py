@@ -45,6 +45,15 @@ def auto_class(transformers: Any, config: Any, stack: Stack | None, name: str) -
     return transformers.AutoModelForCausalLM  # which says what it misses
 
 
+def decoder_names(config: Any, stack: Stack | None) -> dict[str, str]:
+    """How a decoder by itself finds its embeddings in the files of the whole, as ``key_mapping`` of ``from_pretrained``.
+
+    The whole shares them between its stacks, and saves them once, beside both. Without this they would be random.
+    """
+    whole = stack == "decoder" and getattr(config, "is_encoder_decoder", False)
+    return {r"^model\.shared\.": "model.decoder.embed_tokens."} if whole else {}
+
+
 def one_stack(network: Any, stack: Stack | None, name: str) -> Any:
     """The part of a network that is chosen; the network itself, where it has but one stack."""
     check_stack(stack)

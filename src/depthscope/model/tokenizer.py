@@ -3,16 +3,20 @@
 from pathlib import Path
 from typing import Any
 
-from depthscope.errors import DepthscopeError, reason, require
+from depthscope.errors import DepthscopeError, require
+from depthscope.model.foreign import one_sentence
 from depthscope.model.gguf import load_gguf_tokenizer
 from depthscope.model.hub import check_hub
 from depthscope.model.pretrained import pretrained_folder
 
+_TRIAL = "A word, and another."
 
-def load_tokenizer(source: str) -> tuple[Any, int | None]:
+
+def load_tokenizer(source: str, trust_remote_code: bool = False) -> tuple[Any, int | None]:
     """Fast tokenizer, and longest context in tokens if the model has one."""
     transformers = require("transformers", "models")
     path = Path(source)
+    options: dict[str, Any] = {"trust_remote_code": trust_remote_code}
     if (folder := pretrained_folder(source)) is not None:
         where = str(folder)
     elif path.suffix.lower() == ".gguf":
@@ -23,13 +27,18 @@ def load_tokenizer(source: str) -> tuple[Any, int | None]:
         if not path.is_dir():
             check_hub(source)
         where = source
-    try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(where)
-        config = transformers.AutoConfig.from_pretrained(where)
-    except (OSError, ValueError) as problem:
-        raise DepthscopeError(f"{source}: no tokenizer can be loaded ({reason(problem)})") from None
+    with one_sentence(source, "no tokenizer can be loaded", "check the name and the files"):
+        tokenizer = read_tokenizer(where, **options)
+        config = transformers.AutoConfig.from_pretrained(where, **options)
     check_fast(tokenizer, source)
     return tokenizer, context_length(config, tokenizer)
+
+
+def read_tokenizer(where: str, **options: Any) -> Any:
+    """What transformers makes of the files, tried on a few words: some faults show only then."""
+    tokenizer = require("transformers", "models").AutoTokenizer.from_pretrained(where, **options)
+    tokenizer(_TRIAL)
+    return tokenizer
 
 
 def check_fast(tokenizer: Any, name: str) -> None:

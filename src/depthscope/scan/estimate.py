@@ -30,6 +30,7 @@ def estimate(
     stack: Any = None,
     measures: Sequence[str] = ("cse", "norm"),
     threads: int | None = None,
+    trust_remote_code: bool = False,
 ) -> Estimate:
     """Estimate what a scan of a million tokens takes, from the model's configuration and a short run with random weights.
 
@@ -50,6 +51,8 @@ def estimate(
         Names; ``"surprisal"`` needs the head, every other is one number per layer.
     threads : int, optional
         CPU threads of torch, for all that this process does from then on.
+    trust_remote_code : bool, default False
+        Run Python code that the model brings.
 
     Returns
     -------
@@ -79,9 +82,9 @@ def estimate(
     place = _device(torch, chosen_device(device))
     if dtype is None and Path(source).suffix.lower() == ".gguf":
         dtype = "float32"  # unpacked, as load does it
-    config = read_config(source)
+    config = read_config(source, trust_remote_code)
     kind = chosen_precision(config, dtype)
-    paper = on_paper(config, str(kind), stack)
+    paper = on_paper(config, str(kind), stack, trust_remote_code)
     batch = _default_batch(paper, kind, place) if token_budget is None else token_budget
     window, context = window_lengths(window, context, paper.context)
     check_window(window, context, 0, stack != "encoder")

@@ -133,7 +133,7 @@ def scan_corpus(
     rolling = reading == "rolling"
     where = Where(engine, workers, address)
     where.check(recipe)
-    tokenizer, longest = _reads(model)
+    tokenizer, longest = _reads(model, recipe.load)
     device = model.device.type if isinstance(model, Model) else str(recipe.load.get("device") or chosen_device(None))
     length, kept = window_lengths(window, context, longest)
     stack = recipe.load.get("stack")
@@ -348,6 +348,8 @@ def _settings(asked: Asked) -> dict[str, Any]:
     return {"measures": list(asked.measures), "cse": dict(asked.cse)}
 
 
-def _reads(model: Any) -> tuple[Any, int | None]:
+def _reads(model: Any, load: Mapping[str, Any]) -> tuple[Any, int | None]:
     """Tokenizer and context length, of a model in memory or without loading one."""
-    return (model.tokenizer, model.max_length) if isinstance(model, Model) else load_tokenizer(fspath(model))
+    if isinstance(model, Model):
+        return model.tokenizer, model.max_length
+    return load_tokenizer(fspath(model), bool(load.get("trust_remote_code", False)))

@@ -11,6 +11,7 @@ import xarray as xr
 
 from depthscope.capture.tokens import tokenize
 from depthscope.errors import DepthscopeError, reason, require
+from depthscope.model.foreign import one_sentence
 from depthscope.model.pretrained import pretrained_folder
 from depthscope.model.pretrained.registry import find
 from depthscope.model.quiet import quiet
@@ -133,9 +134,13 @@ def check_model(name: str, settings: Settings, table: pd.DataFrame) -> None:
     """All that can be known of a model without its weights: it is there, reads text, and takes these texts."""
     transformers = require("transformers", "models")
     with quiet(transformers):
-        tokenizer, longest = load_tokenizer(name)
+        trust = bool(settings.load.get("trust_remote_code", False))
+        tokenizer, longest = load_tokenizer(name, trust)
         if Path(name).suffix.lower() != ".gguf":
-            config = transformers.AutoConfig.from_pretrained(str(pretrained_folder(name) or name))
+            with one_sentence(name):
+                config = transformers.AutoConfig.from_pretrained(
+                    str(pretrained_folder(name) or name), trust_remote_code=trust
+                )
             auto_class(transformers, config, settings.load.get("stack"), name)
     try:
         tokenize(tokenizer, table, settings.subtoken, longest)

@@ -39,8 +39,11 @@ def _read(entry: Pretrained, files: Mapping[str, Path]) -> tuple[Any, ...]:
 
         return read_whisper(files["model.bin"], files["config.json"], files["tokenizer.json"])
     transformers = require("transformers", "models")
+    from depthscope.model.filling import whole
+
     where = str(files["config.json"].parent)
-    return (
-        transformers.AutoModel.from_pretrained(where, use_safetensors=True),
-        transformers.AutoTokenizer.from_pretrained(where),
+    safe = {"trust_remote_code": False}
+    network, info = transformers.AutoModel.from_pretrained(
+        where, use_safetensors=True, output_loading_info=True, ignore_mismatched_sizes=True, **safe
     )
+    return whole(network, info, entry.name), transformers.AutoTokenizer.from_pretrained(where, **safe)

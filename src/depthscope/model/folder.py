@@ -1,0 +1,155 @@
+"""What a model's folder holds: weights in a safe format, all within the folder, and nothing that is passed over."""
+
+import json
+from collections.abc import Iterable
+from hashlib import file_digest
+from pathlib import Path, PurePath
+from typing import Any
+
+from depthscope.errors import DepthscopeError, listed, require
+from depthscope.model.trust import Trust
+
+PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt")
+_SAFE = ".safetensors"
+
+
+def check_folder(folder: Path, name: str, trust: Trust, options: dict[str, Any]) -> tuple[str, ...]:
+    """Names of the files from which transformers takes the weights; ``options`` are those of ``from_pretrained``.
+
+    Raises
+    ------
+    DepthscopeError
+        An adapter; weights only in pickles that are not allowed, or in a format that transformers does not read; an index
+        that is damaged, lists files that are not there, or leaves the folder.
+    """
+    if (folder / "adapter_config.json").is_file():
+        raise DepthscopeError(
+            f"{name}: the folder holds an adapter, and whether it is applied depends on what is installed; merge it "
+            "(PEFT's merge_and_unload()), save the model with save_pretrained(folder), and load that folder"
+        )
+    inside = folder / str(options.get("subfolder") or "")
+    variant = f".{options['variant']}" if options.get("variant") else ""
+    single, index = f"model{variant}{_SAFE}", f"model{_SAFE}.index{variant}.json"
+    if (named := _named_in_config(inside)) is not None:
+        if PurePath(named).suffix in PICKLES and not trust.pickles:
+            raise _pickled(name, named)
+        files = _listed_in(inside, named, name) if named.endswith(".json") else (named,)
+    elif (inside / single).is_file():
+        files = (single,)
+    elif (inside / index).is_file():
+        files = _listed_in(inside, index, name)
+    else:
+        files = _pickles(inside, name, variant, trust)
+    return files
+
+
+def check_tensors(folder: Path, files: tuple[str, ...], name: str, prefix: str) -> None:
+    """Refuse files that hold a tensor twice, of which one would win by chance; also with and without a ``prefix``."""
+    safetensors = require("safetensors", "models")
+    seen: dict[str, str] = {}
+    for file in files:
+        if not file.endswith(_SAFE):
+            continue
+        with safetensors.safe_open(folder / file, framework="pt") as stored:
+            for key in stored.keys():  # noqa: SIM118 - no mapping
+                if key in seen:
+                    raise DepthscopeError(
+                        f"{name}: {key} stands in {seen[key]} and in {file}; remove the file that does not belong to it"
+                    )
+                seen[key] = file
+    twice = [key for key in seen if prefix and f"{prefix}.{key}" in seen]
+    if twice:
+        raise DepthscopeError(
+            f"{name}: its weights hold {listed(twice, 2)} twice, with and without {prefix!r} before it, and which is "
+            "meant cannot be known; save the model again with save_pretrained(folder)"
+        )
+
+
+def idle(folder: Path, files: tuple[str, ...], keys: Iterable[str]) -> set[str]:
+    """Those of the ``keys`` that are biases of nothing but zeros, which change no number wherever they are added."""
+    wanted, found = {key for key in keys if key.endswith("bias")}, set()
+    safetensors = require("safetensors", "models")
+    for file in files if wanted else ():
+        if file.endswith(_SAFE):
+            with safetensors.safe_open(folder / file, framework="pt") as stored:
+                found |= {key for key in wanted & set(stored.keys()) if not stored.get_tensor(key).any()}
+    return found
+
+
+def told(folder: Path, files: tuple[str, ...]) -> str:
+    """Where the weights came from, for the record; pickles with their digests."""
+    pickles = [file for file in files if not file.endswith(_SAFE)]
+    if not pickles:
+        return listed(files, 2)
+    sums = []
+    for file in pickles:
+        with (folder / file).open("rb") as stream:
+            sums.append(f"{file} (a pickle, read as tensors only, sha256 {file_digest(stream, 'sha256').hexdigest()})")
+    return ", ".join(sums)
+
+
+def _named_in_config(folder: Path) -> str | None:
+    """A file that the configuration itself names for the weights."""
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # transformers will say what is wrong with it
+        return None
+    found = config.get("transformers_weights") if isinstance(config, dict) else None
+    return found if isinstance(found, str) else None
+
+
+def _listed_in(folder: Path, index: str, name: str) -> tuple[str, ...]:
+    try:
+        names = set(json.loads((folder / index).read_text(encoding="utf-8"))["weight_map"].values())
+        files = sorted(names)
+        odd = [file for file in files if PurePath(file).name != file or not file.endswith((_SAFE, *PICKLES))]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise DepthscopeError(
+            f"{name}: {index} is no list of files with weights; fetch or save the model again"
+        ) from None
+    if odd:
+        raise DepthscopeError(
+            f"{name}: {index} lists {odd[0]!r}, which is no file of weights in this folder; fetch or save the model again"
+        )
+    if index.startswith("model") and (unsafe := [file for file in files if not file.endswith(_SAFE)]):
+        raise _pickled(name, unsafe[0])
+    lacking = [file for file in files if not (folder / file).is_file()]
+    if lacking:
+        raise DepthscopeError(
+            f"{name}: {index} lists {listed(lacking, 2)}, which is not there; fetch or copy the model again"
+        )
+    if not files:
+        raise DepthscopeError(f"{name}: {index} lists no weights; fetch or save the model again")
+    return tuple(files)
+
+
+def _pickles(folder: Path, name: str, variant: str, trust: Trust) -> tuple[str, ...]:
+    """Weights that are in no safe format, if that is allowed."""
+    single, index = f"pytorch_model{variant}.bin", f"pytorch_model.bin.index{variant}.json"
+    if trust.pickles and (folder / single).is_file():
+        return (single,)
+    if trust.pickles and (folder / index).is_file():
+        return _listed_in(folder, index, name)
+    found = sorted(path.name for path in folder.glob("*") if path.is_file())
+    pickles = [file for file in found if file.endswith(PICKLES) and file != "training_args.bin"]
+    packed = [file for file in found if file.lower().endswith(".gguf")]
+    if packed:
+        raise DepthscopeError(
+            f"{name}: the folder holds no model{variant}{_SAFE}, but {packed[0]}: give the path of that file"
+        )
+    if pickles and not trust.pickles:
+        raise _pickled(name, pickles[0])
+    others = [file for file in found if file.endswith((_SAFE, ".h5", ".msgpack", ".onnx", *PICKLES))]
+    beside = f", but {listed(others, 2)}" if others else ""
+    raise DepthscopeError(
+        f"{name}: transformers cannot load this model: the folder holds no weights that it knows (model{variant}{_SAFE})"
+        f"{beside}; save the model there with save_pretrained(folder)"
+    )
+
+
+def _pickled(name: str, file: str) -> DepthscopeError:
+    return DepthscopeError(
+        f"{name}: its weights are a pickle ({file}), a format that can run any code when it is read, so it is not read; save "
+        "the model with save_pretrained(folder), which writes safetensors, or give allow_pickle=True (--allow-pickle on the "
+        "command line), which reads tensors and nothing else of it"
+    )

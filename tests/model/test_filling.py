@@ -1,0 +1,355 @@
+"""No weight is random, and none is left over that belongs to what is measured."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import transformers
+
+import depthscope as ds
+from tests.model.saved import SIZES, WEIGHTS, change, configure, save, tensors, vocabulary, without
+
+TABLE = pd.DataFrame(
+    [("shark", "a", "The lawyer is a shark."), ("shark", "b", "The fish over there is a shark.")],
+    columns=["item", "condition", "text"],
+).assign(target="shark")
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("stored") / "llama"
+    save(folder, transformers.LlamaForCausalLM, transformers.LlamaConfig(vocab_size=vocabulary(), **SIZES))
+    return folder
+
+
+@pytest.fixture
+def copied(stored: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(stored, tmp_path / "copy"))
+
+
+def bert(folder: Path, kind: str) -> None:
+    sizes = {key: value for key, value in SIZES.items() if key != "num_key_value_heads"}
+    save(folder, getattr(transformers, kind), transformers.BertConfig(vocab_size=vocabulary(), **sizes))
+
+
+def measured(folder: Path, **options: Any) -> Any:
+    return ds.trace(ds.load(folder, **options), TABLE, progress=False)
+
+
+def test_a_whole_checkpoint_is_said_to_be_whole_and_gives_the_same_numbers_twice(stored: Path) -> None:
+    model = ds.load(stored)
+    assert model.checks["weights"] == f"all of LlamaForCausalLM from {WEIGHTS}"
+    first, second = measured(stored), measured(stored)
+    np.testing.assert_array_equal(first["gram"], second["gram"])
+    np.testing.assert_array_equal(first["surprisal"], second["surprisal"])
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        *(
+            "layers.2.mlp.up_proj",
+            "layers.4.",
+            "input_layernorm",
+            "post_attention_layernorm.weight",
+            "self_attn.k_proj",
+        ),
+        *("embed_tokens", "model.norm", "model."),
+    ],
+)
+def test_weights_that_lack_are_not_drawn_at_random(part: str, copied: Path, refuses: Any) -> None:
+    change(copied, without(part))
+    with refuses(str(copied), f"{WEIGHTS} lacks weights", part.strip("."), "would be random", "(network, tokenizer)"):
+        ds.load(copied)
+
+
+def test_no_weights_at_all_are_no_model(copied: Path, refuses: Any) -> None:
+    change(copied, lambda stored: {})
+    with refuses("lacks weights", "model.layers.0"):
+        ds.load(copied)
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "base_model.model.", "network."])
+def test_names_with_a_foreign_prefix_are_not_passed_over(prefix: str, copied: Path, refuses: Any) -> None:
+    change(copied, lambda stored: {prefix + key: value for key, value in stored.items()})
+    with refuses(f"{prefix}lm_head.weight", "no place"):
+        ds.load(copied)
+
+
+def test_a_prefix_that_transformers_adds_itself_changes_nothing(copied: Path) -> None:
+    whole = measured(copied)
+    change(copied, lambda stored: {key.removeprefix("model."): value for key, value in stored.items()})
+    np.testing.assert_array_equal(measured(copied)["gram"], whole["gram"])
+
+
+def test_the_same_tensor_under_two_names_is_refused(copied: Path, refuses: Any) -> None:
+    change(copied, lambda s: {**s, **{key.removeprefix("model."): value + 1 for key, value in s.items()}})
+    with refuses("twice", "'model'"):
+        ds.load(copied)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"num_hidden_layers": 7}, ("lacks weights", "model.layers.5.")),
+        ({"num_hidden_layers": 4}, ("no place", "model.layers.4.")),
+        ({"vocab_size": 100}, ("other shapes", "not 100x32")),
+        ({"hidden_size": 64}, ("other shapes", "x64")),
+        ({"intermediate_size": 64}, ("other shapes", "not 32x64")),
+        ({"num_key_value_heads": 1}, ("other shapes", "k_proj")),
+        ({"attention_bias": True}, ("lacks weights", "q_proj.bias")),
+        ({"mlp_bias": True}, ("lacks weights", "down_proj.bias")),
+    ],
+)
+def test_a_configuration_of_another_network_is_refused(
+    values: dict[str, Any], said: tuple[str, ...], copied: Path, refuses: Any
+) -> None:
+    configure(copied, **values)
+    with refuses(str(copied), *said):
+        ds.load(copied)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *(
+            "model.layers.0.self_attn.q_proj.bias",
+            "model.layers.3.mlp.down_proj.bias",
+            "model.layers.1.self_attn.q_norm.weight",
+        ),
+        *(
+            "model.norm.bias",
+            "lm_head.bias",
+            "model.embed_positions.weight",
+            "model.embed_tokens.lora_A",
+            "anything.weight",
+        ),
+        "model.layers.0.self_attn.q_proj.lora_A.weight",
+    ],
+)
+def test_weights_that_belong_to_the_stream_are_not_passed_over(key: str, copied: Path, refuses: Any) -> None:
+    change(copied, lambda stored: {**stored, key: torch.ones(32)})
+    with refuses(str(copied), key, "no place"):
+        ds.load(copied)
+
+
+def test_what_stands_aside_is_passed_over_and_said(copied: Path) -> None:
+    whole = measured(copied)
+    more = ("score.weight", "model.vision_tower.layers.0.weight", "mtp.layers.0.weight", "v_head.summary.weight")
+    old = ("model.layers.0.self_attn.rotary_emb.inv_freq", "model.layers.1.self_attn.rotary_emb.inv_freq")
+    change(copied, lambda stored: {**stored, **dict.fromkeys((*more, *old), torch.ones(8))})
+    model = ds.load(copied)
+    assert "of no use here: model.vision_tower.layers.0.weight, mtp.layers.0.weight" in model.checks["weights"]
+    assert "inv_freq" not in model.checks["weights"]
+    np.testing.assert_array_equal(ds.trace(model, TABLE, progress=False)["gram"], whole["gram"])
+
+
+def test_a_bias_of_zeros_adds_nothing(copied: Path) -> None:
+    whole = measured(copied)
+    change(copied, lambda stored: {**stored, "model.layers.0.self_attn.q_proj.bias": torch.zeros(32)})
+    np.testing.assert_array_equal(measured(copied)["gram"], whole["gram"])
+
+
+def test_a_headless_checkpoint_has_no_surprisal_and_the_right_states(copied: Path) -> None:
+    whole = measured(copied)
+    change(copied, without("lm_head"))
+    model, again = ds.load(copied), ds.load(copied)
+    assert not model.predicts
+    assert model.checks["head"] == f"no surprisal: {WEIGHTS} holds no lm_head.weight, so the head is untrained"
+    assert model.fingerprint == again.fingerprint  # a run can be continued
+    traj = ds.trace(model, TABLE, progress=False)
+    assert "surprisal" not in traj or bool(traj["surprisal"].isnull().all())
+    np.testing.assert_array_equal(traj["gram"], whole["gram"])
+    network: Any = model.network
+    assert bool(network.lm_head.weight.isnan().all())  # whoever reads it all the same sees it
+
+
+def test_a_classifier_of_texts_has_no_surprisal_either(tmp_path: Path) -> None:
+    config = transformers.LlamaConfig(vocab_size=vocabulary(), pad_token_id=0, **SIZES)
+    save(tmp_path, transformers.LlamaForSequenceClassification, config)
+    model = ds.load(tmp_path)
+    assert not model.predicts
+    assert "score.weight" in model.checks["weights"]
+
+
+def test_a_tied_head_is_not_missing(tmp_path: Path) -> None:
+    config = transformers.LlamaConfig(vocab_size=vocabulary(), tie_word_embeddings=True, **SIZES)
+    network = save(tmp_path, transformers.LlamaForCausalLM, config)
+    assert "lm_head.weight" not in tensors(tmp_path)
+    model = ds.load(tmp_path)
+    assert model.predicts
+    ids = torch.arange(9)[None]
+    with torch.inference_mode():
+        assert torch.equal(model.network(ids).logits, network(ids).logits)
+
+
+def test_two_matrices_in_the_file_are_two_whatever_the_configuration_says(copied: Path) -> None:
+    ids = torch.arange(9)[None]
+    with torch.inference_mode():
+        logits = ds.load(copied).network(ids).logits
+        configure(copied, tie_word_embeddings=True)
+        model = ds.load(copied)
+        assert torch.equal(model.network(ids).logits, logits)
+    assert "the head is the file's own" in model.checks["weights"]
+
+
+def test_tied_embeddings_that_lack_on_both_ends_are_refused(tmp_path: Path, refuses: Any) -> None:
+    config = transformers.LlamaConfig(vocab_size=vocabulary(), tie_word_embeddings=True, **SIZES)
+    save(tmp_path, transformers.LlamaForCausalLM, config)
+    change(tmp_path, without("embed_tokens"))
+    with refuses("lacks weights", "embed_tokens"):
+        ds.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "part", ["experts.0.up_proj", "experts.3.down_proj", "layers.1.mlp.experts.2.", "mlp.gate.weight"]
+)
+def test_one_expert_that_lacks_is_enough(part: str, tmp_path: Path, refuses: Any) -> None:
+    sizes = {**SIZES, "moe_intermediate_size": 16, "num_experts": 4, "num_experts_per_tok": 2}
+    config = transformers.Qwen3MoeConfig(vocab_size=vocabulary(), head_dim=8, **sizes)
+    save(tmp_path, transformers.Qwen3MoeForCausalLM, config)
+    assert ds.load(tmp_path).depth == 5
+    change(tmp_path, without(part))
+    with refuses(str(tmp_path), "weights"):
+        ds.load(tmp_path)
+
+
+def test_an_encoder_needs_no_pooler_and_no_head(tmp_path: Path) -> None:
+    bert(tmp_path, "BertForMaskedLM")
+    model, again = (ds.load(tmp_path, stack="encoder") for _ in range(2))
+    assert "read by nothing that is measured: pooler.dense.bias, pooler.dense.weight" in model.checks["weights"]
+    assert "of no use here: cls.predictions" in model.checks["weights"]
+    assert model.fingerprint == again.fingerprint
+    a, b = (ds.trace(one, TABLE, progress=False)["gram"] for one in (model, again))
+    np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("part", ["position_embeddings", "embeddings.LayerNorm", "layer.3.output.dense.bias"])
+def test_an_encoder_needs_the_rest(part: str, tmp_path: Path, refuses: Any) -> None:
+    bert(tmp_path, "BertForSequenceClassification")
+    change(tmp_path, without(part))
+    with refuses("lacks weights", part):
+        ds.load(tmp_path, stack="encoder")
+
+
+def test_blocks_that_are_left_over_are_seen_under_any_prefix(tmp_path: Path, refuses: Any) -> None:
+    bert(tmp_path, "BertForSequenceClassification")
+    configure(tmp_path, num_hidden_layers=4)
+    with refuses("bert.encoder.layer.4", "no place"):
+        ds.load(tmp_path, stack="encoder")
+
+
+def seq2seq(folder: Path, kind: str) -> Any:
+    sides = {f"{side}_{name}": value for side in ("encoder", "decoder") for name, value in _SIDE.items()}
+    config = getattr(transformers, f"{kind}Config")(
+        vocab_size=vocabulary(), d_model=32, max_position_embeddings=64, pad_token_id=0, **sides
+    )
+    return save(folder, getattr(transformers, _WHOLES[kind]), config)
+
+
+_SIDE = {"layers": 5, "attention_heads": 4, "ffn_dim": 48}
+_WHOLES = {"Bart": "BartForConditionalGeneration", "Marian": "MarianMTModel"}
+
+
+@pytest.mark.parametrize("kind", ["Bart", "Marian"])
+def test_a_decoder_out_of_a_whole_has_the_embeddings_of_the_whole(kind: str, tmp_path: Path) -> None:
+    network = seq2seq(tmp_path, kind)
+    model = ds.load(tmp_path, stack="decoder")
+    found: Any = model.network
+    torch.testing.assert_close(found.get_input_embeddings().weight, network.model.shared.weight)
+    assert "model.encoder." in model.checks["weights"]
+
+
+def test_tables_that_a_class_computes_may_lack(tmp_path: Path) -> None:
+    """Sinusoidal positions of Marian are never saved."""
+    seq2seq(tmp_path, "Marian")
+    assert not any("embed_positions" in key for key in tensors(tmp_path))
+    assert ds.load(tmp_path, stack="encoder").depth == 5
+
+
+def test_a_learnt_table_of_positions_may_not_lack(tmp_path: Path, refuses: Any) -> None:
+    seq2seq(tmp_path, "Bart")
+    change(tmp_path, without("encoder.embed_positions"))
+    with refuses("lacks weights", "encoder.embed_positions.weight"):
+        ds.load(tmp_path, stack="encoder")
+    assert ds.load(tmp_path, stack="decoder").depth == 5
+
+
+def test_a_network_in_memory_is_taken_as_it_is(stored: Path, copied: Path) -> None:
+    """Who wants random weights builds them."""
+    change(copied, without("layers.2."))
+    network = transformers.AutoModelForCausalLM.from_pretrained(copied)
+    model = ds.load(network, transformers.AutoTokenizer.from_pretrained(copied))
+    assert model.predicts
+    assert "weights" not in model.checks
+
+
+def test_the_options_of_transformers_open_no_way_around(stored: Path, copied: Path, refuses: Any) -> None:
+    configure(copied, vocab_size=100)
+    with refuses("other shapes"):
+        ds.load(copied, ignore_mismatched_sizes=True)
+    with refuses("no place", "model.layers.4."):
+        ds.load(stored, num_hidden_layers=4)
+    with refuses("state_dict="):
+        ds.load(stored, state_dict={})
+    assert ds.load(stored, output_loading_info=True).depth == 5
+
+
+@pytest.mark.parametrize(
+    "how", [without("blk.2.ffn_up"), without("blk.3."), without("output_norm"), without("token_embd")]
+)
+def test_a_gguf_file_that_lacks_a_tensor_is_refused(
+    how: Callable[[dict[str, Any]], dict[str, Any]], tmp_path: Path, refuses: Any
+) -> None:
+    gguf = pytest.importorskip("gguf")
+    whole = gguf_file(gguf, tmp_path / "whole.gguf", lambda arrays: arrays)
+    model = ds.load(whole)
+    assert model.checks["weights"] == "all of LlamaForCausalLM from whole.gguf"
+    damaged = gguf_file(gguf, tmp_path / "damaged.gguf", how)
+    with refuses(str(damaged), "lacks weights"):
+        ds.load(damaged)
+
+
+def gguf_file(gguf: Any, path: Path, how: Callable[[dict[str, Any]], dict[str, Any]]) -> Path:
+    """A tiny Llama as llama.cpp's converter names its parts."""
+    rng = np.random.default_rng(0)
+    width, inner, vocab = 32, 48, 259
+    shapes: dict[str, tuple[int, ...]] = {
+        "token_embd.weight": (vocab, width),
+        "output_norm.weight": (width,),
+        "output.weight": (vocab, width),
+    }
+    for n in range(4):
+        block = {"attn_norm": (width,), "ffn_norm": (width,), "attn_q": (width, width), "attn_output": (width, width)}
+        block |= {"attn_k": (16, width), "attn_v": (16, width)}
+        block |= {"ffn_gate": (inner, width), "ffn_up": (inner, width), "ffn_down": (width, inner)}
+        shapes |= {f"blk.{n}.{name}.weight": shape for name, shape in block.items()}
+    arrays = {name: rng.normal(0, 0.2, shape).astype(np.float32) for name, shape in shapes.items()}
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_block_count(4)
+    writer.add_context_length(64)
+    writer.add_embedding_length(width)
+    writer.add_feed_forward_length(inner)
+    writer.add_head_count(4)
+    writer.add_head_count_kv(2)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_rope_dimension_count(8)
+    writer.add_vocab_size(vocab)
+    writer.add_tokenizer_model("llama")
+    writer.add_token_list(["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256))])
+    writer.add_token_scores([0.0] * vocab)
+    writer.add_token_types([2, 3, 3, *[6] * 256])
+    writer.add_bos_token_id(1)
+    writer.add_eos_token_id(2)
+    for name, array in how(arrays).items():
+        writer.add_tensor(name, array)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
