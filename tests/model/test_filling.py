@@ -1,7 +1,6 @@
 """No weight is random, and none is left over that belongs to what is measured."""
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -298,58 +297,3 @@ def test_the_options_of_transformers_open_no_way_around(stored: Path, copied: Pa
     with refuses("state_dict="):
         ds.load(stored, state_dict={})
     assert ds.load(stored, output_loading_info=True).depth == 5
-
-
-@pytest.mark.parametrize(
-    "how", [without("blk.2.ffn_up"), without("blk.3."), without("output_norm"), without("token_embd")]
-)
-def test_a_gguf_file_that_lacks_a_tensor_is_refused(
-    how: Callable[[dict[str, Any]], dict[str, Any]], tmp_path: Path, refuses: Any
-) -> None:
-    gguf = pytest.importorskip("gguf")
-    whole = gguf_file(gguf, tmp_path / "whole.gguf", lambda arrays: arrays)
-    model = ds.load(whole)
-    assert model.checks["weights"] == "all of LlamaForCausalLM from whole.gguf"
-    damaged = gguf_file(gguf, tmp_path / "damaged.gguf", how)
-    with refuses(str(damaged), "lacks weights"):
-        ds.load(damaged)
-
-
-def gguf_file(gguf: Any, path: Path, how: Callable[[dict[str, Any]], dict[str, Any]]) -> Path:
-    """A tiny Llama as llama.cpp's converter names its parts."""
-    rng = np.random.default_rng(0)
-    width, inner, vocab = 32, 48, 259
-    shapes: dict[str, tuple[int, ...]] = {
-        "token_embd.weight": (vocab, width),
-        "output_norm.weight": (width,),
-        "output.weight": (vocab, width),
-    }
-    for n in range(4):
-        block = {"attn_norm": (width,), "ffn_norm": (width,), "attn_q": (width, width), "attn_output": (width, width)}
-        block |= {"attn_k": (16, width), "attn_v": (16, width)}
-        block |= {"ffn_gate": (inner, width), "ffn_up": (inner, width), "ffn_down": (width, inner)}
-        shapes |= {f"blk.{n}.{name}.weight": shape for name, shape in block.items()}
-    arrays = {name: rng.normal(0, 0.2, shape).astype(np.float32) for name, shape in shapes.items()}
-    writer = gguf.GGUFWriter(path, "llama")
-    writer.add_block_count(4)
-    writer.add_context_length(64)
-    writer.add_embedding_length(width)
-    writer.add_feed_forward_length(inner)
-    writer.add_head_count(4)
-    writer.add_head_count_kv(2)
-    writer.add_layer_norm_rms_eps(1e-5)
-    writer.add_rope_dimension_count(8)
-    writer.add_vocab_size(vocab)
-    writer.add_tokenizer_model("llama")
-    writer.add_token_list(["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256))])
-    writer.add_token_scores([0.0] * vocab)
-    writer.add_token_types([2, 3, 3, *[6] * 256])
-    writer.add_bos_token_id(1)
-    writer.add_eos_token_id(2)
-    for name, array in how(arrays).items():
-        writer.add_tensor(name, array)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return path

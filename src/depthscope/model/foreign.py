@@ -48,7 +48,7 @@ def one_sentence(
 
 def _explained(problem: BaseException, what: str, way_out: str, options: Mapping[str, Any]) -> str:
     said = reason(problem, 300)
-    if "trust_remote_code" in said and isinstance(problem, ValueError):
+    if "trust_remote_code" in str(problem) and isinstance(problem, ValueError):
         return OWN_CODE
     if type(problem).__name__ == "SafetensorError":
         return f"its weights are damaged ({reason(problem)}); fetch or save the model again"

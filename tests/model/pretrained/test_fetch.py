@@ -1,5 +1,6 @@
 """From an index to a model that runs: whole or not at all, once."""
 
+import hashlib
 import os
 import signal
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 import torch
 
 from depthscope.model.load import load
-from depthscope.model.pretrained import fetch, pretrained_folder
+from depthscope.model.pretrained import cache, fetch, pretrained_folder
 from depthscope.model.pretrained.cache import download_folder, model_folder
 from depthscope.model.pretrained.entry import Package, Piece, Pretrained
 from depthscope.model.pretrained.indexes import locate
@@ -196,3 +197,65 @@ def test_a_cache_that_cannot_be_written_is_refused(
     monkeypatch.setenv("DEPTHSCOPE_CACHE", str(tmp_path / "file"))
     with refuses("cannot be written there", "DEPTHSCOPE_CACHE"):
         fetch("tiny-1.5", progress=False)
+
+
+def damage(path: Path, dates: bool) -> None:
+    """Another number in the middle of the file, of the same length; with or without the old date."""
+    before = path.stat()
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0x40
+    path.write_bytes(content)
+    if not dates:
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+@pytest.mark.parametrize("dates", [True, False])
+def test_a_damaged_model_is_not_read_and_is_fetched_again(
+    dates: bool, index: Index, tiny: Tiny, tmp_path: Path, refuses: Any
+) -> None:
+    folder = fetch("tiny-1.5", progress=False)
+    weights = folder / "model.safetensors"
+    right = weights.read_bytes()
+    damage(weights, dates)
+    with refuses("tiny-1.5", "damaged", "depthscope models get tiny-1.5"):
+        load("tiny-1.5")
+    assert fetch("tiny-1.5", progress=False) == folder
+    assert weights.read_bytes() == right
+    assert load("tiny-1.5").depth == LAYERS
+    assert standing(tmp_path / "cache") == [folder.name]
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "model.safetensors", "converted.json"])
+@pytest.mark.parametrize("how", ["gone", "empty", "longer"])
+def test_any_file_of_a_converted_model_is_checked(name: str, how: str, index: Index, tiny: Tiny, refuses: Any) -> None:
+    path = fetch("tiny-1.5", progress=False) / name
+    if how == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(b"" if how == "empty" else path.read_bytes() + b"}")
+    with refuses("damaged", "depthscope models get tiny-1.5"):
+        pretrained_folder("tiny-1.5")
+
+
+def test_a_file_too_many_may_stand_for_another(index: Index, tiny: Tiny, refuses: Any) -> None:
+    (fetch("tiny-1.5", progress=False) / "adapter_config.json").write_text("{}")
+    with refuses("damaged"):
+        load("tiny-1.5")
+
+
+def test_a_copied_model_is_read_once_and_known_by_its_new_dates(
+    index: Index, tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = fetch("tiny-1.5", progress=False)
+    read: list[str] = []
+
+    def counted(path: Path) -> str:
+        read.append(path.name)
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+
+    monkeypatch.setattr(cache, "file_sha256", counted)
+    assert pretrained_folder("tiny-1.5") == folder
+    assert read == []
+    (folder / "model.safetensors").touch()
+    assert pretrained_folder("tiny-1.5") == pretrained_folder("tiny-1.5") == folder
+    assert read == ["model.safetensors"]

@@ -10,7 +10,7 @@ from filelock import FileLock
 
 from depthscope.errors import DepthscopeError
 from depthscope.model.pretrained.archives import assemble, open_member
-from depthscope.model.pretrained.cache import building, download_folder, model_folder
+from depthscope.model.pretrained.cache import building, download_folder, intact, model_folder
 from depthscope.model.pretrained.download import check_digest, download
 from depthscope.model.pretrained.entry import Package, Piece, Pretrained, Source
 from depthscope.model.pretrained.indexes import locate
@@ -24,17 +24,24 @@ State = Literal["here", "installed", "not fetched"]
 def pretrained_folder(name: str) -> Path | None:
     """Folder of a pretrained model in transformers' own layout; None if ``name`` is none of ours.
 
-    A model whose wheel is installed is converted at the first call. Nothing is downloaded.
+    A model whose wheel is installed is converted at the first call, and again if what was converted is damaged. Nothing is
+    downloaded.
 
     Raises
     ------
     DepthscopeError
-        The model is known, but has not been fetched; or its installed files are damaged, or cannot be converted.
+        The model is known, but has not been fetched, or is damaged; or its installed files are damaged, or cannot be
+        converted.
     """
     entry = find(name)
     if entry is None:
         return None
     if state(entry) == "not fetched":
+        if model_folder(entry).is_dir():
+            raise DepthscopeError(
+                f"{name}: its files in {model_folder(entry)} are damaged; this fetches and converts it again: "
+                f"depthscope models get {entry.name} ({entry.download / 1e6:.0f} MB)"
+            )
         raise DepthscopeError(
             f"{name}: not fetched yet: depthscope models get {entry.name} ({entry.download / 1e6:.0f} MB)"
         )
@@ -68,21 +75,21 @@ def fetch(name: str, progress: bool = True) -> Path:
 
 
 def state(entry: Pretrained) -> State:
-    """Whether the model is converted, or could be without the network."""
-    if model_folder(entry).is_dir():
+    """Whether the model is converted and whole, or could be without the network."""
+    if intact(model_folder(entry)):
         return "here"
     return "installed" if installed_pieces(entry) else "not fetched"
 
 
 def provide(entry: Pretrained, progress: bool) -> Path:
-    """The folder of a model, made if it is not there. One process makes it, others wait."""
+    """The folder of a model, made if it is not there or damaged. One process makes it, others wait."""
     folder = model_folder(entry)
-    if folder.is_dir():
+    if intact(folder):
         return folder
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_name(f"{folder.name}.lock")):
-            if not folder.is_dir():
+            if not intact(folder):
                 _make(entry, folder, progress)
                 shutil.rmtree(download_folder(entry), ignore_errors=True)
     except OSError as problem:
