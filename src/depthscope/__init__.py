@@ -123,7 +123,13 @@ __all__ = [
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'depthscope' has no attribute {name!r}")
-    value = getattr(import_module(_HOMES[name]), name)
+    try:
+        value = getattr(import_module(_HOMES[name]), name)
+    except ModuleNotFoundError as missing:
+        lacking = import_module("depthscope.errors").without(missing)
+        if lacking is None:
+            raise
+        raise lacking from None
     globals()[name] = value
     _register()
     return value

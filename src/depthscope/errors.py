@@ -29,16 +29,37 @@ def on_one_line(text: str) -> str:
     return "".join(repr(char)[1:-1] if unicodedata.category(char) in UNSEEN else char for char in text)
 
 
+# the extra that brings an optional library, for imports that have no better word
+EXTRAS = {
+    **dict.fromkeys(("torch", "transformers", "accelerate", "gguf", "wordfreq", "zarr"), "models"),
+    **dict.fromkeys(("jinja2", "markupsafe", "vl_convert"), "report"),
+    **dict.fromkeys(("sklearn", "statsmodels"), "mechanism"),
+    **dict.fromkeys(("bitsandbytes", "torchao", "optimum"), "quantization"),
+    **{"matplotlib": "figures", "pyarrow": "parquet", "ray": "ray", "datasets": "hub"},
+}
+
+
 def require(module: str, extra: str) -> ModuleType:
     """Import an optional library, or name the extra that brings it."""
     try:
         return import_module(module)
     except ModuleNotFoundError as missing:
-        if missing.name != module.split(".")[0]:
+        if missing.name == module.split(".")[0]:
+            raise _needed(missing.name, extra) from None
+        lacking = without(missing)
+        if lacking is None:
             raise
-        raise DepthscopeError(
-            f"this needs {missing.name}, which is not installed: pip install 'depthscope[{extra}]'"
-        ) from None
+        raise lacking from None
+
+
+def without(missing: ModuleNotFoundError) -> DepthscopeError | None:
+    """The sentence for an optional library that is not installed; None for a module of another kind."""
+    name = (missing.name or "").split(".")[0]
+    return _needed(name, EXTRAS[name]) if name in EXTRAS else None
+
+
+def _needed(name: str, extra: str) -> DepthscopeError:
+    return DepthscopeError(f"this needs {name}, which is not installed: pip install 'depthscope[{extra}]'")
 
 
 def check_choice(name: str, value: object, allowed: Iterable[object]) -> None:

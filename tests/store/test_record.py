@@ -1,6 +1,7 @@
 """``run.json`` keeps what was asked, and tells two runs apart."""
 
 import json
+import os
 from dataclasses import replace
 
 import pytest
@@ -65,13 +66,38 @@ def test_timings_and_results_do_not_tell_runs_apart():
         *("", "{", "[]", "null", "{}", '{"schema": 1}', '{"schema": 1, "study": "x"}', "\xff"),
         '{"schema": 1, "study": "x", "settings": {}, "digests": null}',
         '{"schema": 1, "study": "x", "settings": []}',
+        '{"schema": 1, "study": 7, "settings": {}}',
+        '{"schema": [1], "study": "x", "settings": {}}'.replace("[1]", "{}"),
+        *(
+            f'{{"schema": 1, "study": "x", "settings": {{}}, {odd}}}'
+            for odd in (
+                '"identity": {"model": 5}',
+                '"environment": {"depthscope": null}',
+                '"digests": {"a": []}',
+                '"files": {"a": "b"}',
+                '"timings": {"load": "long"}',
+                '"words": {"short": "text"}',
+                '"words": {"short": [1]}',
+                '"answer": [null]',
+                '"results": 1e999999',
+            )
+        ),
+        "[" * 100_000,
+        "1" * 10_000,
     ],
 )
 def test_a_damaged_record_is_refused(tmp_path, refuses, content):
     path = tmp_path / "run.json"
     path.write_text(content, encoding="latin-1")
-    with refuses("run.json", "not a readable run record", "--out"):
+    with refuses("run.json", *(["schema"] if '"schema": {}' in content else ["not a readable run record", "--out"])):
         RunRecord.read(path)
+
+
+def test_a_pipe_or_a_folder_is_no_record(tmp_path, refuses):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path):
+        with refuses(str(path), "not a readable run record (it is no file)"):
+            RunRecord.read(path)
 
 
 def test_a_record_of_another_schema_is_refused(tmp_path, refuses):

@@ -12,13 +12,13 @@ from typing import Any
 
 from depthscope.cli.compare import Compare
 from depthscope.cli.models import Models
-from depthscope.cli.output import deliver, only_the_document
+from depthscope.cli.output import deliver, only_the_document, prepare_streams
 from depthscope.cli.report import Report
 from depthscope.cli.run import RunCommand
 from depthscope.cli.scan import Scan
 from depthscope.cli.show import Show
 from depthscope.cli.stimuli import Stimuli
-from depthscope.errors import DepthscopeError, DepthscopeWarning, out_of_memory
+from depthscope.errors import DepthscopeError, DepthscopeWarning, out_of_memory, without
 from depthscope.version import __version__
 
 COMMANDS = (RunCommand(), Scan(), Compare(), Report(), Show(), Models(), Stimuli())
@@ -42,6 +42,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point. 0 done, 2 bad input, 130 interrupted."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    prepare_streams()
     options = build_parser().parse_args(words)
     options.words = words
     os.environ.setdefault("MPLBACKEND", "Agg")  # files only; no display is needed
@@ -49,11 +50,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with only_the_document(options), notes():
             answer = options.handler(options)
         deliver(answer, options)
+        sys.stdout.flush()  # here, where what goes wrong becomes a sentence
     except DepthscopeError as problem:
         return _complain(spoken(str(problem), words))
     except BrokenPipeError:  # whoever read our output has had enough
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - the interpreter flushes it on its way out
         return 0
+    except ModuleNotFoundError as missing:
+        lacking = without(missing)
+        if lacking is None:
+            raise
+        return _complain(str(lacking))
     except (MemoryError, OSError, RuntimeError) as problem:
         sentence = denied(problem)
         if sentence is None:

@@ -1,6 +1,7 @@
 """How an answer leaves the command line: tables and sentences in a terminal, plain text in a pipe, one JSON document."""
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -11,6 +12,16 @@ from typing import Any
 
 from depthscope.store.jsonable import jsonable
 from depthscope.telling import Told, clean, plain
+
+
+def prepare_streams() -> None:
+    """Streams that take any text: a closed one is nowhere, and what an encoding lacks is spelt out."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 - as long as the process
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 @dataclass(frozen=True)

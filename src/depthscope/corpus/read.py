@@ -29,7 +29,8 @@ def read_corpus(source: str | PathLike[str], *, text: str = "text", split: Split
         The column that holds the text, in JSON lines, Parquet and data sets: each row is a document.
     split : {"file", "line", "paragraph"}
         What is a document in a file of plain text: all of it, of any length; each line that is not blank; or each
-        block between blank lines, its line ends LF. A line or a block is held in memory whole.
+        block between blank lines, its line ends LF. A line or a block is held
+        in memory whole; one of more than 64 MiB is refused.
 
     Raises
     ------
@@ -103,7 +104,7 @@ class FileCorpus:
         else:
             with opened(file) as (stream, reached):
                 numbered = lines(file, stream)
-                for number, text in paragraphs(numbered) if self._split == "paragraph" else numbered:
+                for number, text in paragraphs(file, numbered) if self._split == "paragraph" else numbered:
                     # a blank line between lines is no document, not even an empty one
                     if text.strip():
                         yield number, text, reached()

@@ -5,8 +5,11 @@ from collections.abc import Iterable, Iterator
 from io import BufferedReader
 
 from depthscope.corpus.files import BLOCK, File, opened
+from depthscope.errors import DepthscopeError
 from depthscope.store.lines import not_utf8
 
+# bytes of a line, which is held whole, several times over while it is decoded and parsed
+LONGEST = 2**26
 MARK = "\ufeff"  # of UTF-8, which some programs put before a text
 
 
@@ -41,9 +44,12 @@ class Chunks:
 
 def lines(file: File, stream: BufferedReader) -> Iterator[tuple[int, str]]:
     """Each line with its number, from 1; its end (LF or CR LF) left out."""
-    begin = 0
+    begin = number = 0
     # bytes are split at LF alone: a text may hold U+2028 and other characters that str.splitlines takes for ends
-    for number, line in enumerate(stream, 1):
+    while line := stream.readline(LONGEST + 1):
+        number += 1
+        if len(line) > LONGEST:
+            raise _too_long(file, number)
         try:
             text = line.decode()
         except UnicodeDecodeError as problem:
@@ -52,12 +58,22 @@ def lines(file: File, stream: BufferedReader) -> Iterator[tuple[int, str]]:
         yield number, (text.removeprefix(MARK) if number == 1 else text).removesuffix("\n").removesuffix("\r")
 
 
-def paragraphs(numbered: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+def _too_long(file: File, number: int) -> DepthscopeError:
+    return DepthscopeError(
+        f"{file.path}: the text of line {number} goes on for more than {LONGEST // 2**20} MiB, and is held in memory whole; "
+        "give texts of that length as files of plain text, one each, which are read in pieces"
+    )
+
+
+def paragraphs(file: File, numbered: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
     """Blocks between blank lines, each with the number of its first line."""
-    first, block = 0, list[str]()
+    first, size, block = 0, 0, list[str]()
     for number, line in numbered:
         if line.strip():
-            first = first if block else number
+            first, size = (first, size) if block else (number, 0)
+            size += len(line)
+            if size > LONGEST:
+                raise _too_long(file, first)
             block.append(line)
         elif block:
             yield first, "\n".join(block)

@@ -5,11 +5,20 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from depthscope.errors import DepthscopeError
+from depthscope.errors import DepthscopeError, reason
 from depthscope.store.files import write_text
 from depthscope.store.jsonable import jsonable
 
 SCHEMA = 1
+# bytes: no run writes so many, and what is larger is not read into memory
+LARGEST = 2**28
+TEXT = (str, "text")
+INSIDE: dict[str, tuple[type | tuple[type, ...], str]] = {
+    **dict.fromkeys(("identity", "environment", "checks", "digests", "answer"), TEXT),
+    "files": (dict, "description of a file"),
+    "timings": ((int, float), "number"),
+    "words": (list, "list"),
+}
 
 
 @dataclass
@@ -48,6 +57,10 @@ class RunRecord:
     def read(cls, path: Path, way_out: str = "choose another folder with --out") -> "RunRecord":
         kinds = {name: type(value) for name, value in asdict(cls("", {})).items()}
         try:
+            if path.exists() and not path.is_file():
+                raise TypeError("it is no file")
+            if path.is_file() and path.stat().st_size > LARGEST:
+                raise TypeError(f"it has more than {LARGEST:,} bytes")
             stored = json.loads(path.read_text(encoding="utf-8"))
             if stored["schema"] != SCHEMA:
                 raise DepthscopeError(f"{path}: written in schema {stored['schema']}, this version reads {SCHEMA}")
@@ -55,9 +68,12 @@ class RunRecord:
             for name, value in found.items():
                 if not isinstance(value, kinds[name]):
                     raise TypeError(f"{name} is no {kinds[name].__name__}")
+                _check_inside(name, value)
             return cls(**found)
-        except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as problem:
-            raise DepthscopeError(f"{path}: not a readable run record ({problem}); {way_out}") from None
+        except DepthscopeError:
+            raise
+        except (ValueError, KeyError, TypeError, RecursionError, OSError) as problem:
+            raise DepthscopeError(f"{path}: not a readable run record ({reason(problem, 80)}); {way_out}") from None
 
     def differences(self, other: "RunRecord") -> list[str]:
         """What keeps two runs from sharing a folder, in words: ``"wavelet (paul(4), now morlet)"``."""
@@ -70,6 +86,16 @@ class RunRecord:
                 if mine.get(name) != theirs.get(name):
                     found.append(f"{name} ({_short(mine.get(name))}, now {_short(theirs.get(name))})")
         return found if self.study == other.study else [f"study ({self.study}, now {other.study})"]
+
+
+def _check_inside(name: str, value: Any) -> None:
+    """What stands in a part of the record is of the kind that all readers of it count on."""
+    kind, called = INSIDE.get(name, (object, ""))
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    if not all(isinstance(one, kind) for one in inside):
+        raise TypeError(f"something in {name} is no {called}")
+    if name == "words" and not all(isinstance(one, str) for lines in value.values() for one in lines):
+        raise TypeError("something in words is no text")
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:

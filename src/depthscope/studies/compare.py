@@ -203,21 +203,26 @@ def _labels(paths: Sequence[Path]) -> list[str]:
 
 def _first_contrast(run: Finished) -> str:
     names = run.record.settings.get("contrasts") or []
-    if not names:
+    if not names or not isinstance(names, list):
         raise DepthscopeError(f"{run.folder}: its record names no contrast; give --contrast A-B")
     return str(names[0])
 
 
 def _source(run: Finished, name: str) -> Source:
     options = inspect.signature(contrast_of).parameters
-    recorded = run.record.settings.get("contrast") or {}
     try:
+        recorded = run.record.settings.get("contrast") or {}
         terms = parse_terms(name, list(run.h["condition"].values))
         found = contrast_of(run.h, terms, **{key: value for key, value in recorded.items() if key in options})
         if not np.isfinite(found.table["t"].values).any():
             raise DepthscopeError("no layer is measured in all items")
     except DepthscopeError as problem:
         raise DepthscopeError(f"{run.folder}: {problem}") from None
+    except (ValueError, TypeError, LookupError, AttributeError) as problem:
+        what = f"{type(problem).__name__}: {reason(problem, 80)}"
+        raise DepthscopeError(
+            f"{run.folder / RECORD}: its settings are not those of a run ({what}); {DAMAGED}"
+        ) from problem
     model = str(run.record.settings.get("model", ""))
     depths = run.h["relative_depth"].values.astype(np.float64)
     return Source(run.label, model, str(run.folder), found, depths, _texts(run.h, terms.conditions), run.mechanism)
@@ -270,6 +275,9 @@ def _comparable(run: Finished) -> dict[str, Any]:
     defaults = {
         p.name: p.default for p in inspect.signature(contrast_of).parameters.values() if p.kind is p.KEYWORD_ONLY
     }
+    for name in ("cse", "contrast"):
+        if not isinstance(settings.get(name) or {}, dict):
+            raise DepthscopeError(f"{run.folder / RECORD}: {name} in its settings is no set of options; {DAMAGED}")
     flat |= {f"cse.{name}": value for name, value in {"signal": "update", **(settings.get("cse") or {})}.items()}
     recorded = {**defaults, **(settings.get("contrast") or {})}
     return flat | {f"contrast.{name}": list(v) if isinstance(v, tuple) else v for name, v in recorded.items()}

@@ -1,9 +1,6 @@
 """What quantisation does to a model, and to what is measured on it: one scheme after the other against the original."""
 
-import multiprocessing
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +35,7 @@ from depthscope.store.files import write_text
 from depthscope.store.folder import RECORD
 from depthscope.store.record import RunRecord
 from depthscope.store.tables import write_csv
+from depthscope.studies.child import ProcessDiedError, in_child
 from depthscope.studies.finished import FinishedRun
 from depthscope.studies.scheme import measure_scheme, scheme_record
 from depthscope.studies.settings import Settings, prepare, settled
@@ -158,13 +156,11 @@ def _in_own_process(settings: Settings, scheme: str, folder: Path, text: str | N
         if before.status == "finished" and not before.differences(scheme_record(settings, scheme, text)):
             return ""
     try:
-        # spawned, not forked: a fork would begin with our memory, and with the threads of torch in whatever state
-        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-            pool.submit(measure_scheme, settings, scheme, folder, text, progress).result()
+        in_child(measure_scheme, settings, scheme, folder, text, progress)
+    except ProcessDiedError as problem:
+        return f"{scheme}: {problem}"
     except DepthscopeError as problem:
         return str(problem)
-    except BrokenProcessPool:
-        return f"{scheme}: the process died, most likely for want of memory; free some, or take a smaller model"
     return ""
 
 

@@ -86,6 +86,20 @@ def write_report(folder: Path, record: RunRecord | None = None) -> Path:
 def run_page(folder: Path, record: RunRecord | None = None) -> Page:
     """Read a run folder, and its record, unless that is given."""
     record = record or finished_run(folder, WAY_OUT)
+    try:
+        return _page(folder, record)
+    except DepthscopeError:
+        raise
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as problem:
+        # a record can be of the right kind in every place and still not be one of such a run
+        what = f"{type(problem).__name__}: {reason(problem, 80)}"
+        raise DepthscopeError(
+            f"{folder}: no page can be made of what stands there ({what}): {RECORD} or a table is not as a run leaves it; put "
+            "it back, or run the study again"
+        ) from problem
+
+
+def _page(folder: Path, record: RunRecord) -> Page:
     # figures and small tables of a scan are made when they are wanted: it has enough to do
     record = write_scan(folder, record) if record.study == "scan" else record
     run = Sealed(folder, record)

@@ -1,0 +1,76 @@
+"""Without optional libraries every command and every name says which extra brings what it needs."""
+
+import subprocess
+import sys
+
+import pytest
+
+BLOCKED = """
+import sys
+from importlib.abc import MetaPathFinder
+
+BARE = {"torch", "transformers", "accelerate", "gguf", "wordfreq", "zarr", "jinja2", "markupsafe", "vl_convert", "sklearn",
+        "statsmodels", "matplotlib", "pyarrow", "ray", "datasets"}
+
+class Blocker(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in BARE:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Blocker())
+"""
+COMMANDS = [
+    "run metaphor --out x",
+    "run mechanism --out x",
+    "run models --models a --out x",
+    "run quantization --out x",
+    "show words",
+    "scan --corpus . --out x",
+    "scan --estimate",
+    "scan --verify --out x",
+    "compare x",
+    "report x",
+    "models list",
+    "models coverage",
+    "stimuli list",
+    "stimuli check builtin",
+]
+
+
+def bare(code, *words):
+    done = subprocess.run([sys.executable, "-c", BLOCKED + code, *words], capture_output=True, text=True)
+    return done.stdout.strip(), done.stderr.strip()
+
+
+def test_every_command_gives_an_answer_or_names_the_extra(tmp_path):
+    code = """
+import contextlib, io, os
+from depthscope.cli.main import main
+os.chdir(sys.argv[1])
+for line in sys.argv[2:]:
+    said, out = io.StringIO(), io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(out):
+            status = main(line.split())
+    except BaseException as problem:
+        status = repr(problem)
+    print(line, "->", status, " ".join(said.getvalue().split()))
+"""
+    out, err = bare(code, str(tmp_path), *COMMANDS)
+    assert err == ""
+    lines = dict(line.split(" -> ", 1) for line in out.splitlines())
+    assert list(lines) == COMMANDS
+    for command, said in lines.items():
+        assert said == "0" or said.startswith("2 depthscope: "), (command, said)
+        if command.split()[0] in ("run", "show", "report") or command.startswith("scan --corpus"):
+            assert "pip install 'depthscope[" in said, (command, said)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "call", ["load('embedded')", "scan_corpus('embedded', '.', 'x')", "show('a')", "trace_text", "patch"]
+)
+def test_every_name_names_the_extra(call):
+    _, err = bare(f"import depthscope as ds; ds.{call}")
+    assert err.splitlines()[-1].startswith("depthscope.errors.DepthscopeError: this needs "), err
+    assert "pip install 'depthscope[" in err
