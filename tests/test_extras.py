@@ -24,7 +24,7 @@ COMMANDS = [
     "run mechanism --out x",
     "run models --models a --out x",
     "run quantization --out x",
-    "show words",
+    "show --text words",
     "scan --corpus . --out x",
     "scan --estimate",
     "scan --verify --out x",
@@ -58,7 +58,7 @@ for line in sys.argv[2:]:
 """
     out, err = bare(code, str(tmp_path), *COMMANDS)
     assert err == ""
-    lines = dict(line.split(" -> ", 1) for line in out.splitlines())
+    lines = {line.split(" -> ")[0]: line.split(" -> ", 1)[1].strip() for line in out.splitlines()}
     assert list(lines) == COMMANDS
     for command, said in lines.items():
         assert said == "0" or said.startswith("2 depthscope: "), (command, said)
