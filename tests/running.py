@@ -149,7 +149,8 @@ def results_of(out: Path) -> dict[str, Any]:
     found: dict[str, Any] = {path.name: path.read_bytes() for path in sorted(out.glob("*.csv"))}
     found |= {name: (out / name).read_bytes() for name in RESULTS}
     found["digests"] = record_of(out)["digests"]
-    found["files"] = record_of(out)["files"]
+    # the command, with the folder in it, stands in the summary
+    found["files"] = {name: about for name, about in record_of(out)["files"].items() if name != "summary.md"}
     found["clusters"] = record_of(out)["results"]
     for path in sorted((out / "figures").iterdir()):
         found[path.name] = path.read_bytes()
