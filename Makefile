@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 OUT ?= runs/demo
 
-.PHONY: demo battery test lint browser docs benchmarks simulations coverage nightly figures clean
+.PHONY: demo battery test lint browser docs benchmarks simulations coverage nightly lowest figures clean
 
 demo: .venv/.demo
 	$(BIN)/depthscope run metaphor --model embedded --stimuli builtin --out $(OUT)
@@ -41,9 +41,21 @@ coverage: .venv/.dev
 	$(BIN)/depthscope models coverage --out docs/coverage.md
 
 # what takes too long, or too much of the network, for every change: every class of models, every pretrained one
-nightly: .venv/.dev
+nightly: .venv/.dev lowest
 	$(BIN)/python -m pytest -m coverage
 	DEPTHSCOPE_FETCH=1 $(BIN)/python -m pytest -m models
+
+# the lowest versions that pyproject.toml declares install together, and what needs no network works with them
+BOUNDS := import tomllib; p = tomllib.load(open("pyproject.toml", "rb"))["project"]; e = p["optional-dependencies"]; \
+	print(*(d.replace(">=", "==") for d in [*p["dependencies"], *e["figures"], *e["report"]] if "depthscope" not in d), sep="\n")
+LOWEST := $(addprefix tests/statistics/test_,bootstrap.py calibration.py clusters.py drift.py result.py) \
+	$(addprefix tests/instrument/test_,carried.py drift.py specifications.py) \
+	$(addprefix tests/store/test_,digest.py files.py tables.py)
+lowest: | .venv
+	$(BIN)/python -m venv .cache/lowest
+	$(BIN)/python -c '$(BOUNDS)' > .cache/lowest.txt
+	.cache/lowest/bin/python -m pip install --quiet --disable-pip-version-check -r .cache/lowest.txt pytest hypothesis
+	PYTHONPATH=src .cache/lowest/bin/python -m pytest --noconftest $(LOWEST)
 
 # the figures that the README and the documents show, from the run folder of the battery
 figures: battery
