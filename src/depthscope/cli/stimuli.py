@@ -69,6 +69,7 @@ class CheckFile:
         add("--folder", metavar="DIR", help="where the files of a public set are")
         add_table(add)
         add("--model", help="check against this model's tokenizer, context and depth")
+        add("--trust-remote-code", action="store_true", help="run Python code that the model brings (read it first)")
         add("--subtoken", choices=("last", "first", "mean"), default="last")
         add("--unpaired", action="store_true", help="items may have one condition only")
         add(
@@ -95,6 +96,7 @@ class CheckFile:
                 model=options.model,
                 subtoken=options.subtoken,
                 measure=chosen(options, CSE),
+                trust_remote_code=options.trust_remote_code,
             )
         except StimuliError as wrong:
             if not wants_json(options):

@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from depthscope.arrays import Array, DepthGram, Precision, as_array, depth_gram, is_torch, namespace, split_at_mean
-from depthscope.errors import DepthscopeError, check_choice, listed
+from depthscope.errors import DepthscopeError, check_choice, listed, reason
 from depthscope.instrument.labels import by_item
 from depthscope.instrument.signals import Signal, signal_gram
 
@@ -136,6 +136,16 @@ def _row(data: xr.Dataset, where: dict[str, int]) -> str:
     return ", ".join([*places, *(said("piece") if "piece" in data.coords else [])])
 
 
+def _numbers(data: Any) -> Array:
+    try:
+        updates = as_array(data)
+    except (ValueError, TypeError) as problem:  # rows of different lengths
+        raise DepthscopeError(f"updates are no array (..., layer, feature): {reason(problem)}") from None
+    if not is_torch(updates) and updates.dtype.kind not in "biufc" and updates.ndim:
+        raise DepthscopeError(f"updates are {updates.dtype}: expected numbers in an array (..., layer, feature)")
+    return updates
+
+
 def _from_updates(data: Any, precision: Precision) -> tuple[DepthGram, Wrap]:
     if isinstance(data, xr.DataArray):
         if not {"layer", "feature"} <= set(data.dims):
@@ -146,10 +156,12 @@ def _from_updates(data: Any, precision: Precision) -> tuple[DepthGram, Wrap]:
         updates: Array = data.to_numpy()
     else:
         lead, labels = [], {}
-        updates = as_array(data)
+        updates = _numbers(data)
 
-    if len(updates.shape) < 2:
-        raise DepthscopeError(f"updates have shape {tuple(updates.shape)}: expected (..., layer, feature)")
+    if len(updates.shape) < 2 or 0 in updates.shape[-2:]:
+        raise DepthscopeError(
+            f"updates have shape {tuple(updates.shape)}: expected (..., layer, feature), one of each at least"
+        )
     xp = namespace(updates)
     if xp.isdtype(updates.dtype, "complex floating"):
         raise DepthscopeError("updates are complex: expected real numbers")

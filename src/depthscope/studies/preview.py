@@ -58,6 +58,7 @@ def preview(
     model: str | None = None,
     subtoken: Subtoken = "last",
     measure: Mapping[str, Any] | None = None,
+    trust_remote_code: bool = False,
 ) -> Preview:
     """Read the table, and try all of a run that needs neither weights nor time.
 
@@ -73,6 +74,8 @@ def preview(
         Whose tokenizer and depth are looked at.
     measure : mapping, optional
         Keywords of :func:`depthscope.cse`.
+    trust_remote_code : bool, default False
+        Run Python code that the model brings.
 
     Raises
     ------
@@ -89,7 +92,7 @@ def preview(
     found.document["census"] = []
     contexts = None
     if model is not None:
-        tokenizer, limit = load_tokenizer(model)
+        tokenizer, limit = load_tokenizer(model, trust_remote_code)
         found.document["census"] = census(tokenizer, table, subtoken, limit)
         found.told += found.document["census"]
         # torch stands behind them, and a table alone needs none
@@ -98,7 +101,7 @@ def preview(
 
         check_covariates(table)
 
-        config = read_config(model)
+        config = read_config(model, trust_remote_code)
         causal = not any("MaskedLM" in str(name) for name in getattr(config, "architectures", None) or [])
         contexts = contexts_of(tokenizer, table, subtoken, limit, causal)
         _depth(found, config, measure or {})
