@@ -9,7 +9,7 @@ BLOCKED = """
 import sys
 from importlib.abc import MetaPathFinder
 
-BARE = {"torch", "transformers", "accelerate", "gguf", "wordfreq", "zarr", "jinja2", "markupsafe", "vl_convert", "sklearn",
+BARE = {"torch", "transformers", "accelerate", "gguf", "wordfreq", "zarr", "jinja2", "markupsafe", "sklearn",
         "statsmodels", "matplotlib", "pyarrow", "ray", "datasets"}
 
 class Blocker(MetaPathFinder):

@@ -32,7 +32,7 @@ def on_one_line(text: str) -> str:
 # the extra that brings an optional library, for imports that have no better word
 EXTRAS = {
     **dict.fromkeys(("torch", "transformers", "accelerate", "gguf", "wordfreq", "zarr"), "models"),
-    **dict.fromkeys(("jinja2", "markupsafe", "vl_convert"), "report"),
+    **dict.fromkeys(("jinja2", "markupsafe"), "report"),
     **dict.fromkeys(("sklearn", "statsmodels"), "mechanism"),
     **dict.fromkeys(("bitsandbytes", "torchao", "optimum"), "quantization"),
     **{"matplotlib": "figures", "pyarrow": "parquet", "ray": "ray", "datasets": "hub"},

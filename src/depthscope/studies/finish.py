@@ -12,7 +12,7 @@ from depthscope.studies.clock import Clock
 
 def check_finish() -> None:
     """What writes the page is missed before hours are spent, not after."""
-    for module in ("matplotlib", "jinja2", "vl_convert"):
+    for module in ("matplotlib", "jinja2"):
         require(module, "report")
 
 

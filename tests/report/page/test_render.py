@@ -6,7 +6,7 @@ import re
 import pytest
 
 from depthscope.report.page.content import Cell, Page, Section, Table
-from depthscope.report.page.render import embedded, render
+from depthscope.report.page.render import HERE, LIBRARY, embedded, render
 
 EVIL = "</script><script>alert(1)</script>\"'&\u2028"
 
@@ -48,3 +48,22 @@ def test_only_our_own_scripts_may_run_and_nothing_may_be_asked_for(charts):
 
 def test_the_library_comes_only_where_something_is_drawn():
     assert len(render(page())) < 60_000 < len(render(page(charts=["curve"])))
+
+
+def test_scripts_of_others_are_those_that_are_named_and_come_with_their_licences():
+    folder = HERE / "assets" / "vega"
+    table = folder.joinpath("README.md").read_text(encoding="utf-8")
+    named = re.findall(r"^\| `(.+?)` \| \[.+?\) (\S+) \| .+? \| `([0-9a-f]{64})` \|$", table, re.MULTILINE)
+    assert [f"vega/{name}" for name, _, _ in named] == list(LIBRARY)
+    text = render(page(charts=["curve"]))
+    for name, version, digest in named:
+        script = folder.joinpath(name).read_bytes()
+        assert hashlib.sha256(script).hexdigest() == digest
+        assert f'"{version}"' in script.decode()
+        # all of it but a last line that would have a browser look for a file
+        assert script.decode().partition("//# source")[0] in text
+    assert "sourceMappingURL" not in text
+    licences = folder.joinpath("LICENSES.txt").read_text(encoding="utf-8")
+    assert licences in text
+    for words in ("University of Washington Interactive Data Lab", "Mike Bostock", "fast-json-patch", "semver"):
+        assert words in licences

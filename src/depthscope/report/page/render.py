@@ -21,6 +21,9 @@ HERE = files("depthscope.report.page")
 # every page has these: the theme first, before anything is painted
 THEME, EVERY = "theme.js", ("page.js",)
 DRAWS = "charts.js"
+# of others, in the order in which they need each other: see assets/vega/README.md
+LIBRARY = ("vega/vega.min.js", "vega/vega-lite.min.js", "vega/vega-embed.min.js")
+LICENSES = "vega/LICENSES.txt"
 
 
 def render(page: Page) -> str:
@@ -100,6 +103,7 @@ def _asset(name: str) -> str:
 
 @cache
 def _library() -> str:
-    """Vega-Lite and what it needs, as one script."""
-    bundle: str = require("vl_convert", "report").javascript_bundle("window.vegaEmbed = vegaEmbed;")
-    return bundle
+    """Vega-Lite and what it needs, as one script that carries its licences with it."""
+    # the last lines of some name files that nobody ships
+    scripts = [_asset(name).partition("//# sourceMappingURL=")[0] for name in LIBRARY]
+    return "\n".join(["/*", _asset(LICENSES), "*/", *scripts])
