@@ -1,13 +1,19 @@
 """The built site: complete, strict, and quiet on the network."""
 
 import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from html.parser import HTMLParser
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 from mkdocs.exceptions import PluginError
+from playwright.sync_api import Browser
 
 import depthscope as ds
 from tests.docs.blocks import DOCUMENTS, ROOT
@@ -108,6 +114,60 @@ def test_the_tutorial_shows_what_its_cells_give(site: Path) -> None:
     page = (site / "tutorial.html").read_text(encoding="utf-8")
     assert page.count('src="tutorial-files/') >= 3
     assert 'class="output"' in page
+
+
+@contextmanager
+def opened_from(site: Path, place: str) -> Iterator[str]:
+    """The address of the site: of its folder, or of a server."""
+    if place == "folder":
+        yield site.as_uri()
+        return
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *words: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=site)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("place", "start"), [("folder", "index.html"), ("folder", "api/model.html"), ("server", "index.html")]
+)
+def test_the_search_finds_pages_and_asks_nobody_else(site: Path, chromium: Browser, place: str, start: str) -> None:
+    with opened_from(site, place) as address:
+        page = chromium.new_page()
+        page.set_default_timeout(30_000)
+        asked: list[str] = []
+        problems: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("console", lambda message: problems.append(message.text))
+        page.on("pageerror", lambda problem: problems.append(str(problem)))
+        try:
+            page.goto(f"{address}/{start}")
+            field, meta = page.locator("input.md-search__input"), page.locator(".md-search-result__meta")
+
+            def ask(words: str) -> None:
+                field.fill("")
+                field.press_sequentially(words)  # the search listens to keys
+
+            ask("sign flips")
+            # each leads to a page of the site
+            page.wait_for_selector(".md-search-result__link[href*='/cluster-test.html']")
+            for link in page.locator(".md-search-result__link").evaluate_all("links => links.map(a => a.href)"):
+                assert (site / link.removeprefix(f"{address}/").partition("?")[0].partition("#")[0]).is_file()
+            # asked again, it answers again: that nothing is found is an answer too
+            ask("xyzzyplugh")
+            page.wait_for_function("/no matching/i.test(document.querySelector('.md-search-result__meta').innerText)")
+            ask("perplexity")
+            page.wait_for_function("/^[0-9]+ match/.test(document.querySelector('.md-search-result__meta').innerText)")
+            assert meta.inner_text().endswith("matching documents")
+            assert not [url for url in asked if not url.startswith((address, "data:"))]
+            assert not problems
+        finally:
+            page.close()
 
 
 @pytest.fixture
