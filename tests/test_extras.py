@@ -1,7 +1,10 @@
 """Without optional libraries every command and every name says which extra brings what it needs."""
 
+import re
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -74,3 +77,28 @@ def test_every_name_names_the_extra(call):
     _, err = bare(f"import depthscope as ds; ds.{call}")
     assert err.splitlines()[-1].startswith("depthscope.errors.DepthscopeError: this needs "), err
     assert "pip install 'depthscope[" in err
+
+
+def brought(extra):
+    """Names of all packages that an extra asks for, through other extras too."""
+    text = (Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8")
+    found = set()
+    for line in tomllib.loads(text)["project"]["optional-dependencies"][extra]:
+        own = re.fullmatch(r"depthscope\[(.+)\]", line)
+        found |= set().union(*map(brought, own[1].split(","))) if own else {re.match(r"[\w.-]+", line)[0].lower()}
+    return found
+
+
+def test_all_is_what_nearly_everyone_needs_and_dev_what_the_tests_need():
+    quantise = {"bitsandbytes", "torchao", "optimum-quanto"}
+    assert brought("quantization") == quantise
+    assert {"torch", "jinja2", "matplotlib", "scikit-learn", "pyarrow"} <= brought("all")
+    assert not brought("all") & {*quantise, "vl-convert-python", "ray", "datasets"}
+    assert brought("dev") > brought("all") | quantise
+
+
+def test_nothing_but_the_answer_is_printed_on_start():
+    done = subprocess.run([sys.executable, "-m", "depthscope", "--help"], capture_output=True, text=True)
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert done.stdout.startswith("usage: depthscope")
