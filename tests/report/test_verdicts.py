@@ -471,6 +471,35 @@ def test_an_effect_that_moves_to_other_layers_when_adjusted_does_not_survive():
     assert "? No.** It does not survive" in on_confounds(h, adjust=[("drive", ["drive"])])[0]
 
 
+def few_items(size, gap):
+    """Twelve items of an effect of ``size`` whose covariate is almost the condition itself: 1 or 1 + ``gap``."""
+    drive = 1.0 + gap * np.tile([0.0, 1.0], 6)
+    return two(dict.fromkeys(INSIDE, size), items=12, **covariates(items=12, drive=drive))
+
+
+def test_what_too_few_items_cannot_tell_is_undecided_and_not_lost():
+    """The adjusted effect may be nothing and may be as large as before: its interval holds both."""
+    h = few_items(HIGHER[INSIDE[0]], 0.05)
+    confounding = held(h, adjust=[("drive", ["drive"])])
+    k = confounding.contrast.strongest()
+    left, before = confounding.adjusted["drive"].over(k.first, k.last), confounding.contrast.over(k.first, k.last)
+    assert left.difference_low < 0 < before.difference < left.difference_high
+    (line,) = in_short(Evidence(confounding.contrast, confounding=[confounding]))
+    assert (
+        f"all else equal (layers {k.first}-{k.last})? Undecided.** Undecided (what is left may be nothing, and" in line
+    )
+    assert "after adjustment for drive (mean over layers" in line
+    assert "survive" not in line
+
+
+def test_survival_in_one_way_and_no_answer_in_another_is_undecided_in_part():
+    h = few_items(HIGHER[INSIDE[0]], 0.05)
+    h = h.assign_coords(covariates(items=12, idle=IDLE[:12]))
+    (line,) = on_confounds(h, adjust=[("idle", ["idle"]), ("drive", ["drive"])])
+    assert "? Undecided in part.** Undecided (" in line
+    assert "; it survives adjustment for idle (" in line
+
+
 def test_what_could_not_be_used_is_named_with_its_reason():
     same = "the same in all conditions of every item"
     (line,) = on_confounds(

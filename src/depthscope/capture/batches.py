@@ -8,12 +8,24 @@ import torch
 from numpy.typing import NDArray
 
 TOKEN_BUDGET = {"cpu": 1024, "cuda": 16384}
+TRACE_BUDGET = {"cpu": 512, "cuda": 16384}
+SLACK = 32
 BUSY, HELD = 4096, 0.06
 
 
 def default_budget(device: torch.device) -> int:
     """Padded tokens per forward pass."""
     return TOKEN_BUDGET.get(device.type, TOKEN_BUDGET["cpu"])
+
+
+def trace_budget(device: torch.device) -> int:
+    """The same for a few tokens of each text: a processor works on half as many as quickly, in half the memory."""
+    return TRACE_BUDGET.get(device.type, TRACE_BUDGET["cpu"])
+
+
+def default_slack(device: torch.device) -> int | None:
+    """Tokens of padding that cost more than to begin another pass; on an accelerator that costs more than any padding."""
+    return SLACK if device.type == "cpu" else None
 
 
 def every_budget(device: torch.device, weights: int, states: int) -> int:
@@ -24,15 +36,19 @@ def every_budget(device: torch.device, weights: int, states: int) -> int:
     return budget if device.type == "cpu" else min(budget, max(BUSY, int(HELD * weights / states)))
 
 
-def plan(lengths: Sequence[int], budget: int) -> list[list[int]]:
+def plan(lengths: Sequence[int], budget: int, slack: int | None = None) -> list[list[int]]:
     """Rows of similar length, grouped so that rows x longest stays within ``budget`` tokens.
 
-    Every row appears once. A row that exceeds the budget alone gets a batch of its own.
+    Every row appears once. A row that exceeds the budget alone gets a batch of its own. With ``slack``, a longer row
+    begins another batch if the rows that it joins would need more than that many tokens of padding for it.
     """
     batches: list[list[int]] = []
     for row in sorted(range(len(lengths)), key=lambda i: (lengths[i], i)):
         # rows come shortest first, so the newcomer is the longest
-        if batches and (len(batches[-1]) + 1) * lengths[row] <= budget:
+        fits = bool(batches) and (len(batches[-1]) + 1) * lengths[row] <= budget
+        if fits and slack is not None:
+            fits = sum(lengths[row] - lengths[shorter] for shorter in batches[-1]) <= slack
+        if fits:
             batches[-1].append(row)
         else:
             batches.append([row])

@@ -1,6 +1,5 @@
 """One forward pass: the states of the targets, what remains of them, and how expected the targets were."""
 
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +10,13 @@ from numpy.typing import NDArray
 from depthscope.arrays import depth_gram, trajectory
 from depthscope.capture.batches import pad
 from depthscope.capture.lens import lens_entropy
+from depthscope.capture.prefixes import prefixes
 from depthscope.capture.surprisal import predictions, surprisal
 from depthscope.capture.tokens import Tokenized
 from depthscope.capture.word import Words
 from depthscope.errors import DepthscopeError
 from depthscope.model.model import Model
+from depthscope.model.narrow import narrowed
 from depthscope.model.parts import KINDS, Kind, Parts
 
 Arrays = dict[str, NDArray[Any]]
@@ -104,22 +105,29 @@ class Measured:
     parts: dict[Kind, torch.Tensor]
 
 
+def whole(model: Model) -> bool:
+    """Whether texts must run to their ends: an encoder sees all of them, and so does arithmetic that lets others in."""
+    return not model.causal or model.alone
+
+
 def measure(model: Model, rows: list[Tokenized], parts: Parts | None = None, words: Words | None = None) -> Measured:
     """Run one batch and take from every state, as it passes, what stands for the targets."""
+    running = prefixes(rows, not whole(model))
     # 0, not the tokenizer's padding token, which the network need not know; nothing before it can see it
-    ids, mask = pad([row.ids for row in rows], 0, model.device)
-    weights = _weights(rows, ids.shape[1])
-    single = all(len(row.positions) == 1 for row in rows)
+    ids, mask = pad(running.ids, 0, model.device)
+    owner = torch.tensor(running.owner)
+    text, position = torch.tensor([(i, k) for i, row in enumerate(rows) for k in row.positions]).unbind(1)
+    single = len(text) == len(rows)
+    # of each text, the mean over the tokens that stand for it
+    weights = torch.zeros(len(rows), len(text), dtype=torch.float64)
+    weights[text, torch.arange(len(text))] = 1
+    weights /= weights.sum(1, keepdim=True)
     states: list[torch.Tensor] = []
     split: dict[Kind, list[Any]] = {kind: [0] * model.depth for kind in KINDS}
 
     def target(values: torch.Tensor) -> torch.Tensor:
-        chosen = weights.to(device=values.device)
-        if single:
-            picked = values[torch.arange(len(rows), device=values.device), chosen.argmax(1)]
-        else:
-            picked = (chosen[:, None, :] @ values.double())[:, 0]
-        return picked.to(model.device)
+        picked = values[owner[text].to(values.device), position.to(values.device)]
+        return (picked if single else weights.to(values.device) @ picked.double()).to(model.device)
 
     def take(_: int, state: torch.Tensor) -> None:
         states.append(target(state))  # reduced at once: no full state outlives its block
@@ -129,10 +137,16 @@ def measure(model: Model, rows: list[Tokenized], parts: Parts | None = None, wor
 
     wanted = predictions(rows)
     bits = np.full(len(rows), np.nan)
-    with model.listening(take), parts.listening(model, add) if parts is not None else nullcontext():
+    tail = model.tail if parts is None else ()  # found before anybody listens
+    predicted = wanted if words is None else words.asked(wanted, rows)
+    predicting = owner[predicted.rows]
+    asked = torch.cat([owner[text], predicting]), torch.cat([position, predicted.positions])
+    with (
+        model.listening(take),
+        parts.listening(model, add) if parts is not None else narrowed(tail, ids.shape, *asked),
+    ):
         if model.predicts and len(wanted):
-            asked = wanted if words is None else words.asked(wanted, rows)
-            logits = model.run(ids, mask, asked.rows, asked.positions)
+            logits = model.run(ids, mask, predicting, predicted.positions)
             bits = surprisal(logits[: len(wanted)], wanted, len(rows))
             if words is not None:
                 bits += words.correction(logits, wanted, rows)
@@ -152,10 +166,3 @@ def _part_gram(attention: torch.Tensor, mlp: torch.Tensor) -> torch.Tensor:
     """(B, 3, L, L): inner products within attention, within the MLP, and between the two, which add up to the whole."""
     across = attention @ mlp.mT
     return torch.stack([depth_gram(attention).full(), depth_gram(mlp).full(), across + across.mT], dim=1)
-
-
-def _weights(rows: list[Tokenized], longest: int) -> torch.Tensor:
-    weights = torch.zeros(len(rows), longest, dtype=torch.float64)
-    for i, row in enumerate(rows):
-        weights[i, row.positions] = 1 / len(row.positions)
-    return weights

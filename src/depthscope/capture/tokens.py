@@ -73,6 +73,11 @@ class Tokenized:
         """Some token that overlaps the target begins before it or ends after it, other than in blank space."""
         return bool((self.lead + self.tail).strip())
 
+    @property
+    def last(self) -> int:
+        """The last token that is asked for: the target's, whichever of its tokens stand for it."""
+        return max(*self.positions, *self.covering)
+
     def context(self, causal: bool = True) -> str:
         """A digest of all that a model sees at the target: equal digests, equal states. An encoder sees the whole text."""
         seen = self.ids[: self.positions[-1] + 1] if causal else self.ids

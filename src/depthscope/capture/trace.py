@@ -9,10 +9,11 @@ import pandas as pd
 import xarray as xr
 
 from depthscope.arrays import DEEP_ENOUGH
-from depthscope.capture.batches import default_budget, plan
+from depthscope.capture.batches import default_slack, plan, trace_budget
 from depthscope.capture.census import remarks
 from depthscope.capture.labels import DIMS, check_covariates, column_coords, layer_coords, model_attrs, update_norm
-from depthscope.capture.record import Arrays, NotFiniteError, check_vocabulary, record
+from depthscope.capture.prefixes import prefixes
+from depthscope.capture.record import Arrays, NotFiniteError, check_vocabulary, record, whole
 from depthscope.capture.tokens import Subtoken, Tokenized, special_prefix, tokenize
 from depthscope.capture.word import Surprisal, Words
 from depthscope.errors import DepthscopeError, DepthscopeWarning, check_choice, check_count, check_flag
@@ -62,7 +63,7 @@ def trace(
     lens : bool
         Also the entropy of the logit lens at every layer; it costs another pass over as many tokens as there are layers.
     token_budget : int, optional
-        Padded tokens per forward pass; by default 1,024 on a CPU, 16,384 on a GPU. Results do not depend on it
+        Padded tokens per forward pass; by default 512 on a CPU, 16,384 on a GPU. Results do not depend on it
         beyond the rounding of the model's own kernels; where they would (LLM.int8()), texts run one by one.
     progress : bool
         Show a bar if it takes longer than a second.
@@ -87,6 +88,12 @@ def trace(
         it is a token of its own), float64, in bits, 0 or more; NaN for a target that begins at position 0 and for a model
         whose logits cannot be read at single tokens. The attribute ``text_remarks``, if there is one, says what texts hold
         beside words.
+
+    Notes
+    -----
+    In a causal model, proven to be one at load, nothing behind a token can change it. So a text runs up to the last token that
+    is asked for, one run serves all texts that begin like it, and of the last block what treats each token by itself works on
+    the tokens that are asked for alone (with ``parts``, on all). ``n_tokens`` counts the whole text all the same.
 
     Raises
     ------
@@ -122,8 +129,10 @@ def trace(
     found = find_parts(model) if parts else None
     check_choice("surprisal", surprisal, get_args(Surprisal))
     words = Words(model.tokenizer, model.vocabulary) if surprisal == "word" and model.predicts else None
-    budget = 1 if model.alone else token_budget or default_budget(model.device)
-    batches = plan([len(row.ids) for row in tokens], budget)
+    budget = 1 if model.alone else token_budget or trace_budget(model.device)
+    running = prefixes(tokens, not whole(model))
+    planned = plan([len(ids) for ids in running.ids], budget, default_slack(model.device))
+    batches = [running.texts(sequences) for sequences in planned]
     done: list[Arrays] = []
     with bar(len(table), "tracing", unit="text", shown=progress) as advance:
         for number, batch in enumerate(batches):

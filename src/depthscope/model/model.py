@@ -14,6 +14,7 @@ from depthscope.model.chain import Chain, Edit, Receive
 from depthscope.model.compiled import eagerly, uncompiled
 from depthscope.model.fingerprint import fingerprint
 from depthscope.model.head import logits_at
+from depthscope.model.narrow import tail
 from depthscope.model.placed import input_device
 from depthscope.model.plain import plainly
 from depthscope.model.quantization import SCHEMES, gradless, scheme_of
@@ -106,6 +107,16 @@ class Model:
     def max_length(self) -> int | None:
         """Longest context in tokens, if the model has one."""
         return context_length(self.network.config, self.tokenizer)
+
+    @cached_property
+    def tail(self) -> tuple[nn.Module, ...]:
+        """What of the last block need not see the tokens that nobody asks for, as is proven when it is first wanted."""
+        if self.quantization is not None or self.chain.layout != "batch token feature":
+            return ()
+        count = min(8, self.max_length or 8)
+        ids = torch.arange(2 * count, device=self.device).reshape(2, count) % self.vocabulary
+        with measuring(self.network):
+            return tail(self.blocks[-1], lambda: self.run_trunk(ids))
 
     @property
     def fingerprint(self) -> str:

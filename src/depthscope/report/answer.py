@@ -26,6 +26,8 @@ HELD = {
     "Yes": "it survives when covariates are held equal",
     "Yes, but by extrapolation": "it survives when covariates are held equal, though only by extrapolation",
     "In the mean, not everywhere as a cluster": "with covariates held equal it is left in the mean, not in every cluster",
+    "Undecided in part": "it survives some ways of holding covariates equal, and others leave it undecided",
+    "Undecided": "whether it survives when covariates are held equal is undecided",
     "Not in every way": "it does not survive every way of holding covariates equal",
     "No": "it does not survive when covariates are held equal",
 }

@@ -4,7 +4,8 @@
 contrast's strongest cluster, in the same direction, while the mean over the window differs in that direction too.
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
+from typing import Literal, get_args
 
 import numpy as np
 import xarray as xr
@@ -13,7 +14,7 @@ from depthscope.drawing.alt import p_text
 from depthscope.errors import listed
 from depthscope.report.evidence import ALPHA, Confounding, Control, Evidence, adjusted_for, layers_text, sides, there
 from depthscope.statistics.curve import Curve
-from depthscope.statistics.effects import effect_text
+from depthscope.statistics.effects import Effect, effect_text
 from depthscope.statistics.nulls import Null
 from depthscope.statistics.power import GOAL
 from depthscope.statistics.result import Cluster, Contrast
@@ -162,24 +163,34 @@ def confounds_answer(held: Confounding) -> str:
     window = held.contrast.strongest(ALPHA)
     if window is None:
         return ""
-    survived, blurred, lost = _fates(held, window)
-    answer = _answer(bool(survived), bool(blurred), bool(lost))
+    answer = _answer({fate for fate, told in _fates(held, window).items() if told})
     return f"{answer}, but by extrapolation" if answer == "Yes" and _extrapolated(held) else answer
 
 
-def _fates(held: Confounding, own: Cluster) -> tuple[list[str], list[str], list[str]]:
-    """What survives of a cluster, what only its mean survives, and what it does not survive."""
+Fate = Literal["survived", "blurred", "undecided", "lost"]
+
+
+def _fates(held: Confounding, own: Cluster) -> dict[Fate, list[str]]:
+    """What a cluster survives, what only its mean survives, what leaves it open, and what it does not survive."""
     window, sign = (own.first, own.last), float(np.sign(own.mass))
-    survived, blurred, lost = [], [], []
+    plain = held.contrast.over(*window)
+    fates: dict[Fate, list[str]] = {fate: [] for fate in get_args(Fate)}
     for label, contrast in _held(held):
         found, effect = there(contrast, window, sign), contrast.over(*window)
         if found:
-            survived.append(f"{label} ({_at(found)}, n = {contrast.n})")
+            fates["survived"].append(f"{label} ({_at(found)}, n = {contrast.n})")
         elif effect.p <= ALPHA and effect.dz * sign > 0:
-            blurred.append(f"{label} ({_over(contrast, window)}, {p_text(effect.p)}, n = {contrast.n})")
+            fates["blurred"].append(f"{label} ({_over(contrast, window)}, {p_text(effect.p)}, n = {contrast.n})")
         else:
-            lost.append(f"{label} ({_over(contrast, window)}, n = {contrast.n})")
-    return survived, blurred, lost
+            fate: Fate = "undecided" if _open(effect, plain, sign) else "lost"
+            fates[fate].append(f"{label} ({_over(contrast, window)}, n = {contrast.n})")
+    return fates
+
+
+def _open(effect: Effect, plain: Effect, sign: float) -> bool:
+    """Whether what is left may be nothing and may be all of it: neither equivalent to nothing nor smaller than before."""
+    most = effect.difference_high if sign > 0 else -effect.difference_low
+    return effect.p > ALPHA and effect.p_equivalence > ALPHA and most >= abs(plain.difference)
 
 
 def _confounds(e: Evidence, held: Confounding) -> str:
@@ -187,10 +198,8 @@ def _confounds(e: Evidence, held: Confounding) -> str:
     own = c.strongest(ALPHA)
     if own is None:
         return ""
-    survived, blurred, lost = _fates(held, own)
-    parts = [f"it does not survive {listed(lost, 12)}"] if lost else []
-    parts += [f"no cluster is left, though the mean still differs, after {listed(blurred, 12)}"] if blurred else []
-    parts += [f"it survives {listed(survived, 12)}"] if survived else []
+    fates = _fates(held, own)
+    parts = [words.format(listed(told, 12)) for fate, words in FATES.items() if (told := fates[fate])]
     words = "; ".join(parts) or "nothing could be adjusted for"
     idle = [name for name, reason in held.unusable.items() if reason.startswith("the same")]
     other = {name: reason for name, reason in held.unusable.items() if name not in idle}
@@ -209,12 +218,23 @@ def _confounds(e: Evidence, held: Confounding) -> str:
     return f"**{c.name}, all else equal (layers {own.first}-{own.last})? {confounds_answer(held)}.** {_sentence(words)}{aside}"
 
 
-def _answer(survived: bool, blurred: bool, lost: bool) -> str:
-    if not (survived or blurred or lost):
+FATES: dict[Fate, str] = {
+    "lost": "it does not survive {}",
+    "undecided": "undecided (what is left may be nothing, and may be as much as before) after {}",
+    "blurred": "no cluster is left, though the mean still differs, after {}",
+    "survived": "it survives {}",
+}
+
+
+def _answer(fates: Set[Fate]) -> str:
+    """In a word or two, from what there was among the fates."""
+    if not fates:
         return "Unknown"
-    if lost:
-        return "Not in every way" if survived or blurred else "No"
-    return "In the mean, not everywhere as a cluster" if blurred else "Yes"
+    if "lost" in fates:
+        return "No" if fates == {"lost"} else "Not in every way"
+    if "undecided" in fates:
+        return "Undecided" if fates == {"undecided"} else "Undecided in part"
+    return "In the mean, not everywhere as a cluster" if "blurred" in fates else "Yes"
 
 
 def _extrapolated(held: Confounding) -> list[str]:
