@@ -36,16 +36,16 @@ class Block(nn.Module):
 @pytest.mark.parametrize("share", [1.0, 1e-3, 1e-4])
 def test_what_mixes_tokens_is_told_from_what_does_not(share):
     torch.manual_seed(0)
-    block = Block(share).eval()
+    block, x = Block(share).eval(), torch.randn(2, 6, 4)
     with torch.no_grad():
-        found = tail(block, lambda: block(torch.randn(2, 6, 4)))
+        found = tail(block, lambda: block(x))
     assert found == (block.mlp,)  # what stands before the mixer treats tokens one by one, but all of them are read
 
 
 def test_in_half_precision_nothing_is_claimed():
-    block = Block(1.0).eval().bfloat16()
+    block, x = Block(1.0).eval().bfloat16(), torch.randn(2, 6, 4).bfloat16()
     with torch.no_grad():
-        assert tail(block, lambda: block(torch.randn(2, 6, 4).bfloat16())) == ()
+        assert tail(block, lambda: block(x)) == ()
 
 
 def test_narrowed_modules_see_the_chosen_tokens_alone_and_answer_there_as_before():

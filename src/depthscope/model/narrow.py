@@ -86,9 +86,9 @@ def _close(a: torch.Tensor, b: torch.Tensor) -> bool:
 def narrowed(
     modules: Sequence[nn.Module], shape: Sequence[int], rows: torch.Tensor, positions: torch.Tensor
 ) -> Iterator[None]:
-    """Let ``modules`` (:func:`tail`) work on the tokens at ``rows`` and ``positions`` of a batch of ``shape`` alone.
+    """Let ``modules`` (:func:`tail`) work on the tokens at ``rows`` and ``positions`` alone.
 
-    What they give for the others is 0.
+    ``shape`` begins with those of the batch: texts, tokens. What they give for the others is 0.
     """
     place = torch.unique(rows * shape[1] + positions)
 
@@ -98,7 +98,7 @@ def narrowed(
     def spread(module: nn.Module, args: Any, output: torch.Tensor) -> torch.Tensor:
         full = output.new_zeros(shape[0] * shape[1], output.shape[-1])
         full.index_copy_(0, place.to(output.device), output[0])
-        return full.reshape(*shape, -1)
+        return full.reshape(shape[0], shape[1], -1)
 
     handles = [module.register_forward_pre_hook(choose) for module in modules]
     handles += [module.register_forward_hook(spread) for module in modules]
