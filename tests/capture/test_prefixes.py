@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 import depthscope as ds
 from depthscope.capture.prefixes import prefixes
 from depthscope.capture.tokens import Tokenized, tokenize
-from depthscope.model.hooks import held
+from depthscope.model.hooks import hooks
+from depthscope.model.stream import stream_in
 
 texts = st.lists(
     st.tuples(st.lists(st.integers(0, 2), min_size=1, max_size=6), st.integers(0, 5)), min_size=1, max_size=12
@@ -62,10 +62,8 @@ def table():
 def tokens_run(model, work):
     seen = []
 
-    def count(module, args, kwargs):
-        seen.append(next(v for v in (*args, *kwargs.values()) if isinstance(v, torch.Tensor)).shape[:2])
-
-    with held([model.blocks[0].register_forward_pre_hook(count, with_kwargs=True)]):
+    with hooks(model.network) as placed:
+        placed.before(model.blocks[0], lambda module, args, kwargs: seen.append(stream_in(args, kwargs).shape[:2]))
         work()
     return sum(rows * tokens for rows, tokens in seen)
 
@@ -76,7 +74,7 @@ def test_cut_texts_give_the_numbers_of_whole_ones(tiny, subtoken, monkeypatch):
     cut = ds.trace(tiny, table(), **options)
     for module in ("trace", "record"):
         monkeypatch.setattr(f"depthscope.capture.{module}.whole", lambda model: True)
-    monkeypatch.setattr(type(tiny), "tail", ())
+    monkeypatch.setitem(vars(tiny), "tail", ())
     whole = ds.trace(tiny, table(), **options)
     for name in cut:
         scale = float(np.abs(whole[name]).max())

@@ -38,14 +38,14 @@ def test_what_mixes_tokens_is_told_from_what_does_not(share):
     torch.manual_seed(0)
     block, x = Block(share).eval(), torch.randn(2, 6, 4)
     with torch.no_grad():
-        found = tail(block, lambda: block(x))
+        found = tail(block, block, lambda: block(x))
     assert found == (block.mlp,)  # what stands before the mixer treats tokens one by one, but all of them are read
 
 
 def test_in_half_precision_nothing_is_claimed():
     block, x = Block(1.0).eval().bfloat16(), torch.randn(2, 6, 4).bfloat16()
     with torch.no_grad():
-        assert tail(block, lambda: block(x)) == ()
+        assert tail(block, block, lambda: block(x)) == ()
 
 
 def test_narrowed_modules_see_the_chosen_tokens_alone_and_answer_there_as_before():
@@ -54,7 +54,7 @@ def test_narrowed_modules_see_the_chosen_tokens_alone_and_answer_there_as_before
     x = torch.randn(3, 5, 4)
     rows, positions = torch.tensor([2, 0, 2]), torch.tensor([1, 4, 1])
     seen = []
-    with torch.no_grad(), narrowed((layer,), x.shape[:2], rows, positions):
+    with torch.no_grad(), narrowed(layer, (layer,), x.shape[:2], rows, positions):
         handle = layer.register_forward_pre_hook(lambda module, args: seen.append(args[0].shape))
         given = layer(x)
         handle.remove()
@@ -81,7 +81,7 @@ def test_states_and_logits_of_the_chosen_tokens_stay(tiny):
         return torch.stack(kept), logits
 
     full = states()
-    with narrowed(tiny.tail, ids.shape, rows, positions):
+    with narrowed(tiny.network, tiny.tail, ids.shape, rows, positions):
         few = states()
     for one, other in zip(few, full, strict=True):
         assert (one - other).abs().max() <= 1e-6 * other.abs().max()

@@ -143,7 +143,7 @@ def measure(model: Model, rows: list[Tokenized], parts: Parts | None = None, wor
     asked = torch.cat([owner[text], predicting]), torch.cat([position, predicted.positions])
     with (
         model.listening(take),
-        parts.listening(model, add) if parts is not None else narrowed(tail, ids.shape, *asked),
+        parts.listening(model, add) if parts is not None else narrowed(model.network, tail, ids.shape, *asked),
     ):
         if model.predicts and len(wanted):
             logits = model.run(ids, mask, predicting, predicted.positions)

@@ -116,7 +116,7 @@ class Model:
         count = min(8, self.max_length or 8)
         ids = torch.arange(2 * count, device=self.device).reshape(2, count) % self.vocabulary
         with measuring(self.network):
-            return tail(self.blocks[-1], lambda: self.run_trunk(ids))
+            return tail(self.network, self.blocks[-1], lambda: self.run_trunk(ids))
 
     @property
     def fingerprint(self) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from depthscope.model.hooks import held
+from depthscope.model.hooks import hooks
 from depthscope.model.stream import stream_out
 
 WORTH = 0.1  # share of a block's weights from which it pays to hand tokens round
@@ -15,7 +15,7 @@ WORTH = 0.1  # share of a block's weights from which it pays to hand tokens roun
 ROUNDING = {torch.float64: 1e-13, torch.float32: 1e-5}
 
 
-def tail(block: nn.Module, run: Callable[[], None]) -> tuple[nn.Module, ...]:
+def tail(network: nn.Module, block: nn.Module, run: Callable[[], None]) -> tuple[nn.Module, ...]:
     """The children of the last block that need not see the tokens that nobody asks for.
 
     They treat each token by itself: given two tokens alone, they answer as in the whole. And what they make of the others
@@ -24,10 +24,10 @@ def tail(block: nn.Module, run: Callable[[], None]) -> tuple[nn.Module, ...]:
     Parameters
     ----------
     block : Module
-        A part of the network that ``run`` runs on at least two texts of at least three tokens. Children that take anything
+        A part of ``network`` that ``run`` runs on at least two texts of at least three tokens. Children that take anything
         but one vector per token, give anything else, or hold little of the block's weights are passed over.
     """
-    seen = _calls(block, run)
+    seen = _calls(network, block, run)
     ((_, whole),) = seen.pop(block)
     weights = _size(block)
     found = []
@@ -35,21 +35,28 @@ def tail(block: nn.Module, run: Callable[[], None]) -> tuple[nn.Module, ...]:
         if len(calls) != 1 or _size(module) < WORTH * weights or not _is_tokenwise(module, *calls[0]):
             continue
         rows, positions = _two(stream_out(whole))
-        with narrowed((module,), stream_out(whole).shape, rows, positions):
-            ((_, alone),) = _calls(block, run)[block]
+        with narrowed(network, (module,), stream_out(whole).shape, rows, positions):
+            ((_, alone),) = _calls(network, block, run)[block]
         if _close(stream_out(alone)[rows, positions], stream_out(whole)[rows, positions]):
             found.append(module)
     return tuple(found)
 
 
-def _calls(block: nn.Module, run: Callable[[], None]) -> dict[nn.Module, list[tuple[Any, Any]]]:
-    """What a block and its children were given, and what they gave; None for what was given by keyword."""
+def _calls(network: nn.Module, block: nn.Module, run: Callable[[], None]) -> dict[nn.Module, list[tuple[Any, Any]]]:
+    """What a block and its children were given and gave."""
+    given: dict[nn.Module, tuple[Any, Any]] = {}
     seen: dict[nn.Module, list[tuple[Any, Any]]] = {}
 
-    def watch(module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
-        seen.setdefault(module, []).append((args if not kwargs else None, output))
+    def enter(module: nn.Module, args: Any, kwargs: Any) -> None:
+        given[module] = args, kwargs
 
-    with held([module.register_forward_hook(watch, with_kwargs=True) for module in (block, *block.children())]):
+    def leave(module: nn.Module, args: Any, output: Any) -> None:
+        seen.setdefault(module, []).append((given[module], output))
+
+    with hooks(network) as placed:
+        for module in (block, *block.children()):
+            placed.before(module, enter)
+            placed.after(module, leave)
         run()
     return seen
 
@@ -64,18 +71,14 @@ def _two(state: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.tensor([1, 0]), torch.tensor([last, last // 2])
 
 
-def _is_tokenwise(module: nn.Module, args: Any, output: Any) -> bool:
-    if (
-        not args
-        or len(args) != 1
-        or not all(isinstance(one, torch.Tensor) and one.ndim == 3 for one in (*args, output))
-    ):
+def _is_tokenwise(module: nn.Module, given: tuple[Any, Any], output: Any) -> bool:
+    args, kwargs = given
+    if kwargs or len(args) != 1 or not all(isinstance(one, torch.Tensor) and one.ndim == 3 for one in (*args, output)):
         return False
-    (given,) = args
-    if given.shape[:2] != output.shape[:2]:
+    if args[0].shape[:2] != output.shape[:2]:
         return False
-    rows, positions = _two(given)
-    return _close(module(given[rows, positions][None])[0], output[rows, positions])
+    rows, positions = _two(args[0])
+    return _close(module(args[0][rows, positions][None])[0], output[rows, positions])
 
 
 def _close(a: torch.Tensor, b: torch.Tensor) -> bool:
@@ -84,7 +87,7 @@ def _close(a: torch.Tensor, b: torch.Tensor) -> bool:
 
 @contextmanager
 def narrowed(
-    modules: Sequence[nn.Module], shape: Sequence[int], rows: torch.Tensor, positions: torch.Tensor
+    network: nn.Module, modules: Sequence[nn.Module], shape: Sequence[int], rows: torch.Tensor, positions: torch.Tensor
 ) -> Iterator[None]:
     """Let ``modules`` (:func:`tail`) work on the tokens at ``rows`` and ``positions`` alone.
 
@@ -92,15 +95,16 @@ def narrowed(
     """
     place = torch.unique(rows * shape[1] + positions)
 
-    def choose(module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        return (args[0].flatten(0, 1).index_select(0, place.to(args[0].device))[None],)
+    def choose(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return (args[0].flatten(0, 1).index_select(0, place.to(args[0].device))[None],), kwargs
 
     def spread(module: nn.Module, args: Any, output: torch.Tensor) -> torch.Tensor:
         full = output.new_zeros(shape[0] * shape[1], output.shape[-1])
         full.index_copy_(0, place.to(output.device), output[0])
         return full.reshape(shape[0], shape[1], -1)
 
-    handles = [module.register_forward_pre_hook(choose) for module in modules]
-    handles += [module.register_forward_hook(spread) for module in modules]
-    with held(handles):
+    with hooks(network) as placed:
+        for module in modules:
+            placed.before(module, choose)
+            placed.after(module, spread)
         yield
