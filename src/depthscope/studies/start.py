@@ -20,6 +20,7 @@ from depthscope.store.record import RunRecord
 from depthscope.studies.clock import Clock
 from depthscope.studies.environment import environment
 from depthscope.studies.finish import check_finish, finish
+from depthscope.studies.floor import noise_floor
 from depthscope.studies.settings import Settings, check_depth, with_defaults
 from depthscope.studies.trajectories import Tracer
 from depthscope.studies.usable import check_usable
@@ -65,7 +66,7 @@ def started(
             model = model or load(settings.model, **settings.load)
         check_depth(model, settings)
         check_usable(model, table, terms, settings)
-        record.checks = dict(model.checks)
+        record.checks = {**model.checks, **noise_floor(model, table, settings.cse)}
         record.environment = environment(str(model.device), torch.get_num_threads())
         record.identity = {"model": model.fingerprint, "stimuli": _fingerprint(table)}
         record = _continue(out, record)
