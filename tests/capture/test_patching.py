@@ -431,7 +431,8 @@ def test_a_text_whose_last_token_is_also_the_probe_s_first_is_refused(refuses: A
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
-    words = {"<unk>": 0, "It is a": 1, "shark Sue": 2, "shark": 3, " ": 4}
+    known = ("<unk>", "It is a", "That was a", " shark", " shark Sue", " shark Swim")
+    words = {word: number for number, word in enumerate(known)}
     joined = Tokenizer(models.WordLevel(words, unk_token="<unk>"))
     joined.pre_tokenizer = pre_tokenizers.Split(" shark", "merged_with_next")
     model = ds.load(tiny_llama(len(TOKENIZER)), PreTrainedTokenizerFast(tokenizer_object=joined, unk_token="<unk>"))
