@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from depthscope.arrays import Float
 from depthscope.capture.trace import trace
 from depthscope.instrument.cse import cse
 from depthscope.model.model import Model
@@ -21,10 +22,16 @@ def noise_floor(model: Model, table: pd.DataFrame, settings: dict[str, Any]) -> 
         return {}
     some = table.head(TEXTS)
     alone, together = (
-        cse(trace(model, some, token_budget=budget, progress=False), **settings).values for budget in (1, None)
+        _rows(cse(trace(model, some, token_budget=budget, progress=False), **settings).values) for budget in (1, None)
     )
-    apart = float(np.sqrt(np.nanmean((alone - together) ** 2)))
-    spread = float(np.nanmean(np.nanstd(together.reshape(-1, together.shape[-1]), axis=0)))
+    apart, spread = float(np.sqrt(np.mean((alone - together) ** 2))), float(together.std(0).mean())
     return {
         "noise": f"CSE of {len(some)} texts alone and in batches differs by {apart:.1g} rms (sd over these texts {spread:.1g})"
     }
+
+
+def _rows(values: Float) -> Float:
+    """One row per text, of the layers at which CSE is defined."""
+    flat = values.reshape(-1, values.shape[-1])
+    flat = flat[np.isfinite(flat).any(1)]
+    return flat[:, np.isfinite(flat).all(0)]
