@@ -10,6 +10,7 @@ import pytest
 
 from depthscope.cli.main import main
 from depthscope.instrument.specifications import AXES
+from depthscope.report.codebook import GIVEN, NAME, OPEN, TABLES
 from depthscope.studies import metaphor
 from depthscope.studies.evidence import EFFORTS, Effort
 from tests.running import FEW, record_of, results_of
@@ -57,6 +58,7 @@ def finished(words, tmp_path_factory):
 
 FILES = {
     *("run.json", ".lock", "summary.md", "report.html", "cse.nc", "layers.csv", "contrasts.csv", "clusters.csv"),
+    *("texts.csv", "codebook.csv"),
     *("items.csv", "scalograms.csv", "evidence.csv", "covariates.csv", "balance.csv", "nulls.csv"),
     *("specifications.csv", "specifications-joint.csv", "power.csv"),
 }
@@ -72,6 +74,19 @@ def test_the_folder_of_a_full_run_holds_everything_and_nothing_else(finished):
     assert {path.name for path in (finished / "figures").iterdir()} == {
         f"{k}.{s}" for k in kinds for s in ("png", "svg", "pdf")
     }
+
+
+def test_the_codebook_has_a_line_for_every_column_and_none_that_is_stale(finished):
+    book = pd.read_csv(finished / NAME, keep_default_na=False)
+    columns = [(path.name, column) for path in finished.glob("*.csv") for column in pd.read_csv(path, nrows=0)]
+    assert sorted(zip(book["file"], book["column"], strict=True)) == sorted(columns)
+    assert (book["meaning"] != "").all()
+    said = {(file, column) for file, columns in TABLES.items() for column in columns}
+    # of several pairs an item, and what this table does not bring
+    assert said - set(columns) == {(OPEN, "pair")}
+    given = book[(book["file"] == OPEN) & (book["meaning"] == GIVEN.meaning)]
+    assert set(given["column"]) == {"arousal", "kind"}
+    assert not set(zip(given["file"], given["column"], strict=True)) & said
 
 
 def test_the_record_holds_what_was_asked_and_how_much_of_it(finished, words):

@@ -31,7 +31,7 @@ DOCUMENTS = [
     *sorted((ROOT / "docs").rglob("*.md")),
     *sorted((ROOT / "src").rglob("*.md")),
 ]
-LANGUAGES = ("python", "sh", "text")
+LANGUAGES = ("python", "sh", "text", "r")
 
 _OPENING = re.compile(r"^ *```+(.*)$", re.MULTILINE)
 _REMARK = re.compile(r"<!-- (not run: .+?|tested on (\d+) items|output) -->\n *\Z")
@@ -40,7 +40,7 @@ _PRINTED = "the last block printed"  # no name that a block could use
 
 def parse(path: Path) -> Document:
     """The document with its blocks, ready to be evaluated one after the other."""
-    runners = {"python": run_python, "sh": run_shell, "text": check_text}
+    runners = {"python": run_python, "sh": run_shell, "text": check_text, "r": check_foreign_language}
     return Sybil([CodeBlockParser(language, runner) for language, runner in runners.items()]).parse(path)
 
 
@@ -79,6 +79,10 @@ def check_text(example: Example) -> None:
     if remark(example) == "output":
         expected, printed = (text.strip() for text in (example.parsed, example.namespace[_PRINTED]))
         assert printed == expected, f"the block prints\n{printed}"
+
+
+def check_foreign_language(example: Example) -> None:
+    assert remark(example).startswith("not run"), "say above the block that it is not run, and why"
 
 
 def run_shell(example: Example) -> None:

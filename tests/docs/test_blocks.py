@@ -69,7 +69,7 @@ def test_blocks_run_from_top_to_bottom(document: Path, workplace: Path) -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_block_escapes(document: Path) -> None:
     found = languages(document)
-    assert set(found) <= set(LANGUAGES), "tag every block: python, sh or text"
+    assert set(found) <= set(LANGUAGES), f"tag every block: {', '.join(LANGUAGES)}"
     assert len(list(parse(document).examples())) == len(found)
     assert not unknown_comments(document)
 
@@ -82,6 +82,7 @@ def test_no_block_escapes(document: Path) -> None:
         "```sh\nmake no-such-target\n```\n",
         "```sh\npip install '.[no-such-extra]'\n```\n",
         "```sh\nno-such-program\n```\n",
+        "```r\nlibrary(lme4)\n```\n",
         "```python\nprint(2)\n```\n\n<!-- output -->\n```text\n3\n```\n",
         "1. In a list:\n\n    ```python\n    assert False\n    ```\n",
     ],

@@ -17,6 +17,7 @@ from depthscope.report.tables import (
     layers_table,
     nulls_table,
     power_table,
+    texts_table,
 )
 from depthscope.statistics.balance import imbalance
 from depthscope.statistics.nulls import against
@@ -53,6 +54,48 @@ def test_layers_are_described_by_mean_sd_count_and_student_interval(h):
         interval = stats.ttest_1samp(values, 0).confidence_interval()
         assert (row["low"], row["high"]) == pytest.approx(tuple(interval))
         assert row["relative_depth"] == pytest.approx(4 / 6)
+
+
+def test_texts_are_rows_by_layer_with_their_pairs_groups_and_whether_they_are_tested():
+    """Item k has two pairs, of which one lacks b; m is whole; c is in no contrast."""
+    rows = [
+        (*name, c)
+        for name, cs in ((("k", "x"), "ab"), (("k", "y/z"), "a"), (("m", ""), "bac"), (("n", ""), "ab"))
+        for c in cs
+    ]
+    updates = np.random.default_rng(0).normal(size=(len(rows), 10, 4))
+    item, pair, condition = (np.array(column, dtype=object) for column in zip(*rows, strict=True))
+    table = {
+        "item": item,
+        "pair": pair,
+        "condition": condition,
+        "frame": condition,
+        "text": item,
+        "words": np.arange(8),
+    }
+    layers = np.arange(1, 11)
+    traj = xr.Dataset(
+        {
+            "gram": (("stimulus", "layer", "other_layer"), updates @ updates.swapaxes(1, 2)),
+            "initial_dot": (("stimulus", "layer"), np.zeros((len(rows), 10))),
+            "state_norm": (("stimulus", "state"), np.ones((len(rows), 11))),
+        },
+        {name: ("stimulus", values) for name, values in table.items()}
+        | {"layer": layers, "other_layer": layers, "relative_depth": ("layer", layers / 10)},
+    )
+    h = ds.cse(traj, scales=6)
+    found = texts_table(traj, h, ds.contrast(h, "a", "b", permutations=20, resamples=20))
+    columns = ["item", "pair", "condition", "layer", "relative_depth", "cse", "in_contrast", "frame", "words"]
+    assert list(found) == columns
+    measured = [int(layer) for layer in layers if np.isfinite(h.sel(layer=layer)).any()]
+    assert 0 < len(measured) < 10
+    assert list(found["layer"]) == measured * len(rows)
+    texts = found.drop_duplicates(["item", "pair", "condition"])
+    assert list(zip(texts["item"], texts["pair"], texts["condition"], strict=True)) == rows
+    assert list(texts["in_contrast"]) == [True, True, False, True, True, False, True, True]
+    assert list(texts["words"]) == list(range(8))
+    one = found[(found["pair"] == "y/z")]
+    np.testing.assert_array_equal(one["cse"], h.sel(item="k/y/z", condition="a", layer=measured).values)
 
 
 def test_missing_layers_stay_missing(h):

@@ -76,6 +76,8 @@ def test_the_folder_holds_everything_and_nothing_else(finished):
         "clusters.csv",
         "items.csv",
         "scalograms.csv",
+        "texts.csv",
+        "codebook.csv",
         "summary.md",
         "report.html",
         *(f"figures/{name}.{kind}" for name in figures for kind in ("png", "svg", "pdf")),
@@ -132,6 +134,20 @@ def test_contrasts_and_clusters_agree_with_contrast(finished, trajectories):
     assert [tuple(row) for row in clusters[["contrast", "first", "last", "p"]].to_numpy()] == [
         (c.name, k.first, k.last, k.p) for c in again for k in c.clusters
     ]
+
+
+def test_a_row_per_text_and_layer_holds_cse_and_all_that_is_known_of_the_text(finished, trajectories):
+    rows = pd.read_csv(finished.folder / "texts.csv")
+    h = finished.cse
+    assert len(rows) == int(np.isfinite(h).sum())
+    assert list(rows)[:7] == ["item", "condition", "target", "layer", "relative_depth", "cse", "in_contrast"]
+    by_hand = h.to_series().dropna()
+    measured = rows.set_index(["item", "condition", "layer"])["cse"]
+    pd.testing.assert_series_equal(measured.sort_index(), by_hand.sort_index(), check_exact=False, rtol=1e-14)
+    texts = rows.drop_duplicates(["item", "condition"])
+    for name in ("surprisal", "n_tokens", "token_index", "word frequency"):
+        np.testing.assert_allclose(texts[name], trajectories[name].values)
+    assert set(rows.loc[~rows["in_contrast"], "item"]) == {"river"}
 
 
 def test_layers_hold_the_means_of_every_condition(finished):

@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
+from depthscope.entries import entry_names
 from depthscope.report.evidence import Evidence
 from depthscope.statistics.result import Contrast
 from depthscope.summaries import describe_layers
@@ -34,6 +37,37 @@ def items_table(contrasts: Sequence[Contrast]) -> pd.DataFrame:
         plain = c.differences.transpose("item", "layer").reset_coords(drop=True).rename("difference")
         frames.append(plain.to_dataframe().reset_index().dropna(subset=["difference"]).assign(contrast=c.name))
     return pd.concat(frames, ignore_index=True)[["contrast", "item", "layer", "difference"]]
+
+
+# of a text, what says nothing of it as a number or a group: it stands in cse.nc
+NO_COLUMN = ("text", "start", "end", "context", "stimulus")
+FIRST = ("item", "pair", "condition", "target")
+
+
+def texts_table(traj: xr.Dataset, h: xr.DataArray, main: Contrast) -> pd.DataFrame:
+    """One row per text and layer at which the measure is defined, texts in the order in which they were traced.
+
+    Beside the measure stand all numbers and groups that are known of a text; ``in_contrast`` says whether ``main`` tests it.
+    """
+    known = {str(name): coord.values for name, coord in traj.coords.items() if coord.dims == ("stimulus",)}
+    texts = pd.DataFrame({name: values for name, values in known.items() if name not in NO_COLUMN})
+    entries = entry_names(texts["item"].astype(str), texts["pair"].astype(str) if "pair" in texts else None)
+    conditions = texts["condition"].astype(str)
+    kept = main.settings["include_same_context"]
+    left_out = {*main.incomplete, *([] if kept else main.same_context), *main.uncovered}
+    texts["in_contrast"] = conditions.isin(main.terms.conditions) & ~pd.Series(entries).isin(left_out)
+    where = {
+        name: xr.DataArray(list(labels), dims="stimulus")
+        for name, labels in (("item", entries), ("condition", conditions))
+    }
+    cells: Any = h.sel(where).transpose("stimulus", "layer")
+    row, column = np.nonzero(np.isfinite(cells.values))
+    frame = texts.iloc[row].reset_index(drop=True)
+    head = [name for name in FIRST if name in texts]
+    measured: dict[str, Any] = {name: h[name].values[column] for name in ("layer", "relative_depth")}
+    measured |= {str(h.name or "cse"): cells.values[row, column], "in_contrast": frame["in_contrast"]}
+    rest = frame.drop(columns=[*head, "in_contrast"])
+    return pd.concat([frame[head], pd.DataFrame(measured), rest], axis=1)
 
 
 def scalograms_table(share: xr.DataArray) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from depthscope.drawing.fonts import missed_text
 from depthscope.instrument.cse import transform_options
 from depthscope.instrument.scalogram import scalogram
 from depthscope.report.answer import answered, asked
+from depthscope.report.codebook import codebook
 from depthscope.report.evidence import Evidence, every_contrast
 from depthscope.report.figures import write_evidence_figures, write_figures
 from depthscope.report.summary import COMPARED, summarize, words
@@ -26,6 +27,7 @@ from depthscope.report.tables import (
     nulls_table,
     power_table,
     scalograms_table,
+    texts_table,
 )
 from depthscope.statistics.result import Contrast
 from depthscope.store.datasets import write_netcdf
@@ -58,7 +60,8 @@ def write_findings(
     share = scalogram(found.traj, **transform_options(measure), share=True)
     window = (found.evidence or Evidence(found.contrasts[0])).window
     record.resolved = resolved(found.traj, share, window)
-    for name, frame in _tables(found, share).items():
+    tables = _tables(found, share)
+    for name, frame in {**tables, "codebook.csv": codebook(tables)}.items():
         write_csv(out / name, frame)
     source = f"{short(model)}, {short(stimuli)}, {record.settings['cse']['wavelet']}"
     write_figures(out / "figures", found.h, share, found.contrasts, source)
@@ -83,6 +86,7 @@ def _tables(found: Findings, share: xr.DataArray) -> dict[str, pd.DataFrame]:
         "clusters.csv": clusters_table(found.tested),
         "items.csv": items_table(found.contrasts),
         "scalograms.csv": scalograms_table(share),
+        "texts.csv": texts_table(found.traj, found.h, found.contrasts[0]),
     }
     e = found.evidence
     if e is None:

@@ -1,0 +1,49 @@
+"""The codebook says what every column holds; that none is missing is tested on a whole run (tests/cli/test_evidence.py)."""
+
+import numpy as np
+import pandas as pd
+
+from depthscope.report.codebook import GIVEN, OPEN, OWN_LINES, TABLES, codebook
+from depthscope.store.tables import read_csv, write_csv
+
+TEXTS = pd.DataFrame(
+    {
+        "item": [f"i{k}" for k in range(9)],
+        "condition": ["a", "b", "a"] * 3,
+        "cse": [0.95, np.nan, *[0.97] * 7],
+        "in_contrast": [True] * 8 + [False],
+        "arousal": [*range(8), np.nan],
+        "frame": ["it is a _", ""] * 4 + ["a _"],
+    }
+)
+
+
+def test_every_column_is_told_with_its_values_and_gaps():
+    book = codebook({OPEN: TEXTS}).set_index(["file", "column"])
+    told = book.loc[OPEN]
+    assert list(told.index) == list(TEXTS)
+    assert list(told["observed"]) == ["9 different", "a, b", "0.95 to 0.97", "True, False", "0 to 7", "it is a _, a _"]
+    assert list(told["missing"]) == [0, 0, 1, 0, 1, 4]
+    assert told.loc["cse", "meaning"] == TABLES[OPEN]["cse"].meaning
+    assert list(told.loc[["arousal", "frame"], "meaning"]) == [GIVEN.meaning] * 2
+    assert list(book.loc["codebook.csv"].index) == list(OWN_LINES)
+
+
+def test_every_meaning_is_short():
+    for columns in TABLES.values():
+        for column, said in columns.items():
+            assert said.meaning.strip(), column
+            assert len(said.meaning) < 180
+            assert not said.meaning.endswith(".")
+
+
+def test_it_is_a_table_that_reads_back(tmp_path):
+    write_csv(tmp_path / "codebook.csv", codebook({OPEN: TEXTS}))
+    again = read_csv(tmp_path / "codebook.csv", keep_default_na=False)
+    assert list(again) == list(OWN_LINES)
+    assert (again["meaning"] != "").all()
+
+
+def test_a_table_without_rows_has_its_columns_told():
+    book = codebook({"clusters.csv": pd.DataFrame(columns=list(TABLES["clusters.csv"]))})
+    assert list(book["observed"][:3]) == ["", "", ""]
