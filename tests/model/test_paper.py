@@ -14,6 +14,8 @@ from depthscope.model.footprint import weight_bytes
 from depthscope.model.miniature import Family, families, miniature
 from depthscope.model.paper import Paper, on_paper, read_config
 from tests.conftest import tiny_llama
+from tests.model.gguf_families import family as gguf_family
+from tests.model.gguf_writer import convert
 
 NAMES = ("llama", "gpt2", "gemma3", "gpt_neox", "qwen3_moe", "mamba", "bert", "t5", "llava", "deepseek_v3", "opt")
 FAMILIES = [family for family in families() if family.model_type in NAMES]
@@ -121,3 +123,11 @@ def test_blocks_too_large_to_be_timed_are_refused(refuses: Any) -> None:
 def test_every_kind_of_network_can_be_timed(family: Family) -> None:
     network: Any = miniature(family)
     assert time_blocks(network.config, torch.float32, "cpu", 2, 16, family.stack).blocks > 0
+
+
+def test_the_configuration_of_a_gguf_file_is_that_of_its_network(tmp_path: Path) -> None:
+    """What transformers' own reading leaves out (here a sliding window) counts on paper as well."""
+    path = convert(gguf_family("mistral-window")).write(tmp_path / "tiny.gguf")
+    read, loaded = read_config(path), ds.load(path).network.config
+    assert read.sliding_window == loaded.sliding_window is not None
+    assert read.rope_parameters == loaded.rope_parameters

@@ -11,6 +11,7 @@ from torch import nn
 
 from depthscope.errors import DepthscopeError, require
 from depthscope.model.foreign import one_sentence
+from depthscope.model.gguf import load_gguf_config
 from depthscope.model.hub import check_hub
 from depthscope.model.pretrained import pretrained_folder
 from depthscope.model.quiet import quiet
@@ -90,8 +91,8 @@ def read_config(source: str | PathLike[str], trust_remote_code: bool = False) ->
         if not path.is_file():
             raise DepthscopeError(f"{name}: no such file")
         if path.suffix.lower() == ".gguf":
-            require("gguf", "models")
-            where, options["gguf_file"] = path.parent, path.name
+            with quiet(transformers):
+                return load_gguf_config(path, "transformers knows no such configuration")
     elif path.is_file():
         raise DepthscopeError(f"{name}: give a configuration (config.json), the model's folder, or a .gguf file")
     elif path.is_dir() and not (path / "config.json").is_file():

@@ -159,5 +159,8 @@ def _mean_by(values: Float, names: NDArray[np.object_]) -> Float:
     first = list(dict.fromkeys(names))
     if len(first) == len(names):
         return values
-    rows = np.array([first.index(name) for name in names])
-    return np.stack([values[rows == i].mean(0) for i in range(len(first))])
+    number = {name: i for i, name in enumerate(first)}
+    rows = np.array([number[name] for name in names])
+    counts = np.bincount(rows)
+    total = np.add.reduceat(values[np.argsort(rows, kind="stable")], np.cumsum(counts) - counts, axis=0)
+    return total / counts.reshape(-1, *[1] * (values.ndim - 1))

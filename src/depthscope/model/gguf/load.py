@@ -47,7 +47,11 @@ def load_gguf(path: Path, tokenizer: Any = None, **options: Any) -> tuple[Any, A
         tokenizer = _tokenizer(header)
     with _in_words(path):
         network, report = transformers.AutoModelForCausalLM.from_pretrained(
-            str(path.parent), gguf_file=path.name, config=config, output_loading_info=True, **options
+            str(path.parent),
+            gguf_file=path.name,
+            config=config,
+            output_loading_info=True,
+            **{"trust_remote_code": False, **options},
         )
     check_tensors(header, network, report)
     check_rotary(header, network)
@@ -59,18 +63,24 @@ def load_gguf(path: Path, tokenizer: Any = None, **options: Any) -> tuple[Any, A
 def load_gguf_tokenizer(path: Path) -> tuple[Any, Any]:
     """Tokenizer and configuration of a ``.gguf`` file, without its weights."""
     trouble = "no tokenizer can be loaded"
+    return _tokenizer(read_header(path, trouble)), load_gguf_config(path, trouble)
+
+
+def load_gguf_config(path: Path, trouble: str = UNREADABLE) -> Any:
+    """The configuration of a ``.gguf`` file, as :func:`load_gguf` gives it to the network."""
     header = read_header(path, trouble)
     transformers = require("transformers", "models")
-    tokenizer = _tokenizer(header)
     with _in_words(path, trouble):
         settings, _ = transformers.PreTrainedConfig.get_config_dict(str(path.parent), gguf_file=path.name)
-        return tokenizer, configuration(header, carried(header, settings))
+        return configuration(header, carried(header, settings))
 
 
 def _tokenizer(header: Header) -> Any:
     transformers = require("transformers", "models")
     with _in_words(header.path):
-        tokenizer = transformers.AutoTokenizer.from_pretrained(str(header.path.parent), gguf_file=header.path.name)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(
+            str(header.path.parent), gguf_file=header.path.name, trust_remote_code=False
+        )
     settle_tokenizer(header, tokenizer)
     return tokenizer
 

@@ -2,8 +2,8 @@
 
 import json
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import metadata
@@ -55,10 +55,10 @@ def building(folder: Path) -> Iterator[Path]:
     """
     for stale in folder.parent.glob(f"{folder.name}.part-*"):
         shutil.rmtree(stale, ignore_errors=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f"{folder.name}.part-", dir=folder.parent))
+    scratch = folder.with_name(f"{folder.name}.part-{secrets.token_hex(4)}")
+    scratch.mkdir()  # not mkdtemp's 0700, which would lock other users out of a shared cache
     try:
         yield scratch
-        scratch.chmod(0o755)  # mkdtemp's 0700 would lock other users out of a shared cache
         _seal(scratch)
         if folder.is_dir():  # a damaged one, kept until there is something better
             shutil.rmtree(folder)
