@@ -5,8 +5,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from depthscope.telling import clean
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -26,6 +28,17 @@ def each(items: Sequence[T], description: str, *, unit: str = "", shown: bool = 
         for item in items:
             yield item
             advance(1)
+
+
+def step(what: str, *, shown: bool = True) -> None:
+    """Say on stderr what begins now, in a line of its own: also in a pipe or a log, where no bar is seen.
+
+    Nothing is said if ``shown`` is false, or in a notebook, whose output is the answer.
+    """
+    if shown and not _in_notebook():
+        # none at all, closed, or read by nobody: that must not end the work
+        with suppress(AttributeError, ValueError, OSError):
+            print(f"step: {clean(what)}", file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -174,6 +174,21 @@ def test_estimate_says_what_a_scan_would_take_and_writes_nothing(depthscope, net
     assert "--window 1000" in depthscope("scan", "--model", network, "--estimate", "--window", 1000).sentence
 
 
+def test_an_estimate_heeds_what_it_is_given_or_refuses_it(depthscope, network, corpus):
+    def estimate(*more):
+        return depthscope("scan", "--model", network, "--estimate", "--window", 64, *more)
+
+    document = strict_json(estimate("--corpus", corpus, "--out", "unused", "--json").out)
+    assert document["corpus"] == str(corpus)
+    assert 100 < document["tokens"] < 3000
+    assert f"{document['tokens']:,} tokens of" in estimate("--corpus", corpus).out
+    assert "--quantization nonsense" in estimate("--quantization", "nonsense").sentence
+    assert "--corpus" in estimate("--split", "line").sentence
+    assert "--workers" in estimate("--workers", 2).sentence
+    assert "--blocks" in estimate("--blocks", "model.layers").sentence
+    assert "nonsense" in estimate("--wavelet", "nonsense").sentence
+
+
 def test_verify_says_that_all_is_right_or_what_is_not(depthscope, finished, tmp_path):
     told = depthscope("scan", "--verify", "--out", finished, "--no-progress")
     assert told.status == 0

@@ -8,6 +8,7 @@ from transformers import GptOssConfig
 
 from depthscope.model.footprint import weight_bytes
 from depthscope.scan.estimate import estimate
+from depthscope.telling import plain as plain_text
 from tests.conftest import tiny_llama
 
 
@@ -85,3 +86,36 @@ def test_what_cannot_be_is_refused(config: Path, tmp_path: Path, refuses: Any) -
         estimate(tmp_path, window=32, context=8)
     with refuses("nobody/nothing", "offline"):
         estimate("nobody/nothing")
+
+
+def test_packed_weights_take_less_and_no_time_is_made_up(config: Path, refuses: Any) -> None:
+    pytest.importorskip("bitsandbytes")
+    given = {"window": 32, "context": 8, "dtype": "float32", "device": "cpu"}
+    plain, packed = estimate(config, **given), estimate(config, quantization="nf4", **given)
+    assert packed.weights < plain.weights
+    assert packed.peak - packed.weights == pytest.approx(plain.peak - plain.weights, abs=2**28)  # the process grows
+    assert (packed.seconds, packed.shares, packed.packed) == (None, {}, "nf4")
+    assert "run quantization" in packed.untimed
+    words = plain_text(packed.told)
+    assert "nf4, " in words
+    assert "packed as they are loaded" in words
+    for wrong in ("nonsense", "awq", "gguf"):
+        with refuses(wrong):
+            estimate(config, quantization=wrong, **given)
+
+
+def test_the_tokens_of_a_corpus_are_counted(network: Path, corpus: Path, refuses: Any) -> None:
+    given = {"window": 48, "context": 12, "device": "cpu"}
+    million, told = estimate(network, **given), estimate(network, corpus=corpus, **given)
+    assert (million.tokens, million.corpus, million.counted) == (10**6, "", "")
+    assert told.tokens < 3000
+    assert told.counted == "all of its tokens were counted"
+    assert told.parquet == told.tokens * (2 * 6 * 4 + 12)
+    # most documents are shorter than a window, and have nothing that runs again
+    assert 1 < told.overlap < 48 / 36
+    assert told.seconds is not None
+    assert million.seconds is not None
+    assert told.seconds < million.seconds / 100
+    assert f"for the {told.tokens:,} tokens of {corpus}" in plain_text(told.told)
+    with refuses("nowhere", "no such"):
+        estimate(network, corpus="nowhere", **given)

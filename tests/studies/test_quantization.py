@@ -97,6 +97,32 @@ def test_a_scheme_that_cannot_run_is_refused_before_anything_is_made(
     assert not (tmp_path / "run").exists()
 
 
+def test_limits_are_recorded_and_change_nothing_that_was_measured(settings: Settings, finished: Quantized) -> None:
+    assert (finished.broken, finished.recommended) == ({}, "torchao-int8")
+    given = {"max_perplexity": "1x", "min_agreement": 0.01, "max_drift": 1e-9}
+    again = run_quantization(settings, finished.folder, schemes=SCHEMES, progress=False, **given)
+    assert repr(again.rows) == repr(finished.rows)
+    assert set(again.broken) == set(SCHEMES)
+    assert again.recommended is None
+    assert all("drift" in found[-1] for found in again.broken.values())
+    record = json.loads((finished.folder / "run.json").read_text())
+    assert record["status"] == "finished"
+    assert record["resolved"]["broken"] == again.broken
+    assert len(record["resolved"]["limits"]) == 3
+    summary = (finished.folder / "summary.md").read_text()
+    assert "## Limits" in summary
+    assert "- nf4 breaks a limit: drift of CSE" in summary
+    # none asked for, none left
+    run_quantization(settings, finished.folder, schemes=SCHEMES, progress=False)
+    assert "broken" not in json.loads((finished.folder / "run.json").read_text())["resolved"]
+
+
+def test_limits_without_a_scheme_are_refused(settings: Settings, tmp_path: Path, refuses: Any) -> None:
+    with refuses("name some with --schemes"):
+        run_quantization(settings, tmp_path / "run", schemes=("none",), max_drift=1.0, progress=False)
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_share_must_be_positive(settings: Settings, tmp_path: Path, refuses: Any) -> None:
     with refuses("share=0", "positive"):
         run_quantization(settings, tmp_path / "run", share=0, progress=False)

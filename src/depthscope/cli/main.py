@@ -12,7 +12,7 @@ from typing import Any
 
 from depthscope.cli.compare import Compare
 from depthscope.cli.models import Models
-from depthscope.cli.output import deliver, only_the_document, prepare_streams
+from depthscope.cli.output import Answer, deliver, only_the_document, prepare_streams
 from depthscope.cli.report import Report
 from depthscope.cli.run import RunCommand
 from depthscope.cli.scan import Scan
@@ -40,22 +40,24 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Entry point. 0 done, 2 bad input, 130 interrupted."""
+    """Entry point. 0 done, 1 done and a limit that was set is broken, 2 bad input, 130 interrupted."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     prepare_streams()
     options = build_parser().parse_args(words)
     options.words = words
     os.environ.setdefault("MPLBACKEND", "Agg")  # files only; no display is needed
+    status: int = 0
     try:
         with only_the_document(options), notes():
-            answer = options.handler(options)
+            answer: Answer = options.handler(options)
+        status = answer.status
         deliver(answer, options)
         sys.stdout.flush()  # here, where what goes wrong becomes a sentence
     except DepthscopeError as problem:
         return _complain(spoken(str(problem), words))
     except BrokenPipeError:  # whoever read our output has had enough
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - the interpreter flushes it on its way out
-        return 0
+        return status
     except ModuleNotFoundError as missing:
         lacking = without(missing)
         if lacking is None:
@@ -69,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\ndepthscope: interrupted; run the same command again to continue", file=sys.stderr)
         return INTERRUPTED
-    return 0
+    return status
 
 
 @contextmanager

@@ -24,6 +24,9 @@ def prepare_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+BROKEN = 1  # exit status of what went well, and found that a limit which the user set is broken
+
+
 @dataclass(frozen=True)
 class Answer:
     """What a command has to say.
@@ -34,10 +37,13 @@ class Answer:
         For a person.
     document : mapping
         For a program, with ``--json``. Anything that :func:`jsonable` takes.
+    status : int
+        Exit status.
     """
 
     told: Told
     document: Mapping[str, Any]
+    status: int = 0
 
 
 def add_json(parser: Any) -> None:

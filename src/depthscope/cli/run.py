@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from depthscope.cli.output import say
+from depthscope.cli.output import BROKEN, say
 from depthscope.cli.study import MODEL, Finished, Study, add_normalize, names
 
 
@@ -93,13 +93,17 @@ class RunQuantization(Study):
 
     NAME, HELP = "quantization", "what quantisation does to a model and to the measurement"
     LOAD = ("device", "dtype", "blocks", "stack", "trust_remote_code", "allow_pickle")
-    OWN = ("schemes", "share", "text")
+    OWN = ("schemes", "share", "text", "max_perplexity", "min_agreement", "max_drift")
 
     def _model(self, add: Any) -> None:
         super()._model(add)
         add("--schemes", action="extend", type=names, metavar="A,B,..", help="default int8,nf4,torchao-int8")
         add("--share", type=float, metavar="X", help="the effect may move by this share of its size (default 0.2)")
         add("--text", metavar="FILE", help="running text for the perplexity (default: a passage of our own)")
+        limit = "exit status 1 if a scheme's"
+        add("--max-perplexity", metavar="X", help=f"{limit} perplexity is above X; 1.05x: times the original's")
+        add("--min-agreement", type=float, metavar="X", help=f"{limit} next token agrees in a share below X, as in .95")
+        add("--max-drift", type=float, metavar="X", help=f"{limit} drift of CSE is above X times its spread")
 
     @staticmethod
     def _evidence(group: Any) -> None:
@@ -109,6 +113,10 @@ class RunQuantization(Study):
         from depthscope.studies.quantization import run_quantization
 
         return run_quantization(settings, out, **options)
+
+    @staticmethod
+    def verdict(found: Any) -> tuple[int, dict[str, Any]]:
+        return BROKEN if found.broken else 0, {"recommended": found.recommended, "broken": found.broken}
 
 
 class RunMechanism(Study):

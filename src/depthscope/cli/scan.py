@@ -11,6 +11,7 @@ from depthscope.cli.study import CSE, LOAD, MODEL, add_loading, add_transform, c
 from depthscope.errors import DepthscopeError
 
 CUT = ("reading", "window", "context", "token_budget", "part_tokens")
+TEXT = ("text", "split")
 WORK = ("engine", "workers", "address", "threads")
 
 
@@ -85,7 +86,7 @@ class Scan:
             given.get("model", "embedded"),
             corpus,
             out,
-            **chosen(options, ("measures", "text", "split", *CUT, *WORK)),
+            **chosen(options, ("measures", *TEXT, *CUT, *WORK)),
             load=chosen(options, LOAD),
             cse=chosen(options, CSE),
             progress="no_progress" not in given,
@@ -111,10 +112,19 @@ class Scan:
     def _estimate(options: argparse.Namespace) -> Answer:
         from depthscope.scan.estimate import estimate
 
+        given = vars(options)
+        if given.get("engine") == "ray" or "workers" in given or "address" in given:
+            raise DepthscopeError(
+                "--estimate is of one process: leave out --engine ray, --workers and --address; each worker takes as much"
+            )
+        if "blocks" in given:
+            raise DepthscopeError("--estimate finds the blocks by the configuration: leave out --blocks")
+        if "corpus" not in given and (alone := [name for name in TEXT if name in given]):
+            option = {"text": "--text-column", "split": "--split"}[alone[0]]
+            raise DepthscopeError(f"{option} says how a corpus is read: give --corpus too")
         known = (
-            *("reading", "window", "context", "token_budget"),
-            *("dtype", "device", "stack", "measures", "threads", "trust_remote_code"),
+            *("reading", "window", "context", "token_budget", "corpus", *TEXT),
+            *("dtype", "device", "stack", "quantization", "measures", "threads", "trust_remote_code"),
         )
-        given = chosen(options, known)
-        found = estimate(vars(options).get("model", "embedded"), **given)
+        found = estimate(given.get("model", "embedded"), **chosen(options, known), cse=chosen(options, CSE))
         return Answer(found.told, found.document)

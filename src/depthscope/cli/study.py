@@ -164,7 +164,13 @@ class Study(ABC):
         found = self.start(settings, Path(options.out), command=command, progress=progress, **chosen(options, self.OWN))
         # the record as it stands in the folder, not what this process knows of it
         record = json.loads((found.folder / RECORD).read_text(encoding="utf-8"))
-        return Answer(found.told, {**record, "folder": found.folder})
+        status, more = self.verdict(found)
+        return Answer(found.told, {**record, **more, "folder": found.folder}, status)
+
+    @staticmethod
+    def verdict(found: Any) -> tuple[int, dict[str, Any]]:
+        """The exit status of a run that went well, and what the document says beside the record."""
+        return 0, {}
 
 
 def add_table(add: Any) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from depthscope.drawing.alt import p_text
+from depthscope.report.limits import NO_LIMITS, Limits
 from depthscope.statistics.effects import effect_text
 from depthscope.telling import Sheet
 
@@ -82,12 +83,25 @@ class SchemeRow:
         return not self.failed and bool(self.cluster) and self.share < share
 
 
-def recommend(rows: Sequence[SchemeRow], share: float) -> str:
-    """The cheapest scheme that keeps the effect, by a rule that is stated with it.
+def recommended(rows: Sequence[SchemeRow], share: float, limits: Limits = NO_LIMITS) -> SchemeRow | None:
+    """The cheapest scheme that keeps the effect and breaks no limit; the original if that takes no more bytes.
 
     Cheapest is the one with the fewest bytes of weights. ``rows`` begin with the original.
     """
     original, *others = rows
+    if original.failed or not original.cluster:
+        return None
+    good = [row for row in others if row.faithful(share) and not limits.broken_by(row, original)]
+    if not good:
+        return None
+    fewest = min(row.weight_bytes for row in good)
+    best = min((row for row in good if row.weight_bytes <= fewest * (1 + NEAR)), key=lambda row: row.share)
+    return best if best.weight_bytes < original.weight_bytes else original
+
+
+def recommend(rows: Sequence[SchemeRow], share: float, limits: Limits = NO_LIMITS) -> str:
+    """:func:`recommended` in words, with the rule."""
+    original = rows[0]
     if original.failed:
         return "No recommendation: the original could not be measured, so there is nothing to compare with."
     if not original.cluster:
@@ -98,15 +112,13 @@ def recommend(rows: Sequence[SchemeRow], share: float) -> str:
     rule = (
         f"the fewest bytes (of several within {NEAR:.0%}, the one that moved least) among those in which the strongest "
         "cluster is found again (same direction, overlapping layers, p <= .05) and the effect, with 95 % confidence, moved "
-        f"by less than {share:.0%} of its size"
+        f"by less than {share:.0%} of its size{', and which break no limit that was set' if limits.told else ''}"
     )
-    good = [row for row in others if row.faithful(share)]
-    if not good:
+    best = recommended(rows, share, limits)
+    if best is None:
         return f"No scheme can be recommended by the rule: {rule}."
-    fewest = min(row.weight_bytes for row in good)
-    best = min((row for row in good if row.weight_bytes <= fewest * (1 + NEAR)), key=lambda row: row.share)
-    if best.weight_bytes >= original.weight_bytes:
-        return f"Keep the original weights: {best.scheme} keeps the effect but takes no fewer bytes. The rule: {rule}."
+    if best is original:
+        return f"Keep the original weights: what keeps the effect takes no fewer bytes. The rule: {rule}."
     saved = 1 - best.weight_bytes / original.weight_bytes
     return (
         f"**{best.scheme}**: {megabytes(best.weight_bytes)} of weights instead of {megabytes(original.weight_bytes)} "
@@ -114,18 +126,27 @@ def recommend(rows: Sequence[SchemeRow], share: float) -> str:
     )
 
 
-def answer(model: str, contrast: str, rows: Sequence[SchemeRow], share: float) -> list[str]:
+def answer(model: str, contrast: str, rows: Sequence[SchemeRow], share: float, limits: Limits = NO_LIMITS) -> list[str]:
     """What was asked and what was found, in two plain sentences; the rule of the recommendation is told elsewhere."""
     done = sum(not row.failed for row in rows[1:])
     question = f"What do {done} schemes of quantisation do to {contrast} in `{model}`, and which can be recommended?"
-    return [question, recommend(rows, share).partition(" The rule:")[0]]
+    return [question, recommend(rows, share, limits).partition(" The rule:")[0]]
 
 
 def summarize_schemes(
-    title: str, question: str, rows: Sequence[SchemeRow], window: str, share: float, settings: str, command: str
+    title: str,
+    question: str,
+    rows: Sequence[SchemeRow],
+    window: str,
+    share: float,
+    settings: str,
+    command: str,
+    limits: Limits = NO_LIMITS,
 ) -> str:
     """``summary.md``: the recommendation, two tables, and what the columns mean."""
-    lines = [f"# {title}", "", question, "", recommend(rows, share), ""]
+    lines = [f"# {title}", "", question, "", recommend(rows, share, limits), ""]
+    if limits.told:
+        lines += ["## Limits", "", *(f"- {line}" for line in told_limits(rows, limits)), ""]
     lines += ["## What it costs and saves", ""]
     lines += ["| scheme | weights | peak memory | load | prefill | decode | perplexity | next token agrees |"]
     lines += ["|---|---|---|---|---|---|---|---|"]
@@ -170,7 +191,13 @@ READING = (
 )
 
 
-def told_schemes(rows: Sequence[SchemeRow], share: float) -> list[str | Sheet]:
+def told_limits(rows: Sequence[SchemeRow], limits: Limits) -> list[str]:
+    """Which scheme breaks which limit, a sentence each; or that none does."""
+    broken = [f"{name} breaks a limit: {what}" for name, whats in limits.broken(rows).items() for what in whats]
+    return broken or [f"No scheme breaks a limit ({', '.join(limits.told)})."]
+
+
+def told_schemes(rows: Sequence[SchemeRow], share: float, limits: Limits = NO_LIMITS) -> list[str | Sheet]:
     """The result for a terminal."""
     columns = (
         "scheme",
@@ -192,7 +219,8 @@ def told_schemes(rows: Sequence[SchemeRow], share: float) -> list[str | Sheet]:
             moved, kept = f"{row.share:.0%}", f"layers {row.cluster} kept" if row.cluster else "no cluster kept"
         cells.append((*known, f"{row.state_error:.3f}", f"{row.cse_drift:.2f}", moved, kept))
     failed = [f"{row.scheme}: not measured: {row.failed}" for row in rows if row.failed]
-    return [Sheet(columns, cells), *failed, "", recommend(rows, share).replace("**", "")]
+    kept_to = [f"note: {line}" for line in told_limits(rows, limits)] if limits.told else []
+    return [Sheet(columns, cells), *failed, "", recommend(rows, share, limits).replace("**", ""), *kept_to]
 
 
 def megabytes(count: float) -> str:

@@ -5,6 +5,8 @@ from typing import Any
 
 from depthscope.telling import Sheet, Told
 
+MILLION = 10**6
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -17,6 +19,12 @@ class Estimate:
         Of the model.
     quantization : str or None
         Scheme in which the checkpoint holds its weights, which are counted unpacked.
+    packed : str
+        Scheme that was asked for, in which they are counted; empty if none was.
+    tokens : int
+        Of the corpus, or a million.
+    corpus, counted : str
+        Which one it is, and how its tokens were counted; empty if none was given.
     window, context, tokens_per_batch : int
         Tokens in a window, those of them that are context alone, and those of all windows that run together.
     overlap : float
@@ -30,11 +38,11 @@ class Estimate:
     available : int or None
         Bytes that the device can give now; None if it does not say.
     seconds : float or None
-        For a million tokens of the corpus; None where ``untimed`` says why not.
+        For ``tokens`` tokens; None where ``untimed`` says why not.
     shares : dict
         Of these seconds: ``network``, ``measuring``, ``head``.
     parquet : int
-        Bytes on the disk for a million tokens, before compression gains.
+        Bytes on the disk for ``tokens`` tokens, before compression gains.
     calibrated : str
         What the time rests on.
     untimed : str
@@ -67,6 +75,10 @@ class Estimate:
     parquet: int
     calibrated: str
     untimed: str = ""
+    packed: str = ""
+    tokens: int = MILLION
+    corpus: str = ""
+    counted: str = ""
 
     @property
     def peak(self) -> int:
@@ -93,7 +105,7 @@ class Estimate:
             ("class", self.architecture),
             ("blocks x features", f"{self.depth} x {self.width}"),
             ("parameters", f"{self.parameters:,} ({self.trunk_parameters:,} without the head)"),
-            ("weights", f"{self.dtype}, {_size(self.weights)}"),
+            ("weights", f"{self.packed or self.dtype}, {_size(self.weights)}"),
         ]
         memory = [
             ("weights", _size(self.weights)),
@@ -110,15 +122,27 @@ class Estimate:
             "",
             Sheet(("memory", "bytes"), memory),
             "",
-            Sheet(("for a million tokens", "estimate"), [*self._times(), ("Parquet", f"{_size(self.parquet)}")]),
+            Sheet((f"for {self.amount}", "estimate"), [*self._times(), ("Parquet", f"{_size(self.parquet)}")]),
             "",
             f"{self.verdict}: {_size(self.peak)} at the peak"
             + ("" if self.available is None else f", {_size(self.available)} there"),
         ]
         if self.quantization is not None:
             told.append(f"note: the checkpoint is quantised ({self.quantization}); its weights are counted as unpacked")
+        if self.packed:
+            told.append(
+                f"note: {self.packed} weights are packed as they are loaded, which for a while may take up to all of "
+                f"their {self.dtype}"
+            )
+        if self.counted:
+            told.append(f"note: {self.counted}")
         told.append(f"note: {self.untimed or self.calibrated}")
         return told
+
+    @property
+    def amount(self) -> str:
+        """What the time and the space on the disk are for."""
+        return f"the {self.tokens:,} tokens of {self.corpus}" if self.corpus else "a million tokens"
 
     def _times(self) -> list[tuple[str, str]]:
         if self.seconds is None:

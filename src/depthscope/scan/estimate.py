@@ -1,17 +1,21 @@
 """What a scan would take, before anything is loaded: memory, time, and space on the disk."""
 
-from collections.abc import Sequence
-from os import PathLike
+from collections.abc import Mapping, Sequence
+from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
 from depthscope.arrays import CHUNK_BYTES, DEVICE_CHUNK_BYTES
 from depthscope.capture.windows import check_window
+from depthscope.corpus.documents import Split
+from depthscope.corpus.read import read_corpus
 from depthscope.errors import DepthscopeError, check_choice, check_count, require
-from depthscope.scan.costs import Estimate
-from depthscope.scan.job import SURPRISAL, check_measures, layers_of
+from depthscope.scan.costs import MILLION, Estimate
+from depthscope.scan.counted import count
+from depthscope.scan.given import asked_for
+from depthscope.scan.job import SURPRISAL, layers_of
 from depthscope.scan.memory import memory_available, resident
-from depthscope.scan.parts import window_lengths
+from depthscope.scan.parts import Cut, window_lengths
 from depthscope.scan.timing import time_head, time_measuring
 
 KEYS = 12  # bytes of a token's place and text in Parquet, compressed, as measured on English
@@ -28,11 +32,16 @@ def estimate(
     dtype: str | None = None,
     device: str | None = None,
     stack: Any = None,
+    quantization: Any = None,
     measures: Sequence[str] = ("cse", "norm"),
+    cse: Mapping[str, Any] | None = None,
     threads: int | None = None,
     trust_remote_code: bool = False,
+    corpus: str | PathLike[str] | None = None,
+    text: str = "text",
+    split: Split = "file",
 ) -> Estimate:
-    """Estimate what a scan of a million tokens takes, from the model's configuration and a short run with random weights.
+    """Estimate what a scan takes, from the model's configuration and a short run with random weights.
 
     Parameters
     ----------
@@ -45,14 +54,18 @@ def estimate(
         Tokens that run together, and how many of them only lend context to the rest; by default those of a scan.
     token_budget : int, optional
         Tokens of all windows in one forward pass; by default what a scan takes.
-    dtype, device, stack
-        As in :func:`depthscope.load`.
+    dtype, device, stack, quantization
+        As in :func:`depthscope.load`. Of packed weights the memory is told and no time, which only those weights show.
     measures : sequence of str
         Names; ``"surprisal"`` needs the head, every other is one number per layer.
+    cse : mapping, optional
+        Keywords of :func:`depthscope.cse`.
     threads : int, optional
         CPU threads of torch, for all that this process does from then on.
     trust_remote_code : bool, default False
         Run Python code that the model brings.
+    corpus, text, split : optional
+        As of a scan. Its tokens are counted, or reckoned from pieces of it if it is large; by default there are a million.
 
     Returns
     -------
@@ -61,7 +74,8 @@ def estimate(
     Raises
     ------
     DepthscopeError
-        No such model or configuration, windows that do not fit the model, a device that is not there.
+        No such model or configuration, windows that do not fit the model, a device that is not there, a scheme of
+        quantisation that cannot be had, a corpus that cannot be read or whose size is unknown.
     """
     torch = require("torch", "models")
     from depthscope.capture import lens
@@ -69,8 +83,12 @@ def estimate(
     from depthscope.model.accept import check_depth
     from depthscope.model.calibrate import time_blocks
     from depthscope.model.device import chosen_device
-    from depthscope.model.paper import chosen_precision, on_paper, read_config
+    from depthscope.model.paper import build, chosen_precision, on_paper, read_config
     from depthscope.model.prove_carried import FARTHEST
+    from depthscope.model.quantization import quantization_config
+    from depthscope.model.quantization.paper import packed_bytes
+    from depthscope.model.tokenizer import load_tokenizer
+    from depthscope.scan.worker import reduction
 
     check_choice("reading", reading, ("windows", "rolling"))
     if reading == "rolling" and stack == "encoder":
@@ -89,24 +107,43 @@ def estimate(
     window, context = window_lengths(window, context, paper.context)
     check_window(window, context, 0, stack != "encoder")
     check_depth(str(source), paper.depth)
-    check_measures(measures)
+    asked = asked_for(measures, cse or {})
+    reduction(asked.measures, paper.depth, asked.cse)  # refuses a transform that does not fit
+    weights, packed = paper.bytes, None
+    if quantization is not None:
+        packed = quantization_config(quantization, source=source, device=str(place), dtype=kind, source_config=config)
+    if packed is not None:
+        with torch.device("meta"):
+            network = build(config, kind, stack, trust_remote_code)
+        weights = packed_bytes(network, packed, str(place))
     texts = max(1, batch // window)
     tokens = texts * window
     rolling = reading == "rolling"
     # on the roll a strand begins with a context, and its first token runs again in each pass
     overlap = 1 + context / FARTHEST + 1 / (window - context) if rolling else window / (window - context)
-    columns = [depth or 1 for depth in layers_of(measures, paper.depth).values()]
-    surprisal = SURPRISAL in measures
+    counted = None
+    if corpus is not None:
+        tokenizer, _ = load_tokenizer(fspath(source), trust_remote_code)
+        cut = Cut(window, context, MILLION, stack != "encoder")
+        counted = count(read_corpus(corpus, text=text, split=split), tokenizer, cut)
+        overlap = min(overlap, counted.run / counted.tokens) if rolling else counted.run / counted.tokens
+    wanted = counted.tokens if counted else MILLION
+    columns = [depth or 1 for depth in layers_of(asked.measures, paper.depth).values()]
+    surprisal = SURPRISAL in asked.measures
     program = resident() if place.type == "cpu" else 0
     available = memory_available(place)
 
     untimed, shares, calibrated = "", {}, ""
     try:
+        if packed is not None:
+            raise DepthscopeError(
+                f"how fast {quantization} weights are, only they show; 'depthscope run quantization' measures it"
+            )
         timing = time_blocks(config, kind, str(place), texts, window, stack, **_room(place, available))
-        shares["network"] = timing.seconds_per_token * overlap * 1e6
-        shares["measuring"] = time_measuring(measures, paper, kind, place) * 1e6
+        shares["network"] = timing.seconds_per_token * overlap * wanted
+        shares["measuring"] = time_measuring(asked.measures, paper, kind, place, asked.cse) * wanted
         if surprisal:
-            shares["head"] = time_head(paper, kind, place) * 1e6
+            shares["head"] = time_head(paper, kind, place) * wanted
         shorter = "" if timing.length == window else ", shorter than the windows, so that attention counts too little"
         calibrated = (
             f"an estimate: timed on {place}, CPU threads {torch.get_num_threads()}, {timing.timed} of {paper.depth} blocks "
@@ -130,7 +167,7 @@ def estimate(
         context=context,
         tokens_per_batch=tokens,
         overlap=overlap,
-        weights=paper.bytes,
+        weights=weights,
         # with keys and values, as many as there would be if no heads shared them
         states=tokens * (paper.depth * (3 if rolling else 1) + 1) * paper.width * kind.itemsize,
         activations=tokens * (paper.activations + 4 * paper.width) * kind.itemsize,
@@ -140,9 +177,13 @@ def estimate(
         available=available,
         seconds=sum(shares.values()) if shares and not untimed else None,
         shares={} if untimed else shares,
-        parquet=10**6 * (4 * sum(columns) + KEYS),
+        parquet=wanted * (4 * sum(columns) + KEYS),
         calibrated=calibrated,
         untimed=untimed,
+        packed="" if packed is None else str(quantization),
+        tokens=wanted,
+        corpus="" if corpus is None else fspath(corpus),
+        counted=counted.how if counted else "",
     )
 
 

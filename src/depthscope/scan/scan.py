@@ -178,7 +178,7 @@ class Plan:
     def carry_out(self, out: Path, record: RunRecord) -> Scanned:
         """Into a folder, from wherever it was left."""
         with run_folder(out, record):
-            folder, clock = Folder(out), Clock()
+            folder, clock = Folder(out), Clock(self.progress)
             tables = folder.wanted(self.asked, folder.tables())
             before = folder.record()
             vocabulary = _Vocabulary(self.tokenizer)

@@ -1,19 +1,21 @@
 """How long the states of a token take on a device: to be measured, and to go through the head."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 TIMED = 2048  # tokens that are measured to see how long it takes
 VOCABULARY = 8192  # rows of the head that are timed; the rest takes as long for each
 
 
-def time_measuring(measures: Sequence[str], paper: Any, kind: Any, place: Any) -> float:
+def time_measuring(
+    measures: Sequence[str], paper: Any, kind: Any, place: Any, options: Mapping[str, Any] | None = None
+) -> float:
     """Seconds per token of what is measured, on random states."""
     import torch
 
     from depthscope.scan.worker import reduction
 
-    reduce = reduction(measures, paper.depth)
+    reduce = reduction(measures, paper.depth, options)
     # layer by layer in memory, as a worker holds them, and no more of them than states of a gigabyte
     count = max(1, min(TIMED, 10**9 // ((paper.depth + 1) * paper.width * kind.itemsize)))
     states = torch.randn(paper.depth + 1, count, paper.width, device=place).to(kind).transpose(0, 1)

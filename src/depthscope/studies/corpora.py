@@ -71,7 +71,7 @@ def run_corpora(
         except DepthscopeError as problem:
             raise DepthscopeError(f"set {name}: {problem}") from None
     record = RunRecord("corpora", {**shared_settings(settings, "stimuli", "sample"), "sets": sets}, command=command)
-    with comparison(out, record) as clock:
+    with comparison(out, record, progress) as clock:
         with clock("load"):
             model = load(settings.model, **settings.load)
         check_depth(model, settings)

@@ -90,7 +90,7 @@ def run_models(
     # the first chooses what all are compared at, and two mappings are the same in whatever order
     asked = {**shared_settings(settings, "model"), "models": labels, "order": list(labels)}
     record = RunRecord("models", asked, command=command)
-    with comparison(out, record) as clock:
+    with comparison(out, record, progress) as clock:
         record.write(out / RECORD)
         outcomes: list[Outcome] = []
         for label, name in labels.items():

@@ -14,15 +14,19 @@ from depthscope.instrument.cse import cse
 from depthscope.instrument.drift import state_drift
 from depthscope.model.device import chosen_device
 from depthscope.model.quantization import quantization_config
+from depthscope.progress import step
 from depthscope.report.evidence import ALPHA
 from depthscope.report.figures import write_schemes
+from depthscope.report.limits import NO_LIMITS, Limits
 from depthscope.report.quantization import (
     PLAIN,
     READING,
     SchemeRow,
     answer,
     recommend,
+    recommended,
     summarize_schemes,
+    told_limits,
     told_schemes,
 )
 from depthscope.statistics.contrast import contrast
@@ -59,10 +63,22 @@ class Quantized(FinishedRun):
     original: Contrast
     drifts: dict[str, Drift] = field(default_factory=dict)
     timings: dict[str, float] = field(default_factory=dict)
+    limits: Limits = NO_LIMITS
 
     @property
     def told(self) -> list[str | Sheet]:
-        return [*told_schemes(self.rows, self.share), *self.ending]
+        return [*told_schemes(self.rows, self.share, self.limits), *self.ending]
+
+    @property
+    def recommended(self) -> str | None:
+        """Name of the scheme that is recommended, ``"none"`` for the original; None if there is no recommendation."""
+        row = recommended(self.rows, self.share, self.limits)
+        return None if row is None else row.scheme
+
+    @property
+    def broken(self) -> dict[str, list[str]]:
+        """Schemes that break a limit that was set, and how."""
+        return self.limits.broken(self.rows)
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Draw the contrast in the original; returns matplotlib axes."""
@@ -86,6 +102,9 @@ def run_quantization(
     schemes: Sequence[str] = SCHEMES,
     share: float = SHARE,
     text: str | None = None,
+    max_perplexity: str | float | None = None,
+    min_agreement: float | None = None,
+    max_drift: float | None = None,
     command: str = "",
     progress: bool = True,
 ) -> Quantized:
@@ -104,6 +123,13 @@ def run_quantization(
         The effect may move by so much of its size; see :func:`depthscope.report.quantization.recommend`.
     text : str, optional
         File with the passage whose perplexity is measured; by default one of our own.
+    max_perplexity : str or float, optional
+        Limit for every scheme: ``"1.05x"`` is 1.05 times that of the original, ``25.3`` a perplexity.
+    min_agreement : float, optional
+        Limit: share of the passage's tokens for which the likeliest one is that of the original, 0 to 1.
+    max_drift : float, optional
+        Limit: drift of CSE over its spread between items (``SchemeRow.cse_drift``). A scheme that breaks a limit, or was not
+        measured, is named in ``broken`` and in ``run.json``, and is not recommended; the run is finished all the same.
 
     Raises
     ------
@@ -112,14 +138,19 @@ def run_quantization(
     """
     if not share > 0:
         raise DepthscopeError(f"share={share:g}: give a positive share of the effect, such as 0.2")
+    limits = Limits.of(max_perplexity, min_agreement, max_drift)
     schemes = [name for name in dict.fromkeys(schemes) if name != PLAIN]
+    if limits.told and not schemes:
+        raise DepthscopeError(
+            "limits are for schemes beside the original: name some with --schemes, or leave the limits out"
+        )
     settings = settled(settings)
     _, terms = prepare(settings)
     read_passage(text)
     _check_schemes(settings, schemes)
     asked = {**shared_settings(settings, "evidence", "confounds"), "text": text}
     record = RunRecord("quantization", asked, command=command)
-    with comparison(out, record) as clock:
+    with comparison(out, record, progress) as clock:
         # not among the settings: more schemes may be asked for later
         record.resolved = {"schemes": schemes, "share": share}
         record.write(out / RECORD)
@@ -134,9 +165,11 @@ def run_quantization(
         with clock("compare"):
             found = _compare(settings, out, [name for name in schemes if name not in failed], terms[0])
             rows = [*found.rows, *(SchemeRow(name, failed=reason) for name, reason in failed.items())]
-            _write(settings, out, found, rows, share, record)
+            _write(settings, out, found, rows, share, limits, record)
+            if limits.told:
+                record.resolved |= {"limits": limits.told, "broken": limits.broken(rows)}
         record.results = {row.scheme: asdict(row) for row in rows}
-    return Quantized(out, rows, share, found.original, found.drifts, clock.seconds)
+    return Quantized(out, rows, share, found.original, found.drifts, clock.seconds, limits)
 
 
 def _check_schemes(settings: Settings, schemes: Sequence[str]) -> None:
@@ -154,6 +187,7 @@ def _in_own_process(settings: Settings, scheme: str, folder: Path, text: str | N
     if path.is_file():
         before = RunRecord.read(path)
         if before.status == "finished" and not before.differences(scheme_record(settings, scheme, text)):
+            step(f"{scheme}: was measured before", shown=progress)
             return ""
     try:
         in_child(measure_scheme, settings, scheme, folder, text, progress)
@@ -229,7 +263,13 @@ def _row(name: str, changed: Measured, plain: Measured, drift: Drift, error: Any
 
 
 def _write(
-    settings: Settings, out: Path, found: _Comparison, rows: Sequence[SchemeRow], share: float, record: RunRecord
+    settings: Settings,
+    out: Path,
+    found: _Comparison,
+    rows: Sequence[SchemeRow],
+    share: float,
+    limits: Limits,
+    record: RunRecord,
 ) -> None:
     c = found.original
     write_csv(out / "schemes.csv", pd.DataFrame([asdict(row) for row in rows]))
@@ -246,9 +286,12 @@ def _write(
     worth = [(row.scheme, row.weight_bytes, row.share) for row in rows if row.scheme in found.drifts]
     title = f"{name}: what quantisation does to {c.name}"
     write_schemes(out / "figures", c, found.drifts, found.errors, worth, share, title)
-    record.title, record.answer = title, answer(name, c.name, rows, share)
-    record.words = {"schemes": [recommend(rows, share), *READING]}
-    text = summarize_schemes(record.title, record.answer[0], rows, window, share, c.settings_text, record.command)
+    record.title, record.answer = title, answer(name, c.name, rows, share, limits)
+    kept_to = told_limits(rows, limits) if limits.told else []
+    record.words = {"schemes": [recommend(rows, share, limits), *kept_to, *READING]}
+    text = summarize_schemes(
+        record.title, record.answer[0], rows, window, share, c.settings_text, record.command, limits
+    )
     write_text(out / "summary.md", text)
 
 

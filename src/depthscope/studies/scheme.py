@@ -9,6 +9,7 @@ from depthscope.model.cost import measure_speed, peak_memory
 from depthscope.model.device import chosen_device
 from depthscope.model.footprint import describe, weight_bytes
 from depthscope.model.load import load
+from depthscope.progress import step
 from depthscope.report.quantization import PLAIN
 from depthscope.stimuli.passage import read_passage
 from depthscope.store.datasets import digest, write_zarr
@@ -41,6 +42,7 @@ def measure_scheme(settings: Settings, scheme: str, folder: Path, text: str | No
     with run_folder(folder, record):
         device = chosen_device(settings.load.get("device"))
         before = peak_memory(device)
+        step(f"{scheme}: load", shown=progress)
         start = time.perf_counter()
         model = load(settings.model, **settings.load, quantization=None if scheme == PLAIN else scheme)
         seconds = time.perf_counter() - start
@@ -52,10 +54,13 @@ def measure_scheme(settings: Settings, scheme: str, folder: Path, text: str | No
             record.digests = RunRecord.read(folder / RECORD).digests
         record.write(folder / RECORD)
         size = weight_bytes(model.network)  # before a forward pass of any length may repack something
+        step(f"{scheme}: perplexity of the passage", shown=progress)
         reading = read_text(model, passage)
         write_zarr(reading, folder / "reading.zarr")
         record.digests["reading"] = digest(reading)
+        step(f"{scheme}: speed", shown=progress)
         speed = measure_speed(model)
+        step(f"{scheme}: trace {len(compared)} texts", shown=progress)
         Tracer(folder, record, settings.token_budget, progress)(
             "trajectories", model, compared, subtoken=settings.subtoken, keep="states"
         )

@@ -20,11 +20,11 @@ def shared_settings(settings: Settings, *varied: str) -> dict[str, Any]:
 
 
 @contextmanager
-def comparison(out: Path, record: RunRecord) -> Iterator[Clock]:
+def comparison(out: Path, record: RunRecord, progress: bool) -> Iterator[Clock]:
     """Hold the folder, and call the record finished if the block ends well. The block writes the record when it begins to."""
     check_finish()
     with run_folder(out, record):
-        clock = Clock()
+        clock = Clock(progress)
         yield clock
         finish(out, record, clock)
 

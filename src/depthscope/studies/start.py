@@ -61,7 +61,7 @@ def started(
     asked = {name: value for name, value in asdict(settings).items() if name != "threads"}
     record = RunRecord(study, {**asked, **options, **extra}, command=command)
     with run_folder(out, record):
-        clock = Clock()
+        clock = Clock(progress)
         with clock("load"):
             model = model or load(settings.model, **settings.load)
         check_depth(model, settings)
