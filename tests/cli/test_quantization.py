@@ -59,16 +59,12 @@ def test_a_study_in_processes_of_its_own_prints_one_document(
 
 
 def test_a_broken_limit_is_status_1_and_every_step_is_told(
-    model_folder: Path, table_file: Path, tmp_path: Path
+    depthscope: Any, model_folder: Path, table_file: Path, tmp_path: Path
 ) -> None:
     words = ["run", "quantization", "--model", model_folder, "--stimuli", table_file, "--out", tmp_path / "run"]
-    fast = [word for word in FEW if word != "--no-progress"]
-    command = [sys.executable, "-m", "depthscope", *map(str, words), "--schemes", "torchao-int8", *fast]
-
-    def run(*more: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([*command, *more], capture_output=True, text=True)
-
-    broken = run("--max-perplexity", "2x", "--max-drift", "1e-9")
+    words += ["--schemes", "torchao-int8", *(word for word in FEW if word != "--no-progress")]
+    command = [sys.executable, "-m", "depthscope", *map(str, words), "--max-perplexity", "2x", "--max-drift", "1e-9"]
+    broken = subprocess.run(command, capture_output=True, text=True)
     assert broken.returncode == 1, broken.stderr
     assert "torchao-int8 breaks a limit: drift of CSE over its spread" in broken.stdout
     assert (tmp_path / "run" / "report.html").is_file()
@@ -76,10 +72,10 @@ def test_a_broken_limit_is_status_1_and_every_step_is_told(
     each = ["{0}", "{0}: load", "{0}: perplexity of the passage", "{0}: speed", "{0}: trace 8 texts"]
     assert steps == [*(line.format(name) for name in ("none", "torchao-int8") for line in each), "compare"]
 
-    kept = run("--max-perplexity", "2x", "--json", "--no-progress")
-    assert kept.returncode == 0, kept.stderr
-    assert "step:" not in kept.stderr
-    document = strict_json(kept.stdout)
+    kept = depthscope(*words, "--max-perplexity", "2x", "--json", "--no-progress")
+    assert kept.status == 0, kept.err
+    assert "step:" not in kept.err
+    document = strict_json(kept.out)
     assert document["recommended"] is None  # random weights show no effect to keep
     assert document["broken"] == {}
     assert document["resolved"]["limits"] == ["perplexity at most 2 times the original's"]
