@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from depthscope.instrument.carried import carried
     from depthscope.instrument.cse import cse
     from depthscope.instrument.filters import FilterBank, filter_bank
+    from depthscope.instrument.heads import cse_without_heads, head_contributions
     from depthscope.instrument.scalogram import scalogram
     from depthscope.instrument.surrogates import surrogate
     from depthscope.instrument.wavelets import DOG, Haar, Morlet, Paul
@@ -57,6 +58,8 @@ _HOMES = {
     "shares": "depthscope.instrument.attribution",
     "contributions": "depthscope.instrument.attribution",
     "energy_by_part": "depthscope.instrument.attribution",
+    "head_contributions": "depthscope.instrument.heads",
+    "cse_without_heads": "depthscope.instrument.heads",
     "cse": "depthscope.instrument.cse",
     "baselines": "depthscope.instrument.baselines",
     "scalogram": "depthscope.instrument.scalogram",
@@ -98,9 +101,11 @@ __all__ = [
     "contrast",
     "contributions",
     "cse",
+    "cse_without_heads",
     "energy_by_part",
     "filter_bank",
     "from_states",
+    "head_contributions",
     "load",
     "open_run",
     "patch",

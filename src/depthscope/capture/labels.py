@@ -19,6 +19,8 @@ DIMS = {
     "participation": ("stimulus", "layer"),
     "states": ("stimulus", "state", "feature"),
     "part_gram": ("stimulus", "part", "layer", "other_layer"),
+    "head_dot": ("stimulus", "layer", "attention_head", "other_layer"),
+    "head_square": ("stimulus", "layer", "attention_head"),
     "lens_entropy": ("stimulus", "layer"),
     "surprisal": ("stimulus",),
 }
@@ -27,7 +29,10 @@ DIMS = {
 PER_STIMULUS = (
     *("token_index", "n_tokens", "n_subtokens", "at_start", "token_exceeds", "state_exceeds", "context", "surprisal"),
 )
-DERIVED = ("stimulus", "group", "update_norm", "relative_depth", "scale", "period", "coi", "valid", "valid_scales")
+DERIVED = (
+    *("stimulus", "group", "update_norm", "relative_depth", "scale", "period", "coi", "valid", "valid_scales"),
+    "attention_block",
+)
 # bytes in a name that is a folder of a store
 LONGEST_NAME = 150
 RESERVED = {*DIMS, *(dim for dims in DIMS.values() for dim in dims), *PER_STIMULUS, *DERIVED}

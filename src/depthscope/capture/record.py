@@ -1,5 +1,6 @@
 """One forward pass: the states of the targets, what remains of them, and how expected the targets were."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,12 +10,14 @@ from numpy.typing import NDArray
 
 from depthscope.arrays import depth_gram, trajectory
 from depthscope.capture.batches import pad
+from depthscope.capture.heads import head_products
 from depthscope.capture.lens import lens_entropy
 from depthscope.capture.prefixes import prefixes
 from depthscope.capture.surprisal import predictions, surprisal
 from depthscope.capture.tokens import Tokenized
 from depthscope.capture.word import Words
 from depthscope.errors import DepthscopeError
+from depthscope.model.heads import Heads
 from depthscope.model.model import Model
 from depthscope.model.narrow import narrowed
 from depthscope.model.parts import KINDS, Kind, Parts
@@ -46,6 +49,7 @@ def record(
     parts: Parts | None = None,
     lens: bool = False,
     words: Words | None = None,
+    heads: Heads | None = None,
 ) -> Arrays:
     """Run one batch and reduce each target's trajectory.
 
@@ -56,14 +60,18 @@ def record(
         ``participation`` (B, L): ``(sum_d u_d^2)^2 / sum_d u_d^4``; ``surprisal`` (B,): bits, NaN where it is not known; with
         ``keep_states``, ``states`` (B, L + 1, d) in float32; with ``parts``, ``part_gram`` (B, 3, L, L): of attention, of
         the MLP, and what they have in common; with ``lens``, ``lens_entropy`` (B, L), bits. Inner products and surprisal in
-        float64. With ``words``, surprisal is that of a word: see :class:`~depthscope.capture.word.Words`.
+        float64. With ``words``, surprisal is that of a word: see :class:`~depthscope.capture.word.Words`. With ``heads``, what
+        :func:`~depthscope.capture.heads.head_products` gives.
     """
-    measured = measure(model, rows, parts, words)
+    measured = measure(model, rows, parts, words, heads)
     arrays = reduce_states(measured.states)
     if keep_states:
         arrays["states"] = measured.states.float()
     if parts is not None:
         arrays["part_gram"] = _part_gram(*(measured.parts[kind] for kind in KINDS))
+    if heads is not None:
+        updates = measured.states.double().diff(dim=1)
+        arrays |= head_products(model, heads, measured.reaching, measured.weights, updates)
     if lens:
         arrays["lens_entropy"] = lens_entropy(model, measured.states[:, 1:])
     reduced = {name: np.ascontiguousarray(values.cpu().numpy()) for name, values in arrays.items()}
@@ -98,11 +106,17 @@ class Measured:
         cannot be read at single tokens.
     parts : dict of Tensor (B, L, d), float64
         Of each update, by kind; empty unless asked for.
+    weights : Tensor (B, N)
+        Of the N tokens in the mean that stands for each target.
+    reaching : dict of Tensor (N, heads times size)
+        By block, the heads of these tokens side by side; empty unless asked for.
     """
 
     states: torch.Tensor
     bits: NDArray[np.float64]
     parts: dict[Kind, torch.Tensor]
+    weights: torch.Tensor
+    reaching: dict[int, torch.Tensor]
 
 
 def whole(model: Model) -> bool:
@@ -110,7 +124,13 @@ def whole(model: Model) -> bool:
     return not model.causal or model.alone
 
 
-def measure(model: Model, rows: list[Tokenized], parts: Parts | None = None, words: Words | None = None) -> Measured:
+def measure(
+    model: Model,
+    rows: list[Tokenized],
+    parts: Parts | None = None,
+    words: Words | None = None,
+    heads: Heads | None = None,
+) -> Measured:
     """Run one batch and take from every state, as it passes, what stands for the targets."""
     running = prefixes(rows, not whole(model))
     # 0, not the tokenizer's padding token, which the network need not know; nothing before it can see it
@@ -125,8 +145,13 @@ def measure(model: Model, rows: list[Tokenized], parts: Parts | None = None, wor
     states: list[torch.Tensor] = []
     split: dict[Kind, list[Any]] = {kind: [0] * model.depth for kind in KINDS}
 
+    reaching: dict[int, torch.Tensor] = {}
+
+    def tokens(values: torch.Tensor) -> torch.Tensor:
+        return values[owner[text].to(values.device), position.to(values.device)]
+
     def target(values: torch.Tensor) -> torch.Tensor:
-        picked = values[owner[text].to(values.device), position.to(values.device)]
+        picked = tokens(values)
         return (picked if single else weights.to(values.device) @ picked.double()).to(model.device)
 
     def take(_: int, state: torch.Tensor) -> None:
@@ -134,6 +159,9 @@ def measure(model: Model, rows: list[Tokenized], parts: Parts | None = None, wor
 
     def add(kind: Kind, number: int, part: torch.Tensor) -> None:
         split[kind][number - 1] = split[kind][number - 1] + target(part).double()
+
+    def reach(number: int, values: torch.Tensor) -> None:
+        reaching[number] = tokens(values)
 
     wanted = predictions(rows)
     bits = np.full(len(rows), np.nan)
@@ -144,6 +172,7 @@ def measure(model: Model, rows: list[Tokenized], parts: Parts | None = None, wor
     with (
         model.listening(take),
         parts.listening(model, add) if parts is not None else narrowed(model.network, tail, ids.shape, *asked),
+        heads.listening(model, reach) if heads is not None else nullcontext(),
     ):
         if model.predicts and len(wanted):
             logits = model.run(ids, mask, predicting, predicted.positions)
@@ -152,14 +181,9 @@ def measure(model: Model, rows: list[Tokenized], parts: Parts | None = None, wor
                 bits += words.correction(logits, wanted, rows)
         else:
             model.run_trunk(ids, mask)
-    if parts is None:
-        return Measured(torch.stack(states, dim=1), bits, {})
     none = torch.zeros_like(states[0], dtype=torch.float64)  # a block without a part of this kind
-    return Measured(
-        torch.stack(states, dim=1),
-        bits,
-        {kind: torch.stack([none + one for one in each], dim=1) for kind, each in split.items()},
-    )
+    given = {kind: torch.stack([none + one for one in each], dim=1) for kind, each in split.items()}
+    return Measured(torch.stack(states, dim=1), bits, given if parts is not None else {}, weights, reaching)
 
 
 def _part_gram(attention: torch.Tensor, mlp: torch.Tensor) -> torch.Tensor:

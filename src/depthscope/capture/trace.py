@@ -17,6 +17,7 @@ from depthscope.capture.record import Arrays, NotFiniteError, check_vocabulary, 
 from depthscope.capture.tokens import Subtoken, Tokenized, special_prefix, tokenize
 from depthscope.capture.word import Surprisal, Words
 from depthscope.errors import DepthscopeError, DepthscopeWarning, check_choice, check_count, check_flag
+from depthscope.model.heads import Heads, find_heads
 from depthscope.model.model import Model
 from depthscope.model.parts import KINDS, Parts, find_parts
 from depthscope.model.plain import plainly
@@ -26,6 +27,7 @@ from depthscope.stimuli.table import row_name
 from depthscope.store.shards import Shards
 
 Keep = Literal["gram", "states"]
+Split = bool | Literal["heads"]
 
 
 @plainly()
@@ -36,7 +38,7 @@ def trace(
     subtoken: Subtoken = "last",
     surprisal: Surprisal = "tokens",
     keep: Keep = "gram",
-    parts: bool = False,
+    parts: Split = False,
     lens: bool = False,
     token_budget: int | None = None,
     progress: bool = True,
@@ -58,8 +60,9 @@ def trace(
         :class:`depthscope.capture.word.Words`.
     keep : {"gram", "states"}
         ``"states"`` adds the full states of the target: L + 1 vectors per stimulus.
-    parts : bool
-        Split every update into attention and MLP, as :func:`depthscope.model.parts.find_parts` finds and proves them.
+    parts : bool or "heads"
+        Split every update into attention and MLP, as :func:`depthscope.model.parts.find_parts` finds and proves them; with
+        ``"heads"`` what attention writes by head as well (:func:`depthscope.model.heads.find_heads`).
     lens : bool
         Also the entropy of the logit lens at every layer; it costs another pass over as many tokens as there are layers.
     token_budget : int, optional
@@ -78,8 +81,11 @@ def trace(
         (stimulus, layer): ``<h_0, u_l>``, ``participation`` (stimulus, layer): participation ratio of the coordinates of the
         update, ``(sum_d u_d^2)^2 / sum_d u_d^4``, 1 to d. With ``parts``, ``part_gram`` (stimulus, part, layer, other_layer):
         inner products within ``attention``, within ``mlp``, and between them (``cross``), which add up to ``gram``. With
-        ``lens``, ``lens_entropy`` (stimulus, layer), bits, of the next token as the model's own norm and head read it from the
-        state after the layer; absent where logits cannot be read. Coordinates: the table's columns; ``token_index``,
+        ``parts="heads"``, ``head_dot`` (stimulus, layer, attention_head, other_layer): ``<a_kh, u_l>`` of what head h of block
+        k writes with every update, and ``head_square`` (stimulus, layer, attention_head): ``|a_kh|^2``; heads are counted
+        from 1, NaN in blocks without attention. With ``lens``, ``lens_entropy`` (stimulus, layer), bits, of the next token as
+        the model's own norm and head read it from the state after the layer; absent where logits cannot be read. Coordinates:
+        the table's columns; ``token_index``,
         ``n_tokens``, ``n_subtokens``; ``at_start`` (target at position 0, an attention sink), ``token_exceeds`` (some token of
         the target begins before it or ends after it, other than in blank space, so that surprisal counts more than the
         target), ``state_exceeds`` (so does a token that stands for it), ``context`` (a digest of what the model sees at the
@@ -99,7 +105,7 @@ def trace(
     ------
     DepthscopeError
         Stimuli that cannot be placed, texts beyond the model's context, NaN or infinity in the stream; with ``parts``, a
-        model whose updates are no sums of parts.
+        model whose updates are no sums of parts; with ``"heads"``, one whose attention is no sum of heads.
 
     References
     ----------
@@ -114,7 +120,8 @@ def trace(
     if keep not in ("gram", "states"):
         raise DepthscopeError(f"keep={keep!r}: choose gram or states")
     check_count("token_budget", token_budget)
-    check_flag("parts", parts, "attention and MLP apart")
+    if not (isinstance(parts, str) and parts == "heads"):
+        check_flag("parts", parts, "attention and MLP apart), 'heads' (attention by head as well")
     check_flag("lens", lens, "the entropy of the logit lens")
     table = read_stimuli(stimuli, paired=False)
     check_covariates(table)
@@ -127,6 +134,7 @@ def trace(
     tokens = tokenize(model.tokenizer, table, subtoken, model.max_length)
     check_vocabulary(model.name, model.vocabulary, max(max(row.ids) for row in tokens))
     found = find_parts(model) if parts else None
+    heads = find_heads(model, found) if found is not None and parts == "heads" else None
     check_choice("surprisal", surprisal, get_args(Surprisal))
     words = Words(model.tokenizer, model.vocabulary) if surprisal == "word" and model.predicts else None
     budget = 1 if model.alone else token_budget or trace_budget(model.device)
@@ -146,6 +154,7 @@ def trace(
                     found,
                     lens and model.predicts,
                     words,
+                    heads,
                 )
                 if shards is not None:
                     shards.save(number, part)
@@ -159,6 +168,8 @@ def trace(
         settings["text_remarks"] = "; ".join(told)
     if found is not None:
         settings["parts"] = found.about
+    if heads is not None:
+        settings["heads"] = heads.about
     return _dataset(model, table, tokens, arrays, settings)
 
 
@@ -170,9 +181,10 @@ def _record(
     parts: Parts | None,
     lens: bool,
     words: Words | None,
+    heads: Heads | None,
 ) -> Arrays:
     try:
-        return record(model, rows, keep_states, parts, lens, words)
+        return record(model, rows, keep_states, parts, lens, words, heads)
     except NotFiniteError as problem:
         row = table.iloc[problem.row]
         where = f"after layer {problem.state}" if problem.state else "before layer 1"
@@ -198,6 +210,8 @@ def _dataset(
     }
     if "part_gram" in arrays:
         coords["part"] = [*KINDS, "cross"]
+    if "head_dot" in arrays:
+        coords["attention_head"] = np.arange(1, arrays["head_dot"].shape[2] + 1)
     variables = {name: (DIMS[name], values) for name, values in arrays.items()}
     # a coordinate, so that it travels with whatever is computed from the Gram matrices
     coords["surprisal"] = variables.pop("surprisal")

@@ -126,12 +126,13 @@ class RunMechanism(Study):
     """
 
     NAME, HELP = "mechanism", "which scales, layers and parts carry a contrast, and whether it matters"
-    OWN = ("patch_items",)
+    OWN = ("patch_items", "heads")
 
     def _stimuli(self, add: Any) -> None:
         super()._stimuli(add)
         about = "exchange states in N of the items only (default: all that have probes; 0: none)"
         add("--patch-items", type=int, metavar="N", help=about)
+        add("--heads", action="store_true", help="which heads of attention carry the contrast as well")
 
     @staticmethod
     def _evidence(group: Any) -> None:

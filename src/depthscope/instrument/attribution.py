@@ -49,10 +49,10 @@ def energy_by_part(traj: xr.Dataset, **options: Any) -> xr.DataArray:
         A Dataset without parts, or another signal.
     """
     check_traced(traj, "energy_by_part")
-    return _energy_by_part(traj, _plan(traj, options))
+    return _energy_by_part(traj, plan_of(traj, options))
 
 
-def _energy_by_part(traj: xr.Dataset, plan: "_Plan") -> xr.DataArray:
+def _energy_by_part(traj: xr.Dataset, plan: "Plan") -> xr.DataArray:
     energy = np.stack([plan.bank.form(part) for part in _part_grams(traj, plan)], axis=1)
     coords = {**scale_coords(plan.bank, plan.source), "part": traj["part"].values}
     result: xr.DataArray = plan.source.wrap(energy, ("part", "scale", "layer"), coords)
@@ -73,7 +73,7 @@ def shares(traj: Any, **options: Any) -> xr.DataArray:
     DataArray (item, condition, scale, layer), in [0, 1]
         NaN in cells that do not enter CSE. A contrast of it asks which scales, at which layers, differ.
     """
-    plan = _plan(traj, options)
+    plan = plan_of(traj, options)
     enough = plan.used.sum(0) >= plan.min_scales
     values = _normalised(np.asarray(plan.bank.energy(plan.source.gram)), plan.used & enough)
     result: xr.DataArray = plan.source.wrap(values, ("scale", "layer"), scale_coords(plan.bank, plan.source))
@@ -111,7 +111,7 @@ def contributions(traj: xr.Dataset, a: str, b: str, **options: Any) -> xr.DataAr
     Aumann & Shapley (1974); as integrated gradients: Sundararajan, Taly & Yan (2017), ICML.
     """
     check_traced(traj, "contributions", conditions=True)
-    plan = _plan(traj, options)
+    plan = plan_of(traj, options)
     if "part_gram" in traj:
         parts = _energy_by_part(traj, plan)
         whole = parts.sum("part", skipna=False)
@@ -120,24 +120,31 @@ def contributions(traj: xr.Dataset, a: str, b: str, **options: Any) -> xr.DataAr
             np.asarray(plan.bank.energy(plan.source.gram)), ("scale", "layer"), scale_coords(plan.bank, plan.source)
         )
         whole = parts
+    total, weight = weights(whole, plan, a, b)
+    share = (parts / total).where(plan.used)
+    found = (share.sel(condition=a, drop=True) - share.sel(condition=b, drop=True)) * weight
+    order = [dim for dim in ("item", "part", "scale", "layer") if dim in found.dims]
+    kept: xr.DataArray = found.transpose(*order).rename("contribution")
+    return kept
+
+
+def weights(whole: xr.DataArray, plan: "Plan", a: str, b: str) -> tuple[xr.DataArray, xr.DataArray]:
+    """All energy of each layer, ``whole`` (..., condition, scale, layer) summed, and what a share of it that moves to a scale
+    adds to CSE on the line from b to a (item, scale, layer); NaN where CSE is not measured.
+    """
     for name in (a, b):
         if name not in whole["condition"].values:
             raise DepthscopeError(f"unknown condition {name!r}: this table has {listed(whole['condition'].values, 12)}")
     total = whole.where(plan.used).sum("scale", skipna=True, min_count=1)
     weight = _gain(*((whole / total).sel(condition=name, drop=True).where(plan.used) for name in (a, b)))
-    share = (parts / total).where(plan.used)
-    moved = share.sel(condition=a, drop=True) - share.sel(condition=b, drop=True)
-    found = moved * weight
     if plan.normalize:
-        found = found / xr.DataArray(np.log(np.maximum(plan.used.sum(0), 2)), dims="layer")
+        weight = weight / xr.DataArray(np.log(np.maximum(plan.used.sum(0), 2)), dims="layer")
     enough = xr.DataArray(plan.used.sum(0) >= plan.min_scales, dims="layer")
-    order = [dim for dim in ("item", "part", "scale", "layer") if dim in found.dims]
-    kept: xr.DataArray = found.where(enough).transpose(*order).rename("contribution")
-    return kept
+    return total, weight.where(enough)
 
 
 @dataclass(frozen=True)
-class _Plan:
+class Plan:
     source: Measurable
     bank: FilterBank
     used: NDArray[np.bool_]
@@ -147,7 +154,7 @@ class _Plan:
     layers: tuple[int, int]
 
 
-def _plan(traj: Any, options: dict[str, Any]) -> _Plan:
+def plan_of(traj: Any, options: dict[str, Any]) -> Plan:
     defaults = {p.name: p.default for p in inspect.signature(cse).parameters.values() if p.kind is p.KEYWORD_ONLY}
     unknown = set(options) - set(defaults)
     if unknown:
@@ -157,10 +164,10 @@ def _plan(traj: Any, options: dict[str, Any]) -> _Plan:
     bank = filter_bank(len(source.layers), **{name: chosen[name] for name in BANK})
     used = used_scales(bank, chosen["mask_coi"], chosen["min_scales"])
     span = int(source.layers[0]), int(source.layers[-1])
-    return _Plan(source, bank, used, chosen["min_scales"], chosen["normalize"], chosen["signal"], span)
+    return Plan(source, bank, used, chosen["min_scales"], chosen["normalize"], chosen["signal"], span)
 
 
-def _part_grams(traj: xr.Dataset, plan: _Plan) -> list[DepthGram]:
+def _part_grams(traj: xr.Dataset, plan: Plan) -> list[DepthGram]:
     if "part_gram" not in traj:
         raise DepthscopeError("the Dataset has no part_gram: trace with parts=True")
     if plan.signal not in ADDITIVE:
@@ -169,10 +176,16 @@ def _part_grams(traj: xr.Dataset, plan: _Plan) -> list[DepthGram]:
     window = {"layer": slice(first - 1, last), "other_layer": slice(first - 1, last)}
     parts = traj["part_gram"].transpose("part", "stimulus", "layer", "other_layer").isel(window).values
     if plan.signal == "direction":
-        norm = traj["update_norm"].transpose("stimulus", "layer").isel(layer=window["layer"]).values
-        safe = np.where(norm > 0, norm, 1.0)
-        parts = parts / (safe[:, None, :] * safe[:, :, None])
+        length = lengths(traj, plan)
+        parts = parts / (length[:, None, :] * length[:, :, None])
     return [split_at_mean(part) for part in parts]
+
+
+def lengths(traj: xr.Dataset, plan: Plan) -> Float:
+    """Of the updates, (stimulus, layer), by which a direction is divided; 1 where there is no update."""
+    first, last = plan.layers
+    norm = traj["update_norm"].transpose("stimulus", "layer").isel(layer=slice(first - 1, last)).values
+    return np.where(norm > 0, norm, 1.0)
 
 
 def _normalised(energy: Float, used: NDArray[np.bool_]) -> Float:

@@ -14,7 +14,7 @@ from depthscope.model.hooks import Hooks, hooks
 from depthscope.model.model import Model
 from depthscope.model.plain import plainly
 from depthscope.model.stream import stream_in, to_stream, with_stream_in, with_stream_out
-from depthscope.model.summands import MOST, ROUNDINGS, Seen, as_stream, first_of, roundings, summands, watch
+from depthscope.model.summands import MOST, ROUNDINGS, Seen, as_memory, as_stream, first_of, roundings, summands, watch
 
 Kind = Literal["attention", "mlp"]
 KINDS: tuple[Kind, ...] = ("attention", "mlp")
@@ -143,7 +143,7 @@ def _mixing(
             def enter(module: nn.Module, args: Any, kwargs: Any, i: int = i) -> Any:
                 state = seen[i].entered.clone()
                 state[:, :half] = state[:, half:].flip(1)[:, :half]
-                return with_stream_in(args, kwargs, _as_memory(state, model))
+                return with_stream_in(args, kwargs, as_memory(state, model))
 
             placed.before(block, enter)
             for part in parts:
@@ -158,16 +158,11 @@ def _mixing(
                     if float(apart) > MIXED * float(before.abs().max()):
                         found.add((i, path))
                     now[:, half:] = before[:, half:]
-                    return with_stream_out(output, _as_memory(now, model).reshape(value.shape))
+                    return with_stream_out(output, as_memory(now, model).reshape(value.shape))
 
                 placed.after(block.get_submodule(part.path), give)
         model.run_trunk(inputs["input_ids"], inputs["attention_mask"])
     return found
-
-
-def _as_memory(stream: torch.Tensor, model: Model) -> torch.Tensor:
-    # parts are found only where a state is one vector per token, in either order of batch and token
-    return stream.transpose(0, 1) if model.chain.layout == "token batch feature" else stream
 
 
 def _prove(model: Model, parts: Parts) -> float:

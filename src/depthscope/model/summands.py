@@ -95,6 +95,11 @@ def as_stream(value: torch.Tensor, shape: torch.Size, model: Model) -> torch.Ten
     return to_stream(value, model.chain.layout) if value.shape == memory else None
 
 
+def as_memory(stream: torch.Tensor, model: Model) -> torch.Tensor:
+    """The inverse, in three dimensions: parts are found only where a state is one vector per token, in either order."""
+    return stream.transpose(0, 1) if model.chain.layout == "token batch feature" else stream
+
+
 def summands(block: Seen, known: list[tuple[str, ...]]) -> tuple[tuple[str, ...], tuple[float, ...]] | None:
     """Paths and weights of the fewest outputs that add up to the update; what served another block is tried first."""
     update = block.update.flatten().cpu().numpy()

@@ -10,11 +10,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from depthscope.drawing.heads import draw_heads
 from depthscope.drawing.mechanism import draw_exchange, draw_parts
 from depthscope.drawing.saving import save
 from depthscope.drawing.style import heading, look
 from depthscope.report.baselines import Baselines
 from depthscope.report.evidence import ALPHA
+from depthscope.report.heads import HeadShares, heads_table
 from depthscope.statistics.effects import Effect, mean_effect
 from depthscope.statistics.layers import LayerComparison
 from depthscope.statistics.result import Cluster, Contrast
@@ -115,6 +117,8 @@ class Mechanism:
     baselines: Baselines | None = None
     exchange: Exchange | None = None
     no_exchange: str = ""
+    heads: HeadShares | None = None
+    no_heads: str = ""  # why there are none, if they were asked for
 
     @property
     def found(self) -> Cluster | None:
@@ -200,6 +204,8 @@ def mechanism_tables(m: Mechanism) -> dict[str, pd.DataFrame]:
         frames = [c.to_dataframe().assign(part=name) for name, c in a.parts.items()]
         frames += [c.to_dataframe().assign(part=f"{name} alone") for name, c in a.alone.items()]
         tables["parts.csv"] = pd.concat(frames, ignore_index=True)
+    if m.heads is not None:
+        tables["heads.csv"] = heads_table(m.heads)
     if e is not None:
         tables["patching.csv"] = e.by_layer.to_dataframe()
         tables["patching-clusters.csv"] = e.by_layer.clusters_dataframe()
@@ -207,7 +213,7 @@ def mechanism_tables(m: Mechanism) -> dict[str, pd.DataFrame]:
 
 
 def write_mechanism_figures(folder: Path, m: Mechanism, source: str) -> list[Path]:
-    """``scales``, ``parts`` and ``patching``."""
+    """``scales``, ``parts``, ``heads`` and ``patching``."""
     folder.mkdir(exist_ok=True)
     text = f"{source}; {m.main.settings_text}"
     ax = m.attribution.share.plot()
@@ -218,6 +224,11 @@ def write_mechanism_figures(folder: Path, m: Mechanism, source: str) -> list[Pat
         tables = {PART_NAMES[name]: c.table for name, c in m.attribution.parts.items()}
         title = f"{m.main.name}: where the difference in CSE comes from"
         written += save(draw_parts(tables, m.main.table, m.window, title, text).figure, folder / "parts")
+    if m.heads is not None:
+        table = m.heads.contrast.table.transpose("layer", "attention_head")
+        title = f"{m.main.name}: which heads the difference in CSE comes from"
+        found = table["p_holm"].values <= ALPHA
+        written += save(draw_heads(table["difference"], found, title, text).figure, folder / "heads")
     if m.exchange is not None:
         written += save(_exchange_figure(m, m.exchange, source), folder / "patching")
     return written

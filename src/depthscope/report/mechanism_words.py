@@ -10,6 +10,7 @@ from depthscope.errors import listed
 from depthscope.report.across import window_text
 from depthscope.report.baselines_words import baselines_in_short, baselines_section
 from depthscope.report.evidence import ALPHA, cell, layers_text
+from depthscope.report.heads import heads_words
 from depthscope.report.mechanism import CROSS, PART_NAMES, Exchange, Mechanism, quantities, scale_means, share_of
 from depthscope.statistics.effects import Effect, effect_text
 from depthscope.statistics.result import Cluster
@@ -66,7 +67,9 @@ def mechanism_in_short(m: Mechanism) -> list[str]:
     """The result in sentences, the claim first; ``**`` marks what matters."""
     parts = mechanism_words(m)
     return [
-        line for part in ("difference", "scalograms", "parts", "causal", "measures") for line in parts.get(part, [])
+        line
+        for part in ("difference", "scalograms", "parts", "heads", "causal", "measures")
+        for line in parts.get(part, [])
     ]
 
 
@@ -76,6 +79,7 @@ def mechanism_words(m: Mechanism) -> dict[str, list[str]]:
         "difference": [_claim(m)],
         "scalograms": [_planes(m), _bands(m)],
         "parts": _parts(m),
+        "heads": _heads(m),
         "measures": baselines_in_short(m.baselines)[:1] if m.baselines else [],
         "causal": _exchanges(m, m.exchange) if m.exchange else [f"No states were exchanged: {m.no_exchange}."],
     }
@@ -152,6 +156,16 @@ def _parts(m: Mechanism) -> list[str]:
     return lines
 
 
+def _heads(m: Mechanism) -> list[str]:
+    if m.no_heads:
+        return [f"Heads are not told apart: {m.no_heads}."]
+    if m.heads is None:
+        return []
+    if m.found is None:
+        return ["No difference is shown that heads could carry."]
+    return heads_words(m.heads, m.main.over(*m.window))
+
+
 def _of(name: str) -> str:
     return f"the trajectory of {'the MLPs' if name == 'mlp' else 'attention'}"
 
@@ -215,6 +229,7 @@ def summarize_mechanism(
     first, *more = mechanism_in_short(m)
     figures = ["![Share of energy by scale and layer](figures/scales.png)"]
     figures += ["![Parts of the difference](figures/parts.png)"] if m.attribution.parts else []
+    figures += ["![Heads that contribute to it](figures/heads.png)"] if m.heads else []
     figures += ["![Exchange of states](figures/patching.png)"] if m.exchange else []
     sections = [
         f"# {title}",

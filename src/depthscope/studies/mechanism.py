@@ -13,14 +13,17 @@ from depthscope.capture.batches import default_budget
 from depthscope.capture.patching import patch
 from depthscope.capture.probes import PROBE, Plan, plan_patches
 from depthscope.capture.tokens import tokenize
-from depthscope.errors import DepthscopeError
+from depthscope.errors import DepthscopeError, check_flag
 from depthscope.instrument.attribution import ADDITIVE, contributions, shares
 from depthscope.instrument.carried import by_layer, carried
 from depthscope.instrument.cse import cse
+from depthscope.instrument.heads import cse_without_heads, head_contributions
 from depthscope.model.cost import reading_speed
+from depthscope.model.heads import find_heads
 from depthscope.model.model import Model
 from depthscope.model.parts import find_parts
 from depthscope.report.baselines import baselines_tables, write_baselines_figure
+from depthscope.report.heads import HeadShares
 from depthscope.report.mechanism import (
     Attribution,
     Exchange,
@@ -84,6 +87,7 @@ def run_mechanism(
     out: Path,
     *,
     patch_items: int | None = None,
+    heads: bool = False,
     command: str = "",
     progress: bool = True,
     say: Say = lambda line: None,
@@ -97,6 +101,8 @@ def run_mechanism(
         As for the metaphor study. The first contrast, of two conditions, is asked about; others and the evidence are not.
     patch_items : int, optional
         Exchange states in so many items only, drawn by a seeded rule; 0 for none. Default: all that have probes.
+    heads : bool
+        Also which heads of attention the difference comes from.
     say : callable
         Is told what the work will cost before it begins.
     """
@@ -109,11 +115,14 @@ def run_mechanism(
     table = table[table["condition"].isin([a, b])].reset_index(drop=True)
     if patch_items is not None and (patch_items < 0 or patch_items == 1):
         raise DepthscopeError(f"patch_items={patch_items}: give at least 2 items, or 0 for none")
-    extra = {"patch_items": patch_items}
+    check_flag("heads", heads, "which heads the difference comes from")
+    # without heads, a run goes on where one of an earlier version stopped
+    extra = {"patch_items": patch_items, **({"heads": True} if heads else {})}
     with started(
         "mechanism", settings, extra, table, out, command=command, progress=progress, terms=[main_terms], model=model
     ) as run:
-        parts, no_parts = _splittable(run.model, settings.cse.get("signal", "update"))
+        parts, about = _splittable(run.model, settings.cse.get("signal", "update"))
+        by_head, about_heads = _splittable_by_head(run.model, bool(parts), about) if heads else (False, "")
         probed, no_patch = _probed(run.model, table, patch_items, a, b, settings)
         say(_cost(run.model, table, probed, a, b, settings))
         with run.clock("trace"):
@@ -123,14 +132,18 @@ def run_mechanism(
                 table,
                 subtoken=settings.subtoken,
                 keep=settings.keep,
-                parts=parts,
+                parts="heads" if by_head else parts,
                 lens=True,
             )
         with run.clock("analyse"):
             h = cse(traj, **settings.cse)
             main = contrast(h, main_terms, **settings.contrast)
-            attribution = _attributed(traj, h, main, settings, no_parts)
-        found = Mechanism(main, attribution, no_exchange=no_patch)
+            attribution = _attributed(traj, h, main, settings, about)
+            found = Mechanism(main, attribution, no_exchange=no_patch)
+            if by_head:
+                found = replace(found, heads=_heads(traj, main, found.window, settings, about_heads))
+            elif heads:
+                found = replace(found, no_heads=about_heads)
         with run.clock("baselines"):
             compared = compare_measures(
                 traj, h, main, found.window, settings.contrast, seed=main.settings["seed"], progress=progress
@@ -154,6 +167,15 @@ def _splittable(model: Model, signal: str) -> tuple[bool, str]:
         return False, f"signal={signal!r} is no sum of what attention and the MLPs give"
     try:
         return True, find_parts(model).about
+    except DepthscopeError as problem:
+        return False, str(problem)
+
+
+def _splittable_by_head(model: Model, parts: bool, about: str) -> tuple[bool, str]:
+    if not parts:
+        return False, about
+    try:
+        return True, find_heads(model, find_parts(model)).about
     except DepthscopeError as problem:
         return False, str(problem)
 
@@ -213,6 +235,24 @@ def _attributed(traj: xr.Dataset, h: xr.DataArray, main: Contrast, settings: Set
             continue
     scales = against_zero(given.sum("part", min_count=1), "contribution", **options)
     return Attribution(share, scales, parts, alone, about)
+
+
+def _heads(traj: xr.Dataset, main: Contrast, window: tuple[int, int], settings: Settings, about: str) -> HeadShares:
+    a, b = main.terms.conditions
+    given = _tested(head_contributions(traj, a, b, **settings.cse), main).sel(layer=slice(*window)).mean("layer")
+    left = cse_without_heads(traj, **settings.cse).sel(layer=slice(*window)).mean("layer")
+    without = _tested(left.sel(condition=a, drop=True) - left.sel(condition=b, drop=True), main)
+    whole = given["heads"].sum(["attention_block", "attention_head"])
+    options = {name: main.settings[name] for name in ("permutations", "seed", "resamples", "bound")}
+    return HeadShares(
+        against_zero(given["heads"].rename(attention_block="layer"), "contribution", **settings.contrast),
+        without.groupby("group").mean().mean("group").rename(attention_block="layer"),
+        {
+            name: mean_effect(_by_group(values), **options)
+            for name, values in {"heads": whole, "rest": given["rest"], "mlp": given["mlp"]}.items()
+        },
+        about,
+    )
 
 
 def _tested(values: Labelled, main: Contrast) -> Labelled:
@@ -284,6 +324,8 @@ def _write(out: Path, found: Mechanism, traj: xr.Dataset, h: xr.DataArray, setti
     record.resolved = resolved(traj, share, found.window)
     about = described(traj, record, settings.stimuli, share, found.main)
     about["parts"] = found.attribution.about
+    if found.heads is not None:
+        about["heads"] = found.heads.about
     record.title = f"{found.main.name} in {settings.model}: from signature to mechanism"
     record.answer = mechanism_answer(found, settings.model, traj.sizes["layer"], settings.stimuli)
     noticed = remarks(traj, h)

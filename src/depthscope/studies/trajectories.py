@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from depthscope.capture.tokens import Subtoken
-from depthscope.capture.trace import Keep, trace
+from depthscope.capture.trace import Keep, Split, trace
 from depthscope.capture.word import Surprisal
 from depthscope.model.model import Model
 from depthscope.store.datasets import digest, read_zarr, write_zarr
@@ -38,7 +38,7 @@ class Tracer:
         *,
         subtoken: Subtoken = "last",
         keep: Keep = "gram",
-        parts: bool = False,
+        parts: Split = False,
         lens: bool = False,
     ) -> xr.Dataset:
         """Trajectories of ``table`` through ``model``, from ``NAME.zarr`` if it is there; the model may be made on demand."""

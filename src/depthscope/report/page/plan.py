@@ -112,6 +112,7 @@ PARTS = (
         },
     ),
     Part("parts", "Attention and MLP", {"parts": ("parts.csv",)}),
+    Part("heads", "Heads of attention", {"heads": ("heads.csv",)}),
     Part(
         "measures",
         "Beside simpler measures",

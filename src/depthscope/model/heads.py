@@ -1,0 +1,349 @@
+"""Heads of attention: which module adds them up, and where each begins and ends, found and proven by behaviour."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from depthscope.errors import DepthscopeError
+from depthscope.model.accept import probe
+from depthscope.model.hooks import Hooks, hooks
+from depthscope.model.model import Model, measuring
+from depthscope.model.parts import Part, Parts
+from depthscope.model.plain import plainly
+from depthscope.model.stream import stream_in, to_stream, with_stream_in
+from depthscope.model.summands import ROUNDINGS, as_memory, as_stream, first_of
+
+Hear = Callable[[int, torch.Tensor], None]
+
+# relative deviation of whole vectors that is laid to rounding, and the same in roundings, which are coarser in half precision:
+# from a sum that is told, and from being any sum of three others
+LINEAR, SHARED = (1e-5, ROUNDINGS), (1e-4, 2.0)
+OTHERS = 3  # texts from which the numbers of a head at a fourth follow
+INSTEAD = "trace with parts=True, which needs no heads"
+
+
+@dataclass(frozen=True)
+class Heads:
+    """What attention writes into the stream, split by head.
+
+    Attributes
+    ----------
+    count : int
+        Heads of each block.
+    projections : tuple of Part or None
+        Of each block the module that adds up its heads, with the weight of its output in the update; what reaches it is
+        the heads side by side, all of one size. None for a block without attention.
+    remainder : float
+        Largest part of what attention writes that its heads and the projection's bias do not make up, relative to the sum
+        of their lengths.
+    """
+
+    count: int
+    projections: tuple[Part | None, ...]
+    remainder: float = 0.0
+
+    @property
+    def about(self) -> str:
+        """In words: how many there are, and the module behind those of the first block that has any."""
+        there = [one for one in self.projections if one is not None]
+        without = len(self.projections) - len(there)
+        more = f"; {without} of {len(self.projections)} blocks have no attention" if without else ""
+        return f"{self.count} in each block, added up by {there[0].path}{more}"
+
+    @contextmanager
+    def listening(self, model: Model, hear: Hear) -> Iterator[None]:
+        """Call ``hear(l, heads)`` with what reaches the projection of block l, (batch, token, number of all heads)."""
+        with hooks(model.network) as placed:
+            for number, projection in enumerate(self.projections, 1):
+                if projection is not None:
+                    _listen(placed, model, number, projection.path, hear)
+            yield
+
+    def written(self, model: Model, number: int, head: int, reaching: torch.Tensor) -> torch.Tensor:
+        """What one head of block ``number`` adds to the stream, (N, d) in float64; to be asked inside :func:`measuring`.
+
+        Parameters
+        ----------
+        head : int
+            From 0.
+        reaching : Tensor (N, heads times size)
+            As :meth:`listening` gives it, of N tokens.
+        """
+        projection = self.projections[number - 1]
+        if projection is None:
+            raise LookupError(f"block {number} has no attention")
+        module, size = model.network.get_submodule(projection.path), reaching.shape[-1] // self.count
+        only = torch.zeros_like(reaching)
+        only[:, head * size : (head + 1) * size] = reaching[:, head * size : (head + 1) * size]
+        added = _given(module, only) - _given(module, torch.zeros_like(reaching[:1]))
+        return model.chain.unscaled(number, added) * projection.weight
+
+
+@plainly()
+def find_heads(model: Model, parts: Parts) -> Heads:
+    """Split what attention writes by head.
+
+    The projection is the module whose output is the attention part and which treats each token by itself. Where the heads
+    begin and end shows in the numbers that reach it: all numbers of one head are sums over the tokens of the text with the
+    same weights, so that of one token behind the texts ``-``, ``a``, ``b`` and ``a b`` the last follows from the others with
+    three numbers per head. The heads are the longest runs of equal length of which that holds, in all blocks; and what the
+    projection makes of each of them alone adds up, with its bias, to the part, on another text.
+
+    Raises
+    ------
+    DepthscopeError
+        A model without attention, or with two kinds of it in a block; an output that is no linear map of the heads, as
+        behind a norm; numbers that share no weights, as in a state-space mixer; another number of heads than its
+        configuration has.
+    """
+    projections: list[Part | None] = []
+    with measuring(model.network):
+        inputs = probe(model.network, model.tokenizer, 101)
+        candidates = _candidates(model, parts, inputs)
+        reaching = _four_texts(model, [part for block in candidates for part in block], inputs)
+        able: list[set[int]] = []
+        for number, block in enumerate(candidates, 1):
+            found = {part: counts for part in block if (counts := _counts(reaching[part.path]))}
+            if block and not found:
+                raise DepthscopeError(
+                    f"{model.name}: what reaches {block[0].path} are no heads, whose numbers share the weights of the tokens "
+                    f"(block {number}): {INSTEAD}"
+                )
+            projections.append(next(iter(found), None))
+            able += list(found.values())[:1]
+    heads = Heads(_agreed(model, able), tuple(projections))
+    return Heads(heads.count, heads.projections, _prove(model, parts, heads))
+
+
+def _candidates(model: Model, parts: Parts, inputs: dict[str, Any]) -> list[list[Part]]:
+    """Of each block the modules that give its attention part, token by token; the outermost first."""
+    asked = [_attention(model, number, block) for number, block in enumerate(parts.blocks, 1)]
+    if not any(asked):
+        raise DepthscopeError(f"{model.name}: no block has a part that mixes tokens, so there are no heads: {INSTEAD}")
+    given: dict[str, list[tuple[torch.Tensor, torch.Tensor]]] = {}
+    with hooks(model.network) as placed:
+        for part in asked:
+            if part is None:
+                continue
+            for name, module in model.network.get_submodule(part.path).named_modules(prefix=part.path):
+
+                def give(module: nn.Module, args: Any, output: Any, name: str = name) -> None:
+                    value, entering = first_of(output), first_of(args)
+                    if value is not None and entering is not None:
+                        given.setdefault(name, []).append((entering.clone(), value.clone()))
+
+                placed.after(module, give)
+        model.run_trunk(inputs["input_ids"], inputs["attention_mask"])
+    found: list[list[Part]] = []
+    for number, part in enumerate(asked, 1):
+        names = [name for name in given if part and f"{name}.".startswith(f"{part.path}.") and len(given[name]) == 1]
+        whole = _output(model, part, inputs) if part else None
+        block = [
+            Part(name, part.weight, "attention")
+            for name in sorted(names, key=lambda name: name.count("."))
+            if part and whole is not None and _by_token(model.network.get_submodule(name), *given[name][0], whole)
+        ]
+        if part and not block:
+            kind = type(model.network.get_submodule(part.path)).__name__
+            raise DepthscopeError(
+                f"{model.name}: {part.path} ({kind}) cannot be split into heads (block {number}), because no module in it maps "
+                f"them linearly, token by token, to what it gives, as where a norm stands behind them: {INSTEAD}"
+            )
+        found.append(block)
+    return found
+
+
+def _attention(model: Model, number: int, block: tuple[Part, ...]) -> Part | None:
+    found = [part for part in block if part.kind == "attention"]
+    if len(found) > 1:
+        raise DepthscopeError(
+            f"{model.name}: block {number} has {len(found)} parts that mix tokens ({', '.join(p.path for p in found)}), and "
+            f"heads can be told apart in one: {INSTEAD}"
+        )
+    return found[0] if found else None
+
+
+def _output(model: Model, part: Part, inputs: dict[str, Any]) -> torch.Tensor | None:
+    """What a part gives as a whole, as it lies in memory."""
+    kept: list[torch.Tensor] = []
+
+    def give(module: nn.Module, args: Any, output: Any) -> None:
+        value = first_of(output)
+        if value is not None:
+            kept.append(value.clone())
+
+    with hooks(model.network) as placed:
+        placed.after(model.network.get_submodule(part.path), give)
+        model.run_trunk(inputs["input_ids"], inputs["attention_mask"])
+    return kept[0] if len(kept) == 1 else None
+
+
+def _by_token(module: nn.Module, entering: torch.Tensor, given: torch.Tensor, whole: torch.Tensor) -> bool:
+    """Whether a module gives the ``whole`` part, of each token by itself, and half of it where half reaches it."""
+    same = given.numel() == whole.numel() and torch.equal(given.reshape(whole.shape), whole)
+    if not same or entering.ndim not in (2, 3) or entering.shape[:-1] != given.shape[:-1]:
+        return False
+    rows, width = entering.reshape(-1, entering.shape[-1]), given.shape[-1]
+    try:
+        each = torch.cat([_given(module, row[None]) for row in rows])
+        nothing, half = _given(module, torch.zeros_like(rows[:1])), _given(module, rows / 2)
+    except Exception:  # a module that needs more than its first argument; whatever its author thought of
+        return False
+    right = given.reshape(-1, width).double()
+    bound = _bound(LINEAR, given.dtype) * (right.norm(dim=-1) + nothing.norm())
+    return all(bool(((found - right).norm(dim=-1) <= bound).all()) for found in (each, 2 * half - nothing))
+
+
+def _given(module: nn.Module, rows: torch.Tensor) -> torch.Tensor:
+    """What a module makes of tokens (N, numbers), (N, d) in float64."""
+    value = first_of(module(rows[None]))
+    if value is None:
+        raise LookupError("the module gives no tensor")
+    return value.reshape(len(rows), -1).double()
+
+
+def _bound(rule: tuple[float, float], dtype: torch.dtype) -> float:
+    least, steps = rule
+    return max(least, steps * torch.finfo(dtype).eps)
+
+
+def _four_texts(model: Model, candidates: list[Part], inputs: dict[str, Any]) -> dict[str, torch.Tensor]:
+    """What reaches each candidate at one and the same token, behind nothing, ``a``, ``b`` and ``a b``: (4, row, number).
+
+    The states that enter every block are those of one pass over a text, so that a block sees of the texts what it would see
+    of their first. Each row takes other states.
+    """
+    entered: list[torch.Tensor] = []
+
+    def keep(module: nn.Module, args: Any, kwargs: Any) -> None:
+        entered.append(to_stream(stream_in(args, kwargs), model.chain.layout)[0].clone())
+
+    with hooks(model.network) as placed:
+        for block in model.blocks:
+            placed.before(block, keep)
+        model.run_trunk(inputs["input_ids"], inputs["attention_mask"])
+    ids = inputs["input_ids"][0]
+    first = torch.arange(len(ids), device=ids.device)
+    a, b, token = (((first + shift) % len(ids)) for shift in range(3))
+    texts = [torch.stack(text, 1) for text in ([token], [a, token], [b, token], [a, b, token])]
+    given: dict[str, list[torch.Tensor]] = {}
+    for text in texts:
+        with hooks(model.network) as placed:
+            for state, block in zip(entered, model.blocks, strict=True):
+
+                def enter(module: nn.Module, args: Any, kwargs: Any, state: torch.Tensor = state) -> Any:
+                    return with_stream_in(args, kwargs, as_memory(state[text.to(state.device)], model))  # noqa: B023
+
+                placed.before(block, enter)
+            for part in candidates:
+
+                def hear(module: nn.Module, args: Any, kwargs: Any, path: str = part.path) -> None:
+                    value = _side_by_side(model, args, text.shape)  # noqa: B023
+                    given.setdefault(path, []).append(value[:, -1].clone())
+
+                placed.before(model.network.get_submodule(part.path), hear)
+            model.run_trunk(ids[text], torch.ones_like(text))
+    return {path: torch.stack(values) for path, values in given.items()}
+
+
+def _side_by_side(model: Model, args: Any, shape: torch.Size) -> torch.Tensor:
+    """The heads of all tokens, (batch, token, number), among the arguments of their projection."""
+    value = first_of(args)
+    rows = as_stream(value, torch.Size((*shape[:2], value.shape[-1])), model) if value is not None else None
+    if rows is None:
+        raise DepthscopeError(f"{model.name}: no vector per token reaches the module behind the heads in this pass")
+    return rows
+
+
+def _counts(texts: torch.Tensor) -> set[int]:
+    """Into how many runs of equal length the numbers (4, row, number) can be cut so that those of a run share weights."""
+    _, _, width = texts.shape
+    numbers = texts.double().cpu()
+    bound = _bound(SHARED, texts.dtype)
+    # with no more numbers than texts any would do
+    return {
+        count
+        for count in range(1, width // (OTHERS + 1) + 1)
+        if width % count == 0 and _share(numbers.reshape(*numbers.shape[:2], count, -1), bound)
+    }
+
+
+def _share(runs: torch.Tensor, bound: float) -> bool:
+    """Whether of each run (4, row, run, number) the last is a sum of the others, to rounding."""
+    known, asked = runs[:OTHERS].permute(1, 2, 3, 0), runs[OTHERS][..., None]
+    weights: torch.Tensor = torch.linalg.lstsq(known, asked, driver="gelsd").solution
+    length = torch.linalg.vector_norm
+    left = length(asked - known @ weights, dim=(-2, -1))
+    size = length(asked, dim=(-2, -1)) + (length(known, dim=-2) * weights[..., 0].abs()).sum(-1)
+    return bool((left <= bound * size).all())
+
+
+def _agreed(model: Model, able: list[set[int]]) -> int:
+    """The number of heads, on which all blocks, and the configuration if it has one, agree."""
+    config: Any = model.network.config
+    text = config.get_text_config() if hasattr(config, "get_text_config") else config
+    told = getattr(text, "num_attention_heads", None)
+    common = set.intersection(*able)
+    least = sorted({min(counts) for counts in able})
+    if isinstance(told, int) and common and min(common) == told:
+        return told
+    if not isinstance(told, int) and len(least) == 1:
+        return least[0]
+    seen = f"attention behaves as if there were {' or '.join(map(str, least))} in a block"
+    said = f", and the configuration has {told}" if isinstance(told, int) else ""
+    raise DepthscopeError(f"{model.name}: the number of heads is not certain: {seen}{said}: {INSTEAD}")
+
+
+def _prove(model: Model, parts: Parts, heads: Heads) -> float:
+    """On a text on which nothing was chosen: the heads, heard as capture hears them, and the bias add up to the part."""
+    inputs = probe(model.network, model.tokenizer, 2003)
+    whole: dict[int, torch.Tensor] = {}
+    reaching: dict[int, torch.Tensor] = {}
+    with (
+        heads.listening(model, lambda number, value: reaching.update({number: value.flatten(0, 1).clone()})),
+        parts.listening(
+            model,
+            lambda kind, number, part: (
+                whole.update({number: part.flatten(0, 1).clone()}) if kind == "attention" else None
+            ),
+        ),
+    ):
+        model.run_trunk(inputs["input_ids"], inputs["attention_mask"])
+    worst = 0.0
+    with measuring(model.network):
+        for number, values in reaching.items():
+            projection = heads.projections[number - 1]
+            assert projection is not None
+            nothing = _given(model.network.get_submodule(projection.path), torch.zeros_like(values[:1]))
+            left = whole[number].double() - model.chain.unscaled(number, nothing) * projection.weight
+            size = nothing.norm(dim=-1).expand(len(values)).clone()
+            for head in range(heads.count):
+                given = heads.written(model, number, head, values)
+                left -= given
+                size += given.norm(dim=-1)
+            apart = float((left.norm(dim=-1) / size.clamp(min=torch.finfo(torch.float32).tiny)).max())
+            if apart > _bound(LINEAR, values.dtype):
+                raise DepthscopeError(
+                    f"{model.name}: on another text the heads do not add up to {projection.path} (block {number}, off by "
+                    f"{apart:.2g}), so they cannot be told apart: {INSTEAD}"
+                )
+            worst = max(worst, apart)
+    return worst
+
+
+def _listen(placed: Hooks, model: Model, number: int, path: str, hear: Hear) -> None:
+    """Set the hooks of one projection."""
+    shape: list[torch.Size] = []
+
+    def enter(module: nn.Module, args: Any, kwargs: Any) -> None:
+        shape[:] = [to_stream(stream_in(args, kwargs), model.chain.layout).shape]
+
+    def reach(module: nn.Module, args: Any, kwargs: Any) -> None:
+        hear(number, _side_by_side(model, args, shape[0]))
+
+    placed.before(model.blocks[number - 1], enter)
+    placed.before(model.network.get_submodule(path), reach)
