@@ -20,6 +20,7 @@ from depthscope.stimuli.read import read_stimuli
 from depthscope.store.shards import Shards
 from tests.capture import naive
 from tests.conftest import tiny_llama
+from tests.model.planted import toy
 from tests.model.toy import Toy
 
 
@@ -287,9 +288,89 @@ def test_what_is_neither_yes_nor_no_is_not_taken_for_yes(
         trace(tiny, pairs, **{name: value})
 
 
-def test_heads_are_refused_where_they_are_not_known(tiny: ds.Model, pairs: pd.DataFrame, refuses: Any) -> None:
-    with refuses("parts='heads'", "attention and MLP"):
-        trace(tiny, pairs, parts="heads")
+@pytest.mark.parametrize("subtoken", ["last", "mean"])
+def test_heads_and_the_bias_behind_them_add_up_to_what_attention_writes(
+    tiny: ds.Model, pairs: pd.DataFrame, subtoken: Any
+) -> None:
+    traj = trace(tiny, pairs, parts="heads", subtoken=subtoken, token_budget=20)
+    assert traj["head_dot"].dims == ("stimulus", "layer", "attention_head", "other_layer")
+    assert traj["attention_head"].values.tolist() == [1, 2, 3, 4]
+    assert traj.attrs["heads"] == "4 in each block, added up by model.layers.0.self_attn.o_proj"
+    total = traj["head_dot"].sum("attention_head").values
+    parts = traj["part_gram"]
+    expected = (parts.sel(part="attention") + parts.sel(part="cross") / 2).values
+    size = np.abs(expected).max()
+    np.testing.assert_allclose((total + total.swapaxes(1, 2)) / 2, expected, rtol=0, atol=1e-6 * size)
+    table = read_stimuli(pairs)
+    assert {str(name) for name in (*traj.variables, *traj.dims)} - set(table.columns) <= RESERVED
+
+
+def test_heads_change_nothing_else(tiny: ds.Model, pairs: pd.DataFrame) -> None:
+    plain, more = trace(tiny, pairs, parts=True), trace(tiny, pairs, parts="heads")
+    added = ["head_dot", "head_square", "attention_head"]
+    xr.testing.assert_equal(more.drop_vars(added), plain)
+    assert "heads" not in plain.attrs
+
+
+def test_what_is_told_of_heads_is_what_a_loop_over_hooks_of_its_own_finds(tiny: ds.Model, pairs: pd.DataFrame) -> None:
+    traj = trace(tiny, pairs, parts="heads")
+    network: Any = tiny.network
+    for row in (0, 5):
+        kept: dict[int, torch.Tensor] = {}
+        states: list[torch.Tensor] = []
+        ids = torch.tensor([tiny.tokenizer(str(traj["text"].values[row]))["input_ids"]])
+        at = int(traj["token_index"][row])
+        handles = []
+        for number, block in enumerate(network.model.layers):
+
+            def reach(module: Any, args: Any, number: int = number) -> None:
+                kept[number] = args[0][0, at].double()  # noqa: B023
+
+            handles.append(block.self_attn.o_proj.register_forward_pre_hook(reach))
+            handles.append(
+                block.register_forward_pre_hook(lambda m, a, states=states, at=at: states.append(a[0][0, at].double()))
+            )
+        with torch.no_grad():
+            last = network.model.layers[-1].register_forward_hook(
+                lambda m, a, o, states=states, at=at: states.append(
+                    (o[0] if isinstance(o, tuple) else o)[0, at].double()
+                )
+            )
+            network(ids)
+        for handle in (*handles, last):
+            handle.remove()
+        updates = torch.stack(states).diff(dim=0)
+        for number in (0, 3):
+            weight = network.model.layers[number].self_attn.o_proj.weight.detach().double()
+            for head in range(4):
+                numbers = slice(8 * head, 8 * head + 8)
+                wrote = weight[:, numbers] @ kept[number][numbers]
+                ours = traj["head_dot"].values[row, number, head]
+                size = float(updates.norm(dim=1).max() * wrote.norm())
+                np.testing.assert_allclose(ours, updates @ wrote, rtol=0, atol=2e-6 * size)
+                square = float(traj["head_square"][row, number, head])
+                assert square == pytest.approx(float(wrote @ wrote), rel=1e-5)
+
+
+def test_a_row_holds_the_heads_of_its_own_text_whatever_the_batch(
+    tiny: ds.Model, pairs: pd.DataFrame, tmp_path: Path
+) -> None:
+    together = trace(tiny, pairs, parts="heads", token_budget=10**6)
+    alone = trace(tiny, pairs[::-1], parts="heads", token_budget=1).isel(stimulus=slice(None, None, -1))
+    size = float(np.abs(together["head_dot"]).max())
+    np.testing.assert_allclose(together["head_dot"], alone["head_dot"], rtol=0, atol=1e-5 * size)
+    assert float(together["head_dot"].std("stimulus").max()) > 1e-3 * size  # rows do differ
+    shards = Shards(tmp_path / "shards")
+    first = trace(tiny, pairs, parts="heads", token_budget=20, shards=shards)
+    (tmp_path / "shards" / "batch-000001.npz").unlink()
+    xr.testing.assert_identical(trace(tiny, pairs, parts="heads", token_budget=20, shards=shards), first)
+
+
+def test_heads_are_refused_where_there_are_none(pairs: pd.DataFrame, refuses: Any) -> None:
+    model = ds.load(toy(), byte_tokenizer())
+    with refuses("blocks.0.attention (Mixing) cannot be split into heads", "parts=True"):
+        trace(model, pairs, parts="heads")
+    assert "part_gram" in trace(model, pairs, parts=True)
 
 
 def test_one_text_in_one_condition_is_enough(tiny: ds.Model) -> None:

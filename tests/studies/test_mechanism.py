@@ -406,3 +406,74 @@ def test_a_difference_of_differences_is_refused(tmp_path, refuses):
 def test_another_number_of_items_is_another_run(whole, settings, model, refuses):
     with refuses("patch_items (None, now 3)", "choose another --out"):
         run_mechanism(settings, whole[0].folder, patch_items=3, progress=False, model=model)
+
+
+@pytest.fixture(scope="module")
+def by_head(tiny, tmp_path_factory):
+    out = tmp_path_factory.mktemp("heads") / "run"
+    settings = asked("tiny", written(table_of(ITEMS[:8]), tmp_path_factory.mktemp("stimuli")))
+    run = run_mechanism(settings, out, patch_items=0, heads=True, progress=False, model=tiny)
+    return run, settings
+
+
+def test_heads_have_a_table_a_figure_a_paragraph_and_a_place_in_the_record(by_head):
+    run, _ = by_head
+    out = run.folder
+    frame = pd.read_csv(out / "heads.csv")
+    assert len(frame) == 6 * 4
+    assert set(zip(frame["layer"], frame["head"], strict=True)) == {(k, h) for k in range(1, 7) for h in range(1, 5)}
+    assert (frame["p_holm"] >= frame["p"]).all()
+    assert (frame["difference"].abs().diff().dropna() <= 0).all()  # the largest first
+    assert (out / "figures" / "heads.png").exists()
+    text = (out / "summary.md").read_text(encoding="utf-8")
+    assert "(figures/heads.png)" in text
+    assert "4 in each block, added up by model.layers.0.self_attn.o_proj" in text
+    assert "Heads of attention" in (out / "report.html").read_text(encoding="utf-8")
+    assert record_of(out)["settings"]["heads"] is True
+    stored = read_zarr(out / "trajectories.zarr")
+    assert {"part_gram", "head_dot", "head_square"} <= set(stored)
+
+
+def test_heads_rest_and_mlps_add_up_to_the_difference_over_the_window(by_head):
+    run, _ = by_head
+    found = run.found
+    whole = found.main.over(*found.window).difference
+    assert sum(e.difference for e in found.heads.sums.values()) == pytest.approx(whole, rel=1e-4, abs=1e-8)
+    frame = pd.read_csv(run.folder / "heads.csv")
+    assert frame["difference"].sum() == pytest.approx(found.heads.sums["heads"].difference, rel=1e-6)
+    # without the head that contributes most, the difference is another
+    stored = read_zarr(run.folder / "trajectories.zarr")
+    layer, head = frame.loc[0, ["layer", "head"]].astype(int)
+    left = ds.cse_without_heads(stored).sel(attention_block=layer, attention_head=head, layer=slice(*found.window))
+    difference = float((left.sel(condition="metaphor") - left.sel(condition="literal")).mean())
+    assert frame.loc[0, "without"] == pytest.approx(difference, rel=1e-6)
+
+
+def test_a_run_with_heads_is_another_run_and_one_without_is_as_it_was(by_head, whole, settings, model, tiny, refuses):
+    run, own = by_head
+    assert "heads" not in record_of(whole[0].folder)["settings"]
+    with refuses("heads", "choose another --out"):
+        run_mechanism(own, run.folder, patch_items=0, progress=False, model=tiny)
+    with refuses("heads='yes'", "give True"):
+        run_mechanism(own, run.folder, heads="yes", progress=False, model=tiny)
+
+
+def test_a_model_without_heads_is_split_into_parts_and_says_why(tokenizer, tmp_path):
+    torch.manual_seed(3)
+    small = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 6, "num_attention_heads": 4}
+    network = t.Olmo2ForCausalLM(t.Olmo2Config(vocab_size=len(tokenizer), **small, pad_token_id=None)).eval()
+    out = tmp_path / "run"
+    run = run_mechanism(
+        asked("olmo", written(table_of(ITEMS[:6]), tmp_path)),
+        out,
+        patch_items=0,
+        heads=True,
+        progress=False,
+        model=ds.load(network, tokenizer),
+    )
+    assert run.found.heads is None
+    assert (out / "parts.csv").exists()
+    assert not (out / "heads.csv").exists()
+    text = (out / "summary.md").read_text(encoding="utf-8")
+    assert "Heads are not told apart: " in text
+    assert "a norm stands behind them" in text
