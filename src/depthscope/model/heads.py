@@ -105,17 +105,17 @@ def find_heads(model: Model, parts: Parts) -> Heads:
         inputs = probe(model.network, model.tokenizer, 101)
         candidates = _candidates(model, parts, inputs)
         reaching = _four_texts(model, [part for block in candidates for part in block], inputs)
-        able: list[set[int]] = []
+        seen: list[torch.Tensor] = []
         for number, block in enumerate(candidates, 1):
-            found = {part: counts for part in block if (counts := _counts(reaching[part.path]))}
-            if block and not found:
+            part = next((part for part in block if _least(reaching[part.path])), None)
+            if block and part is None:
                 raise DepthscopeError(
                     f"{model.name}: what reaches {block[0].path} are no heads, whose numbers share the weights of the tokens "
                     f"(block {number}): {INSTEAD}"
                 )
-            projections.append(next(iter(found), None))
-            able += list(found.values())[:1]
-    heads = Heads(_agreed(model, able), tuple(projections))
+            projections.append(part)
+            seen += [reaching[part.path]] if part is not None else []
+        heads = Heads(_agreed(model, seen), tuple(projections))
     return Heads(heads.count, heads.projections, _prove(model, parts, heads))
 
 
@@ -124,7 +124,7 @@ def _candidates(model: Model, parts: Parts, inputs: dict[str, Any]) -> list[list
     asked = [_attention(model, number, block) for number, block in enumerate(parts.blocks, 1)]
     if not any(asked):
         raise DepthscopeError(f"{model.name}: no block has a part that mixes tokens, so there are no heads: {INSTEAD}")
-    given: dict[str, list[tuple[torch.Tensor, torch.Tensor]]] = {}
+    given: dict[str, list[tuple[torch.Tensor | None, torch.Tensor]]] = {}
     with hooks(model.network) as placed:
         for part in asked:
             if part is None:
@@ -133,15 +133,16 @@ def _candidates(model: Model, parts: Parts, inputs: dict[str, Any]) -> list[list
 
                 def give(module: nn.Module, args: Any, output: Any, name: str = name) -> None:
                     value, entering = first_of(output), first_of(args)
-                    if value is not None and entering is not None:
-                        given.setdefault(name, []).append((entering.clone(), value.clone()))
+                    if value is not None:
+                        kept = entering.clone() if entering is not None else None
+                        given.setdefault(name, []).append((kept, value.clone()))
 
                 placed.after(module, give)
         model.run_trunk(inputs["input_ids"], inputs["attention_mask"])
     found: list[list[Part]] = []
     for number, part in enumerate(asked, 1):
         names = [name for name in given if part and f"{name}.".startswith(f"{part.path}.") and len(given[name]) == 1]
-        whole = _output(model, part, inputs) if part else None
+        whole = given[part.path][0][1] if part else None
         block = [
             Part(name, part.weight, "attention")
             for name in sorted(names, key=lambda name: name.count("."))
@@ -167,25 +168,10 @@ def _attention(model: Model, number: int, block: tuple[Part, ...]) -> Part | Non
     return found[0] if found else None
 
 
-def _output(model: Model, part: Part, inputs: dict[str, Any]) -> torch.Tensor | None:
-    """What a part gives as a whole, as it lies in memory."""
-    kept: list[torch.Tensor] = []
-
-    def give(module: nn.Module, args: Any, output: Any) -> None:
-        value = first_of(output)
-        if value is not None:
-            kept.append(value.clone())
-
-    with hooks(model.network) as placed:
-        placed.after(model.network.get_submodule(part.path), give)
-        model.run_trunk(inputs["input_ids"], inputs["attention_mask"])
-    return kept[0] if len(kept) == 1 else None
-
-
-def _by_token(module: nn.Module, entering: torch.Tensor, given: torch.Tensor, whole: torch.Tensor) -> bool:
+def _by_token(module: nn.Module, entering: torch.Tensor | None, given: torch.Tensor, whole: torch.Tensor) -> bool:
     """Whether a module gives the ``whole`` part, of each token by itself, and half of it where half reaches it."""
     same = given.numel() == whole.numel() and torch.equal(given.reshape(whole.shape), whole)
-    if not same or entering.ndim not in (2, 3) or entering.shape[:-1] != given.shape[:-1]:
+    if not same or entering is None or entering.ndim not in (2, 3) or entering.shape[:-1] != given.shape[:-1]:
         return False
     rows, width = entering.reshape(-1, entering.shape[-1]), given.shape[-1]
     try:
@@ -259,17 +245,21 @@ def _side_by_side(model: Model, args: Any, shape: torch.Size) -> torch.Tensor:
     return rows
 
 
-def _counts(texts: torch.Tensor) -> set[int]:
-    """Into how many runs of equal length the numbers (4, row, number) can be cut so that those of a run share weights."""
-    _, _, width = texts.shape
-    numbers = texts.double().cpu()
-    bound = _bound(SHARED, texts.dtype)
-    # with no more numbers than texts any would do
-    return {
-        count
-        for count in range(1, width // (OTHERS + 1) + 1)
-        if width % count == 0 and _share(numbers.reshape(*numbers.shape[:2], count, -1), bound)
-    }
+def _least(texts: torch.Tensor) -> int:
+    """Into how few runs of equal length the numbers (4, row, number) can be cut so that those of a run share weights.
+
+    0 if into none, or into those alone that are so short, no longer than there are texts, that any would do.
+    """
+    width = texts.shape[-1]
+    return next((n for n in range(1, width // (OTHERS + 1) + 1) if _fits(texts, n)), 0)
+
+
+def _fits(texts: torch.Tensor, count: int) -> bool:
+    width = texts.shape[-1]
+    if width % count or width // count <= OTHERS:
+        return False
+    runs = texts.double().cpu().reshape(*texts.shape[:2], count, -1)
+    return _share(runs, _bound(SHARED, texts.dtype))
 
 
 def _share(runs: torch.Tensor, bound: float) -> bool:
@@ -282,20 +272,21 @@ def _share(runs: torch.Tensor, bound: float) -> bool:
     return bool((left <= bound * size).all())
 
 
-def _agreed(model: Model, able: list[set[int]]) -> int:
+def _agreed(model: Model, seen: list[torch.Tensor]) -> int:
     """The number of heads, on which all blocks, and the configuration if it has one, agree."""
     config: Any = model.network.config
     text = config.get_text_config() if hasattr(config, "get_text_config") else config
     told = getattr(text, "num_attention_heads", None)
-    common = set.intersection(*able)
-    least = sorted({min(counts) for counts in able})
-    if isinstance(told, int) and common and min(common) == told:
-        return told
-    if not isinstance(told, int) and len(least) == 1:
-        return least[0]
-    seen = f"attention behaves as if there were {' or '.join(map(str, least))} in a block"
+    least = sorted({_least(texts) for texts in seen})
+    # heads of which all are alike in a block cannot be told from fewer there
+    agreed = (
+        least[-1] == told and all(_fits(texts, told) for texts in seen) if isinstance(told, int) else len(least) == 1
+    )
+    if agreed:
+        return least[-1]
+    there = f"attention behaves as if there were {' or '.join(map(str, least))} in a block"
     said = f", and the configuration has {told}" if isinstance(told, int) else ""
-    raise DepthscopeError(f"{model.name}: the number of heads is not certain: {seen}{said}: {INSTEAD}")
+    raise DepthscopeError(f"{model.name}: the number of heads is not certain: {there}{said}: {INSTEAD}")
 
 
 def _prove(model: Model, parts: Parts, heads: Heads) -> float:
