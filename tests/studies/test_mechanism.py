@@ -411,7 +411,7 @@ def test_another_number_of_items_is_another_run(whole, settings, model, refuses)
 @pytest.fixture(scope="module")
 def by_head(tiny, tmp_path_factory):
     out = tmp_path_factory.mktemp("heads") / "run"
-    settings = asked("tiny", written(table_of(ITEMS[:8]), tmp_path_factory.mktemp("stimuli")))
+    settings = asked("tiny", written(table_of(ITEMS[:6]), tmp_path_factory.mktemp("stimuli")))
     run = run_mechanism(settings, out, patch_items=0, heads=True, progress=False, model=tiny)
     return run, settings
 
