@@ -59,7 +59,7 @@ def finished(words, tmp_path_factory):
 FILES = {
     *("run.json", ".lock", "summary.md", "report.html", "cse.nc", "layers.csv", "contrasts.csv", "clusters.csv"),
     *("texts.csv", "codebook.csv"),
-    *("items.csv", "scalograms.csv", "evidence.csv", "covariates.csv", "balance.csv", "nulls.csv"),
+    *("items.csv", "scalograms.csv", "evidence.csv", "covariates.csv", "balance.csv", "nulls.csv", "null-effects.csv"),
     *("specifications.csv", "specifications-joint.csv", "power.csv"),
 }
 TRACES = {"trajectories", "untrained-0", "untrained-1", "subtoken-first", "subtoken-mean"}

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from depthscope.report.answer import answered, asked
+from depthscope.report.answer import answered, asked, points
 from depthscope.report.evidence import Confounding, Evidence
 from depthscope.report.verdicts import (
     choices_level,
@@ -72,6 +72,19 @@ def test_what_stands_against_it_is_said_in_the_same_breath(control, level, words
     e = evidence(measure({"a": HIGHER, "b": NOTHING, "c": control}))
     assert controls_level(e) == level
     assert f"; {words}" in found(None, e)
+
+
+def test_the_headline_as_points_is_the_same_sentence_in_parts():
+    e = evidence(measure({"a": HIGHER, "b": NOTHING, "c": HIGHER}), swapped=Rate(60, 200))
+    first, *limits = points(e.main, e, DEPTH)
+    assert first.startswith("**CSE is higher for a than for b at layers 5-8 of 20 (p = ")
+    assert first.endswith(".**")
+    assert limits[0] == "It is not specific to a."
+    assert len(limits) == 2
+    whole = answered(e.main, e, DEPTH)
+    assert all(part.strip("*.")[1:] in whole for part in (first, *limits))
+    few = compare(measure({"a": HIGHER, "b": NOTHING}, items=4), "a", "b")
+    assert points(few, None, DEPTH) == [f"**{answered(few, None, DEPTH)}**"]
 
 
 def test_without_a_finding_no_control_is_spoken_of():

@@ -529,7 +529,7 @@ def test_what_exceeds_a_control_is_held_at_its_own_layers_and_told_at_those_of_t
     )
     over = adjusted.over(5, 8)
     told = f"At the layers of a - b, adjusted for rarity: mean over layers 5-8: dz {effect_text(over.dz, over.low, over.high)}."
-    assert line.endswith(f"{told} (n: unknown.)")
+    assert line.endswith(f"({told}) (n: unknown.)")
 
 
 def rarity(conditions):

@@ -33,6 +33,17 @@ HELD = {
 }
 
 
+# what a reader must know before any number, in a sentence each
+WHAT = (
+    "CSE (conditional scale entropy) says how evenly what the blocks of the model add to a token is spread over fast and slow "
+    "structure along depth: 0 if all of it is of one scale, 1 if every scale has an equal share."
+)
+DZ = (
+    "dz is a mean difference between paired texts in standard deviations of these differences: 0 is none, by convention 0.2 is "
+    "small, 0.5 medium and 0.8 large; the brackets behind it hold its 95 % interval."
+)
+
+
 def asked(c: Contrast, model: str, depth: int, stimuli: str) -> str:
     """What was asked, of what."""
     left, right = sides(c)
@@ -43,19 +54,30 @@ def asked(c: Contrast, model: str, depth: int, stimuli: str) -> str:
 
 
 def answered(c: Contrast, evidence: Evidence | None, depth: int) -> str:
-    """What was found, and what stands against it."""
+    """What was found, and what stands against it, in one sentence."""
+    found, limits = _answer(c, evidence, depth)
+    return f"{found}{'; ' if limits else ''}{names_text(limits)}."
+
+
+def points(c: Contrast, evidence: Evidence | None, depth: int) -> list[str]:
+    """The same as a list: what was found first, then everything that stands against it by itself."""
+    found, limits = _answer(c, evidence, depth)
+    return [f"**{found}.**", *(f"{limit[0].upper()}{limit[1:]}." for limit in limits)]
+
+
+def _answer(c: Contrast, evidence: Evidence | None, depth: int) -> tuple[str, list[str]]:
     if c.smallest_p > ALPHA:
-        return f"It cannot be decided: with {c.n} items no effect, however large, could be found."
+        return f"It cannot be decided: with {c.n} items no effect, however large, could be found", []
     strongest = c.strongest(ALPHA)
     if strongest is None:
         same = "; at every layer it is smaller than |dz| = {:g}".format(c.settings["bound"])
         return (
             f"No difference was found at any depth (no cluster of layers with p <= {ALPHA:g})"
-            f"{same if c.equivalence() <= ALPHA else ', which is no evidence that there is none'}."
+            f"{same if c.equivalence() <= ALPHA else ', which is no evidence that there is none'}",
+            [],
         )
     told = [_found(c, strongest, depth), *_rest(c, strongest)]
-    limits = _limits(evidence) if evidence else []
-    return f"{', '.join(told)}{'; ' if limits else ''}{names_text(limits)}."
+    return ", ".join(told), _limits(evidence) if evidence else []
 
 
 def _found(c: Contrast, k: Cluster, depth: int) -> str:

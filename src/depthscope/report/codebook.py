@@ -199,6 +199,25 @@ TABLES: Mapping[str, Mapping[str, Meaning]] = {
         "relative_depth": DEPTH,
         "valid_scales": VALID,
     },
+    "null-effects.csv": {
+        "null": Meaning("what was drawn"),
+        "words": Meaning("the same in words"),
+        "draws": Meaning("draws", "", COUNT),
+        "anywhere": _share("share of the draws in which the first contrast is found at any layer"),
+        "there": _share("share of the draws in which it is found in the window, in the observed direction"),
+        "there_low": _share("lower end of the 95 % interval of this share (Clopper and Pearson)"),
+        "there_high": _share("upper end of this interval"),
+        "size": Meaning("mean size of the difference in the window", "shares of the observed difference", ANY),
+        "size_low": Meaning("lower end of the range of 95 % of the draws", "shares of the observed difference", ANY),
+        "size_high": Meaning("upper end of this range", "shares of the observed difference", ANY),
+        "reached": _share("share of the draws that reach the observed difference"),
+        **_effect("in the window of what is measured less what the null gives"),
+        "p": _p("p of that mean, by sign flips"),
+        "cluster": Meaning("significant cluster beyond the null that overlaps the window, in words; no: none"),
+        "explains": Meaning(
+            "how much of the effect the null explains", "", "nothing, part, enough, undecided; empty without effect"
+        ),
+    },
     "specifications.csv": {
         **{
             name: Meaning(f"choice: {words}")

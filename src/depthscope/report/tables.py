@@ -10,6 +10,7 @@ import xarray as xr
 
 from depthscope.entries import entry_names
 from depthscope.report.evidence import Evidence
+from depthscope.report.verdicts import null_level
 from depthscope.statistics.result import Contrast
 from depthscope.summaries import describe_layers
 
@@ -91,6 +92,31 @@ def nulls_table(e: Evidence) -> pd.DataFrame:
         frame.insert(1, "draws", null.anywhere.draws)
         frames.append(frame)
     return pd.concat(frames, ignore_index=True)
+
+
+def null_effects_table(e: Evidence) -> pd.DataFrame:
+    """One row per null: how often and how large the contrast is there, and the contrast of what lies beyond it."""
+    beyond = {row.label: row for row in e.compared if row.group.endswith("beyond a null")}
+    rows = []
+    for null in e.nulls:
+        there, size, rest = null.there, null.size or (np.nan,) * 3, beyond[null.name]
+        low, high = there.interval if there else (np.nan, np.nan)
+        rows.append(
+            {
+                **{
+                    "null": null.name,
+                    "words": null.words,
+                    "draws": null.anywhere.draws,
+                    "anywhere": null.anywhere.share,
+                },
+                **{"there": there.share if there else np.nan, "there_low": low, "there_high": high},
+                **dict(zip(("size", "size_low", "size_high"), size, strict=True)),
+                "reached": null.reached.share if null.reached else np.nan,
+                **{"dz": rest.dz, "dz_low": rest.low, "dz_high": rest.high, "p": rest.p, "cluster": rest.said},
+                "explains": null_level(e, null),
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 def balance_table(e: Evidence) -> pd.DataFrame:

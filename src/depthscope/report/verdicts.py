@@ -214,7 +214,7 @@ def _confounds(e: Evidence, held: Confounding) -> str:
     aside = f" ({'; '.join(notes)}.)" if notes else ""
     full = held.adjusted.get("all")
     if c is not e.main and full is not None:
-        aside = f" At the layers of {e.main.name}, adjusted for {adjusted_for(full)}: {_over(full, e.window)}.{aside}"
+        aside = f" (At the layers of {e.main.name}, adjusted for {adjusted_for(full)}: {_over(full, e.window)}.){aside}"
     return f"**{c.name}, all else equal (layers {own.first}-{own.last})? {confounds_answer(held)}.** {_sentence(words)}{aside}"
 
 

@@ -12,7 +12,7 @@ import xarray as xr
 from depthscope.drawing.fonts import missed_text
 from depthscope.instrument.cse import transform_options
 from depthscope.instrument.scalogram import scalogram
-from depthscope.report.answer import answered, asked
+from depthscope.report.answer import DZ, WHAT, answered, asked, points
 from depthscope.report.codebook import codebook
 from depthscope.report.evidence import Evidence, every_contrast
 from depthscope.report.figures import write_evidence_figures, write_figures
@@ -24,6 +24,7 @@ from depthscope.report.tables import (
     evidence_table,
     items_table,
     layers_table,
+    null_effects_table,
     nulls_table,
     power_table,
     scalograms_table,
@@ -72,11 +73,12 @@ def write_findings(
     record.answer = [asked(main, model, depth, stimuli), answered(main, e, depth)]
     told = words(found.contrasts, depth, found.remarks, e)
     about = described(found.traj, record, stimuli, share, main)
-    write_text(out / "summary.md", summarize(record.title, record.answer, told, found.tested, e, about, record.command))
+    listed = points(main, e, depth)
+    headline = [record.answer[0], "\n".join(f"- {point}" for point in listed), f"{WHAT} {DZ}"]
+    write_text(out / "summary.md", summarize(record.title, headline, told, found.tested, e, about, record.command))
     # on the page, the figure that needs it stands beside it
-    record.words = told | (
-        {"controls": [*told.get("controls", []), COMPARED.format(window=e.window_text)]} if e else {}
-    )
+    reading = {"controls_reading": [COMPARED.format(window=e.window_text)]} if e else {}
+    record.words = told | reading | {"points": listed, "explained": [WHAT, DZ]}
 
 
 def _tables(found: Findings, share: xr.DataArray) -> dict[str, pd.DataFrame]:
@@ -97,7 +99,7 @@ def _tables(found: Findings, share: xr.DataArray) -> dict[str, pd.DataFrame]:
         "balance.csv": balance_table(e),
     }
     if e.nulls:
-        tables["nulls.csv"] = nulls_table(e)
+        tables |= {"nulls.csv": nulls_table(e), "null-effects.csv": null_effects_table(e)}
     if e.curve is not None:
         tables["specifications.csv"] = e.curve.table
         tables["specifications-joint.csv"] = e.curve.joint_dataframe()

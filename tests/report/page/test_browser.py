@@ -10,6 +10,25 @@ from tests.report.page.conftest import HOSTILE
 
 FIRST = '[data-table="items"] tbody tr:not([hidden]) button'
 
+# drawings that show a part of themselves only
+CLIPPED = (
+    "[...document.querySelectorAll('.drawing')].filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.id)"
+)
+# headings of which a word stands in two lines
+BROKEN = """[...document.querySelectorAll('th')].flatMap((head) => {
+  const found = [];
+  const walk = document.createTreeWalker(head, NodeFilter.SHOW_TEXT);
+  for (let node = walk.nextNode(); node; node = walk.nextNode()) {
+    for (const word of node.data.matchAll(/[^\\s-]+/g)) {
+      const range = document.createRange();
+      range.setStart(node, word.index);
+      range.setEnd(node, word.index + word[0].length);
+      if (new Set([...range.getClientRects()].map((one) => one.top)).size > 1) found.push(word[0]);
+    }
+  }
+  return found;
+})"""
+
 
 @pytest.fixture
 def report(run_folder):
@@ -22,15 +41,53 @@ def test_opens_without_a_request_and_reads_for_everyone(visit, report, width, da
         page = seen.page
         assert page.locator("html").get_attribute("data-theme") == ("dark" if dark else "light")
         assert page.locator("figure svg").count() >= 5
-        # nothing is wider than the screen: what is wide scrolls in its own place
+        # nothing is wider than the screen: drawings fit, and tables scroll in their own place
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert page.evaluate(CLIPPED) == []
+        assert page.evaluate(BROKEN) == []
         assert seen.violations() == []
+
+
+def test_a_drawing_that_had_to_shrink_can_be_seen_in_its_own_size(visit, report):
+    with visit(report, width=390) as seen:
+        first = seen.page.locator("figure .drawing").first
+        width = "one => one.scrollWidth - one.clientWidth"
+        assert first.evaluate(width) <= 0
+        assert first.get_attribute("tabindex") is None
+        button = seen.page.locator("figure .enlarge").first
+        button.focus()
+        seen.page.keyboard.press("Enter")
+        assert first.evaluate(width) > 50
+        assert first.get_attribute("tabindex") == "0"
+        assert "scrolls" in button.inner_text()
+        seen.page.keyboard.press("Enter")
+        assert first.evaluate(width) <= 0
+    with visit(report, width=1280) as seen:
+        assert not seen.page.locator("figure .enlarge").first.is_visible()
+
+
+def test_what_is_folded_opens_by_keyboard_and_on_paper(visit, report):
+    with visit(report) as seen:
+        page = seen.page
+        folds = page.locator("main details")
+        assert folds.count() > 5
+        assert page.locator("main details[open]").count() == 0
+        folds.first.locator("summary").focus()
+        page.keyboard.press("Enter")
+        assert page.locator("main details[open]").count() == 1
+        page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        assert page.locator("main details[open]").count() == folds.count()
+        assert seen.violations() == []
+        page.evaluate("dispatchEvent(new Event('afterprint'))")
+        assert page.locator("main details[open]").count() == 1
 
 
 def test_the_answer_comes_first(visit, report):
     with visit(report) as seen:
         texts = seen.page.locator("main p").all_inner_texts()
         assert texts[1].startswith("Does conditional scale entropy (CSE) differ between metaphor and literal")
+        assert [text.split(" ", 1)[0] for text in texts[2:4]] == ["CSE", "dz"]
+        assert seen.page.locator(".points li").count() >= 1
         titles = seen.page.locator("main h2").all_inner_texts()
         assert titles[0] == "CSE by depth and condition"
         assert titles.index("Is it specific? The evidence at the same layers") < titles.index("Item by item")
@@ -167,6 +224,6 @@ def test_every_figure_says_what_it_shows_and_gives_its_numbers(visit, report):
     with visit(report) as seen:
         for figure in seen.page.locator("figure").all():
             label = figure.locator(".drawing").get_attribute("aria-labelledby")
-            words = seen.page.locator(f'[id="{label}"]').inner_text()
+            words = " ".join(seen.page.locator(f'[id="{one}"]').text_content() for one in label.split())
             assert len(words) > 40
             assert figure.locator("figcaption a[download]").count() >= 1, words

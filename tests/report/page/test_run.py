@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from depthscope.report.page.brief import brief
 from depthscope.report.page.run import REPORT, run_page, write_report, write_reports
 from depthscope.store.datasets import read_netcdf, write_netcdf
 from depthscope.store.record import RunRecord
@@ -46,10 +47,31 @@ def test_the_answer_and_the_words_are_those_of_the_summary(copy):
     assert len(page.answer) == 2
     for sentence in page.answer:
         assert sentence in summary
+    assert page.points
+    assert all(f"- {point}\n" in summary for point in page.points)
+    assert " ".join(page.explained) in summary
     for section in page.sections:
         if section.key in ("difference", "confounds", "nulls"):
             assert section.words
-            assert all(words in summary for words in section.words)
+            assert all(words in summary for words in section.numbers or section.words)
+
+
+def test_verdicts_are_short_and_their_numbers_stand_in_tables(run_folder):
+    sections = {section.key: section for section in run_page(run_folder).sections}
+    nulls = sections["nulls"]
+    assert nulls.words == [brief(one) for one in nulls.numbers]
+    assert not re.search(r"interval|\bdz\b", " ".join(nulls.words))
+    (table,) = nulls.tables
+    stored = pd.read_csv(run_folder / "null-effects.csv", keep_default_na=False, na_values=[""])
+    assert [row[0].text for row in table.rows] == list(stored["null"]) == ["order", "walk", "rotation"]
+    beyond = pd.read_csv(run_folder / "evidence.csv").set_index(["group", "label"])
+    for row in stored.to_dict("records"):
+        dz = beyond.loc[("metaphor - literal, beyond a null", row["null"]), "dz"]
+        assert row["dz"] == pytest.approx(dz)
+    groups = {key: {row[0].text for row in sections[key].tables[0].rows} for key in ("controls", "confounds")}
+    assert groups["controls"] == {"the contrast", "controls"}
+    assert all(group.endswith(", all else equal") for group in groups["confounds"])
+    assert [table.folded for table in sections["confounds"].tables] == [False, True]
 
 
 def test_small_enough_for_a_letter(run_folder):
@@ -59,6 +81,7 @@ def test_small_enough_for_a_letter(run_folder):
 def test_what_the_folder_lacks_is_left_out(copy):
     whole = section_keys(copy)
     (copy / "nulls.csv").unlink()
+    (copy / "null-effects.csv").unlink()
     (copy / "figures" / "nulls.svg").unlink()
     shutil.rmtree(copy / "trajectories.zarr")
     record = RunRecord.read(copy / "run.json")
@@ -67,7 +90,7 @@ def test_what_the_folder_lacks_is_left_out(copy):
     assert section_keys(copy) == [key for key in whole if key != "nulls"]
     page = run_page(copy)
     noticed = next(one.words for one in page.sections if one.key == "left_out")
-    assert noticed[-1].endswith("any more: `figures/nulls.svg`, `nulls.csv`, `trajectories.zarr`.")
+    assert noticed[-1].endswith("any more: `figures/nulls.svg`, `null-effects.csv`, `nulls.csv`, `trajectories.zarr`.")
     assert "plane" not in page.data["items"]
     shutil.rmtree(copy / "figures")
     (copy / "cse.nc").unlink()
@@ -91,6 +114,8 @@ def test_records_of_older_versions_have_no_words(copy):
     (copy / "run.json").write_text(json.dumps(stored), encoding="utf-8")
     page = run_page(copy)
     assert page.answer == []
+    assert not page.points
+    assert not page.explained
     assert page.title == "metaphor in copy"
 
 

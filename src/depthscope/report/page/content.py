@@ -27,7 +27,7 @@ class Figure:
     svg : str
         Safe markup: the drawing, in the colours of the page's theme.
     alt : str
-        What is shown and what can be seen.
+        What is shown and what can be seen. Of a long one the first sentence is read, and the rest folded away.
     downloads : sequence of Download
         The numbers behind it.
     dropped : sequence of str
@@ -40,6 +40,20 @@ class Figure:
     downloads: Sequence[Download] = ()
     dropped: Sequence[str] = ()
 
+    LONG = 30
+
+    @property
+    def title(self) -> str:
+        return self.alt.split(". ", 1)[0].rstrip(".") + "." if self._long else self.alt
+
+    @property
+    def rest(self) -> str:
+        return self.alt.split(". ", 1)[1] if self._long else ""
+
+    @property
+    def _long(self) -> bool:
+        return len(self.alt.split()) > self.LONG and ". " in self.alt
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -51,7 +65,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """A table that can be sorted. ``numeric`` columns are set flush right; more than ``MANY`` rows can be searched."""
+    """A table that can be sorted. ``numeric`` columns are set flush right; more than ``MANY`` rows can be searched.
+
+    ``folded``: it opens when it is asked for.
+    """
 
     key: str
     caption: str
@@ -59,6 +76,7 @@ class Table:
     rows: Sequence[Sequence[Cell]]
     numeric: frozenset[int] = frozenset()
     downloads: Sequence[Download] = ()
+    folded: bool = False
 
     MANY = 12
 
@@ -85,6 +103,8 @@ class Section:
         ``key`` is the anchor.
     words : sequence of str
         Paragraphs, in which ``**`` marks what matters and backticks mark names; all else is text.
+    numbers : sequence of str
+        The same paragraphs with all their numbers and remarks, where ``words`` lack them: folded away.
     reading : str
         How to read it: folded away.
     template : str
@@ -96,6 +116,7 @@ class Section:
     key: str
     title: str
     words: Sequence[str] = ()
+    numbers: Sequence[str] = ()
     figures: Sequence[Figure] = ()
     tables: Sequence[Table] = ()
     links: Sequence[Link] = ()
@@ -114,6 +135,10 @@ class Page:
     answer : sequence of str
         What stands above everything else, in plain sentences.
     sections : sequence of Section
+    points : sequence of str
+        The answer as a list, which then stands in place of its last sentence.
+    explained : sequence of str
+        What must be known to read it: what the measure is, and what the size of an effect.
     about : str
         One line below the title.
     data : mapping of name to values
@@ -127,6 +152,8 @@ class Page:
     title: str
     answer: Sequence[str]
     sections: Sequence[Section]
+    points: Sequence[str] = ()
+    explained: Sequence[str] = ()
     about: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
     scripts: Sequence[str] = ()

@@ -29,6 +29,10 @@ class Part:
         File: caption and columns of a table that is shown.
     reading : str
         How to read it.
+    groups : tuple of str
+        Patterns of what is shown of tables whose rows have a ``group``.
+    folded : tuple of str
+        Tables that open when they are asked for.
     """
 
     key: str
@@ -36,12 +40,15 @@ class Part:
     figures: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     tables: Mapping[str, tuple[str, tuple[Column, ...]]] = field(default_factory=dict)
     reading: str = ""
+    groups: tuple[str, ...] = ("*",)
+    folded: tuple[str, ...] = ()
 
 
 DZ = Column("dz [95 % interval]", "{dz:+.2f} [{low:+.2f}, {high:+.2f}]")
 OWN_DZ = Column("dz [95 % interval]", "{dz:+.2f} [{dz_low:+.2f}, {dz_high:+.2f}]")
 P, N = Column("p", "{p:p}"), Column("n", "{n}")
 ANALYSIS = (Column("", "{group}"), Column("analysis", "{label}"), N, DZ, P)
+WINDOWED = (*ANALYSIS, Column("cluster there", "{cluster}"))
 CLUSTERS = (
     Column("contrast", "{contrast}"),
     Column("layers", "{first} to {last}"),
@@ -80,12 +87,14 @@ PARTS = (
         {"difference-*": ("contrasts.csv",), "items-*": ("items.csv",)},
         {"clusters.csv": ("All clusters, whatever their p", CLUSTERS)},
         READING,
+        folded=("clusters.csv",),
     ),
     Part(
         "controls",
         "Is it specific? The evidence at the same layers",
         {"evidence": ("evidence.csv",)},
-        {"evidence.csv": ("Every analysis at the same layers", (*ANALYSIS, Column("cluster there", "{cluster}")))},
+        {"evidence.csv": ("The contrast and its controls at the same layers", WINDOWED)},
+        groups=("the contrast", "controls"),
     ),
     Part("specifications", "Does it depend on a choice?", {"specifications": ("specifications.csv",)}),
     Part("scalograms", "Scalograms", {"scalograms-*": ("scalograms.csv",), "scales": ("scales.csv",)}),
@@ -93,12 +102,33 @@ PARTS = (
         "nulls",
         "Would it be there without organisation in depth?",
         {"nulls": ("nulls.csv",)},
+        {
+            "null-effects.csv": (
+                "What each null shows, and what lies beyond it",
+                (
+                    Column("null", "{null}"),
+                    Column("draws", "{draws}"),
+                    Column(
+                        "draws that show the effect [95 % interval]", "{there:.0%} [{there_low:.0%}, {there_high:.0%}]"
+                    ),
+                    Column(
+                        "share of the size observed [95 % of draws]", "{size:.0%} [{size_low:.0%}, {size_high:.0%}]"
+                    ),
+                    Column("draws that reach it", "{reached:.0%}"),
+                    Column("dz beyond it [95 % interval]", "{dz:+.2f} [{dz_low:+.2f}, {dz_high:+.2f}]"),
+                    P,
+                    Column("cluster beyond it", "{cluster}"),
+                    Column("explains", "{explains}"),
+                ),
+            )
+        },
     ),
     Part(
         "confounds",
         "All else equal?",
         {"covariates": ("covariates.csv",)},
         {
+            "evidence.csv": ("The same contrasts with covariates held equal", WINDOWED),
             "balance.csv": (
                 "How far the conditions differ in each covariate",
                 (
@@ -108,8 +138,10 @@ PARTS = (
                     Column("standardised", "{smd:+.2f}"),
                     Column("not adjusted for", "{not_adjusted}"),
                 ),
-            )
+            ),
         },
+        groups=("*, all else equal",),
+        folded=("balance.csv",),
     ),
     Part("parts", "Attention and MLP", {"parts": ("parts.csv",)}),
     Part("heads", "Heads of attention", {"heads": ("heads.csv",)}),

@@ -1,19 +1,21 @@
 """A finished run folder as a page: from what is stored in it, and from nothing else."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from fnmatch import fnmatch
+from dataclasses import replace
+from fnmatch import fnmatch, fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
 from depthscope.errors import DepthscopeError, listed, reason
+from depthscope.report.page.brief import brief
 from depthscope.report.page.content import Download, Figure, Link, Page, Section, Table
 from depthscope.report.page.graphics import inline_figure
 from depthscope.report.page.items import explorer
 from depthscope.report.page.plan import PARTS, Part
 from depthscope.report.page.render import render
 from depthscope.report.page.settings import settings_section
-from depthscope.report.page.tables import Column, csv_download, tabulate
+from depthscope.report.page.tables import csv_download, tabulate
 from depthscope.report.scan import write_scan
 from depthscope.store.files import write_text
 from depthscope.store.folder import RECORD, finished_run
@@ -119,6 +121,8 @@ def _page(folder: Path, record: RunRecord) -> Page:
     return Page(
         title=record.title or f"{record.study} in {folder.resolve().name}",
         answer=record.answer,
+        points=record.words.get("points", ()),
+        explained=record.words.get("explained", ()),
         sections=sections,
         about=f"{study}; depthscope {record.environment.get('depthscope', '')}".rstrip("; "),
         data=data,
@@ -134,11 +138,14 @@ def _strange(figure: Figure) -> str:
 
 def _section(part: Part, run: Sealed) -> Section | None:
     figures = [figure for name, sources in _drawings(part, run) if (figure := _figure(run, name, sources))]
-    tables = [t for name, (caption, cols) in part.tables.items() if (t := _table(run.file(name), caption, cols))]
+    tables = [found for name in part.tables if (found := _table(part, name, run.file(name)))]
     words = run.record.words.get(part.key, ())
     if not (figures or tables or words):
         return None
-    return Section(part.key, part.title, words, figures, tables, reading=part.reading)
+    # numbers stand in a table, if there is one
+    short = [brief(one) for one in words] if tables else words
+    reading = part.reading or " ".join(run.record.words.get(f"{part.key}_reading", ()))
+    return Section(part.key, part.title, short, words if short != words else (), figures, tables, reading=reading)
 
 
 def _drawings(part: Part, run: Sealed) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -165,15 +172,18 @@ def _download(file: Path) -> Download:
     return csv_download(file.name, file.read_text(encoding="utf-8"))
 
 
-def _table(path: Path | None, caption: str, columns: tuple[Column, ...]) -> Table | None:
+def _table(part: Part, name: str, path: Path | None) -> Table | None:
     if path is None:
         return None
+    caption, columns = part.tables[name]
     try:
         frame = read_csv(path, keep_default_na=False, na_values=[""])
-        found = tabulate(path.stem, caption, frame, columns)
+        if "group" in frame:
+            frame = frame[[any(fnmatchcase(str(group), one) for one in part.groups) for group in frame["group"]]]
+        found = tabulate(f"{part.key}-{path.stem}", caption, frame, columns)
     except (ValueError, OSError) as problem:
         raise DepthscopeError(f"{path}: damaged ({reason(problem, 80)}); delete it, or run the study again") from None
-    return found
+    return replace(found, folded=name in part.folded) if found else None
 
 
 def _below(folder: Path) -> list[Section]:

@@ -12,19 +12,43 @@ themes.addEventListener("click", () => {
 });
 nameTheme();
 
-// paper is white
+// paper is white, and nothing can be unfolded on it
 let before = null;
-addEventListener("beforeprint", () => { before = root.dataset.theme; root.dataset.theme = "light"; });
-addEventListener("afterprint", () => { root.dataset.theme = before ?? "light"; });
+let folded = [];
+addEventListener("beforeprint", () => {
+  before = root.dataset.theme;
+  root.dataset.theme = "light";
+  folded = [...document.querySelectorAll("details:not([open])")];
+  for (const one of folded) one.open = true;
+});
+addEventListener("afterprint", () => {
+  root.dataset.theme = before ?? "light";
+  for (const one of folded) one.open = false;
+});
 
 // what scrolls sideways must be reached by the keyboard, and what does not need not
 const drawings = document.querySelectorAll(".drawing");
-const watch = new ResizeObserver(() => {
-  for (const one of drawings) {
-    if (one.scrollWidth > one.clientWidth) one.tabIndex = 0; else one.removeAttribute("tabindex");
-  }
-});
-for (const one of drawings) watch.observe(one);
+const SMALL = 0.8; // of its own size: below that a drawing offers to be shown in it
+const enlarge = new Map();
+const fit = (one) => {
+  if (one.scrollWidth > one.clientWidth) one.tabIndex = 0; else one.removeAttribute("tabindex");
+  const own = parseFloat(one.querySelector("svg")?.style.getPropertyValue("--drawn"));
+  enlarge.get(one).hidden = !one.classList.contains("large") && !(one.clientWidth < SMALL * own);
+};
+const watch = new ResizeObserver((entries) => { for (const { target } of entries) fit(target); });
+for (const one of drawings) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "quiet enlarge";
+  button.textContent = "Enlarge";
+  button.addEventListener("click", () => {
+    button.textContent = one.classList.toggle("large") ? "Fit to the screen (it scrolls sideways)" : "Enlarge";
+    fit(one);
+  });
+  enlarge.set(one, button);
+  one.after(button);
+  watch.observe(one);
+}
 
 const keyOf = (row, column) => {
   const value = row.cells[column].dataset.sort;
