@@ -1,9 +1,11 @@
 """Today's code against that of an earlier commit, side by side: ``python -m benchmarks.since REVISION [VUA_FOLDER]``.
 
-Each side runs in processes of its own, in turns, so that a busy machine is busy for both; each process does its work once
-before it is measured. Results of both sides are compared before a row is printed.
+Each side runs in processes of its own, in turns, so that a busy machine is busy for both: a process does its work once for
+the time that it takes, and once more for its memory. Results of both sides are compared before a row is printed.
+``--rounds N`` takes the median of N turns.
 """
 
+import argparse
 import io
 import json
 import os
@@ -21,14 +23,13 @@ import numpy as np
 
 from benchmarks.measure import HEADER, Row, mebibytes, peak_bytes, processor
 
-ROUNDS = 3
 MOST_APART = 1e-6
 ITEMS, LAYERS = 8000, 30
 
 # of each work, what it is in words, and how many times faster it is meant to be
 WORKS = {
-    "builtin": ("trace of the 930 built-in texts with surprisal, embedded model, 1 thread", 1.15),
-    "vua": ("trace of 200 VUA pairs with surprisal, embedded model, 1 thread", 1.8),
+    "builtin": ("trace of {texts} built-in texts with surprisal, embedded model, 1 thread", 1.15),
+    "vua": ("trace of {texts} texts of VUA pairs with surprisal, embedded model, 1 thread", 1.8),
     "contrast": (f"contrast of {ITEMS:,} items x {LAYERS} layers", 50.0),
 }
 LEAST_MEMORY = 0.8
@@ -44,22 +45,17 @@ def traced(table: Any) -> Callable[[], Any]:
     return lambda: ds.cse(ds.trace(model, table, progress=False))
 
 
-def builtin(_: str) -> Callable[[], Any]:
-    return traced("builtin")
-
-
-def pairs(folder: str) -> Any:
+def texts(name: str, folder: str, items: int) -> Any:
+    """All of the built-in items or 200 pairs of VUA; fewer if ``items`` is not 0."""
     import depthscope as ds
     from depthscope.stimuli.sample import sample_items
 
-    return sample_items(ds.read_stimuli("vua", folder=folder), 200)
+    table = ds.read_stimuli(name, folder=folder) if name == "vua" else ds.read_stimuli(name)
+    count = items or (200 if name == "vua" else table["item"].nunique())
+    return sample_items(table, count)
 
 
-def vua(folder: str) -> Callable[[], Any]:
-    return traced(pairs(folder))
-
-
-def contrast(_: str) -> Callable[[], Any]:
+def contrasted() -> Callable[[], Any]:
     import xarray as xr
 
     import depthscope as ds
@@ -70,12 +66,11 @@ def contrast(_: str) -> Callable[[], Any]:
     return lambda: ds.contrast(table, "a", "b").table["dz_low"]
 
 
-def worker(name: str, folder: str) -> None:
-    """One side's process: the work once, then timed, then for its memory; told as a line of JSON."""
-    work = globals()[name](folder)
-    result = np.asarray(work())
+def worker(name: str, folder: str, items: str) -> None:
+    """One side's process; what it found is told as a line of JSON."""
+    work = contrasted() if name == "contrast" else traced(texts(name, folder, int(items)))
     wall, cpu = time.perf_counter(), time.process_time()
-    work()
+    result = np.asarray(work())
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     peak = peak_bytes(work, repeated=True)
     print(json.dumps({"wall": wall, "cpu": cpu, "peak": peak, "result": result.ravel()[:100_000].tolist()}))
@@ -102,10 +97,10 @@ def earlier(revision: str, place: str) -> Path:
     return Path(place) / "src"
 
 
-def side(source: Path, name: str, folder: str) -> dict[str, Any]:
+def side(source: Path, name: str, folder: str, items: int) -> dict[str, Any]:
     environment = {**os.environ, "PYTHONPATH": f"{source}{os.pathsep}{Path.cwd()}", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.since", "--work", name, folder],
+        [sys.executable, "-m", "benchmarks.since", "--work", name, folder, str(items)],
         env=environment,
         capture_output=True,
         text=True,
@@ -115,12 +110,13 @@ def side(source: Path, name: str, folder: str) -> dict[str, Any]:
     return found
 
 
-def rows(name: str, before: Path, folder: str, revision: str) -> list[Row]:
-    pairs = [(side(Path("src"), name, folder), side(before, name, folder)) for _ in range(ROUNDS)]
+def rows(name: str, before: Path, folder: str, items: int, revision: str, rounds: int) -> list[Row]:
+    pairs = [(side(Path("src"), name, folder, items), side(before, name, folder, items)) for _ in range(rounds)]
     apart = np.nanmax(np.abs(np.subtract(pairs[0][0]["result"], pairs[0][1]["result"])))
     if not apart <= MOST_APART:
         raise SystemExit(f"{name}: the two sides differ by {apart:.1g}, so that their times say nothing")
     work, goal = WORKS[name]
+    work = work.format(texts=0 if name == "contrast" else len(texts(name, folder, items)))
     times = {clock: [median(pair[i][clock] for pair in pairs) for i in (0, 1)] for clock in ("wall", "cpu")}
     ours, theirs = times["cpu"]
     little, much = (median(pair[i]["peak"] for pair in pairs) for i in (0, 1))
@@ -135,21 +131,26 @@ def rows(name: str, before: Path, folder: str, revision: str) -> list[Row]:
 
 
 def main() -> None:
-    revision, folder = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else ""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("revision", help="the earlier commit")
+    parser.add_argument("folder", nargs="?", default="", help="of VUA's files; without it, its rows are left out")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--items", type=int, default=0, help="only so many of each set, for a machine with other work")
+    asked = parser.parse_args()
     print(f"{processor()}\n\n{HEADER}")
     with tempfile.TemporaryDirectory() as place:
-        before = earlier(revision, place)
+        before = earlier(asked.revision, place)
         for name in WORKS:
-            if name != "vua" or folder:
-                for row in rows(name, before, folder, revision):
+            if name != "vua" or asked.folder:
+                for row in rows(name, before, asked.folder, asked.items, asked.revision, asked.rounds):
                     print(row.markdown(), flush=True)
-    print(f"\nbuiltin: {told('builtin')}")
-    if folder:
-        print(f"vua: {told(pairs(folder))}")
+    print(f"\nbuiltin: {told(texts('builtin', '', 0))}")
+    if asked.folder:
+        print(f"vua: {told(texts('vua', asked.folder, 0))}")
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--work"]:
-        worker(*sys.argv[2:4])
+        worker(*sys.argv[2:5])
     else:
         main()
