@@ -8,7 +8,6 @@ import torch
 from numpy.typing import NDArray
 
 TOKEN_BUDGET = {"cpu": 1024, "cuda": 16384}
-TRACE_BUDGET = {"cpu": 512, "cuda": 16384}
 SLACK = 32
 BUSY, HELD = 4096, 0.06
 
@@ -16,11 +15,6 @@ BUSY, HELD = 4096, 0.06
 def default_budget(device: torch.device) -> int:
     """Padded tokens per forward pass."""
     return TOKEN_BUDGET.get(device.type, TOKEN_BUDGET["cpu"])
-
-
-def trace_budget(device: torch.device) -> int:
-    """The same for a few tokens of each text: a processor works on half as many as quickly, in half the memory."""
-    return TRACE_BUDGET.get(device.type, TRACE_BUDGET["cpu"])
 
 
 def default_slack(device: torch.device) -> int | None:

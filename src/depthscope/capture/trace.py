@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from depthscope.arrays import DEEP_ENOUGH
-from depthscope.capture.batches import default_slack, plan, trace_budget
+from depthscope.capture.batches import default_budget, default_slack, plan
 from depthscope.capture.census import remarks
 from depthscope.capture.labels import DIMS, check_covariates, column_coords, layer_coords, model_attrs, update_norm
 from depthscope.capture.prefixes import prefixes
@@ -66,7 +66,7 @@ def trace(
     lens : bool
         Also the entropy of the logit lens at every layer; it costs another pass over as many tokens as there are layers.
     token_budget : int, optional
-        Padded tokens per forward pass; by default 512 on a CPU, 16,384 on a GPU. Results do not depend on it
+        Padded tokens per forward pass; by default 1,024 on a CPU, 16,384 on a GPU. Results do not depend on it
         beyond the rounding of the model's own kernels; where they would (LLM.int8()), texts run one by one.
     progress : bool
         Show a bar if it takes longer than a second.
@@ -137,7 +137,7 @@ def trace(
     heads = find_heads(model, found) if found is not None and parts == "heads" else None
     check_choice("surprisal", surprisal, get_args(Surprisal))
     words = Words(model.tokenizer, model.vocabulary) if surprisal == "word" and model.predicts else None
-    budget = 1 if model.alone else token_budget or trace_budget(model.device)
+    budget = 1 if model.alone else token_budget or default_budget(model.device)
     running = prefixes(tokens, not whole(model))
     planned = plan([len(ids) for ids in running.ids], budget, default_slack(model.device))
     batches = [running.texts(sequences) for sequences in planned]
