@@ -375,3 +375,42 @@ def test_the_model_can_be_called_by_its_name(states: np.ndarray, table: pd.DataF
     found = own(states, table, model="ours-7b")
     assert ds.cse(found).attrs["model"] == "ours-7b"
     assert found.attrs["width"] == tiny_llama(8).config.hidden_size
+
+
+NAMED = np.random.default_rng(0).normal(size=(6, 13, 64)).cumsum(1)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["resid_post_{}", "layer_{}_hidden", "block{}.residual_output", "h.{}.resid_out", "blocks.{}.hook_resid_mid"],
+)
+def test_outputs_of_blocks_by_name_lack_the_state_that_enters_the_first(name, refuses):
+    with refuses("use whole numbers as names", "0 for the state that enters"):
+        ds.from_states({name.format(i): NAMED[:, i + 1] for i in range(12)}, last="raw")
+
+
+def test_numbers_of_states_are_heeded(refuses):
+    whole = xr.DataArray(NAMED, dims=("stimulus", "state", "feature"), coords={"state": np.arange(13)})
+    for wrong in (slice(None, None, -1), slice(None, None, 2), slice(3, None), [0, 1, 2, 3, 5, 6, 7, 8, 9]):
+        with refuses("the axis 'state'"):
+            ds.from_states(whole.isel(state=wrong), last="raw")
+    with refuses("axes="):
+        ds.from_states(whole, last="raw", axes=("state", "stimulus", "feature"))
+    assert ds.from_states(whole, last="raw").sizes["layer"] == 12
+
+
+def test_labels_of_the_states_and_of_the_table_must_agree(refuses):
+    rows = [{"item": i, "condition": c} for i in "ab" for c in "xy"]
+    own = {"item": ("stimulus", list("bbaa")), "condition": ("stimulus", list("xyxy"))}
+    states = xr.DataArray(NAMED[:4], dims=("stimulus", "state", "feature"), coords=own)
+    with refuses("bring their own 'item'", "into one order"):
+        ds.from_states(states, rows, last="raw")
+
+
+def test_what_is_masked_or_complex_is_no_state(refuses):
+    masked = np.ma.masked_array(NAMED, mask=False)
+    masked[2] = np.ma.masked
+    with refuses("masked"):
+        ds.from_states(masked, last="raw")
+    with refuses("complex"):
+        ds.from_states(torch.tensor(NAMED) * (1 + 1j), last="raw")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from depthscope.statistics.bootstrap import FEW_ITEMS, dz_interval
+from depthscope.statistics.bootstrap import FEW_ITEMS, _left_out_dz, dz_interval
 
 
 def scipy_interval(differences, resamples, seed):
@@ -55,13 +55,17 @@ def test_cells_without_a_spread_have_no_interval_and_leave_the_others_theirs(n):
     assert (low[0], high[0]) == pytest.approx((alone[0][0], alone[1][0]), rel=1e-12)
 
 
-def test_one_item_that_differs_is_left_out_exactly():
-    """Without it there is no spread: the difference of two sums of squares would be rounding alone."""
-    x = np.full((100, 1), 0.1)
-    x[40] = 5.0
-    assert np.array(dz_interval(x, resamples=300)) == pytest.approx(
-        scipy_interval(x, 300, seed=0), rel=1e-9, nan_ok=True
-    )
+def test_what_is_left_without_an_item_is_that_of_a_loop():
+    """Also where the others have no spread: the difference of two sums of squares would be rounding alone."""
+    x = np.random.default_rng(1).normal(0.3, 1, size=(100, 3))
+    x[:, 1] = 0.125
+    x[40, 1] = 5.0
+    found = _left_out_dz(x)
+    for item in range(100):
+        rest = np.delete(x, item, axis=0)
+        spread = rest.std(0, ddof=1)
+        expected = np.divide(rest.mean(0), spread, out=np.zeros(3), where=spread > 0)
+        assert found[item] == pytest.approx(expected, rel=1e-12, abs=1e-12)
 
 
 def test_a_map_of_cells_has_the_intervals_of_its_cells():
@@ -92,3 +96,12 @@ def test_two_items_have_no_interval():
     low, high = dz_interval(np.array([[1.0], [2.0]]))
     assert np.isnan(low).all()
     assert np.isnan(high).all()
+
+
+@pytest.mark.parametrize("n", [6, 7, FEW_ITEMS + 1])
+@pytest.mark.parametrize("unit", [1.0, 0.1, 0.3, 1e-9, 7e4])
+def test_rounding_is_no_spread_whatever_the_unit(n, unit):
+    """A resample of equal numbers has no dz, and not one of 1e15, if they have no exact binary form."""
+    x = np.ones((n, 1))
+    x[-1] = 2.0
+    assert np.abs(dz_interval(x * unit)).max() < 20

@@ -374,3 +374,33 @@ def test_differences_over_scales_and_layers_make_clusters_of_both():
     found = against_zero(h.sel(condition="a", drop=True) - h.sel(condition="b", drop=True), "d", permutations=100)
     assert found.clusters == expected.clusters
     assert any(c.first <= 4 <= 7 <= c.last and c.periods is not None for c in found.significant())
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"permutations": 1e2},
+        {"permutations": "100"},
+        {"permutations": True},
+        {"seed": 1.5},
+        {"bound": "x"},
+        {"forming_p": "a"},
+    ],
+)
+def test_options_of_odd_types_are_refused(option, refuses):
+    h = two_conditions()
+    with refuses(next(iter(option)), "number"):
+        ds.contrast(h, "a", "b", **option)
+
+
+def test_a_constant_difference_is_the_same_in_every_unit():
+    h = two_conditions()
+    h[:, 0, 1], h[:, 1, 1] = 1.0, 0.0
+    one, tenth = (ds.contrast(h * unit, "a", "b", permutations=50).table["dz"].values for unit in (1.0, 0.1))
+    assert one == pytest.approx(tenth, rel=1e-9)
+
+
+def two_conditions():
+    values = np.random.default_rng(0).normal(size=(8, 2, 6))
+    coords = {"item": [f"i{k}" for k in range(8)], "condition": ["a", "b"], "layer": np.arange(1, 7)}
+    return xr.DataArray(values, coords, ("item", "condition", "layer"), name="cse")

@@ -265,6 +265,12 @@ def _dataset(
     lead, shape = stack.lead, stack.shape
     coords: dict[str, Any] = {n: c for n, c in stack.labels.items() if n not in layers and n not in arrays}
     if table is not None:
+        for name, column in coords.items():
+            if column.dims == lead and name in table and list(map(str, column.values)) != list(map(str, table[name])):
+                raise DepthscopeError(
+                    f"the states bring their own {name!r}, which is not that of the table: bring both into one order, or "
+                    "leave one of them out"
+                )
         brought = {n: ("stimulus", c.values) for n, c in coords.items() if c.dims == lead and n not in table}
         coords = {**(brought if len(lead) == 1 else {}), **column_coords(table)}
         lead, shape = ("stimulus",), (len(table),)

@@ -19,8 +19,8 @@ ORDERS = {2: (DEPTH, FEATURE), 3: ("stimulus", DEPTH, FEATURE)}
 ORDERS_OF_A_LAYER = {1: (FEATURE,), 2: ("stimulus", FEATURE), 3: ("stimulus", TOKEN, FEATURE)}
 # how TransformerLens calls what enters the first block, and what leaves each
 ENTERS, LEAVES = "blocks.0.hook_resid_pre", re.compile(r"blocks\.(\d+)\.hook_resid_post")
-# names by which numbered states cannot be taken for outputs of blocks
-STATES = re.compile(r"state|hidden|resid", re.IGNORECASE)
+# names of numbered states that nobody gives to outputs of blocks, which are counted from the first block and lack h_0
+STATES = re.compile(r"(all[ _]?)?(hidden[ _]?)?states?[\W_]*\*\W*", re.IGNORECASE)
 
 Axes = tuple[str, ...]
 
@@ -144,7 +144,14 @@ def _order(array: Any, said: Axes | None, usual: Mapping[int, Axes], needed: Axe
     """The names of the axes: as said, as the array has them, or the usual ones."""
     shape = tuple(array.shape)
     if isinstance(array, xr.DataArray):
-        said = tuple(str(dim) for dim in array.dims)
+        own = tuple(str(dim) for dim in array.dims)
+        unnamed = all(re.fullmatch(r"dim_\d+", name) for name in own)
+        if said is not None and not unnamed and _plain(said) != _plain(own):
+            raise DepthscopeError(
+                f"axes={said!r}, but the array says that its axes are {own!r}: leave axes= out, or transpose"
+            )
+        said = said if unnamed and said is not None else own
+        _check_depth_labels(array, own)
     if said is None:
         if len(shape) not in usual:
             raise DepthscopeError(
@@ -162,6 +169,22 @@ def _order(array: Any, said: Axes | None, usual: Mapping[int, Axes], needed: Axe
     if clash:
         raise DepthscopeError(f"axes={tuple(said)!r}: {clash[0]} is a name of the results; choose another")
     return order
+
+
+def _check_depth_labels(array: xr.DataArray, dims: Axes) -> None:
+    """States that are numbered must be neighbours, in order: their numbers would be lost otherwise."""
+    for name, plain in zip(dims, _plain(dims), strict=True):
+        if plain != DEPTH or name not in array.coords:
+            continue
+        labels = [str(label) for label in array[name].values]
+        if not all(label.lstrip("-").isdigit() for label in labels):
+            continue
+        numbers = [int(label) for label in labels]
+        if numbers != list(range(numbers[0], numbers[0] + len(numbers))) or numbers[0] not in (0, 1):
+            raise DepthscopeError(
+                f"the axis {name!r} is numbered {listed(numbers, 8)}: an update is the difference of neighbours, so every "
+                "state is needed, in order, from what enters the first block on"
+            )
 
 
 def _plain(said: Axes) -> Axes:
@@ -205,9 +228,13 @@ def _read(array: Any, own: Axes, lead: Axes, rows: slice, target: Axes) -> Float
 def _numbers(values: Any) -> Float:
     """As float64, from whatever library."""
     if is_torch(values):
+        if values.is_complex() or str(values.dtype) == "torch.bool":
+            raise DepthscopeError(f"states of {values.dtype} are no real numbers: give floats")
         # NumPy knows no bfloat16
         found: Float = values.detach().cpu().double().numpy()
         return found
+    if np.ma.is_masked(values):
+        raise DepthscopeError("some of the states are masked, so that they are not there: leave their rows out")
     try:
         array = np.asarray(values)
         if array.dtype.kind not in "fiu":
@@ -295,7 +322,7 @@ def _in_order(cache: Any) -> tuple[list[Any], bool]:
     if plain:  # what enters the first block, and what leaves each
         _check_numbers(numbers, min(numbers[0], 1), pattern)
         return [cache[plain[0]], *(cache[name] for name in order)], False
-    if not STATES.search(pattern):
+    if not STATES.fullmatch(pattern):
         raise DepthscopeError(
             f"{str(order[0])!r} may be the state that enters the first block, or the one that leaves it: use whole numbers "
             "as names, 0 for the state that enters the first block"

@@ -49,6 +49,9 @@ def dz_interval(
         empty = np.full(shape, np.nan)
         return empty, empty.copy()
     values = np.asarray(differences, dtype=np.float64).reshape(len(differences), -1)
+    largest = np.abs(values).max(0)
+    # by powers of two, which change no digit: what counts as no spread must not depend on the unit
+    values = np.ldexp(values, -np.frexp(np.where(largest > 0, largest, 1.0))[1])
     with np.errstate(
         divide="ignore", invalid="ignore"
     ):  # cells without a spread come back as NaN, which is what they are
@@ -65,7 +68,8 @@ def _dz(values: Float, axis: int) -> Float:
 
 
 def _ratio(mean: Float, spread: Float) -> Float:
-    ratio: Float = np.divide(mean, spread, out=np.zeros_like(mean), where=spread > 0)
+    """0 where there is no spread but that of rounding, of numbers whose largest is about 1."""
+    ratio: Float = np.divide(mean, spread, out=np.zeros_like(mean), where=spread > ROUNDING)
     return ratio
 
 

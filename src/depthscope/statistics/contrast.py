@@ -1,6 +1,7 @@
 """The door of the stage: two conditions in, evidence out."""
 
 from collections.abc import Sequence
+from numbers import Integral, Real
 from typing import Any, Literal
 
 import numpy as np
@@ -82,6 +83,13 @@ def contrast(
     """
     check_choice("alternative", alternative, TAILS)
     check_flag("include_same_context", include_same_context, "keep them")
+    adjust = [adjust] if isinstance(adjust, str) else adjust  # one name, not its letters
+    for name, value, kind in (
+        *(("permutations", permutations, Integral), ("resamples", resamples, Integral), ("seed", seed, Integral)),
+        *(("forming_p", forming_p, Real), ("bound", bound, Real)),
+    ):
+        if isinstance(value, bool) or not isinstance(value, kind):
+            raise DepthscopeError(f"{name}={value!r}: give a {'whole ' if kind is Integral else ''}number")
     if permutations < 1 or not 0 < forming_p < 1:
         raise DepthscopeError("permutations must be at least 1, and forming_p between 0 and 1")
     if resamples < 1 or seed < 0:
@@ -187,7 +195,10 @@ def _table(
         "p": everywhere(p[tail]),
         "p_holm": everywhere(holm(p[tail])),
         "p_bh": everywhere(stats.false_discovery_control(p[tail]) if p[tail].size else p[tail]),
-        "dz": everywhere(np.divide(effect, sigma, out=np.zeros_like(effect), where=sigma > 0)),
+        # without a spread but that of rounding, as t has it: the same whatever the unit
+        "dz": everywhere(
+            np.where(sigma > 1e-13 * np.abs(effect), effect / np.where(sigma > 0, sigma, 1), t / model.leverage)
+        ),
         "dz_low": everywhere(dz_low),
         "dz_high": everywhere(dz_high),
         "p_equivalence": everywhere(equivalence_p(t, model.degrees, model.leverage, bound)),

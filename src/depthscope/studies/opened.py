@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -59,6 +60,8 @@ def open_run(folder: str | Path) -> "OpenedRun":
     >>> run.contrasts[0].plot()                              # doctest: +SKIP
     >>> run.tables["clusters"]                               # doctest: +SKIP
     """
+    if not isinstance(folder, str | PathLike):
+        raise DepthscopeError(f"a {type(folder).__name__} is no run folder: give its path")
     place = Path(folder)
     return OpenedRun(place, Sealed.opened(place, WAY_OUT))
 
