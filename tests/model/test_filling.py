@@ -67,6 +67,13 @@ def test_weights_that_lack_are_not_drawn_at_random(part: str, copied: Path, refu
         ds.load(copied)
 
 
+def test_whole_numbers_without_a_scale_are_no_weights(copied: Path, refuses: Any) -> None:
+    key = "model.layers.2.self_attn.q_proj.weight"
+    change(copied, lambda stored: {**stored, key: (stored[key] * 127).round().to(torch.int8)})
+    with refuses(key, "whole numbers (I8)", "no quantisation"):
+        ds.load(copied)
+
+
 def test_no_weights_at_all_are_no_model(copied: Path, refuses: Any) -> None:
     change(copied, lambda stored: {})
     with refuses("lacks weights", "model.layers.0"):

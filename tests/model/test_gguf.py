@@ -370,3 +370,12 @@ def test_a_word_of_the_vocabulary_is_not_merged_from_parts_where_llama_3_does_no
 def test_a_tokenizer_of_ones_own_makes_the_files_needless(llama: Any) -> None:
     tokenizer = byte_level()
     assert ds.load(llama({"tokenizer.ggml.pre": "a way of tomorrow"}), tokenizer).tokenizer is tokenizer
+
+
+@pytest.mark.parametrize("more", [{}, {"rope.scaling.type": "yarn", "rope.scaling.factor": 4.0}])
+def test_a_factor_of_attention_that_nothing_could_say_is_refused(
+    more: dict[str, Any], llama: Any, refuses: Any
+) -> None:
+    keys = {f"llama.{name}": value for name, value in {**more, "rope.scaling.attn_factor": 2.0}.items()}
+    with refuses("llama.rope.scaling.attn_factor = 2.0"):
+        ds.load(llama(keys))

@@ -1,7 +1,7 @@
 """What a model's folder holds: weights in a safe format, all within the folder, and nothing that is passed over."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from hashlib import file_digest
 from pathlib import Path, PurePath
 from typing import Any
@@ -43,8 +43,11 @@ def check_folder(folder: Path, name: str, trust: Trust, options: dict[str, Any])
     return files
 
 
-def check_tensors(folder: Path, files: tuple[str, ...], name: str, prefix: str) -> None:
-    """Refuse files that hold a tensor twice, of which one would win by chance; also with and without a ``prefix``."""
+def check_tensors(folder: Path, files: tuple[str, ...], name: str, prefix: str, floats: Container[str] = ()) -> None:
+    """Refuse files that hold a tensor twice, of which one would win by chance; also with and without a ``prefix``.
+
+    And whole numbers where the network has ``floats``: without a scheme that says their scale they are no weights.
+    """
     safetensors = require("safetensors", "models")
     seen: dict[str, str] = {}
     for file in files:
@@ -57,6 +60,12 @@ def check_tensors(folder: Path, files: tuple[str, ...], name: str, prefix: str) 
                         f"{name}: {key} stands in {seen[key]} and in {file}; remove the file that does not belong to it"
                     )
                 seen[key] = file
+                kind = stored.get_slice(key).get_dtype()
+                if kind[0] in "IUB" and kind != "BF16" and key in floats:
+                    raise DepthscopeError(
+                        f"{name}: {key} holds whole numbers ({kind}), and the configuration names no quantisation that says "
+                        "their scale; use the folder as it was quantised, or the original"
+                    )
     twice = [key for key in seen if prefix and f"{prefix}.{key}" in seen]
     if twice:
         raise DepthscopeError(

@@ -14,7 +14,7 @@ from depthscope.model.foreign import one_sentence
 from depthscope.model.gguf import load_gguf
 from depthscope.model.hub import check_hub, snapshot
 from depthscope.model.pretrained import pretrained_folder
-from depthscope.model.quantization import confirm, quantization_config
+from depthscope.model.quantization import confirm, quantization_config, scheme_of
 from depthscope.model.quiet import quiet
 from depthscope.model.stacks import Stack, auto_class, decoder_names
 from depthscope.model.tokenizer import read_tokenizer
@@ -165,7 +165,9 @@ def _from_pretrained(
     if (folder := local or snapshot(source, options.get("revision"), options.get("cache_dir"))) is not None:
         files = check_folder(folder, source, trust, options)
         inside = folder / str(options.get("subfolder") or "")
-        check_tensors(inside, files, source, network.base_model_prefix)
+        packed = scheme_of(network.config) is not None
+        floats = {key for key, one in network.named_parameters() if one.is_floating_point() and not packed}
+        check_tensors(inside, files, source, network.base_model_prefix, floats)
         info["unexpected_keys"] = set(info["unexpected_keys"]) - idle(inside, files, info["unexpected_keys"])
         said = told(inside, files)
     if quantization is not None:

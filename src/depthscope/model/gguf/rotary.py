@@ -58,6 +58,12 @@ def scaling(header: Header) -> dict[str, Any]:
         raise header.refuse(
             f"{header.architecture}.rope.scaling.type", "is a scaling of positions that is not known here"
         )
+    attention = float(header.get("rope.scaling.attn_factor") or 1.0)
+    if long is None and attention != 1.0:
+        raise header.refuse(
+            f"{header.architecture}.rope.scaling.attn_factor",
+            "multiplies cosines and sines, as is known of LongRoPE alone",
+        )
     if freqs is not None and (kind in ("yarn", "longrope") or (kind != "none" and factor != 1.0) or long is not None):
         raise header.refuse("rope_freqs.weight", "scales frequencies that another key scales too")
     if freqs is not None:
@@ -83,7 +89,7 @@ def scaling(header: Header) -> dict[str, Any]:
             "short_factor": short.tolist(),
             "long_factor": long.tolist(),
             "original_max_position_embeddings": original,
-            "attention_factor": float(header.get("rope.scaling.attn_factor") or 1.0),
+            "attention_factor": attention,
         }
     if kind == "longrope":
         raise header.refuse(f"{header.architecture}.rope.scaling.type", "comes without its factors")
