@@ -1,6 +1,7 @@
 """Shared fixtures: the embedded model, random-weight models from their configurations, small tables."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -18,6 +19,8 @@ torch.manual_seed(0)
 # a busy machine must not fail a test
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+# where everything must be there, what is missing is a failure
+CI = bool(os.environ.get("CI"))
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # tests must not depend on a hub, nor wait for one
 
 
@@ -27,6 +30,21 @@ def no_figure_stays_open() -> Iterator[None]:
     yield
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close("all")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """A browser; one for all tests of a process, which holds no second one."""
+    from playwright.sync_api import sync_playwright
+
+    path = shutil.which("chromium")
+    if path is None:
+        assert not CI, "CI must have a browser: make browser"
+        pytest.skip("no chromium here: make browser")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")

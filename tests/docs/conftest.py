@@ -10,9 +10,6 @@ import nbformat
 import pytest
 
 from tests.docs.blocks import ROOT
-from tests.report.page.conftest import chromium
-
-__all__ = ["chromium"]
 
 
 @pytest.fixture(scope="session")

@@ -217,7 +217,7 @@ def test_a_corpus_that_changes_while_it_is_scanned_is_not_finished(network, corp
         ds.scan_corpus(str(network), texts, out, **SMALL)
 
 
-def test_what_a_table_holds_is_known_without_its_line_in_the_manifest(scanned, network, corpus, tmp_path):
+def test_what_a_table_holds_is_known_without_its_line_in_the_manifest(scanned, network, corpus, tmp_path, refuses):
     out = shutil.copytree(scanned.folder, tmp_path / "out")
     manifest = out / "manifest.jsonl"
     lines = manifest.read_text(encoding="utf-8").splitlines()
@@ -225,7 +225,10 @@ def test_what_a_table_holds_is_known_without_its_line_in_the_manifest(scanned, n
     manifest.write_text("".join(f"{line}\n" for line in lines[1:]), encoding="utf-8")
     found = ds.scan_corpus(str(network), corpus, out, **SMALL)
     assert found.record.results["computed"] == scanned.record.results["computed"]
-    assert verify(out, progress=False)[0] == verify(scanned.folder, progress=False)[0]
+    with refuses(
+        "manifest.jsonl", "its digest is not the one in run.json"
+    ):  # known, and yet no longer what was written
+        verify(out, progress=False)
 
 
 def test_loading_options_of_other_kinds_than_text_can_be_continued(network, corpus, tmp_path):

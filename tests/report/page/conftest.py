@@ -1,7 +1,5 @@
 """A real run with texts that try to break the page, and a real browser to open it."""
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,18 +8,16 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from depthscope.studies.metaphor import run_metaphor
 from depthscope.studies.settings import Settings
+from tests.conftest import CI
 from tests.running import model_folder
 
 __all__ = ["model_folder"]
 
-CHROMIUM = shutil.which("chromium")
 AXE = Path(__file__).parents[3] / "node_modules" / "axe-core" / "axe.min.js"
-# where everything must be there, what is missing is a failure
-CI = bool(os.environ.get("CI"))
 
 RUN = "document.title='run'"
 HOSTILE = {
@@ -65,17 +61,6 @@ def run_folder(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     )
     run_metaphor(settings, folder / "run", progress=False, command="depthscope run metaphor --model '<b>tiny</b>'")
     return folder / "run"
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        assert not CI, "CI must have a browser: make browser"
-        pytest.skip("no chromium here: make browser")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @dataclass
