@@ -1,6 +1,5 @@
 """No weight is random, and none is left over that belongs to what is measured."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +16,6 @@ TABLE = pd.DataFrame(
     [("shark", "a", "The lawyer is a shark."), ("shark", "b", "The fish over there is a shark.")],
     columns=["item", "condition", "text"],
 ).assign(target="shark")
-
-
-@pytest.fixture(scope="module")
-def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("stored") / "llama"
-    save(folder, transformers.LlamaForCausalLM, transformers.LlamaConfig(vocab_size=vocabulary(), **SIZES))
-    return folder
-
-
-@pytest.fixture
-def copied(stored: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(stored, tmp_path / "copy"))
 
 
 def bert(folder: Path, kind: str) -> None:

@@ -1,27 +1,13 @@
 """Whatever other people's code raises over odd files becomes one sentence."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
-import transformers
 
 import depthscope as ds
 from depthscope.model.foreign import one_sentence
-from tests.model.saved import SIZES, configure, save, vocabulary
-
-
-@pytest.fixture(scope="module")
-def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("stored") / "llama"
-    save(folder, transformers.LlamaForCausalLM, transformers.LlamaConfig(vocab_size=vocabulary(), **SIZES))
-    return folder
-
-
-@pytest.fixture
-def copied(stored: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(stored, tmp_path / "copy"))
+from tests.model.saved import configure
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ import builtins
 import hashlib
 import json
 import pickle
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ import depthscope as ds
 from depthscope.model.fingerprint import fingerprint
 from depthscope.model.paper import read_config
 from depthscope.model.tokenizer import load_tokenizer
-from tests.model.saved import SIZES, WEIGHTS, configure, save, tensors, vocabulary
+from tests.model.saved import WEIGHTS, configure, tensors
 
 IDS = torch.arange(9)[None]
 OWN = """
@@ -38,18 +37,6 @@ class OwnForCausalLM(LlamaForCausalLM):
 class OwnTokenizer(PreTrainedTokenizerFast):
     pass
 """
-
-
-@pytest.fixture(scope="module")
-def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("stored") / "llama"
-    save(folder, transformers.LlamaForCausalLM, transformers.LlamaConfig(vocab_size=vocabulary(), **SIZES))
-    return folder
-
-
-@pytest.fixture
-def copied(stored: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(stored, tmp_path / "copy"))
 
 
 @pytest.fixture
