@@ -122,7 +122,10 @@ def test_a_configuration_of_another_network_is_refused(
             "model.embed_tokens.lora_A",
             "anything.weight",
         ),
-        "model.layers.0.self_attn.q_proj.lora_A.weight",
+        *(f"model.layers.0.{name}" for name in ("self_attn.q_proj.lora_A.weight", "layer_scale", "self_attn.rel_bias")),
+        # heads stand outside the trunk, and what "value" means is seen by the whole word
+        *(f"model.{name}" for name in ("value_embeds.weight", "score.weight", "logit_scale", "lm_head_norm.weight")),
+        *("value_embeds.weight", "value.weight", "embed_scale", "values_proj.weight", "backbone_norm.weight"),
     ],
 )
 def test_weights_that_belong_to_the_stream_are_not_passed_over(key: str, copied: Path, refuses: Any) -> None:
@@ -140,6 +143,33 @@ def test_what_stands_aside_is_passed_over_and_said(copied: Path) -> None:
     assert "of no use here: model.vision_tower.layers.0.weight, mtp.layers.0.weight" in model.checks["weights"]
     assert "inv_freq" not in model.checks["weights"]
     np.testing.assert_array_equal(ds.trace(model, TABLE, progress=False)["gram"], whole["gram"])
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("logit_scale", "final_logits_bias", "logits_bias", "lm_head_norm.weight", "head_norm.bias", "lm_scale"),
+        *("embed_out.weight", "output.weight", "cls.predictions.bias", "generator.weight"),
+    ],
+)
+def test_what_would_change_the_logits_costs_the_surprisal(key: str, copied: Path) -> None:
+    change(copied, lambda stored: {**stored, key: torch.full((8,), 2.0)})
+    model = ds.load(copied)
+    assert not model.predicts
+    assert model.checks["head"] == (
+        f"no surprisal: {WEIGHTS} holds {key}, which LlamaForCausalLM does not read, so the logits would be others"
+    )
+
+
+def test_a_head_for_another_task_costs_it_only_where_there_is_no_other(copied: Path, tmp_path: Path) -> None:
+    heads = ("score.weight", "v_head.summary.weight", "value_head.weight", "qa_outputs.bias", "pre_classifier.weight")
+    change(copied, lambda stored: {**stored, **dict.fromkeys(heads, torch.ones(8))})
+    assert ds.load(copied).predicts
+    tied = transformers.LlamaConfig(vocab_size=vocabulary(), pad_token_id=0, tie_word_embeddings=True, **SIZES)
+    save(tmp_path / "tied", transformers.LlamaForSequenceClassification, tied)
+    assert "holds score.weight" in ds.load(tmp_path / "tied").checks["head"]
+    change(tmp_path / "tied", lambda s: {"v_head.weight" if key == "score.weight" else key: s[key] for key in s})
+    assert ds.load(tmp_path / "tied").predicts
 
 
 def test_a_bias_of_zeros_adds_nothing(copied: Path) -> None:
@@ -263,6 +293,13 @@ def test_tables_that_a_class_computes_may_lack(tmp_path: Path) -> None:
     seq2seq(tmp_path, "Marian")
     assert not any("embed_positions" in key for key in tensors(tmp_path))
     assert ds.load(tmp_path, stack="encoder").depth == 5
+
+
+def test_a_bias_of_the_whole_that_its_decoder_does_not_add_costs_the_surprisal(tmp_path: Path) -> None:
+    seq2seq(tmp_path, "Marian")
+    assert ds.load(tmp_path, stack="decoder").predicts
+    change(tmp_path, lambda stored: {**stored, "final_logits_bias": torch.ones(1, vocabulary())})
+    assert "holds final_logits_bias" in ds.load(tmp_path, stack="decoder").checks["head"]
 
 
 def test_a_learnt_table_of_positions_may_not_lack(tmp_path: Path, refuses: Any) -> None:

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import depthscope as ds
+from tests.model.saved import change
 from tests.running import model_folder
 
 __all__ = ["model_folder"]
@@ -101,6 +102,9 @@ def test_a_quantised_checkpoint_needs_no_argument_and_takes_no_other(
         torch.testing.assert_close(again.network(**inputs).logits, model.network(**inputs).logits)
     with refuses(str(tmp_path), "already quantised (nf4)", "int8"):
         ds.load(tmp_path, quantization="int8")
+    # not every scale is one of packed weights
+    change(tmp_path, lambda stored: {**stored, "logit_scale": torch.tensor([2.0])})
+    assert "holds logit_scale" in ds.load(tmp_path).checks["head"]
 
 
 def test_four_bit_weights_that_the_library_unpacks_wrongly_are_refused(tmp_path: Path, tokenizer: Any) -> None:

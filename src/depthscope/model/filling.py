@@ -1,7 +1,6 @@
-"""Whether the files filled the network: what they lack is random, what they hold too much was meant for another network."""
+"""Whether the files filled the network: what they lack would be random."""
 
 import copy
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,28 +9,8 @@ import torch
 from torch import nn
 
 from depthscope.errors import DepthscopeError, listed
+from depthscope.model.left_over import MEMORY, is_tied, left_over
 from depthscope.model.model import Model, inputs_of, measuring
-from depthscope.model.quantization import scheme_of
-
-MEMORY = "load it with transformers yourself and give depthscope.load(network, tokenizer)"
-
-# buffers that transformers computes itself, and that older releases saved
-_COMPUTED = re.compile(r"(^|\.)(inv_freq|original_inv_freq|position_ids|masked_bias|num_batches_tracked|version)$")
-# parts of a network that text does not pass through on its way along the blocks, by what authors call them
-_ASIDE = re.compile(
-    r"(^|_)(vision|visual|image|images|video|audio|speech|sound|vit|siglip|clip|sam|mm|multi_modal|multimodal|projector|"
-    r"perceiver|resampler|talker|token2wav|code2wav|vocoder|mtp|nextn|eagle|medusa|pooler|connector)(_|$|\d)"
-)
-# what reads the last state; only where the network has nothing of the name
-_HEADS = re.compile(
-    r"(^|_)(head|heads|classifier|classification|score|cls|predictions?|qa|regression|seq_relationship|logit_scale|value|"
-    r"reward|lm|vocab|discriminator|generator|out_proj|embed_out|logits|summary)(_|$|\d)"
-)
-# numbers beside packed weights
-_SCALES = re.compile(
-    r"(^|\.)(SCB|weight_format|g_idx|(nested_)?absmax|(nested_)?quant_map|quant_state\..*|\w*_scales?|\w*_scale_inv|"
-    r"\w*zero_points?|[kv]_scale)$"
-)
 
 
 @dataclass(frozen=True)
@@ -99,7 +78,7 @@ def check_filled(model: Model, found: Filling, probe: Mapping[str, Any]) -> Mode
     DepthscopeError
         Weights of the measured part are missing, or there are some that its blocks should have held.
     """
-    left = _left_over(model, found)
+    left = left_over(model, found.network, found.unexpected, found.files)
     lacking = _unread(model, found, probe)
     said = [found.files]
     if lacking.aside:
@@ -110,13 +89,17 @@ def check_filled(model: Model, found: Filling, probe: Mapping[str, Any]) -> Mode
         said[0] = f"all of {type(found.network).__name__} from {found.files}"
     if _untied(found.network):
         said.append("the head is the file's own, though the configuration ties it to the embeddings")
-    if left:
-        said.append(f"in it, and of no use here: {listed(left, 3)}")
+    if left.keys:
+        said.append(f"in it, and of no use here: {listed(left.keys, 3)}")
     checks = {**model.checks, "weights": "; ".join(said)}
-    if not lacking.head:
-        return replace(model, checks=checks)
-    checks["head"] = f"no surprisal: {found.files} holds no {listed(lacking.head, 2)}, so the head is untrained"
-    return replace(model, checks=checks, predicts=False)
+    if lacking.head:
+        checks["head"] = f"no surprisal: {found.files} holds no {listed(lacking.head, 2)}, so the head is untrained"
+    elif left.head:
+        checks["head"] = (
+            f"no surprisal: {found.files} holds {listed(left.head, 2)}, which {type(found.network).__name__} does not read, so "
+            "the logits would be others"
+        )
+    return replace(model, checks=checks, predicts=model.predicts and not lacking.head and not left.head)
 
 
 def refuse_missing(name: str, missing: Iterable[str], files: str) -> DepthscopeError:
@@ -129,12 +112,8 @@ def refuse_missing(name: str, missing: Iterable[str], files: str) -> DepthscopeE
 
 def _untied(network: Any) -> bool:
     """transformers ties nothing if the files hold two different matrices."""
-    ends = [
-        find() for name in ("get_input_embeddings", "get_output_embeddings") if (find := getattr(network, name, None))
-    ]
-    weights = [getattr(end, "weight", None) for end in ends]
-    tied = getattr(network.config.get_text_config(), "tie_word_embeddings", False)
-    return bool(tied) and len(weights) == 2 and weights[1] is not None and weights[0] is not weights[1]
+    wanted = getattr(network.config.get_text_config(), "tie_word_embeddings", False)
+    return bool(wanted) and is_tied(network) is False
 
 
 @dataclass(frozen=True)
@@ -222,69 +201,6 @@ def _same(before: list[torch.Tensor], after: list[torch.Tensor]) -> bool:
 
 def _tensors(network: nn.Module) -> dict[str, torch.Tensor]:
     return dict((*network.named_parameters(remove_duplicate=False), *network.named_buffers(remove_duplicate=False)))
-
-
-def _left_over(model: Model, found: Filling) -> list[str]:
-    """Unexpected tensors that belong to nothing which is measured; refused if any may."""
-    place = _Place(model, found.network)
-    theirs = [key for key in found.unexpected if place.belongs(key)]
-    if theirs:
-        raise DepthscopeError(
-            f"{model.name}: {found.files} holds weights for which {type(found.network).__name__} has no place "
-            f"({listed(theirs, 3)}), so it is another network than its configuration says; mend the configuration or the "
-            f"names, or, if they are not needed, {MEMORY}"
-        )
-    return [key for key in found.unexpected if not _COMPUTED.search(key)]
-
-
-class _Place:
-    """Where in a network a tensor would stand for which it has no place."""
-
-    def __init__(self, model: Model, network: nn.Module) -> None:
-        self.modules = dict(network.named_modules())
-        self.measured = {id(module) for module in model.network.modules()}
-        first = next(path for path, module in self.modules.items() if module is model.blocks[0])
-        self.blocks = first.rpartition(".")[0]
-        # all that the list of blocks stands in
-        self.around = {"", *(self.blocks[: match.start()] for match in re.finditer(r"\.", self.blocks))}
-        self.prefix = str(getattr(network, "base_model_prefix", ""))
-        self.config: Any = network.config
-        self.packed = scheme_of(self.config) is not None
-        # one stack by itself may come out of a whole; "decoder" is also what some encoders call their head
-        self.other = "encoder" if model.causal else "decoder"
-        self.depth = model.depth
-
-    def belongs(self, key: str) -> bool:
-        """Whether it would change what is measured."""
-        if _COMPUTED.search(key) or (self.packed and _SCALES.search(key)):
-            return False
-        owner, rest = self._nearest(key)
-        if owner and id(self.modules[owner]) not in self.measured and owner not in self.around:
-            return False
-        if owner in self.around:
-            part = rest.partition(".")[0]
-            return not (_ASIDE.search(part) or _HEADS.search(part) or part == self.other)
-        if owner == self.blocks:
-            return not self._predicts_further(rest.partition(".")[0])
-        container = max((path for path in self.around if owner.startswith(f"{path}." if path else "")), key=len)
-        part = owner[len(container) :].lstrip(".").partition(".")[0]
-        return not _ASIDE.search(part)
-
-    def _nearest(self, key: str) -> tuple[str, str]:
-        """The innermost module that there is on the way to a tensor, and the rest of the way; also under the usual prefix."""
-        keys = [key, f"{self.prefix}.{key}", key.removeprefix(f"{self.prefix}.")] if self.prefix else [key]
-        return max((self._split(k) for k in keys), key=lambda found: len(found[0].split(".")) if found[0] else 0)
-
-    def _split(self, key: str) -> tuple[str, str]:
-        parts = key.split(".")
-        deepest = next(n for n in range(len(parts) - 1, -1, -1) if ".".join(parts[:n]) in self.modules)
-        return ".".join(parts[:deepest]), ".".join(parts[deepest:])
-
-    def _predicts_further(self, number: str) -> bool:
-        """Blocks behind the last that predict tokens further on, which some models bring."""
-        text = self.config.get_text_config() if hasattr(self.config, "get_text_config") else self.config
-        further = getattr(text, "num_nextn_predict_layers", None) or 0
-        return number.isdigit() and self.depth <= int(number) < self.depth + int(further)
 
 
 def shown(shape: Iterable[int]) -> str:
