@@ -54,10 +54,47 @@ def test_weights_that_lack_are_not_drawn_at_random(part: str, copied: Path, refu
         ds.load(copied)
 
 
-def test_whole_numbers_without_a_scale_are_no_weights(copied: Path, refuses: Any) -> None:
-    key = "model.layers.2.self_attn.q_proj.weight"
-    change(copied, lambda stored: {**stored, key: (stored[key] * 127).round().to(torch.int8)})
-    with refuses(key, "whole numbers (I8)", "no quantisation"):
+WEIGHT = "model.layers.2.self_attn.q_proj.weight"
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (torch.int8, "whole numbers (I8)"),
+        (torch.bool, "whole numbers (BOOL)"),
+        (torch.float8_e4m3fn, "packed numbers (F8_E4M3)"),
+        (torch.float8_e5m2, "packed numbers (F8_E5M2)"),
+        (torch.complex64, "packed numbers (C64)"),
+    ],
+)
+@pytest.mark.parametrize("prefix", ["model.", ""])
+def test_packed_numbers_without_a_scheme_are_no_weights(
+    kind: torch.dtype, said: str, prefix: str, copied: Path, refuses: Any
+) -> None:
+    weights = {key.replace("model.", prefix): value for key, value in tensors(copied).items()}
+    key = WEIGHT.replace("model.", prefix)
+    change(copied, lambda _: {**weights, key: (100 * weights[key]).to(kind)})
+    with refuses(f"{key} holds {said}", "no quantisation"):
+        ds.load(copied)
+
+
+def test_packing_them_again_does_not_make_them_weights(copied: Path, refuses: Any) -> None:
+    change(copied, lambda stored: {**stored, WEIGHT: (stored[WEIGHT] * 127).round().to(torch.int8)})
+    with refuses("whole numbers (I8)"):
+        ds.load(copied, quantization="torchao-int8")
+    weights = tensors(copied)
+    (copied / WEIGHTS).unlink()
+    torch.save(weights, copied / "pytorch_model.bin")
+    with refuses("whole numbers (int8)"):
+        ds.load(copied, allow_pickle=True)
+
+
+@pytest.mark.parametrize(
+    "leaf", ["weight_scale", "weight_scale_inv", "weight.absmax", "scales", "zeros", "qweight", "SCB"]
+)
+def test_scales_without_a_scheme_are_refused_as_such(leaf: str, copied: Path, refuses: Any) -> None:
+    change(copied, lambda stored: {**stored, f"model.layers.2.self_attn.q_proj.{leaf}": torch.ones(4)})
+    with refuses(f"packed (model.layers.2.self_attn.q_proj.{leaf})", "no quantisation that says how to unpack them"):
         ds.load(copied)
 
 

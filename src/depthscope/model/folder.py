@@ -1,16 +1,16 @@
 """What a model's folder holds: weights in a safe format, all within the folder, and nothing that is passed over."""
 
 import json
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 from hashlib import file_digest
 from pathlib import Path, PurePath
 from typing import Any
 
 from depthscope.errors import DepthscopeError, listed, require
+from depthscope.model.plain_weights import SAFE, stored
 from depthscope.model.trust import Trust
 
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt")
-_SAFE = ".safetensors"
 
 
 def check_folder(folder: Path, name: str, trust: Trust, options: dict[str, Any]) -> tuple[str, ...]:
@@ -29,7 +29,7 @@ def check_folder(folder: Path, name: str, trust: Trust, options: dict[str, Any])
         )
     inside = folder / str(options.get("subfolder") or "")
     variant = f".{options['variant']}" if options.get("variant") else ""
-    single, index = f"model{variant}{_SAFE}", f"model{_SAFE}.index{variant}.json"
+    single, index = f"model{variant}{SAFE}", f"model{SAFE}.index{variant}.json"
     if (named := _named_in_config(inside)) is not None:
         if PurePath(named).suffix in PICKLES and not trust.pickles:
             raise _pickled(name, named)
@@ -43,29 +43,15 @@ def check_folder(folder: Path, name: str, trust: Trust, options: dict[str, Any])
     return files
 
 
-def check_tensors(folder: Path, files: tuple[str, ...], name: str, prefix: str, floats: Container[str] = ()) -> None:
-    """Refuse files that hold a tensor twice, of which one would win by chance; also with and without a ``prefix``.
-
-    And whole numbers where the network has ``floats``: without a scheme that says their scale they are no weights.
-    """
-    safetensors = require("safetensors", "models")
+def check_twice(folder: Path, files: tuple[str, ...], name: str, prefix: str) -> None:
+    """Refuse files that hold a tensor twice, of which one would win by chance; also with and without a ``prefix``."""
     seen: dict[str, str] = {}
-    for file in files:
-        if not file.endswith(_SAFE):
-            continue
-        with safetensors.safe_open(folder / file, framework="pt") as stored:
-            for key in stored.keys():  # noqa: SIM118 - no mapping
-                if key in seen:
-                    raise DepthscopeError(
-                        f"{name}: {key} stands in {seen[key]} and in {file}; remove the file that does not belong to it"
-                    )
-                seen[key] = file
-                kind = stored.get_slice(key).get_dtype()
-                if kind[0] in "IUB" and kind != "BF16" and key in floats:
-                    raise DepthscopeError(
-                        f"{name}: {key} holds whole numbers ({kind}), and the configuration names no quantisation that says "
-                        "their scale; use the folder as it was quantised, or the original"
-                    )
+    for file, key, _ in stored(folder, files):
+        if key in seen:
+            raise DepthscopeError(
+                f"{name}: {key} stands in {seen[key]} and in {file}; remove the file that does not belong to it"
+            )
+        seen[key] = file
     twice = [key for key in seen if prefix and f"{prefix}.{key}" in seen]
     if twice:
         raise DepthscopeError(
@@ -79,15 +65,15 @@ def idle(folder: Path, files: tuple[str, ...], keys: Iterable[str]) -> set[str]:
     wanted, found = {key for key in keys if key.endswith("bias")}, set()
     safetensors = require("safetensors", "models")
     for file in files if wanted else ():
-        if file.endswith(_SAFE):
-            with safetensors.safe_open(folder / file, framework="pt") as stored:
-                found |= {key for key in wanted & set(stored.keys()) if not stored.get_tensor(key).any()}
+        if file.endswith(SAFE):
+            with safetensors.safe_open(folder / file, framework="pt") as tensors:
+                found |= {key for key in wanted & set(tensors.keys()) if not tensors.get_tensor(key).any()}
     return found
 
 
 def told(folder: Path, files: tuple[str, ...]) -> str:
     """Where the weights came from, for the record; pickles with their digests."""
-    pickles = [file for file in files if not file.endswith(_SAFE)]
+    pickles = [file for file in files if not file.endswith(SAFE)]
     if not pickles:
         return listed(files, 2)
     sums = []
@@ -111,7 +97,7 @@ def _listed_in(folder: Path, index: str, name: str) -> tuple[str, ...]:
     try:
         names = set(json.loads((folder / index).read_text(encoding="utf-8"))["weight_map"].values())
         files = sorted(names)
-        odd = [file for file in files if PurePath(file).name != file or not file.endswith((_SAFE, *PICKLES))]
+        odd = [file for file in files if PurePath(file).name != file or not file.endswith((SAFE, *PICKLES))]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise DepthscopeError(
             f"{name}: {index} is no list of files with weights; fetch or save the model again"
@@ -120,7 +106,7 @@ def _listed_in(folder: Path, index: str, name: str) -> tuple[str, ...]:
         raise DepthscopeError(
             f"{name}: {index} lists {odd[0]!r}, which is no file of weights in this folder; fetch or save the model again"
         )
-    if index.startswith("model") and (unsafe := [file for file in files if not file.endswith(_SAFE)]):
+    if index.startswith("model") and (unsafe := [file for file in files if not file.endswith(SAFE)]):
         raise _pickled(name, unsafe[0])
     lacking = [file for file in files if not (folder / file).is_file()]
     if lacking:
@@ -144,14 +130,14 @@ def _pickles(folder: Path, name: str, variant: str, trust: Trust) -> tuple[str, 
     packed = [file for file in found if file.lower().endswith(".gguf")]
     if packed:
         raise DepthscopeError(
-            f"{name}: the folder holds no model{variant}{_SAFE}, but {packed[0]}: give the path of that file"
+            f"{name}: the folder holds no model{variant}{SAFE}, but {packed[0]}: give the path of that file"
         )
     if pickles and not trust.pickles:
         raise _pickled(name, pickles[0])
-    others = [file for file in found if file.endswith((_SAFE, ".h5", ".msgpack", ".onnx", *PICKLES))]
+    others = [file for file in found if file.endswith((SAFE, ".h5", ".msgpack", ".onnx", *PICKLES))]
     beside = f", but {listed(others, 2)}" if others else ""
     raise DepthscopeError(
-        f"{name}: transformers cannot load this model: the folder holds no weights that it knows (model{variant}{_SAFE})"
+        f"{name}: transformers cannot load this model: the folder holds no weights that it knows (model{variant}{SAFE})"
         f"{beside}; save the model there with save_pretrained(folder)"
     )
 

@@ -9,6 +9,7 @@ from torch import nn
 
 from depthscope.errors import DepthscopeError, listed
 from depthscope.model.model import Model
+from depthscope.model.plain_weights import SCALES
 from depthscope.model.quantization import scheme_of
 
 MEMORY = "load it with transformers yourself and give depthscope.load(network, tokenizer)"
@@ -29,11 +30,6 @@ _TASK = re.compile(
 _LOGITS = re.compile(
     r"(^|_)(head|heads|lm|mlm|logits?|vocab|vocabulary|predictions?|cls|generator|embed_out|unembed|pred_layer|proj_out|"
     r"output_projection)(_|$|\d)|^output$"
-)
-# numbers beside packed weights
-_SCALES = re.compile(
-    r"(^|\.)(SCB|weight_format|g_idx|(nested_)?absmax|(nested_)?quant_map|quant_state\..*|"
-    r"((\w+_)?(weight|input|output|activation|act)|[qkv]|prob|\w+_proj)?_?scales?(_inv|_\d)?|\w*_zero_points?|zero_points?)$"
 )
 
 
@@ -105,7 +101,7 @@ class _Place:
 
     def is_idle(self, key: str) -> bool:
         """Whether the network computes it itself, or has it in another form."""
-        return bool(_COMPUTED.search(key) or (self.packed and _SCALES.search(key)))
+        return bool(_COMPUTED.search(key) or (self.packed and SCALES.search(key)))
 
     def belongs(self, key: str) -> bool:
         """Whether it would change what is measured."""

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from depthscope.errors import DepthscopeError, require
-from depthscope.model.folder import PICKLES, check_folder, check_tensors, idle, told
+from depthscope.model.folder import PICKLES, check_folder, check_twice, idle, told
 from depthscope.model.foreign import one_sentence
 from depthscope.model.gguf import load_gguf
 from depthscope.model.hub import check_hub, snapshot
+from depthscope.model.plain_weights import check_plain
 from depthscope.model.pretrained import pretrained_folder
 from depthscope.model.quantization import confirm, quantization_config, scheme_of
 from depthscope.model.quiet import quiet
@@ -165,9 +166,10 @@ def _from_pretrained(
     if (folder := local or snapshot(source, options.get("revision"), options.get("cache_dir"))) is not None:
         files = check_folder(folder, source, trust, options)
         inside = folder / str(options.get("subfolder") or "")
-        packed = scheme_of(network.config) is not None
-        floats = {key for key, one in network.named_parameters() if one.is_floating_point() and not packed}
-        check_tensors(inside, files, source, network.base_model_prefix, floats)
+        check_twice(inside, files, source, network.base_model_prefix)
+        if scheme_of(config) is None:  # also where they are to be packed here
+            floats = {key for key, one in network.named_parameters() if one.is_floating_point()}
+            check_plain(inside, files, source, floats, info["unexpected_keys"])
         info["unexpected_keys"] = set(info["unexpected_keys"]) - idle(inside, files, info["unexpected_keys"])
         said = told(inside, files)
     if quantization is not None:
