@@ -58,6 +58,22 @@ def chunk_rows(data: Array) -> int:
     return max(1, int((CHUNK_BYTES if on_cpu else DEVICE_CHUNK_BYTES) // (8 * depth * width)))
 
 
+def unsquared(energy: Array, precision: Precision = "double") -> Array:
+    """Which sums of squares ``energy`` (...) their ``precision`` did not hold in full, unless all are 0."""
+    xp = namespace(energy)
+    kind = xp.finfo(xp.float64 if precision == "double" else xp.float32)
+    return ~xp.isfinite(energy) | (energy < kind.smallest_normal / kind.eps)
+
+
+def unsquared_sentence(who: str, energy: float, precision: Precision = "double") -> str:
+    """What to do about a row that :func:`unsquared` names."""
+    size = "small" if energy < 1 else "large"
+    return (
+        f"the numbers of {who} are so {size} that {precision} precision does not hold their squares: multiply all of your "
+        "numbers by one factor, which changes no CSE"
+    )
+
+
 def participation(vectors: Array) -> Array:
     """How many coordinates a vector (..., feature) is spread over, ``(sum_i u_i^2)^2 / sum_i u_i^4``, (...).
 

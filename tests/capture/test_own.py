@@ -348,7 +348,7 @@ def test_tables_that_do_not_fit_are_refused(states: np.ndarray, table: pd.DataFr
         own(states, kind="deltas")
     with refuses("initial= is the state"):
         own(states, initial=states[:, 0])
-    with refuses("initial= has 3 rows"):
+    with refuses("initial= has the shape (3, 32)"):
         own(np.diff(states, axis=1), kind="updates", initial=states[:3, 0])
 
 
@@ -414,3 +414,163 @@ def test_what_is_masked_or_complex_is_no_state(refuses):
         ds.from_states(masked, last="raw")
     with refuses("complex"):
         ds.from_states(torch.tensor(NAMED) * (1 + 1j), last="raw")
+
+
+UPDATES = np.diff(NAMED, axis=1)
+ROWS = [{"item": i, "condition": c} for i in "xyz" for c in "ab"]
+CROSSED = ("item", "condition", "layer", "feature")
+
+
+def start_of(updates: Any, initial: Any, **options: Any) -> np.ndarray:
+    return own(updates, kind="updates", last="raw", initial=initial, **options)["initial_dot"].values
+
+
+def test_what_enters_the_first_block_stands_along_the_axes_of_the_updates(refuses: Any) -> None:
+    start = NAMED[:, 0]
+    expected = np.einsum("nf,nlf->nl", start, UPDATES)
+    crossed, turned = UPDATES.reshape(3, 2, 12, 64), start.reshape(3, 2, 64).swapaxes(0, 1)
+    named = xr.DataArray(start, dims=("stimulus", "feature"))
+    swapped = xr.DataArray(turned, dims=("condition", "item", "feature"))
+    tokens = np.repeat(UPDATES[:, None], 2, axis=1)
+    axes = ("stimulus", "token", "layer", "feature")
+    for found in (
+        start_of(UPDATES, named.T),
+        start_of(UPDATES, xr.DataArray(start)),
+        start_of(crossed, swapped, axes=CROSSED),
+        start_of(xr.DataArray(crossed, dims=CROSSED), swapped),
+        start_of(tokens, np.stack([start, 0 * start], axis=1), axes=axes, tokens=0),
+        start_of(tokens, start, axes=axes, tokens=1),
+    ):
+        np.testing.assert_allclose(found.reshape(6, 12), expected)
+    for wrong in (start.T, start[:, None], start[:3]):
+        with refuses("initial= has the shape", "stimulus 6, feature 64"):
+            start_of(UPDATES, wrong)
+    for states in (crossed, xr.DataArray(crossed, dims=CROSSED)):
+        with refuses("initial= has the shape (2, 3, 64)", "item 3, condition 2"):
+            start_of(states, turned, axes=CROSSED)
+    with refuses("initial= has the axes ('text', 'hidden')", "call them alike"):
+        start_of(UPDATES, xr.DataArray(start, dims=("text", "hidden")))
+    with refuses("NaN or infinity in row 0, feature 63"):
+        start_of(UPDATES, np.where(np.arange(64) == 63, np.nan, start))
+
+
+def test_labels_of_what_enters_the_first_block_are_heeded(refuses: Any) -> None:
+    items = {"item": ("stimulus", list("xxyyzz")), "feature": range(64)}
+    updates = xr.DataArray(UPDATES, items, ("stimulus", "layer", "feature"))
+    start = xr.DataArray(NAMED[:, 0], items, ("stimulus", "feature"))
+    assert start_of(updates, start).shape == (6, 12)
+    with refuses("initial= has other 'item'", "one order"):
+        start_of(updates, start[::-1])
+    with refuses("initial= has other 'feature'"):
+        start_of(updates, start[:, ::-1])
+    with refuses("initial= brings its own 'item'"):
+        start_of(UPDATES, start[::-1], table=ROWS)
+
+
+@pytest.mark.parametrize("factor", [1e200, 1e307, 1e-160, 1e-200])
+def test_numbers_whose_squares_are_lost_are_refused(factor: float, refuses: Any) -> None:
+    size = "large" if factor > 1 else "small"
+    for states in (NAMED * factor, torch.tensor(NAMED * factor)):
+        with refuses("states: item 'x', condition 'a'", f"so {size} that double precision", "multiply"):
+            own(states, ROWS, last="raw")
+    for updates in (UPDATES * factor, torch.tensor(UPDATES * factor)):
+        with refuses("row 0", f"so {size} that double precision", "multiply"):
+            ds.cse(updates)
+    # only the row that it is about
+    with refuses("stimulus 2"):
+        own(np.where((np.arange(6) == 2)[:, None, None], NAMED * factor, NAMED), last="raw")
+
+
+def test_what_is_judged_has_no_unit(states: np.ndarray, table: pd.DataFrame) -> None:
+    """Neither is a last state taken for something else because it is large, nor is anything lost."""
+    whole = states.astype(np.float64)
+    plain = own(whole, table)
+    for factor in (2.0**-450, 2.0**450):
+        found = own(whole * factor, table)
+        assert found.attrs["last"] == plain.attrs["last"]
+        np.testing.assert_array_equal(found["gram"] / factor**2, plain["gram"])
+
+
+def test_where_a_number_is_none_is_said_before_anything_is_asked(refuses: Any) -> None:
+    broken = NAMED.copy()
+    broken[2, 3, 5] = np.nan
+    for wrong in (broken, np.where(np.isnan(broken), np.inf, broken)):
+        with refuses("states: item 'y', condition 'a': NaN or infinity in state 3, feature 5", "leave the row out"):
+            own(wrong, ROWS)
+    with refuses("stimulus 2: NaN or infinity in update 3, feature 5"):
+        own(np.diff(broken, axis=1), kind="updates")
+    with pytest.warns(RuntimeWarning, match="overflow"):
+        half = (NAMED * 1e4).astype(np.float16)
+    with refuses("item 'x', condition 'a'", "float16 did not hold it", "float32"):
+        own(half, ROWS)
+
+
+def test_outputs_without_the_states_say_how_to_ask_for_them(tiny: ds.Model, refuses: Any) -> None:
+    from transformers.modeling_outputs import Seq2SeqLMOutput
+
+    network: Any = tiny.network
+    with torch.inference_mode():
+        output = network(torch.tensor([[1, 2, 3]]))
+    with refuses("no hidden states", "output_hidden_states=True"):
+        own(output)
+    with refuses("0 layers are too few"):
+        own((torch.zeros(2, 3),))
+    with refuses("decoder_hidden_states or its encoder_hidden_states"):
+        own(Seq2SeqLMOutput(logits=torch.zeros(2, 3)))
+    with refuses("every step of generate()"):
+        own(tuple(tuple(torch.zeros(1, 1, 8) for _ in range(7)) for _ in range(2)))
+
+
+LABELS = {
+    "from 1": range(1, 14),
+    "as words, from 1": [f"h{k}" for k in range(1, 14)],
+    "backwards": [float(k) for k in reversed(range(13))],
+    "as words, backwards": [f"layer_{k}" for k in reversed(range(13))],
+    "shares, backwards": np.linspace(1, 0, 13),
+    "with NaN": [*range(12), np.nan],
+    "a gap among words": ["embed", *(f"{k}_post" for k in range(11)), "12_post"],
+}
+
+
+@pytest.mark.parametrize("labels", LABELS.values(), ids=LABELS)
+def test_labels_along_depth_that_leave_a_doubt_are_asked_about(labels: Any, refuses: Any) -> None:
+    with refuses("the axis 'layer' is numbered"):
+        own(xr.DataArray(NAMED, {"layer": labels}, ("stimulus", "layer", "feature")), last="raw")
+
+
+def test_labels_along_depth_that_leave_none_are_taken() -> None:
+    for labels in (
+        range(13),
+        np.linspace(0, 1, 13),
+        ["embed", *(f"{k}_post" for k in range(12))],
+        list("abcdefghijklm"),
+    ):
+        assert (
+            own(xr.DataArray(NAMED, {"layer": labels}, ("stimulus", "layer", "feature")), last="raw").sizes["layer"]
+            == 12
+        )
+    for first in (0, 1):  # updates are counted from 1, and by some from 0, as blocks are
+        labels = {"layer": range(first, first + 12)}
+        assert start_of(xr.DataArray(UPDATES, labels, ("stimulus", "layer", "feature")), NAMED[:, 0]).shape == (6, 12)
+        by_name = {f"layers.{k + first}": UPDATES[:, k] for k in range(12)}
+        assert start_of(by_name, NAMED[:, 0]).shape == (6, 12)
+        assert start_of({k + first: UPDATES[:, k] for k in range(12)}, NAMED[:, 0]).shape == (6, 12)
+
+
+def test_names_that_contradict_what_is_said_are_refused(refuses: Any) -> None:
+    posts = {f"blocks.{k}.hook_resid_post": NAMED[:, k + 1] for k in range(12)}
+    updates = {k: UPDATES[:, k] for k in range(12)}
+    for wrong, why in (
+        ({"blocks.0.hook_resid_pre": NAMED[:, 0], **posts}, "are states by their names"),
+        ({f"hidden_states.{k}": NAMED[:, k] for k in range(13)}, "are states by their names"),
+        ({f"layers.{k}": one for k, one in updates.items()} | {"embed": NAMED[:, 0]}, "say initial="),
+        ({k: one for k, one in updates.items() if k != 5}, "5 missing; the update of every block"),
+        ({k + 2: one for k, one in updates.items()}, "1 missing"),
+    ):
+        with refuses(why):
+            own(wrong, kind="updates", last="raw")
+    first, second = (xr.DataArray(NAMED[:, k], dims=("stimulus", "feature")) for k in (0, 1))
+    with refuses("array 1 has the axes ('feature', 'stimulus')"):
+        own([first, second.T])
+    with refuses("array 1 has other 'stimulus'"):
+        own([first.assign_coords(stimulus=range(6)), second.assign_coords(stimulus=range(6)[::-1])])

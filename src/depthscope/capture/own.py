@@ -1,17 +1,18 @@
 """The door for activations that somebody else captured: states or updates in, what ``trace`` returns out."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from depthscope.arrays import Float, trajectory
+from depthscope.arrays import Float, trajectory, unsquared, unsquared_sentence
 from depthscope.capture.doubts import Kind, Last, looks, of_kind, of_shape
+from depthscope.capture.initial import initial_states
 from depthscope.capture.labels import check_covariates, column_coords, layer_coords, update_norm
-from depthscope.capture.stack import DEPTH, Stack, stacked
+from depthscope.capture.stack import Stack, stacked
 from depthscope.errors import DepthscopeError, check_choice, listed
 from depthscope.progress import bar
 from depthscope.stimuli.frames import as_frame
@@ -60,7 +61,8 @@ def from_states(
     tokens : int or one per row, optional
         Which token stands for the row, counted from 0, if there is an axis ``"token"``; without it, all are rows.
     initial : array, optional
-        With updates: ``h_0``, with the axes of the updates but for depth. ``signal="state"`` needs it.
+        With updates: ``h_0``, with the axes of the updates but for depth, in their order unless they have names, as in
+        xarray. ``signal="state"`` needs it.
     model : str
         What to call them.
     progress : bool
@@ -79,8 +81,9 @@ def from_states(
     ------
     DepthscopeError
         What does not look like what it is taken for (states in no order of depth, updates that look like states, a last state
-        behind a norm, more layers than features), unless ``kind``, ``last`` and ``axes`` say what it is; NaN or infinity; a
-        table of another length; missing layers.
+        behind a norm, more layers than features), unless ``kind``, ``last`` and ``axes`` say what it is; NaN or infinity, or
+        numbers whose squares are; a table of another length; missing layers, states numbered from 1; ``initial`` with other
+        axes or labels than the updates.
 
     Warns
     -----
@@ -104,19 +107,25 @@ def from_states(
     for name, value, allowed in (("kind", kind, get_args(Kind)), ("last", last, get_args(Last))):
         if value is not None:
             check_choice(name, value, allowed)
-    stack = stacked(states, axes, tokens)
-    start = _initial(initial, kind, stack, axes)
     found: Kind = kind or "states"
+    stack = stacked(states, axes, tokens, found)
+    start = initial_states(initial, kind, stack, tokens)
     total = stack.depth - (found == "states")
+    _check_depth(total)
     sample = stack.some(LOOKED_AT)
-    sample = sample[np.isfinite(sample).all((1, 2))]
+    if not np.isfinite(sample).all():
+        _refuse_unfinished(stack, found, table)
+    # what is judged has no unit, and squares of what is judged must be numbers
+    largest = np.abs(sample).max() or 1.0
+    sample, first = sample / largest, None if start is None else start / largest
     doubts = _doubts(stack, sample, kind)
-    end, doubt = _last(stack, sample, found, last, start)
+    end, doubt = _last(stack, sample, found, last, first)
     doubts += [doubt] if doubt else []
     depth = total - (end == "normed")
-    if depth < LEAST:
-        raise DepthscopeError(f"{depth} layers are too few to speak of depth: at least {LEAST}")
+    _check_depth(depth)
     rows = _rows(stack, table)
+    if isinstance(initial, xr.DataArray) and rows is not None:
+        _check_brought(initial.coords, stack.lead, rows, "initial= brings its")
     for one in doubts:
         warnings.warn(f"from_states: {one}; taken as you say", UserWarning, stacklevel=2)
     arrays = _reduced(stack, found, end == "normed", start, rows, progress)
@@ -131,6 +140,11 @@ def from_states(
     if doubts:
         attrs["doubts"] = "; ".join(doubts)
     return _dataset(arrays, stack, rows, layer_coords(depth, total), attrs)
+
+
+def _check_depth(layers: int) -> None:
+    if layers < LEAST:
+        raise DepthscopeError(f"{layers} layers are too few to speak of depth: at least {LEAST}")
 
 
 def _doubts(stack: Stack, sample: Float, kind: Kind | None) -> list[str]:
@@ -171,22 +185,6 @@ def _last(stack: Stack, sample: Float, kind: Kind, last: Last | None, start: Flo
     )
 
 
-def _initial(initial: Any, kind: Kind | None, stack: Stack, axes: Sequence[str] | None) -> Float | None:
-    if initial is None:
-        return None
-    if kind != "updates":
-        raise DepthscopeError("initial= is the state before the first update: it goes with kind='updates'")
-    rest = [str(name) for name in axes if str(name) not in (DEPTH, "layer")] if axes is not None else None
-    start = stacked([initial], rest)
-    rows = np.concatenate(list(start.chunks()))[:, 0]
-    if rows.shape != (int(np.prod(stack.shape, dtype=int)), stack.width):
-        raise DepthscopeError(
-            f"initial= has {rows.shape[0]} rows of {rows.shape[1]} features; the updates have "
-            f"{int(np.prod(stack.shape, dtype=int))} of {stack.width}"
-        )
-    return rows
-
-
 def _rows(stack: Stack, table: Any) -> pd.DataFrame | None:
     """The table of the rows: as given, or of an axis for items and one for conditions."""
     if table is None:
@@ -223,13 +221,14 @@ def _reduced(
         for rows in stack.chunks():
             _check_finite(rows, at, stack, kind, table)
             kept = rows[:, :-1] if drop else rows
-            # a participation of no update at all is not a number
-            with np.errstate(invalid="ignore", divide="ignore"):
+            # a participation of no update at all is not a number; squares that are none are refused below
+            with np.errstate(invalid="ignore", divide="ignore", over="ignore", under="ignore"):
                 if kind == "updates":
                     before = start[at : at + len(rows)] if start is not None else np.zeros_like(rows[:, 0])
                     part = trajectory(np.concatenate([before[:, None], kept], axis=1).cumsum(1), kept)
                 else:
                     part = trajectory(kept)
+            _check_squares(part, kept, at, stack, kind, table)
             if kind == "updates" and start is None:
                 part["initial_dot"], part["state_norm"] = (
                     np.full_like(part[name], np.nan) for name in ("initial_dot", "state_norm")
@@ -240,18 +239,58 @@ def _reduced(
     return {name: np.concatenate([part[name] for part in done]) for name in done[0]}
 
 
+def _refuse_unfinished(stack: Stack, kind: Kind, table: Any) -> None:
+    """Say where the first number is that is none."""
+    rows, at = _rows(stack, table), 0
+    for part in stack.chunks():
+        _check_finite(part, at, stack, kind, rows)
+        at += len(part)
+
+
 def _check_finite(rows: Float, at: int, stack: Stack, kind: Kind, table: pd.DataFrame | None) -> None:
-    finite = np.isfinite(rows).all(-1)
+    finite = np.isfinite(rows)
     if finite.all():
         return
-    row, number = (int(i) for i in np.argwhere(~finite)[0])
+    row, number, feature = (int(i) for i in np.argwhere(~finite)[0])
+    infinite = stack.kind.endswith("float16") and not np.isnan(rows[row, number]).any()
+    raise DepthscopeError(
+        f"{_who(at + row, stack, table)}: NaN or infinity in {_number(number, kind)}, feature {feature}; "
+        + ("float16 did not hold it: capture it in float32" if infinite else "leave the row out or mend it")
+    )
+
+
+def _check_squares(
+    part: dict[str, Float], rows: Float, at: int, stack: Stack, kind: Kind, table: pd.DataFrame | None
+) -> None:
+    """``part``: what was made of ``rows``, the states or updates from row ``at`` on."""
+    updates = np.diff(rows, axis=1) if kind == "states" else rows
+    energy = part["gram"].trace(axis1=-2, axis2=-1)
+    held = np.isfinite(part["gram"]).all((1, 2)) & np.isfinite(part["initial_dot"]).all(1)
+    energy[~held | ~np.isfinite(part["state_norm"]).all(1)] = np.inf
+    wrong = np.flatnonzero(unsquared(energy) & (updates != 0).any((1, 2)))
+    if len(wrong):
+        raise DepthscopeError(unsquared_sentence(_who(at + wrong[0], stack, table), energy[wrong[0]]))
+
+
+def _who(row: int, stack: Stack, table: pd.DataFrame | None) -> str:
+    """Words for a row."""
     if table is not None:
-        who = row_name("states", str(table["item"].iloc[at + row]), str(table["condition"].iloc[at + row]))
-    else:
-        places = np.unravel_index(at + row, stack.shape) if stack.shape else ()
-        who = ", ".join(f"{name} {int(i)}" for name, i in zip(stack.lead, places, strict=True)) or "the states"
-    what = f"state {number}" if kind == "states" else f"update {number + 1}"
-    raise DepthscopeError(f"{who}: NaN or infinity in {what}; leave the row out or mend it")
+        return row_name("states", str(table["item"].iloc[row]), str(table["condition"].iloc[row]))
+    places = np.unravel_index(row, stack.shape) if stack.shape else ()
+    return ", ".join(f"{name} {int(i)}" for name, i in zip(stack.lead, places, strict=True)) or "the states"
+
+
+def _number(place: int, kind: Kind) -> str:
+    return f"state {place}" if kind == "states" else f"update {place + 1}"
+
+
+def _check_brought(coords: Mapping[Any, Any], lead: tuple[str, ...], table: pd.DataFrame, who: str) -> None:
+    """Labels that an array brings along must be those of the table, row for row."""
+    for name, column in coords.items():
+        if column.dims == lead and name in table and list(map(str, column.values)) != list(map(str, table[name])):
+            raise DepthscopeError(
+                f"{who} own {name!r}, which is not that of the table: bring both into one order, or leave one of them out"
+            )
 
 
 def _dataset(
@@ -263,14 +302,11 @@ def _dataset(
 ) -> xr.Dataset:
     arrays = {**arrays, "update_norm": update_norm(arrays["gram"])}
     lead, shape = stack.lead, stack.shape
-    coords: dict[str, Any] = {n: c for n, c in stack.labels.items() if n not in layers and n not in arrays}
+    coords: dict[str, Any] = {
+        n: c for n, c in stack.labels.items() if n not in layers and n not in arrays and set(c.dims) <= set(lead)
+    }
     if table is not None:
-        for name, column in coords.items():
-            if column.dims == lead and name in table and list(map(str, column.values)) != list(map(str, table[name])):
-                raise DepthscopeError(
-                    f"the states bring their own {name!r}, which is not that of the table: bring both into one order, or "
-                    "leave one of them out"
-                )
+        _check_brought(coords, lead, table, "the states bring their")
         brought = {n: ("stimulus", c.values) for n, c in coords.items() if c.dims == lead and n not in table}
         coords = {**(brought if len(lead) == 1 else {}), **column_coords(table)}
         lead, shape = ("stimulus",), (len(table),)

@@ -10,6 +10,8 @@ import numpy as np
 import xarray as xr
 
 from depthscope.arrays import Float, is_torch
+from depthscope.capture.doubts import Kind
+from depthscope.capture.numbering import check_labels, in_order
 from depthscope.errors import DepthscopeError, listed, reason
 
 DEPTH, FEATURE, TOKEN = "state", "feature", "token"
@@ -17,10 +19,6 @@ DEPTH, FEATURE, TOKEN = "state", "feature", "token"
 READ_BYTES = 2**26
 ORDERS = {2: (DEPTH, FEATURE), 3: ("stimulus", DEPTH, FEATURE)}
 ORDERS_OF_A_LAYER = {1: (FEATURE,), 2: ("stimulus", FEATURE), 3: ("stimulus", TOKEN, FEATURE)}
-# how TransformerLens calls what enters the first block, and what leaves each
-ENTERS, LEAVES = "blocks.0.hook_resid_pre", re.compile(r"blocks\.(\d+)\.hook_resid_post")
-# names of numbered states that nobody gives to outputs of blocks, which are counted from the first block and lack h_0
-STATES = re.compile(r"(all[ _]?)?(hidden[ _]?)?states?[\W_]*\*\W*", re.IGNORECASE)
 
 Axes = tuple[str, ...]
 
@@ -31,6 +29,8 @@ class Stack:
 
     Attributes
     ----------
+    sizes : dict of str to int
+        The axes as they stand, depth and tokens among them, and how long they are.
     lead : tuple of str
         What the rows are over.
     shape : tuple of int
@@ -38,7 +38,7 @@ class Stack:
     depth, width : int
         States (or updates) of a row, features of each.
     labels : dict
-        Coordinates over ``lead`` that the states brought along.
+        Coordinates over ``lead``, or of the features, that the states brought along.
     told : bool
         Which axis is which was said, by the user or by names.
     raw : bool
@@ -47,6 +47,7 @@ class Stack:
         Of the numbers, for the record.
     """
 
+    sizes: dict[str, int]
     lead: Axes
     shape: tuple[int, ...]
     depth: int
@@ -72,15 +73,12 @@ class Stack:
         return rows[:: max(1, len(rows) // count)]
 
 
-def stacked(states: Any, axes: Sequence[str] | None, tokens: Any = None) -> Stack:
+def stacked(states: Any, axes: Sequence[str] | None, tokens: Any = None, kind: Kind = "states") -> Stack:
     """The ``states`` of anything that holds them, with ``axes`` in the words of :func:`depthscope.from_states`."""
     raw = False
-    if isinstance(states, xr.Dataset):
-        states = _variable(states)
-    elif hasattr(states, "hidden_states"):  # what a model of transformers returns
-        states = states.hidden_states
+    states = _of_output(states)
     if hasattr(states, "keys") and not hasattr(states, "shape"):
-        states, raw = _in_order(states)
+        states, raw = in_order(states, kind)
         named = True
     else:
         named = isinstance(states, xr.DataArray)
@@ -89,12 +87,37 @@ def stacked(states: Any, axes: Sequence[str] | None, tokens: Any = None) -> Stac
         if not states:
             raise DepthscopeError("there are no states in the list: give one array per layer")
         if said and DEPTH in _plain(said) and _plain(said)[0] != DEPTH:  # an array for each row, not for each layer
-            states = np.stack([_numbers(one) for one in _alike(states)])
+            states = np.stack([numbers(one) for one in _alike(states)])
         else:
             return _of_layers(_alike(states), said, tokens, named, raw)
-    array = states if hasattr(states, "shape") and hasattr(states, "dtype") else _numbers(states)
+    array = states if hasattr(states, "shape") and hasattr(states, "dtype") else numbers(states)
     order = _order(array, said, ORDERS, (DEPTH, FEATURE))
+    if isinstance(array, xr.DataArray):
+        check_labels(array, str(array.dims[order.index(DEPTH)]), kind)
     return _built([array], order, tokens, named or said is not None, raw)
+
+
+def _of_output(states: Any) -> Any:
+    """The states of what a model of transformers returns, or of a Dataset; anything else as it is."""
+    if isinstance(states, xr.Dataset):
+        return variable(states)
+    if hasattr(states, "hidden_states"):
+        if states.hidden_states is None:
+            raise DepthscopeError(
+                "the output holds no hidden states: ask the model for them with output_hidden_states=True"
+            )
+        states = states.hidden_states
+    elif hasattr(states, "decoder_hidden_states") or hasattr(states, "encoder_hidden_states"):
+        raise DepthscopeError(
+            "the output is of an encoder and a decoder: give its decoder_hidden_states or its encoder_hidden_states, which "
+            "it has with output_hidden_states=True"
+        )
+    first = states[0] if isinstance(states, list | tuple) and states else None
+    if isinstance(first, list | tuple) and first and len(getattr(first[0], "shape", ())) > 2:
+        raise DepthscopeError(
+            "these are the states of every step of generate(): give those of one step, or of one pass over the whole text"
+        )
+    return states
 
 
 def _of_layers(layers: list[Any], said: Axes | None, tokens: Any, named: bool, raw: bool) -> Stack:
@@ -127,11 +150,12 @@ def _built(layers: list[Any], order: Axes, tokens: Any, told: bool, raw: bool) -
     piece = _chunk(layers[0], own.index(lead[0])) if lead else 1
     step = max(1, step // piece) * piece if piece * row <= 4 * READ_BYTES else step
     return Stack(
+        {DEPTH: depth, **size} if several else size,
         kept,
         tuple(size[name] for name in kept),
         depth,
         size[FEATURE],
-        _labels(layers[0], kept),
+        _labels(layers[0], (*kept, FEATURE)),
         told,
         raw,
         str(layers[0].dtype),
@@ -151,7 +175,6 @@ def _order(array: Any, said: Axes | None, usual: Mapping[int, Axes], needed: Axe
                 f"axes={said!r}, but the array says that its axes are {own!r}: leave axes= out, or transpose"
             )
         said = said if unnamed and said is not None else own
-        _check_depth_labels(array, own)
     if said is None:
         if len(shape) not in usual:
             raise DepthscopeError(
@@ -169,22 +192,6 @@ def _order(array: Any, said: Axes | None, usual: Mapping[int, Axes], needed: Axe
     if clash:
         raise DepthscopeError(f"axes={tuple(said)!r}: {clash[0]} is a name of the results; choose another")
     return order
-
-
-def _check_depth_labels(array: xr.DataArray, dims: Axes) -> None:
-    """States that are numbered must be neighbours, in order: their numbers would be lost otherwise."""
-    for name, plain in zip(dims, _plain(dims), strict=True):
-        if plain != DEPTH or name not in array.coords:
-            continue
-        labels = [str(label) for label in array[name].values]
-        if not all(label.lstrip("-").isdigit() for label in labels):
-            continue
-        numbers = [int(label) for label in labels]
-        if numbers != list(range(numbers[0], numbers[0] + len(numbers))) or numbers[0] not in (0, 1):
-            raise DepthscopeError(
-                f"the axis {name!r} is numbered {listed(numbers, 8)}: an update is the difference of neighbours, so every "
-                "state is needed, in order, from what enters the first block on"
-            )
 
 
 def _plain(said: Axes) -> Axes:
@@ -217,7 +224,7 @@ def _tokens(tokens: Any, lead: Axes, size: Mapping[str, int]) -> Any:
 def _read(array: Any, own: Axes, lead: Axes, rows: slice, target: Axes) -> Float:
     index = tuple(rows if lead and name == lead[0] else slice(None) for name in own)
     try:
-        values = _numbers(array[index])
+        values = numbers(array[index])
     except DepthscopeError:
         raise
     except Exception as problem:  # stores and their codecs raise whatever the damage leads to
@@ -225,7 +232,7 @@ def _read(array: Any, own: Axes, lead: Axes, rows: slice, target: Axes) -> Float
     return values.transpose([own.index(name) for name in target])
 
 
-def _numbers(values: Any) -> Float:
+def numbers(values: Any) -> Float:
     """As float64, from whatever library."""
     if is_torch(values):
         if values.is_complex() or str(values.dtype) == "torch.bool":
@@ -250,9 +257,11 @@ def _numbers(values: Any) -> Float:
 
 
 def _alike(layers: Sequence[Any]) -> list[Any]:
-    """Arrays of one shape."""
-    found = [one if hasattr(one, "shape") and hasattr(one, "dtype") else _numbers(one) for one in layers]
+    """Arrays of one shape, and of the same axes and labels if they have names."""
+    found = [one if hasattr(one, "shape") and hasattr(one, "dtype") else numbers(one) for one in layers]
     for number, one in enumerate(found):
+        if isinstance(one, xr.DataArray) and isinstance(found[0], xr.DataArray):
+            _check_alike(one, found[0], number)
         if tuple(one.shape) != tuple(found[0].shape):
             raise DepthscopeError(
                 f"array {number} has shape {tuple(one.shape)}, the first {tuple(found[0].shape)}: every state needs the same "
@@ -261,6 +270,16 @@ def _alike(layers: Sequence[Any]) -> list[Any]:
     if len(found[0].shape) == 0:
         raise DepthscopeError("a list of numbers is no trajectory: give one array per layer")
     return found
+
+
+def _check_alike(one: xr.DataArray, first: xr.DataArray, number: int) -> None:
+    if one.dims != first.dims:
+        raise DepthscopeError(
+            f"array {number} has the axes {one.dims}, the first {first.dims}: bring them into one order"
+        )
+    for name in set(one.indexes) & set(first.indexes):
+        if not one.indexes[name].equals(first.indexes[name]):
+            raise DepthscopeError(f"array {number} has other {name!r} than the first: bring them into one order")
 
 
 def _chunk(array: Any, axis: int) -> int:
@@ -279,63 +298,9 @@ def _labels(array: Any, lead: Axes) -> dict[str, xr.DataArray]:
     return {str(name): c for name, c in array.coords.items() if c.dims and set(c.dims) <= set(lead)}
 
 
-def _variable(data: xr.Dataset) -> xr.DataArray:
+def variable(data: xr.Dataset) -> xr.DataArray:
     names = ["states"] if "states" in data else list(data.data_vars)
     if len(names) != 1:
         hint = "these are trajectories already, without their states" if "gram" in data else "give one variable"
         raise DepthscopeError(f"the Dataset has {len(names)} variables, and none is called states: {hint}")
     return data[names[0]]
-
-
-def _in_order(cache: Any) -> tuple[list[Any], bool]:
-    """The states of a dict of layers or of a cache of activations, and whether the last is raw by its name."""
-    names = list(cache.keys())
-    posts = {int(found[1]): name for name in names if (found := LEAVES.fullmatch(str(name)))}
-    if posts:
-        if ENTERS not in names:
-            raise DepthscopeError(
-                f"the cache has no {ENTERS}, the state that enters the first block: keep it too (hook_embed is not always "
-                "the whole of it)"
-            )
-        _check_numbers(sorted(posts), 0, "blocks.*.hook_resid_post")
-        return [cache[ENTERS], *(cache[posts[number]] for number in sorted(posts))], True
-    if all(isinstance(name, int | np.integer) for name in names):
-        _check_numbers(sorted(names), 0, "states")
-        return [cache[name] for name in sorted(names)], False
-    numbered = {name: re.findall(r"\d+", str(name)) for name in names}
-    plain = [name for name, found in numbered.items() if not found]
-    several = [name for name, found in numbered.items() if len(found) > 1]
-    if several or len(plain) > 1 or len(plain) == len(names):
-        odd = several or plain
-        raise DepthscopeError(
-            f"the names of the layers cannot be put in order ({listed(map(repr, odd))}): use whole numbers, 0 for the state "
-            "that enters the first block"
-        )
-    order = sorted((name for name in names if name not in plain), key=lambda name: int(numbered[name][0]))
-    numbers = [int(numbered[name][0]) for name in order]
-    patterns = {re.sub(r"\d+", "*", str(name)) for name in order}
-    if len(patterns) > 1:
-        raise DepthscopeError(
-            f"the layers have names of several kinds ({listed(sorted(patterns))}): keep the states of the stream alone"
-        )
-    pattern = patterns.pop()
-    if plain:  # what enters the first block, and what leaves each
-        _check_numbers(numbers, min(numbers[0], 1), pattern)
-        return [cache[plain[0]], *(cache[name] for name in order)], False
-    if not STATES.fullmatch(pattern):
-        raise DepthscopeError(
-            f"{str(order[0])!r} may be the state that enters the first block, or the one that leaves it: use whole numbers "
-            "as names, 0 for the state that enters the first block"
-        )
-    _check_numbers(numbers, 0, pattern)
-    return [cache[name] for name in order], False
-
-
-def _check_numbers(numbers: Sequence[int], first: int, pattern: str) -> None:
-    missing = sorted(set(range(first, int(numbers[-1]) + 1)) - set(numbers))
-    if missing or numbers[0] < first or len(set(numbers)) < len(numbers):
-        what = f"{listed(missing)} missing" if missing else f"they begin at {numbers[0]}"
-        raise DepthscopeError(
-            f"{pattern}: {what}; an update is the difference of neighbours, so every state is needed, from "
-            f"{first} on (0: what enters the first block)"
-        )

@@ -8,7 +8,19 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from depthscope.arrays import Array, DepthGram, Precision, as_array, depth_gram, is_torch, namespace, split_at_mean
+from depthscope.arrays import (
+    Array,
+    DepthGram,
+    Precision,
+    as_array,
+    depth_gram,
+    float64,
+    is_torch,
+    namespace,
+    split_at_mean,
+    unsquared,
+    unsquared_sentence,
+)
 from depthscope.errors import DepthscopeError, check_choice, listed, reason
 from depthscope.instrument.labels import by_item
 from depthscope.instrument.signals import Signal, signal_gram
@@ -177,14 +189,33 @@ def _from_updates(data: Any, precision: Precision) -> tuple[DepthGram, Wrap]:
         plain = tuple(f"dim_{i}" for i in range(values.ndim - len(dims)))
         return xr.DataArray(values, dims=(*plain, *dims), coords=coords)
 
-    parts = depth_gram(updates, precision)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # squares that are no numbers are refused below
+        parts = depth_gram(updates, precision)
     energy = xp.linalg.trace(parts.centred) + parts.mean_square
     # one value that is not finite spoils the whole row: only then is it worth looking for its layer
     finite = xp.isfinite(energy)[..., None]
     if not bool(xp.all(finite)):
         finite = xp.all(xp.isfinite(updates), axis=-1)
-    _refuse_unusable(finite, energy, lambda index: f"row {', '.join(map(str, index))}" if index else "the input")
+
+    def name(index: tuple[int, ...]) -> str:
+        return f"row {', '.join(map(str, index))}" if index else "the input"
+
+    _refuse_unsquared(updates, energy, name, precision)
+    _refuse_unusable(finite, energy, name)
     return parts, wrap
+
+
+def _refuse_unsquared(
+    updates: Array, energy: Array, name: Callable[[tuple[int, ...]], str], precision: Precision
+) -> None:
+    xp = namespace(updates)
+    if not bool(xp.any(unsquared(energy, precision))):
+        return
+    largest = xp.max(xp.abs(float64(updates)), axis=(-2, -1))
+    wrong = unsquared(energy, precision) & (largest > 0) & xp.isfinite(largest)
+    if bool(xp.any(wrong)):
+        row = tuple(_first(wrong))
+        raise DepthscopeError(unsquared_sentence(name(row), float(energy[row]), precision))
 
 
 def _refuse_unusable(finite: Array, energy: Array, name: Callable[[tuple[int, ...]], str]) -> None:
