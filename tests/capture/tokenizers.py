@@ -63,3 +63,19 @@ def fast(tokenizer: Tokenizer, begin: str | None = None) -> Any:
             single=f"{begin} $A", pair=f"{begin} $A $B", special_tokens=[(begin, token)]
         )
     return wrapped
+
+
+def letters(known: str, *, bytelevel: bool = False, normalizer: Any = None, unknown: str | None = None) -> Tokenizer:
+    """A BPE without merges that knows these signs alone; with a mark for the space before a word, or with a sign per byte."""
+    signs = [*([unknown] if unknown else []), *dict.fromkeys(known)]
+    tokenizer = Tokenizer(models.BPE({sign: i for i, sign in enumerate(signs)}, [], unk_token=unknown))
+    if bytelevel:
+        tokenizer.pre_tokenizer, tokenizer.decoder = (
+            pre_tokenizers.ByteLevel(add_prefix_space=False),
+            decoders.ByteLevel(),
+        )
+    else:
+        tokenizer.pre_tokenizer, tokenizer.decoder = pre_tokenizers.Metaspace(), decoders.Metaspace()
+    if normalizer is not None:
+        tokenizer.normalizer = normalizer
+    return tokenizer

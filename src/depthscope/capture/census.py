@@ -49,4 +49,39 @@ def remarks(table: pd.DataFrame, rows: list[Tokenized]) -> list[str]:
         flagged = np.array([bool(getattr(row, flags)) for row in rows])
         if flagged.any():
             found.append(f"{text}: {flagged.sum()} (items {listed(dict.fromkeys(table['item'][flagged]))})")
+    return [*found, *_altered(table, rows), *_one_and_the_same(table, rows)]
+
+
+def _altered(table: pd.DataFrame, rows: list[Tokenized]) -> list[str]:
+    """Characters that get lost beside a target, and targets that are read as something else."""
+    dropped, read = {}, {}
+    for item, row in zip(table["item"], rows, strict=True):
+        if row.dropped:
+            dropped[f"{listed(row.dropped)} in item {item}"] = row
+        if row.read_as:
+            read[f"{row.word!r} as {row.read_as!r} in item {item}"] = row
+    found = []
+    if dropped:
+        found.append(f"texts of which the tokenizer drops characters beside the target: {listed(dropped)}")
+    if read:
+        found.append(f"targets that the tokenizer reads as something else: {listed(read)}")
+    return found
+
+
+def _one_and_the_same(table: pd.DataFrame, rows: list[Tokenized]) -> list[str]:
+    """Targets, and texts, that differ, and of which the tokens are the same."""
+    words: dict[str, set[str]] = {}
+    texts: dict[tuple[int, ...], set[str]] = {}
+    for text, row in zip(table["text"], rows, strict=True):
+        words.setdefault(row.said, set()).add(row.covered)
+        if not row.own_prefix:
+            texts.setdefault(tuple(row.ids), set()).add(text)
+    cased = [said for said, several in words.items() if len({word.casefold() for word in several}) < len(several)]
+    same = [i for i, row in enumerate(rows) if len(texts.get(tuple(row.ids), ())) > 1]
+    found = []
+    if cased:
+        found.append(f"targets of which upper and lower case are the same tokens: {len(cased)} ({listed(cased)})")
+    if same:
+        items = dict.fromkeys(table["item"].iloc[same])
+        found.append(f"texts that differ, and of which the tokens are the same: {len(same)} (items {listed(items)})")
     return found

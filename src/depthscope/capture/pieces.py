@@ -121,9 +121,9 @@ def _readable(text: str, name: str) -> str:
 
 def _named_bytes(name: str) -> str:
     """A token of a byte-level alphabet, in which a sign stands for each byte; of any other alphabet its own name."""
-    if NAMED.fullmatch(name) or any(sign not in _BYTES for sign in name):
+    if NAMED.fullmatch(name) or any(sign not in BYTES for sign in name):
         return name
-    return "".join(f"<0x{_BYTES[sign]:02X}>" for sign in name)
+    return "".join(f"<0x{BYTES[sign]:02X}>" for sign in name)
 
 
 def _byte_alphabet() -> dict[str, int]:
@@ -133,4 +133,5 @@ def _byte_alphabet() -> dict[str, int]:
     return {chr(byte): byte for byte in visible} | {chr(256 + k): byte for k, byte in enumerate(hidden)}
 
 
-_BYTES = _byte_alphabet()
+# the byte that a sign of the byte-level alphabet stands for
+BYTES = _byte_alphabet()

@@ -1,16 +1,18 @@
 """Which tokens stand for the target."""
 
 import hashlib
-import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 import pandas as pd
 
 from depthscope.capture.around import bare, surrounding_ids
+from depthscope.capture.kept import Keeping, Kept
 from depthscope.capture.pieces import Offsets
 from depthscope.capture.vocabulary import Vocabulary
-from depthscope.errors import DepthscopeError, check_choice, listed
+from depthscope.errors import DepthscopeError, check_choice, listed, reason
+from depthscope.stimuli.plain import without_case
 from depthscope.stimuli.table import row_name
 
 Subtoken = Literal["last", "first", "mean"]
@@ -48,6 +50,12 @@ class Tokenized:
         Further special tokens that the text itself spells out.
     strangers : int
         Tokens that stand for anything that the tokenizer does not know.
+    dropped : tuple of str
+        Characters beside the target that no token says, and their code points.
+    read_as : str
+        What the tokenizer's normaliser makes of the target, where that is more than another case, width or accent.
+    said : str
+        What the tokens that overlap the target say, without blank space around it.
     """
 
     ids: list[int]
@@ -62,6 +70,14 @@ class Tokenized:
     own_prefix: bool = False
     specials: int = 0
     strangers: int = 0
+    dropped: tuple[str, ...] = ()
+    read_as: str = ""
+    said: str = ""
+
+    @property
+    def covered(self) -> str:
+        """The characters that the tokens which overlap the target cover, without blank space around them."""
+        return (self.lead + self.word + self.tail).strip()
 
     @property
     def at_start(self) -> bool:
@@ -95,11 +111,13 @@ def tokenize(
     Raises
     ------
     DepthscopeError
-        A text beyond ``max_length``; targets that the tokenizer does not know or drops, in whole or in part.
+        A text beyond ``max_length``; targets that the tokenizer does not know or drops, in whole or in part; different
+        targets of which it makes the same tokens, unless they differ in case alone.
     """
     check_choice("subtoken", subtoken, get_args(Subtoken))
     vocabulary = Vocabulary(tokenizer, surrounding_ids(tokenizer))
-    encoded = tokenizer(list(table["text"]), return_offsets_mapping=True, return_attention_mask=False)
+    keeping = Keeping(tokenizer, vocabulary.unknown)
+    encoded = _encoded(tokenizer, list(table["text"]))
     rows: list[Tokenized] = []
     strangers: dict[str, str] = {}
     columns = (table[name] for name in ("item", "condition", "text", "start", "end"))
@@ -108,7 +126,7 @@ def tokenize(
         ids, offsets = list(encoded["input_ids"][i]), encoded["offset_mapping"][i]
         bounds = bare(tokenizer, text, ids, vocabulary.around)
         if own := bounds != (0, len(text)):
-            again = tokenizer(text[slice(*bounds)], return_offsets_mapping=True, return_attention_mask=False)
+            again = _encoded(tokenizer, text[slice(*bounds)])
             ids, offsets = (
                 list(again["input_ids"]),
                 [(a + bounds[0], b + bounds[0]) for a, b in again["offset_mapping"]],
@@ -117,21 +135,35 @@ def tokenize(
             raise DepthscopeError(
                 f"{name}: {len(ids)} tokens exceed the model's context of {max_length}; shorten the text"
             )
-        row = _find(vocabulary, ids, offsets, text, (bounds[0], *span), subtoken, name)
+        kept = keeping.of(text, ids, offsets, bounds)
+        row = _find(vocabulary, kept, ids, offsets, text, (bounds[0], *span), subtoken, name)
         if any(ids[k] in vocabulary.unknown for k in row.covering):
             strangers.setdefault(text[slice(*span)], f"{text[slice(*span)]!r} (item {item!r}, condition {condition!r})")
         spelled, strange = vocabulary.spelled_out(ids), sum(k in vocabulary.unknown for k in ids)
-        rows.append(replace(row, own_prefix=own, specials=spelled, strangers=strange))
+        said = vocabulary.said(ids[k] for k in row.covering)
+        rows.append(replace(row, own_prefix=own, specials=spelled, strangers=strange, said=said))
     if strangers:
         raise DepthscopeError(
             f"stimuli: the tokenizer does not know {len(strangers)} target(s), in whole or in part, and tells them from no "
             f"other word: {listed(strangers.values(), 5)}; choose other targets, or a model that knows them"
         )
+    _check_told_apart(table, rows)
     return rows
+
+
+def _encoded(tokenizer: Any, text: str | list[str]) -> Any:
+    try:
+        return tokenizer(text, return_offsets_mapping=True, return_attention_mask=False)
+    except Exception as problem:
+        # a vocabulary without a token for what it does not know may stop there
+        raise DepthscopeError(
+            f"stimuli: the tokenizer cannot read all texts ({reason(problem)}): choose other texts, or another model"
+        ) from None
 
 
 def _find(
     vocabulary: Vocabulary,
+    kept: Kept,
     ids: list[int],
     offsets: Offsets,
     text: str,
@@ -145,33 +177,55 @@ def _find(
         covering = covering[1:]
     if not covering:
         raise DepthscopeError(f"{name}: no token covers the target {text[start:end]!r}; the tokenizer drops it")
-    lost = vocabulary.lost(text[start:end]) or _skipped(offsets, text, begin, start, end)
-    if lost:
-        raise DepthscopeError(
-            f"{name}: the tokenizer drops {lost!r} (U+{ord(lost):04X}), so that the target {text[start:end]!r} is read as "
-            "another word, or found at another place; choose another target, or a model that knows it"
-        )
+    _check_kept(kept, text, start, end, name)
     chosen = {"last": covering[-1:], "first": covering[:1], "mean": covering}[subtoken]
     outside = text[offsets[chosen[0]][0] : start] + text[end : offsets[chosen[-1]][1]]
     first = offsets[covering[0]][0]
     before = text[max(begin, first - NEAR) : first]
     lead, tail = text[offsets[covering[0]][0] : start], text[end : offsets[covering[-1]][1]]
-    return Tokenized(ids, chosen, len(covering), bool(outside.strip()), covering, lead, tail, text[start:end], before)
+    dropped = tuple(dict.fromkeys(map(str, kept.lost)))
+    return Tokenized(
+        ids,
+        chosen,
+        len(covering),
+        bool(outside.strip()),
+        covering,
+        lead,
+        tail,
+        text[start:end],
+        before,
+        dropped=dropped,
+        read_as=" ".join(read for a, b, read in kept.changed if a < end and b > start),
+    )
 
 
-def _skipped(offsets: Offsets, text: str, begin: int, start: int, end: int) -> str:
-    """The first character that no token covers although it means something: of the target, or a letter or digit before it.
+def _check_kept(kept: Kept, text: str, start: int, end: int, name: str) -> None:
+    """Refuse a target of which characters are lost, and one that stands behind them where offsets are therefore wrong."""
+    inside = next((lost for lost in kept.lost if start <= lost.place < end), None)
+    shifted = [a for a, b in kept.pieces if a < end and b > start]
+    before = next((lost for lost in kept.lost if shifted and shifted[0] <= lost.place < start), None)
+    if lost := inside or before:
+        how = "is read as another word" if inside else "cannot be found among its tokens"
+        raise DepthscopeError(
+            f"{name}: the tokenizer drops {lost}, so that the target {text[start:end]!r} {how}; choose another target, or a "
+            "model that knows it"
+        )
 
-    Where a tokenizer that knows no unknown token leaves letters out, its offsets cannot be trusted from there on.
-    """
-    place = begin
-    for a, b in [*((a, b) for a, b in offsets if a < b), (end, end)]:
-        for k in range(place, min(a, end)):
-            kind = unicodedata.category(text[k])
-            if kind != "Lm" and kind[0] in ("LNPS" if k >= start else "LN"):
-                return text[k]
-        place = max(place, b)
-    return ""
+
+def _check_told_apart(table: pd.DataFrame, rows: Sequence[Tokenized]) -> None:
+    """Refuse different targets whose tokens say the same, other than in case: they would be measured as one word."""
+    first: dict[str, int] = {}
+    for i, row in enumerate(rows):
+        k = first.setdefault(row.said, i)
+        if without_case(row.covered) != without_case(rows[k].covered):
+            words = " and ".join(
+                f"{rows[n].word!r} (item {table['item'].iloc[n]!r}, condition {table['condition'].iloc[n]!r})"
+                for n in (k, i)
+            )
+            raise DepthscopeError(
+                f"stimuli: the tokenizer makes the same tokens of different targets, and would measure them as one word: "
+                f"{words}; write them alike if they are one, else choose other targets, or a model that tells them apart"
+            )
 
 
 def special_prefix(tokenizer: Any) -> str:

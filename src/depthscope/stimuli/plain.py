@@ -64,6 +64,11 @@ def plain(text: str) -> Plain:
     return Plain(text, list(range(len(text) + 1))) if text.isascii() else _made(text, thorough=False)
 
 
+def without_case(text: str) -> str:
+    """A text in one form, without upper case and without blank space: what is written so is one word."""
+    return "".join(unicodedata.normalize("NFKC", plain(text).text).casefold().split())
+
+
 def _made(text: str, thorough: bool) -> Plain:
     hidden = {found.start() for found in _HIDDEN.finditer(text)}
     seen = [place for place in range(len(text)) if place not in hidden]
