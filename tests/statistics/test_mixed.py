@@ -60,6 +60,56 @@ def test_where_texts_share_frames_the_paired_p_is_wrong_and_this_one_is_not():
     assert crossed <= 2
 
 
+def test_a_variance_at_its_bound_is_told_and_changes_nothing():
+    """Differences larger than chance would make them: the variance of items cannot be negative, and is 0."""
+    rng = np.random.default_rng(1)
+    of_item, noise = rng.normal(size=ITEMS), 0.1 * rng.normal(size=(2, ITEMS))
+    a, b = of_item + noise[0], -of_item + noise[1]
+    rows = [(f"i{i}", c, 1, y[i]) for i in range(ITEMS) for c, y in (("a", a), ("b", b))]
+    found = mixed_model(pd.DataFrame(rows, columns=["item", "condition", "layer", "cse"]), "a", "b")
+    assert found.converged
+    assert found.singular == ["item"]
+    assert found.t == pytest.approx(stats.ttest_ind(a, b).statistic, rel=1e-5)
+    assert mixed_model(texts(0), "a", "b", layers=(1, 2)).singular == []
+
+
+def swayed(seed, sway=1.0, items=24, frames=6):
+    """Both texts of an item have its frame, and a frame changes the difference between the conditions."""
+    rng = np.random.default_rng(seed)
+    of_frame, rows = rng.normal(size=frames) * sway, []
+    for i in range(items):
+        level = rng.normal()
+        for condition, side in (("a", 0.5), ("b", -0.5)):
+            value = level + side * of_frame[i % frames] + 0.3 * rng.normal()
+            rows.append((f"i{i}", condition, f"f{i % frames}", 1, value))
+    return pd.DataFrame(rows, columns=["item", "condition", "frame", "layer", "cse"])
+
+
+def test_what_stands_in_both_conditions_may_change_the_difference():
+    drawn = [swayed(seed, items=60) for seed in range(10)]
+    models = [mixed_model(table, "a", "b", crossed=["frame"]) for table in drawn]
+    assert all(list(model.levels) == ["item", "frame", "frame:condition"] for model in models)
+    assert all((model.df, model.levels["frame:condition"]) == (5, 12) for model in models)
+    assert sum(paired(table)[0].pvalue <= 0.05 for table in drawn) >= 4
+    assert sum(model.p <= 0.05 for model in models) <= 1
+
+
+def test_several_texts_of_an_item_in_a_condition_are_no_items_more():
+    """Four pairs for each of six items, whose differences go with the item: the test on means of items is right."""
+    table = swayed(3).rename(columns={"item": "pair", "frame": "item"})
+    table["cse"] += table["item"].str[1:].astype(float)
+    found = mixed_model(table, "a", "b")
+    assert list(found.levels) == ["item", "item:condition"]
+    means = table.groupby(["item", "condition"])["cse"].mean().unstack()
+    assert found.n == 48
+    assert found.t == pytest.approx(stats.ttest_rel(means["a"], means["b"]).statistic, rel=1e-3)
+
+
+def test_levels_that_stand_in_one_condition_each_take_a_degree_more():
+    assert mixed_model(texts(1, frames=4), "a", "b", crossed=["frame"], layers=(1, 2)).df == 8 - 2
+    assert mixed_model(swayed(1), "a", "b", crossed=["frame"]).df == 6 - 1
+
+
 def test_rows_that_no_contrast_tests_are_left_out():
     table = texts(2, effect=1.0)
     more = table[table["item"] == "i0"].assign(item="new", cse=9.0, in_contrast=False)
@@ -73,11 +123,16 @@ def test_rows_that_no_contrast_tests_are_left_out():
         ({"crossed": ["verb"]}, ("no column", "verb")),
         ({"crossed": ["one"]}, ("'one' has 1 levels",)),
         ({"crossed": ["own"]}, ("'own' has 48 levels in 48 texts",)),
+        ({"crossed": ["gaps"]}, ("'gaps' has 3 levels in 48 texts, or gaps",)),
+        ({"crossed": ["side"]}, ("'side' has one level in each condition",)),
+        ({"crossed": ["same"]}, ("'same' says of every text what 'item' says",)),
         ({"layers": (7, 9)}, ("no row of condition a, b",)),
+        ({"measure": "flat"}, ("flat is the same in all 48 texts",)),
     ],
 )
 def test_what_cannot_be_fitted_is_refused(options, words, refuses):
-    table = texts(3).assign(one="x")
-    table["own"] = table["item"] + table["condition"]
+    table = texts(3).assign(one="x", flat=0.9)
+    table["own"], table["side"] = table["item"] + table["condition"], table["condition"]
+    table["same"], table["gaps"] = table["item"].str[1:].astype(int), table["frame"].str[1].replace("3", "")
     with refuses(*words):
         mixed_model(table, "a", "b", **{"layers": (1, 2), **options})
