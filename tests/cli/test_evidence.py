@@ -8,15 +8,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import depthscope as ds
 from depthscope.cli.main import main
 from depthscope.instrument.specifications import AXES
 from depthscope.report.codebook import GIVEN, NAME, OPEN, TABLES
+from depthscope.statistics.mixed import mixed_model
 from depthscope.studies import metaphor
 from depthscope.studies.evidence import EFFORTS, Effort
 from tests.running import FEW, record_of, results_of
 
-SMALL = Effort(swaps=10, surrogates=2, untrained=2, joint=20, studies=2)
-STAGES = ["load", "trace", "analyse", "controls", "confounds", "nulls", "specifications", "power", "report"]
+SMALL = Effort(swaps=10, surrogates=2, untrained=2, joint=20, studies=2, mixed=1)
+STAGES = ["load", "trace", "analyse", "controls", "confounds", "nulls", "specifications", "power", "mixed", "report"]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -45,7 +47,7 @@ def words(table, model_folder):
         *("run", "metaphor", "--model", str(model_folder), "--stimuli", str(table), *FEW, "--token-budget", "64"),
         *("--evidence", "full", "--confound", "surprisal", "--confound", "arousal", "--confound", "n_subtokens"),
         *("--contrast", "metaphor-literal", "--contrast", "metaphor-complex"),
-        *("--sample", "20", "--language", "en", "--bound", "0.3"),
+        *("--crossed", "kind", "--sample", "20", "--language", "en", "--bound", "0.3"),
     ]
 
 
@@ -60,7 +62,7 @@ FILES = {
     *("run.json", ".lock", "summary.md", "report.html", "cse.nc", "layers.csv", "contrasts.csv", "clusters.csv"),
     *("texts.csv", "codebook.csv"),
     *("items.csv", "scalograms.csv", "evidence.csv", "covariates.csv", "balance.csv", "nulls.csv", "null-effects.csv"),
-    *("specifications.csv", "specifications-joint.csv", "power.csv"),
+    *("specifications.csv", "specifications-joint.csv", "power.csv", "mixed.csv", "mixed-variances.csv"),
 }
 TRACES = {"trajectories", "untrained-0", "untrained-1", "subtoken-first", "subtoken-mean"}
 
@@ -95,6 +97,7 @@ def test_the_record_holds_what_was_asked_and_how_much_of_it(finished, words):
     assert settings["evidence"] == "full"
     assert settings["effort"] == vars(SMALL)
     assert settings["confounds"] == ["surprisal", "arousal", "n_subtokens"]
+    assert settings["crossed"] == ["kind"]
     assert (settings["sample"], settings["language"], settings["contrast"]["bound"]) == (20, "en", 0.3)
     assert set(record["digests"]) == TRACES
     assert list(record["timings"]) == STAGES
@@ -132,6 +135,29 @@ def test_the_tables_of_the_evidence_agree_with_one_another(finished):
     assert np.isclose(main.loc[curve.loc[0, "layer"], "dz"], curve.loc[0, "dz"])
     power = pd.read_csv(finished / "power.csv")
     assert set(power["share"]) == {0.0, 0.25, 0.5, 0.75, 1.0, 1.5}
+
+
+def test_the_mixed_models_are_those_of_the_table_of_texts(finished):
+    """What the folder says can be found again from its own texts, and stands on the page and in what opens the folder."""
+    opened = ds.open_run(finished)
+    found, variances, window = (
+        opened.tables["mixed"],
+        opened.tables["mixed-variances"],
+        opened.record.resolved["window"],
+    )
+    assert list(found["model"]) == ["item", "item + kind + kind:condition"]
+    for (_, row), crossed in zip(found.iterrows(), ([], ["kind"]), strict=True):
+        again = mixed_model(opened.tables["texts"], "metaphor", "literal", crossed=crossed, layers=tuple(window))
+        numbers = [getattr(again, name) for name in ("n", "difference", "error", "low", "high", "t", "df", "p")]
+        assert list(row["n":"p"]) == pytest.approx(numbers, rel=1e-9)
+        own = variances[variances["model"] == row["model"]].set_index("factor")
+        assert own["sd"].to_dict() == pytest.approx(dict(again.sds), rel=1e-9)
+        assert own["levels"].drop("residual").to_dict() == again.levels
+    assert found["df"][1] == 1
+    page = (finished / "report.html").read_text(encoding="utf-8")
+    assert "Is it there with what texts share held random?" in page
+    assert "item + kind + kind:condition" in page
+    assert "**With what texts share held random (item + kind + kind:condition), is it there too?" in opened.summary
 
 
 def test_every_question_has_its_sentence_in_the_summary(finished):
@@ -198,15 +224,20 @@ def test_a_run_killed_among_untrained_networks_goes_on_to_the_same_bytes(
     [
         (["--evidence", "quick"], "evidence (full, now quick)"),
         (["--confound", "n_tokens"], "confounds (["),
+        (["--crossed", "arousal"], "crossed (["),
         (["--sample", "19"], "sample (20, now 19)"),
         (["--bound", "0.4"], "contrast.bound (0.3, now 0.4)"),
     ],
 )
 def test_other_evidence_into_the_same_folder_is_refused_by_name(finished, words, depthscope, more, named):
+    # nothing is crossed where there are no mixed models, which would be said first
+    words = [word for word in words if "quick" not in more or word not in ("--crossed", "kind")]
     assert named in depthscope(*words, *more, "--out", finished).sentence
 
 
 # --- a quick run, and refusals
+
+FULL = ("--evidence", "full")
 
 
 def test_quick_is_the_default_and_its_answer_is_printed(depthscope, table, model_folder, tmp_path):
@@ -236,6 +267,13 @@ def test_quick_is_the_default_and_its_answer_is_printed(depthscope, table, model
         (["--confound", "beauty"], ["confound 'beauty'", "no such column", "surprisal", "n_tokens", "arousal"]),
         (["--confound", "surprisal", "--confound", "kind"], ["confound 'kind'", "not a column of numbers", "arousal"]),
         (["--confound", "text"], ["confound 'text'", "not a column of numbers"]),
+        (["--crossed", "kind"], ["--crossed kind: ", "--evidence full"]),
+        ([*FULL, "--crossed", "verb"], ["--crossed verb: ", "no such column", "kind"]),
+        ([*FULL, "--crossed", "condition"], ["--crossed condition: ", "cannot be crossed", "kind"]),
+        (
+            [*FULL, "--crossed", "kind", "--crossed", "target"],
+            ["--crossed kind target: ", "'target' says", "'item' says"],
+        ),
         (["--sample", "0"], ["--sample 0: ", "24 items", "from 1 to that"]),
         (["--sample", "25"], ["--sample 25: ", "24 items"]),
         (["--sample", "1"], ["metaphor - literal: 1 item(s) with all its conditions"]),

@@ -6,18 +6,23 @@ import pytest
 
 from depthscope.report.answer import answered, asked, points
 from depthscope.report.evidence import Confounding, Evidence
+from depthscope.report.summary import words as told_words
+from depthscope.report.tables import mixed_table, mixed_variances_table
 from depthscope.report.verdicts import (
+    MIXED_MEANS,
     choices_level,
     confounds_answer,
     controls_level,
     evidence_words,
     in_short,
+    mixed_level,
     null_level,
     trusted,
 )
 from depthscope.statistics.balance import imbalance
 from depthscope.statistics.calibration import Rate
 from depthscope.statistics.curve import Curve, Joint
+from depthscope.statistics.mixed import Mixed
 from depthscope.statistics.nulls import against
 from tests.report.planted import DEPTH, ELSEWHERE, HALF, HIGHER, LOWER, NOTHING, compare, evidence, measure
 
@@ -167,6 +172,66 @@ def test_a_test_that_finds_too_much_is_not_trusted():
     assert not trusted(e)
     assert "its p cannot be trusted" in found(None, e)
     assert trusted(evidence(measure({"a": HIGHER, "b": NOTHING}), swapped=Rate(10, 200)))
+
+
+PLAIN = 4.0  # what HIGHER plants
+
+
+def held_random(difference, half, p, sd=1.0, converged=True, crossed=True):
+    """A mixed model that came to this; the rules see its numbers and nothing else."""
+    levels = {"item": 24, **({"frame": 6} if crossed else {})}
+    sds = dict.fromkeys(levels, sd) | {"residual": 1.0}
+    ends = (difference - half, difference + half)
+    return Mixed(difference, half / 2, *ends, 2 * difference / half, 5, p, sds, levels, 48, converged)
+
+
+@pytest.mark.parametrize(
+    ("planted", "model", "level", "words"),
+    [
+        (HIGHER, held_random(PLAIN, 1.0, 0.001), "agrees", ""),
+        (
+            HIGHER,
+            held_random(-PLAIN, 1.0, 0.001),
+            "disagrees",
+            "a mixed model that holds item and frame random does not",
+        ),
+        (HIGHER, held_random(PLAIN, 6.0, 0.2), "undecided", "with item and frame held random is undecided"),
+        (HIGHER, held_random(0.1, 1.0, 0.8), "disagrees", "does not agree with it"),
+        (HIGHER, held_random(0.1, 1.0, 0.8, converged=False), "failed", ""),
+        (HIGHER, held_random(PLAIN, 6.0, 0.2, crossed=False), "undecided", ""),  # the paired test again
+        (LOWER, held_random(-PLAIN, 1.0, 0.001), "agrees", ""),
+        (LOWER, held_random(-PLAIN, 6.0, 0.2), "undecided", "is undecided"),
+        (LOWER, held_random(PLAIN, 1.0, 0.001), "disagrees", "does not agree"),
+        (NOTHING, held_random(0.1, 1.0, 0.8), "agrees", ""),
+        (NOTHING, held_random(2.0, 1.0, 0.001), "undecided", ""),
+    ],
+)
+def test_a_mixed_model_agrees_or_does_not_or_leaves_it_open(planted, model, level, words):
+    e = evidence(measure({"a": planted, "b": NOTHING}), mixed=[held_random(9.0, 0.1, 0.0001, crossed=False), model])
+    assert mixed_level(e, model) == level
+    (line,) = evidence_words(e)["mixed"]
+    assert MIXED_MEANS[level] in line
+    assert ("see --crossed" in line) == (not model.crossed)
+    if planted is not NOTHING:
+        assert words in found(None, e)
+        assert ("held random" in found(None, e) or "mixed model" in found(None, e)) == bool(words)
+
+
+def test_a_variance_of_nothing_is_told_plainly():
+    e = evidence(measure({"a": HIGHER, "b": NOTHING}), mixed=[held_random(PLAIN, 1.0, 0.001, sd=1e-5)])
+    assert "The variance of item and frame is estimated as 0 (a singular fit)." in evidence_words(e)["mixed"][0]
+    told = mixed_table(e).loc[0]
+    assert (told["singular"], told["cluster_test"], told["model"]) == ("item, frame", "agrees", "item + frame")
+    assert list(mixed_variances_table(e)["at_zero"]) == [True, True, False]
+
+
+def test_a_model_that_could_not_be_fitted_is_told_among_what_is_left_out():
+    e = evidence(measure({"a": HIGHER, "b": NOTHING}), no_mixed=["texts: 'frame' has 1 levels"])
+    assert (
+        "A mixed model could not be fitted: texts: 'frame' has 1 levels."
+        in told_words([e.main], DEPTH, [], e)["left_out"]
+    )
+    assert "mixed" not in evidence_words(e)
 
 
 def test_words_by_part_are_the_words_in_short():

@@ -1,5 +1,6 @@
 """What is gathered on one contrast is what the public functions say, each asked on its own."""
 
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -11,8 +12,10 @@ import depthscope as ds
 from depthscope.capture.trace import trace
 from depthscope.instrument.surrogates import SURROGATES, surrogate
 from depthscope.model.untrained import untrained
+from depthscope.report.tables import texts_table
 from depthscope.statistics.balance import describe_covariates, imbalance
 from depthscope.statistics.calibration import false_positive_rate
+from depthscope.statistics.mixed import mixed_model
 from depthscope.statistics.nulls import against
 from depthscope.statistics.power import power_curve
 from depthscope.studies.clock import Clock
@@ -20,7 +23,7 @@ from depthscope.studies.evidence import EFFORTS, Effort, Sources, gather
 from tests.studies.same import same_contrast, same_null
 
 OPTIONS = {"permutations": 100, "resamples": 30, "seed": 3}
-SMALL = Effort(swaps=20, surrogates=2, untrained=2, joint=20, studies=2)
+SMALL = Effort(swaps=20, surrogates=2, untrained=2, joint=20, studies=2, mixed=1)
 NAMES = ("surprisal", "token_index", "arousal", "n_subtokens")
 
 
@@ -42,7 +45,7 @@ class Asked:
         self.sources = Sources(table, traj, h, target_tokens, random)
 
 
-def gathered(asked, effort, main="metaphor-literal", clock=None, names=NAMES, **options):
+def gathered(asked, effort, main="metaphor-literal", clock=None, names=NAMES, crossed=(), **options):
     h = asked.sources.h
     options = OPTIONS | options
     return gather(
@@ -50,6 +53,7 @@ def gathered(asked, effort, main="metaphor-literal", clock=None, names=NAMES, **
         asked.sources,
         effort,
         confounds=names,
+        crossed=crossed,
         measure={},
         options=options,
         clock=clock or Clock(),
@@ -154,8 +158,59 @@ def test_power_is_that_of_the_differences(full):
     xr.testing.assert_identical(e.power, power_curve(values, layers=layers, draws=2, seed=3))
 
 
+ONLY_MIXED = Effort(swaps=0, surrogates=0, untrained=0, joint=0, studies=0, mixed=1)
+
+
+def test_mixed_models_are_fitted_at_the_window_with_items_alone_and_with_what_is_crossed(full, asked, traj, h):
+    assert [(list(m.levels), m.n) for m in full[0].mixed] == [(["item"], 48)]  # no column "frame", and none was named
+    assert full[0].no_mixed == []
+    e = gathered(asked, ONLY_MIXED, names=(), crossed=("kind",))
+    texts = texts_table(traj, h, e.main)
+    both = [mixed_model(texts, "metaphor", "literal", layers=e.window, crossed=crossed) for crossed in ((), ("kind",))]
+    assert e.mixed == both
+    assert e.mixed[0].difference == pytest.approx(e.main.over(*e.window).difference, rel=1e-9)
+
+
+def framed(asked, frames):
+    """The same texts with a column ``frame``."""
+    traj = asked.sources.traj
+    named = [frames[k % len(frames)] for k in range(traj.sizes["stimulus"])]
+    asked.sources = replace(asked.sources, traj=traj.assign_coords(frame=("stimulus", np.array(named, dtype=object))))
+    return asked
+
+
+def test_a_column_of_frames_is_crossed_without_being_asked_for(asked):
+    e = gathered(framed(asked, ["x", "y", "z", "x", "z"]), ONLY_MIXED, names=())
+    assert [model.crossed for model in e.mixed] == [[], ["frame", "frame:condition"]]
+
+
+def test_frames_that_cannot_be_crossed_are_a_sentence_and_stop_nothing(asked):
+    e = gathered(framed(asked, ["one"]), replace(ONLY_MIXED, swaps=10), names=())
+    assert [list(model.levels) for model in e.mixed] == [["item"]]
+    assert len(e.no_mixed) == 1
+    assert "'frame' has 1 levels" in e.no_mixed[0]
+    assert e.swapped is not None
+
+
+def test_a_difference_of_differences_has_no_mixed_model_and_one_that_comes_down_to_two_conditions_has(asked):
+    e = gathered(asked, ONLY_MIXED, main="(metaphor-literal)-(complex-anomalous)", names=())
+    assert e.mixed == []
+    assert "a mixed model is of two conditions" in e.no_mixed[0]
+    e = gathered(asked, ONLY_MIXED, main="(metaphor-literal)-(complex-literal)", names=())
+    assert e.mixed[0].difference == pytest.approx(e.main.over(*e.window).difference, rel=1e-9)
+
+
+def test_without_statsmodels_there_is_a_sentence_and_all_the_rest(asked, monkeypatch):
+    monkeypatch.setitem(sys.modules, "statsmodels.regression.mixed_linear_model", None)
+    monkeypatch.setitem(sys.modules, "statsmodels", None)
+    e = gathered(asked, replace(ONLY_MIXED, swaps=10), names=(), crossed=("kind",))
+    assert e.mixed == []
+    assert e.no_mixed == ["this needs statsmodels, which is not installed: pip install 'depthscope[mechanism]'"]
+    assert e.swapped is not None
+
+
 def test_every_part_is_timed(full):
-    assert list(full[2].seconds) == ["controls", "confounds", "nulls", "specifications", "power"]
+    assert list(full[2].seconds) == ["controls", "confounds", "nulls", "specifications", "power", "mixed"]
 
 
 def test_what_was_not_asked_for_is_not_computed(asked):
@@ -164,6 +219,7 @@ def test_what_was_not_asked_for_is_not_computed(asked):
     assert e.controls
     assert e.confounding
     assert (e.swapped, e.nulls, e.untrained, e.curve, e.power) == (None, [], [], None, None)
+    assert (e.mixed, e.no_mixed) == ([], [])
 
 
 def test_quick_needs_no_forward_pass(asked):

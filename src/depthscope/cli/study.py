@@ -54,7 +54,7 @@ class Study(ABC):
             "token_budget",
             "threads",
         ),
-        *("evidence", "confounds", "contrasts"),
+        *("evidence", "confounds", "crossed", "contrasts"),
     )
     # what is compared if nothing is said, and how that is put
     CONTRASTS: ClassVar[tuple[str, ...] | None] = None
@@ -136,7 +136,7 @@ class Study(ABC):
             "--evidence",
             choices=("none", "quick", "full"),
             help="quick (default): controls, confounds, false positives, nulls without a model. full: more draws, networks "
-            "with random weights, specification curve, power",
+            "with random weights, specification curve, power, mixed models",
         )
         add(
             "--confound",
@@ -146,6 +146,8 @@ class Study(ABC):
             help="covariate to adjust for and to match on, also a column of your table; repeatable, replaces the default "
             "ones: surprisal, log_frequency, target_length, n_subtokens, token_index, n_tokens",
         )
+        about = "of your table whose levels are crossed with items in the mixed model of --evidence full; repeatable "
+        add("--crossed", action="append", metavar="COLUMN", help=f"{about}(default: 'frame', if there is one)")
 
     def run(self, options: argparse.Namespace) -> Answer:
         from depthscope.store.folder import RECORD

@@ -6,7 +6,14 @@ said in the same breath.
 
 from depthscope.drawing.alt import names_text, p_text
 from depthscope.report.evidence import ALPHA, Evidence, layers_text, sides
-from depthscope.report.verdicts import choices_level, confounds_answer, controls_level, null_level, trusted
+from depthscope.report.verdicts import (
+    choices_level,
+    confounds_answer,
+    controls_level,
+    mixed_level,
+    null_level,
+    trusted,
+)
 from depthscope.statistics.result import Cluster, Contrast
 
 SPECIFIC = {
@@ -19,6 +26,10 @@ CHOICES = {
     "no": "its sign does not depend on a choice",
     "yes": "its sign depends on arbitrary choices",
     "opposite": "nearly all other settings give the opposite sign",
+}
+MIXED = {
+    "undecided": "whether it is there with {} held random is undecided",
+    "disagrees": "a mixed model that holds {} random does not agree with it",
 }
 UNTRUSTED = "the test finds more than it should where labels mean nothing, so that its p cannot be trusted"
 NULL = "what nulls without organisation in depth show ({})"
@@ -108,6 +119,9 @@ def _limits(e: Evidence) -> list[str]:
     told += [HELD[answer]] if own and (answer := confounds_answer(own)) in HELD else []
     told += _explained(e)
     told += [CHOICES[choices_level(e)]] if choices_level(e) else []
+    # with items alone it is the paired test again
+    crossed = [model for model in e.mixed[-1:] if model.crossed]
+    told += [MIXED[level].format(names_text(m.levels)) for m in crossed if (level := mixed_level(e, m)) in MIXED]
     return told if trusted(e) else [*told, UNTRUSTED]
 
 

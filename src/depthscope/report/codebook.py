@@ -34,6 +34,8 @@ DEPTH = Meaning("layer / number of layers", "", "above 0, up to 1")
 VALID = Meaning("scales at this layer that no edge effect reaches", "scales", COUNT)
 N = Meaning("items tested", "items", COUNT)
 
+MODEL = Meaning("mixed model of the first contrast, by what it holds random")
+
 
 def _share(what: str) -> Meaning:
     return Meaning(what, "", WITHIN)
@@ -251,6 +253,31 @@ TABLES: Mapping[str, Mapping[str, Meaning]] = {
         "high": _share("upper end of this interval"),
         "dz": Meaning("effect at its peak", DZ, ANY),
         "smallest_dz": Meaning("smallest peak effect that n items detect in 80 % of the studies", DZ, "0 or more"),
+    },
+    "mixed.csv": {
+        "model": MODEL,
+        "first": Meaning("first layer of the window over which CSE is averaged", "layers", LAYER.range),
+        "last": Meaning("last layer of the window", "layers", LAYER.range),
+        "n": Meaning("texts", "texts", COUNT),
+        "difference": _cse("difference of mean CSE over the window, left - right"),
+        "error": Meaning("standard error of the difference", "CSE", "0 or more"),
+        "low": _cse("lower end of the 95 % interval of the difference (Student, with df)"),
+        "high": _cse("upper end of this interval"),
+        "t": Meaning("difference / error", "", ANY),
+        "df": Meaning("degrees of freedom: those of the random factor that leaves fewest", "", "whole, 1 or more"),
+        "p": _p("p of the difference; not corrected for the choice of the window"),
+        "converged": Meaning("whether the search for the variances ended: if not, read none of it", "", "True, False"),
+        "singular": Meaning("random factors whose variance is estimated as 0; empty: none"),
+        "cluster_test": Meaning(
+            "whether the model says what the cluster test says", "", "agrees, undecided, disagrees, failed"
+        ),
+    },
+    "mixed-variances.csv": {
+        "model": MODEL,
+        "factor": Meaning("random factor; frame:condition: each frame in each condition; residual: what is left"),
+        "levels": Meaning("levels of the factor; of the residual: texts", "", "whole, 1 or more"),
+        "sd": Meaning("standard deviation of its random intercepts", "CSE", "0 or more"),
+        "at_zero": Meaning("whether the variance is estimated as 0", "", "True, False"),
     },
 }
 OWN_LINES = {

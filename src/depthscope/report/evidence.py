@@ -11,6 +11,7 @@ from depthscope.drawing.alt import ALPHA as ALPHA
 from depthscope.drawing.alt import p_text
 from depthscope.statistics.calibration import Rate
 from depthscope.statistics.curve import Curve
+from depthscope.statistics.mixed import Mixed
 from depthscope.statistics.nulls import Null
 from depthscope.statistics.result import Cluster, Contrast
 
@@ -91,7 +92,8 @@ class Compared:
 class Evidence:
     """Everything that stands for or against one contrast. What was not asked for is empty.
 
-    ``no_controls`` says of other conditions why they cannot be controls, ``no_untrained`` why there is no random network.
+    ``no_controls`` says of other conditions why they cannot be controls, ``no_untrained`` why there is no random network,
+    ``no_mixed`` which mixed models could not be fitted, and why. The last of ``mixed`` holds most random.
     """
 
     main: Contrast
@@ -105,6 +107,8 @@ class Evidence:
     no_untrained: str = ""
     curve: Curve | None = None
     power: xr.Dataset | None = None
+    mixed: list[Mixed] = field(default_factory=list)
+    no_mixed: list[str] = field(default_factory=list)
 
     @property
     def found(self) -> Cluster | None:

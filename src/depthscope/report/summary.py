@@ -26,6 +26,13 @@ significant cluster of the analysis that overlaps them, if there is one. Adjuste
 intervals (bootstrap, noncentral t) and p (flips) come from different tests and can part at the margin.\
 """
 
+MIXED = """\
+The cluster test takes items to be independent. A mixed model gives what texts of different items share, such as a carrier
+frame, a variance of its own, and its p is right where that of the test is too small. It is of one number, mean CSE over layers
+that the same data chose: it can weaken the result of the test, and cannot replace it. A variance of 0 is the smallest there
+can be: the data show nothing that is shared.\
+"""
+
 CLUSTER_COLUMNS = ("layers", "mass", "p", "p interval", "dz at peak", "peak layer")
 
 
@@ -37,6 +44,7 @@ def words(
     if evidence:
         left_out += [f"{name} is no control: {reason}." for name, reason in evidence.no_controls.items()]
         left_out += [f"No network with random weights: {evidence.no_untrained}."] if evidence.no_untrained else []
+        left_out += [f"A mixed model could not be fitted: {problem}." for problem in evidence.no_mixed]
     told = {"difference": [verdict(c, depth) for c in contrasts], **(evidence_words(evidence) if evidence else {})}
     return told | {"left_out": [*left_out, *remarks]}
 

@@ -10,7 +10,7 @@ import xarray as xr
 
 from depthscope.entries import entry_names
 from depthscope.report.evidence import Evidence
-from depthscope.report.verdicts import null_level
+from depthscope.report.verdicts import mixed_level, mixed_name, null_level
 from depthscope.statistics.result import Contrast
 from depthscope.summaries import describe_layers
 
@@ -123,6 +123,31 @@ def balance_table(e: Evidence) -> pd.DataFrame:
     """One row per contrast and covariate: how far apart the conditions are, and whether it could be adjusted for."""
     frames = [held.balance.assign(not_adjusted=held.balance["covariate"].map(held.unusable)) for held in e.confounding]
     return pd.concat(frames, ignore_index=True)
+
+
+def mixed_table(e: Evidence) -> pd.DataFrame:
+    """One row per mixed model: the difference that it finds in the window."""
+    rows = []
+    for model in e.mixed:
+        fields = {name: getattr(model, name) for name in ("n", "difference", "error", "low", "high", "t", "df", "p")}
+        ends = {
+            "converged": model.converged,
+            "singular": ", ".join(model.singular),
+            "cluster_test": mixed_level(e, model),
+        }
+        rows.append({"model": mixed_name(model), "first": e.window[0], "last": e.window[1], **fields, **ends})
+    return pd.DataFrame(rows)
+
+
+def mixed_variances_table(e: Evidence) -> pd.DataFrame:
+    """One row per mixed model and random factor, and one for what is left."""
+    rows = []
+    for model in e.mixed:
+        for factor, sd in model.sds.items():
+            levels = model.levels.get(factor, model.n)
+            about = {"levels": levels, "sd": sd, "at_zero": factor in model.singular}
+            rows.append({"model": mixed_name(model), "factor": factor, **about})
+    return pd.DataFrame(rows)
 
 
 def power_table(e: Evidence) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from depthscope.errors import listed
 from depthscope.report.evidence import ALPHA, Confounding, Control, Evidence, adjusted_for, layers_text, sides, there
 from depthscope.statistics.curve import Curve
 from depthscope.statistics.effects import Effect, effect_text
+from depthscope.statistics.mixed import Mixed
 from depthscope.statistics.nulls import Null
 from depthscope.statistics.power import GOAL
 from depthscope.statistics.result import Cluster, Contrast
@@ -83,6 +84,7 @@ def evidence_words(e: Evidence) -> dict[str, list[str]]:
         "nulls": [_null(e, null) for null in e.nulls] + ([_swapped(e)] if e.swapped is not None else []),
         "specifications": [_choices(e.curve)] if e.curve is not None else [],
         "power": [_power(e.power)] if e.power is not None else [],
+        "mixed": [_mixed(e)] if e.mixed else [],
     }
     return {part: lines for part, lines in told.items() if lines}
 
@@ -367,6 +369,61 @@ def _power(power: xr.Dataset) -> str:
         f"**How many items?** For an effect like this one (dz {float(power['dz'].sel(share=1.0)):+.2f} at its peak), {answer}: "
         f"it is detected in {rates} items. Smallest peak |dz| found at {100 * GOAL:.0f} % power: {smallest or 'none'}."
     )
+
+
+MIXED_MEANS = {
+    "agrees": "Yes: it agrees with the cluster test",
+    "undecided": "Undecided",
+    "disagrees": "No: it does not agree with the cluster test",
+    "failed": "Unknown: the search for its variances did not end",
+}
+
+
+def mixed_level(e: Evidence, model: Mixed) -> str:
+    """Whether a mixed model says of the window what the cluster test says: a key of ``MIXED_MEANS``."""
+    if not model.converged:
+        return "failed"
+    if e.found is None:  # the window is where the difference is largest, for which no p of a model is corrected
+        return "undecided" if model.p <= ALPHA else "agrees"
+    sign = _sign(e)
+    if model.p <= ALPHA:
+        return "agrees" if model.difference * sign > 0 else "disagrees"
+    most = model.high if sign > 0 else -model.low
+    return "undecided" if most >= abs(e.main.over(*e.window).difference) else "disagrees"
+
+
+def _mixed(e: Evidence) -> str:
+    """Of the model that holds most random."""
+    model = e.mixed[-1]
+    level, factors = mixed_level(e, model), mixed_name(model)
+    asked = f"**With what texts share held random ({factors}), is it there too? {MIXED_MEANS[level]}.**"
+    if level == "failed":
+        return asked
+    first, last = e.window
+    told = (
+        f"The mean over layers {first}-{last} differs by {model.difference:+.4g} [{model.low:+.4g}, {model.high:+.4g}] "
+        f"({model.n} texts, t({model.df}) = {model.t:.2f}, {p_text(model.p)})"
+    )
+    why = ""
+    if level == "undecided":
+        why = (
+            "; that may be nothing, and may be as much as the cluster test saw"
+            if e.found
+            else "; no cluster is found, and the p of the model knows nothing of the layers that were looked at"
+        )
+    notes = (
+        [f"The variance of {' and '.join(model.singular)} is estimated as 0 (a singular fit)."]
+        if model.singular
+        else []
+    )
+    if not model.crossed:
+        notes.append("Nothing is crossed with items, so that this is near the paired test; see --crossed.")
+    return " ".join([asked, f"{told}{why}.", *notes])
+
+
+def mixed_name(model: Mixed) -> str:
+    """What a model holds random, in a word for each."""
+    return " + ".join(model.levels)
 
 
 def exclusions(c: Contrast) -> Sequence[str]:

@@ -50,6 +50,11 @@ class Mixed:
     converged: bool
 
     @property
+    def crossed(self) -> list[str]:
+        """Random factors beside those that tell items apart."""
+        return [name for name in self.levels if name.partition(":")[0] != "item"]
+
+    @property
     def singular(self) -> list[str]:
         """Random factors whose variance is estimated as 0, the smallest there can be."""
         return [name for name in self.levels if self.sds[name] < NOTHING * self.sds["residual"]]
@@ -146,7 +151,10 @@ def check_factors(texts: pd.DataFrame, names: Iterable[str]) -> None:
     seen: dict[str, NDArray[np.intp]] = {}
     for name in names:
         column = texts[name].mask(texts[name].astype(object) == "")
-        levels, rule = column.nunique(), "a random factor has at least two levels, and texts that share one; leave it out"
+        levels, rule = (
+            column.nunique(),
+            "a random factor has at least two levels, and texts that share one; leave it out",
+        )
         if column.isna().any() or not 2 <= levels < len(texts):
             raise DepthscopeError(f"texts: {name!r} has {levels} levels in {len(texts)} texts, or gaps: {rule}")
         if _degrees(texts, name) < 1:
@@ -164,7 +172,7 @@ def check_factors(texts: pd.DataFrame, names: Iterable[str]) -> None:
 
 
 def _degrees(texts: pd.DataFrame, name: str) -> int:
-    """Of freedom that a factor leaves for the difference: where no level stands in both conditions each has a mean of its own."""
+    """Of freedom that a factor leaves for the difference: levels that stand in one condition only have two means to spend."""
     conditions = texts.groupby(name)["condition"].nunique()
     return len(conditions) - (1 if (conditions > 1).any() else 2)
 

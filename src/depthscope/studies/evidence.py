@@ -1,4 +1,4 @@
-"""Everything that can be asked of one contrast: controls, confounds, nulls, specification curve, power."""
+"""Everything that can be asked of one contrast: controls, confounds, nulls, specification curve, power, mixed models."""
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -11,15 +11,18 @@ import xarray as xr
 from depthscope.errors import DepthscopeError
 from depthscope.instrument.cse import cse
 from depthscope.report.evidence import Control, Evidence
+from depthscope.report.tables import texts_table
 from depthscope.statistics.balance import describe_covariates
 from depthscope.statistics.calibration import Rate, false_positive_rate
 from depthscope.statistics.contrast import contrast
+from depthscope.statistics.mixed import Mixed
 from depthscope.statistics.permutation import TAILS
 from depthscope.statistics.power import power_curve
 from depthscope.statistics.result import Contrast
 from depthscope.studies.confounds import confounding
 from depthscope.studies.contrasts import control_terms
 from depthscope.studies.curve import specification_curve
+from depthscope.studies.mixed import mixed_models
 from depthscope.studies.nulls import surrogate_nulls, untrained_null
 
 Level = Literal["none", "quick", "full"]
@@ -41,6 +44,8 @@ class Effort:
         Joint permutations of the specification curve; 0 for no curve.
     studies : int
         Drawn studies per point of the power curve; 0 for none.
+    mixed : int
+        1 for mixed models beside the cluster test; 0 for none.
     """
 
     swaps: int
@@ -48,12 +53,13 @@ class Effort:
     untrained: int
     joint: int
     studies: int
+    mixed: int = 0
 
 
 EFFORTS: dict[Level, Effort | None] = {
     "none": None,
     "quick": Effort(swaps=200, surrogates=10, untrained=0, joint=0, studies=0),
-    "full": Effort(swaps=1000, surrogates=100, untrained=3, joint=1000, studies=200),
+    "full": Effort(swaps=1000, surrogates=100, untrained=3, joint=1000, studies=200, mixed=1),
 }
 
 Stage = Callable[[str], AbstractContextManager[None]]
@@ -88,6 +94,7 @@ def gather(
     effort: Effort,
     *,
     confounds: tuple[str, ...],
+    crossed: tuple[str, ...] = (),
     measure: dict[str, Any],
     options: dict[str, Any],
     clock: Stage,
@@ -122,6 +129,12 @@ def gather(
     with clock("power"):
         if effort.studies:
             power = _power(main, effort, progress)
+    models: list[Mixed] = []
+    no_mixed: list[str] = []
+    with clock("mixed"):
+        if effort.mixed:
+            texts, window = texts_table(traj, h, main), Evidence(main).window
+            models, no_mixed = mixed_models(texts, main.terms, window, crossed)
     return Evidence(
         main=main,
         controls=controls,
@@ -134,6 +147,8 @@ def gather(
         no_untrained=no_untrained,
         curve=curve,
         power=power,
+        mixed=models,
+        no_mixed=no_mixed,
     )
 
 

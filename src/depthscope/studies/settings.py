@@ -28,6 +28,7 @@ from depthscope.stimuli.sample import sample_items
 from depthscope.studies.confounds import CONFOUNDS
 from depthscope.studies.contrasts import check_pairs
 from depthscope.studies.evidence import EFFORTS, Level
+from depthscope.studies.mixed import check_crossed
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Settings:
     contrasts: tuple[str, ...] = ("metaphor-literal",)
     evidence: Level = "quick"
     confounds: tuple[str, ...] = CONFOUNDS
+    crossed: tuple[str, ...] = ()
     subtoken: Subtoken = "last"
     surprisal: Surprisal = "tokens"
     keep: Keep = "gram"
@@ -66,6 +68,7 @@ def prepare(settings: Settings) -> tuple[pd.DataFrame, list[Terms]]:
         check_pairs(table, one)
     check_choice("evidence", settings.evidence, EFFORTS)
     _check_confounds(settings.confounds, table)
+    _check_mixed(settings, table, terms[0])
     _check_statistics(settings)
     # last: what is asked for must not hide what is wrong
     language = _language(settings, table) if settings.language is None else settings.language
@@ -162,6 +165,18 @@ def _check_confounds(names: Sequence[str], table: pd.DataFrame) -> None:
         if name not in known:
             what = no_numbers(table[name]) if name in table else "there is no such column"
             raise DepthscopeError(f"confound {name!r}: {what}; choose among {listed(known, 20)}")
+
+
+def _check_mixed(settings: Settings, table: pd.DataFrame, main: Terms) -> None:
+    """What nobody named is used if it can be; what is named and cannot be used is a slip."""
+    if not settings.crossed:
+        return
+    effort = EFFORTS[settings.evidence]
+    if effort is None or not effort.mixed:
+        raise DepthscopeError(
+            f"--crossed {' '.join(settings.crossed)}: mixed models are part of --evidence full; ask for that, or leave it out"
+        )
+    check_crossed(table, main, settings.crossed)
 
 
 def _check_statistics(settings: Settings) -> None:

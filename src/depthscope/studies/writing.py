@@ -24,6 +24,8 @@ from depthscope.report.tables import (
     evidence_table,
     items_table,
     layers_table,
+    mixed_table,
+    mixed_variances_table,
     null_effects_table,
     nulls_table,
     power_table,
@@ -105,6 +107,8 @@ def _tables(found: Findings, share: xr.DataArray) -> dict[str, pd.DataFrame]:
         tables["specifications-joint.csv"] = e.curve.joint_dataframe()
     if e.power is not None:
         tables["power.csv"] = power_table(e)
+    if e.mixed:
+        tables |= {"mixed.csv": mixed_table(e), "mixed-variances.csv": mixed_variances_table(e)}
     return tables
 
 

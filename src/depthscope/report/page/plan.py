@@ -12,7 +12,7 @@ from depthscope.report.mechanism_words import READING as MECHANISM
 from depthscope.report.page.tables import Column
 from depthscope.report.recurrence import CAUTION
 from depthscope.report.scan import ABOUT_KINDS
-from depthscope.report.summary import READING
+from depthscope.report.summary import MIXED, READING
 
 
 @dataclass(frozen=True)
@@ -157,6 +157,37 @@ PARTS = (
         reading=MECHANISM,
     ),
     Part("power", "How many items does it take?", {"power": ("power.csv",)}),
+    Part(
+        "mixed",
+        "Is it there with what texts share held random?",
+        {},
+        {
+            "mixed.csv": (
+                "Mixed models of mean CSE over the layers of the strongest cluster",
+                (
+                    Column("held random", "{model}"),
+                    Column("texts", "{n}"),
+                    Column("difference [95 % interval]", "{difference:+.4g} [{low:+.4g}, {high:+.4g}]"),
+                    Column("t", "{t:.2f}"),
+                    Column("df", "{df}"),
+                    P,
+                    Column("variance of 0", "{singular}"),
+                    Column("the cluster test", "{cluster_test}"),
+                ),
+            ),
+            "mixed-variances.csv": (
+                "What each factor adds",
+                (
+                    Column("held random", "{model}"),
+                    Column("factor", "{factor}"),
+                    Column("levels", "{levels}"),
+                    Column("standard deviation", "{sd:.3g}"),
+                ),
+            ),
+        },
+        MIXED,
+        folded=("mixed.csv", "mixed-variances.csv"),
+    ),
     Part(
         "models",
         "Model by model",
