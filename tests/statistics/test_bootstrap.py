@@ -12,7 +12,10 @@ def scipy_interval(differences, resamples, seed):
 
     def dz(x, axis):
         mean, spread = x.mean(axis), x.std(axis, ddof=1)
-        return np.divide(mean, spread, out=np.zeros_like(mean), where=spread > 0)
+        ratio = np.divide(mean, spread, out=np.copysign(np.inf, mean), where=spread > 0)
+        # the same items in another order must count as equal, which the routine takes to the last digit
+        size = 10.0 ** (9 - np.floor(np.log10(np.where(np.isfinite(ratio) & (ratio != 0), np.abs(ratio), 1.0))))
+        return np.round(ratio * size) / size
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -39,9 +42,7 @@ def test_the_interval_is_that_of_scipy_to_the_last_digits(n, kind):
         "one outlier": np.concatenate([np.full((1, 5), 1e6), rng.normal(size=(n - 1, 5))]),
     }[kind]
     expected = scipy_interval(x, 500, seed=3)
-    # far from zero, the differences themselves are held to 1e-11 of a standard deviation
-    close = 1e-9 if kind == "far from zero" else 1e-12
-    assert np.array(dz_interval(x, resamples=500, seed=3)) == pytest.approx(expected, rel=close, abs=close, nan_ok=True)
+    assert np.array(dz_interval(x, resamples=500, seed=3)) == pytest.approx(expected, rel=1e-9, abs=1e-9, nan_ok=True)
 
 
 @pytest.mark.parametrize("n", [30, 100])
@@ -64,8 +65,9 @@ def test_what_is_left_without_an_item_is_that_of_a_loop():
     for item in range(100):
         rest = np.delete(x, item, axis=0)
         spread = rest.std(0, ddof=1)
-        expected = np.divide(rest.mean(0), spread, out=np.zeros(3), where=spread > 0)
-        assert found[item] == pytest.approx(expected, rel=1e-12, abs=1e-12)
+        expected = np.divide(rest.mean(0), spread, out=np.full(3, np.inf), where=spread > 0)
+        np.testing.assert_allclose(found[item], expected, rtol=1e-12)
+    assert np.isinf(found[40, 1])
 
 
 def test_a_map_of_cells_has_the_intervals_of_its_cells():
@@ -98,10 +100,41 @@ def test_two_items_have_no_interval():
     assert np.isnan(high).all()
 
 
-@pytest.mark.parametrize("n", [6, 7, FEW_ITEMS + 1])
-@pytest.mark.parametrize("unit", [1.0, 0.1, 0.3, 1e-9, 7e4])
-def test_rounding_is_no_spread_whatever_the_unit(n, unit):
-    """A resample of equal numbers has no dz, and not one of 1e15, if they have no exact binary form."""
+def tied(n, others):
+    """All differences are 1 but for so many ``others``, which are 2."""
     x = np.ones((n, 1))
-    x[-1] = 2.0
-    assert np.abs(dz_interval(x * unit)).max() < 20
+    x[:others] = 2.0
+    return x
+
+
+UNITS = [1.0, 0.1, 0.3, 1e-9, 7e4, 1e-200, 1e200]
+
+
+@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize(("n", "others"), [(6, 1), (7, 1), (10, 2), (40, 2), (FEW_ITEMS + 1, 1), (FEW_ITEMS + 3, 2)])
+def test_an_end_that_ties_leave_open_is_no_end_whatever_the_unit(n, others, unit):
+    """A tenth of the resamples and more hold a single value, so that dz has no upper bound: 0, or 1e15, would be wrong."""
+    assert ((n - others) / n) ** n > 0.1
+    for x in (tied(n, others), -tied(n, others)):
+        assert np.isnan(dz_interval(x * unit, resamples=400)).all()
+
+
+@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("values", [tied(20, 3), tied(FEW_ITEMS + 6, 4), np.repeat([0.0, 1, 2], [9, 20, 11])[:, None]])
+def test_ties_beside_which_both_ends_stand_count_as_what_they_are(values, unit):
+    """Resamples without a spread lie beyond the ends, and those with the observed dz are equal to it."""
+    expected = scipy_interval(values, 400, seed=0)
+    assert np.isfinite(expected).all()
+    for sign in (1, -1):
+        found = sign * np.array(dz_interval(sign * values * unit, resamples=400))
+        assert np.sort(found, axis=0) == pytest.approx(expected, rel=1e-9)
+
+
+def test_resamples_of_nothing_but_zeros_show_no_effect():
+    """9 of 12 differences are 0: 3 % of the resamples hold nothing else, and their dz is 0, as that of such data is."""
+    x = np.zeros((12, 1))
+    x[:3] = 1.0
+    low, high = np.array(dz_interval(x, resamples=4000))
+    assert 0 <= low < x.mean() / x.std(ddof=1) < high < 2
+    x[:3] *= -1
+    assert np.array(dz_interval(x, resamples=4000)).ravel() == pytest.approx(np.ravel((-high, -low)))

@@ -6,6 +6,8 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 import depthscope as ds
+from depthscope.errors import DepthscopeWarning
+from depthscope.statistics.balance import imbalance
 from depthscope.statistics.contrast import against_zero
 from depthscope.statistics.terms import Terms
 from tests.statistics.simulated import measure, smooth
@@ -220,7 +222,8 @@ def test_adjusting_for_what_does_not_differ_changes_nothing():
     h = confounded()
     h = h.assign_coords(same=h["x"].isel(condition=0).expand_dims(condition=h["condition"]).transpose(*h["x"].dims))
     plain = ds.contrast(h, "a", "b", permutations=300)
-    held = ds.contrast(h, "a", "b", adjust=["same"], permutations=300)
+    with pytest.warns(DepthscopeWarning, match="adjust='same' changes nothing"):
+        held = ds.contrast(h, "a", "b", adjust=["same"], permutations=300)
     assert [c.p for c in held.clusters] == [c.p for c in plain.clusters]
     assert held.table["t"].values == pytest.approx(plain.table["t"].values)
 
@@ -404,3 +407,81 @@ def two_conditions():
     values = np.random.default_rng(0).normal(size=(8, 2, 6))
     coords = {"item": [f"i{k}" for k in range(8)], "condition": ["a", "b"], "layer": np.arange(1, 7)}
     return xr.DataArray(values, coords, ("item", "condition", "layer"), name="cse")
+
+
+@pytest.mark.parametrize("factor", [1e300, 1e200, 1e-200, 1e-300])
+def test_no_unit_changes_a_contrast(h, factor):
+    power = np.ldexp(1.0, int(np.log2(factor)))  # so that no digit changes
+    plain, found = (ds.contrast(one, "metaphor", "literal", permutations=200, resamples=200) for one in (h, h * power))
+    for name in ("t", "p", "dz", "dz_low", "dz_high", "p_equivalence", "cluster"):
+        np.testing.assert_array_equal(found.table[name], plain.table[name])
+    for name in ("difference", "low", "high"):
+        np.testing.assert_array_equal(found.table[name] / power, plain.table[name])
+    assert [c.p for c in found.clusters] == [c.p for c in plain.clusters]
+
+
+@pytest.mark.parametrize("factor", [1e300, 1e200, 1e-200, 1e-300])
+def test_no_unit_changes_what_is_adjusted_for(factor):
+    h = confounded()
+    scaled = h.assign_coords(x=h["x"] * factor)
+    options = {"adjust": ["x"], "permutations": 200}
+    plain, found = (ds.contrast(one, "a", "b", **options) for one in (h, scaled))
+    np.testing.assert_allclose(found.table["t"], plain.table["t"], rtol=1e-9)
+    ours, theirs = (imbalance(one, Terms(("a",), ("b",)), ["x"]) for one in (scaled, h))
+    for name in ("smd", "overlap"):
+        np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-9)
+    for name in ("difference", "low", "high"):
+        np.testing.assert_allclose(ours[name] / factor, theirs[name], rtol=1e-9)
+
+
+def test_differences_of_covariates_that_no_double_holds_are_refused(refuses):
+    h = confounded()
+    ends = np.broadcast_to([1.7e308, -1.7e308], h["x"].shape)
+    with refuses("cannot adjust for 'x'", "too large"):
+        ds.contrast(h.assign_coords(x=(h["x"].dims, ends)), "a", "b", adjust=["x"])
+
+
+def named(h, conditions):
+    return h.isel(condition=list(range(len(conditions)))).assign_coords(condition=conditions)
+
+
+def test_a_condition_that_occurs_twice_is_refused(h, refuses):
+    for conditions in (["a", "b", "a"], ["a", "b", "b"], ["c", "c", "a"], [1, "1", "a"]):
+        with refuses("occurs 2 times", "a name of its own"):
+            ds.contrast(named(h, conditions), "a", conditions[1])
+        with refuses("occurs 2 times"):
+            ds.contrast(named(h, conditions), f"a-{conditions[1]}")
+
+
+def test_conditions_may_be_numbers(h, refuses):
+    plain = ds.contrast(h, "metaphor", "literal", permutations=50).table["t"]
+    for numbered in (named(h, [0, 1, 2]), h.drop_vars("condition")):
+        for names in ((0, 1), ("0", "1"), ("0-1",)):
+            np.testing.assert_array_equal(ds.contrast(numbered, *names, permutations=50).table["t"], plain)
+    with refuses("give names of conditions"):
+        ds.contrast(h, ["metaphor"], "literal")
+
+
+@pytest.mark.parametrize(
+    ("broken", "word"),
+    [
+        (lambda h: h.assign_coords(layer=[1, 1, *range(3, 17)]), "whole numbers in ascending order"),
+        (lambda h: h.assign_coords(layer=range(16, 0, -1)), "whole numbers in ascending order"),
+        (lambda h: h.assign_coords(layer=np.linspace(0, 1, 16)), "whole numbers in ascending order"),
+        (lambda h: h.assign_coords(layer=[*range(1, 16), np.nan]), "whole numbers in ascending order"),
+        (lambda h: h.assign_coords(layer=list("abcdefghijklmnop")), "whole numbers in ascending order"),
+        (lambda h: h.astype(str), "no real numbers"),
+        (lambda h: h.astype(complex), "no real numbers"),
+        (lambda h: h.fillna(0).astype("datetime64[ns]"), "no real numbers"),
+        (lambda h: h.astype(object).where(h < 1, "x"), "no real numbers"),
+        (lambda h: h.where(h < 1, 1.5e308), "too large to be subtracted"),
+    ],
+)
+def test_an_array_that_leaves_a_doubt_is_refused(h, broken, word, refuses):
+    with refuses(word):
+        ds.contrast(broken(h), "metaphor", "literal")
+
+
+def test_an_array_of_objects_that_are_numbers_is_read(h):
+    plain, found = (ds.contrast(one, "metaphor", "literal", permutations=50) for one in (h, h.astype(object)))
+    np.testing.assert_array_equal(found.table["t"], plain.table["t"])

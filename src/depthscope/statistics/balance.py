@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from depthscope.arrays import Float
 from depthscope.statistics.pairing import pair
 from depthscope.statistics.terms import Terms
+from depthscope.statistics.units import in_own_units
 from depthscope.summaries import mean_interval
 
 # standardised mean differences below this count as balanced (Austin 2009, Stat Med 28:3083)
@@ -30,13 +31,14 @@ def describe_covariates(h: xr.DataArray, names: Sequence[str]) -> pd.DataFrame:
             if column.size == 0:
                 continue
             low, first, median, third, high = np.quantile(column, (0, 0.25, 0.5, 0.75, 1))
+            scaled, power = in_own_units(column)
             rows.append(
                 {
                     "covariate": name,
                     "condition": str(condition),
                     "n": column.size,
-                    "mean": column.mean(),
-                    "sd": column.std(ddof=1) if column.size > 1 else np.nan,
+                    "mean": np.ldexp(scaled.mean(), power),
+                    "sd": np.ldexp(scaled.std(ddof=1), power) if column.size > 1 else np.nan,
                     "min": low,
                     "q25": first,
                     "median": median,
@@ -58,7 +60,8 @@ def imbalance(h: xr.DataArray, terms: Terms, names: Sequence[str], items: Sequen
     paired, spread = _gaps(h, terms, names)
     kept = np.ones(len(paired[0]), dtype=bool) if items is None else np.isin(paired[0], list(items))
     gaps = paired[1][kept]
-    low, high = mean_interval(gaps)
+    scaled, powers = in_own_units(gaps)
+    low, high = (np.ldexp(end, powers) for end in mean_interval(scaled))
     return pd.DataFrame(
         {
             "contrast": terms.name,
@@ -99,9 +102,15 @@ def balanced_subset(gaps: Float, tolerance: float = TOLERANCE) -> NDArray[np.int
 def _gaps(h: xr.DataArray, terms: Terms, names: Sequence[str]) -> tuple[tuple[NDArray[np.object_], Float], Float]:
     """Labels and paired differences of the covariates, and their spread over items and conditions."""
     paired = pair(h, terms, covariates=names)
-    spread = np.array([np.nanstd(h[name].sel(condition=terms.conditions).values.astype(np.float64)) for name in names])
+    spread = np.array([_spread(h[name].sel(condition=terms.conditions).values.astype(np.float64)) for name in names])
     labels = paired.differences["item"].values.astype(object)
     return (labels, paired.covariates.values), np.where(spread > 0, spread, 1.0)
+
+
+def _spread(values: Float) -> float:
+    """Standard deviation of what is known."""
+    scaled, power = in_own_units(values[np.isfinite(values)])
+    return float(np.ldexp(scaled.std(), power)) if scaled.size else 0.0
 
 
 def _standardised(gaps: Float, spread: Float) -> Float:

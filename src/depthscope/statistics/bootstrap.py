@@ -7,12 +7,14 @@ from numpy.typing import NDArray
 from scipy import special
 
 from depthscope.arrays import Float
+from depthscope.statistics.units import in_own_units
 
 MIN_ITEMS = 6
 # with so few, a resample may be the items themselves in another order, whose dz must be the same to the last digit
 FEW_ITEMS = 64
 BLOCK = 2**20  # draws that stand at a time
 CANCELLED = 1e-3  # share of a sum of squares below which the difference of two such sums has lost digits
+SAME = 1e-11  # two dz of the same items in another order, or of items that are alike, differ by rounding alone
 ROUNDING = 1e-14  # spread, beside the largest difference, that equal numbers have by rounding
 
 
@@ -22,8 +24,8 @@ def dz_interval(
     """Bootstrap interval of Cohen's dz over items (BCa), per cell; time and memory grow linearly with the items.
 
     The same numbers as ``scipy.stats.bootstrap`` gives with the same seed, whose jackknife takes time by the square of the
-    items. dz needs only a sum and a sum of squares, so that leaving an item out has a closed form, and resamples are products
-    of how often each item was drawn.
+    items, and whose count of equal resamples hangs on rounding. dz needs only a sum and a sum of squares, so that leaving an
+    item out has a closed form, and resamples are products of how often each item was drawn.
 
     Parameters
     ----------
@@ -38,7 +40,15 @@ def dz_interval(
     Returns
     -------
     low, high : arrays (...)
-        NaN with fewer than six items, whose resamples are too often all the same, and where differences have no spread.
+        NaN with fewer than six items, whose resamples are too often all the same, where differences have no spread, and
+        where ties leave an end open.
+
+    Notes
+    -----
+    A resample in which all differences are the same has no spread. If they are not 0, its dz is beyond that of every other
+    (plus or minus infinity); it counts as that, and an interval that would end there has no end, so that none is given.
+    The same holds if leaving one item out leaves no spread. If all are 0, there is no effect, and dz counts as 0. SciPy's
+    routine gives NaN for the whole cell as soon as one resample is 0/0.
 
     References
     ----------
@@ -48,18 +58,17 @@ def dz_interval(
     if len(differences) < MIN_ITEMS:
         empty = np.full(shape, np.nan)
         return empty, empty.copy()
-    values = np.asarray(differences, dtype=np.float64).reshape(len(differences), -1)
-    largest = np.abs(values).max(0)
-    # by powers of two, which change no digit: what counts as no spread must not depend on the unit
-    values = np.ldexp(values, -np.frexp(np.where(largest > 0, largest, 1.0))[1])
+    # what counts as no spread must not depend on the unit
+    values, _ = in_own_units(np.asarray(differences, dtype=np.float64).reshape(len(differences), -1))
     with np.errstate(
         divide="ignore", invalid="ignore"
     ):  # cells without a spread come back as NaN, which is what they are
         drawn = np.concatenate([_drawn_dz(values, draws) for draws in _draws(len(values), resamples, seed)])
         ends = _bca(drawn, _dz(values, axis=0), _left_out_dz(values), confidence)
     spread = values.std(0) > ROUNDING * np.abs(values).max(0)
-    low, high = (np.where(spread, _quantiles(drawn, end), np.nan).reshape(shape) for end in ends)
-    return low, high
+    low, high = (_quantiles(drawn, end) for end in ends)
+    closed = spread & np.isfinite(low) & np.isfinite(high)
+    return np.where(closed, low, np.nan).reshape(shape), np.where(closed, high, np.nan).reshape(shape)
 
 
 def _dz(values: Float, axis: int) -> Float:
@@ -68,8 +77,9 @@ def _dz(values: Float, axis: int) -> Float:
 
 
 def _ratio(mean: Float, spread: Float) -> Float:
-    """0 where there is no spread but that of rounding, of numbers whose largest is about 1."""
-    ratio: Float = np.divide(mean, spread, out=np.zeros_like(mean), where=spread > ROUNDING)
+    """dz, of numbers whose largest is about 1; without a spread but that of rounding its limit, or 0 if all are 0."""
+    certain = np.where(np.abs(mean) > ROUNDING, np.copysign(np.inf, mean), 0.0)
+    ratio: Float = np.divide(mean, spread, out=certain, where=spread > ROUNDING)
     return ratio
 
 
@@ -113,7 +123,8 @@ def _left_out_dz(values: Float) -> Float:
 
 def _bca(drawn: Float, observed: Float, left_out: Float, confidence: float) -> tuple[Float, Float]:
     """Of each cell, which quantiles of the resamples are the ends of its interval (Efron's equations 3.8 and 6.6)."""
-    below = ((drawn < observed).sum(0) + (drawn <= observed).sum(0)) / (2 * len(drawn))
+    same = np.abs(drawn - observed) <= SAME * np.maximum(np.abs(observed), 1)
+    below = (((drawn < observed) & ~same).sum(0) + same.sum(0) / 2) / len(drawn)
     bias = special.ndtri(below)
     influence = left_out.mean(0) - left_out
     acceleration = (influence**3).sum(0) / (6 * (influence**2).sum(0) ** 1.5)
@@ -123,7 +134,7 @@ def _bca(drawn: Float, observed: Float, left_out: Float, confidence: float) -> t
 
 
 def _quantiles(drawn: Float, share: Float) -> Float:
-    """Of each cell its own quantile, between the two nearest of its resamples; NaN for a share that is NaN."""
+    """Of each cell its own quantile, between the two nearest of its resamples; NaN for a share that is NaN, or beyond all."""
     known = np.isfinite(share)
     place = np.where(known, share, 0.0) * (len(drawn) - 1)
     lower = np.floor(place).astype(np.int64)
@@ -132,4 +143,6 @@ def _quantiles(drawn: Float, share: Float) -> Float:
         np.take_along_axis(ordered, np.minimum(k, len(drawn) - 1)[None], axis=0)[0] for k in (lower, lower + 1)
     )
     between = place - lower
-    return np.where(known, below * (1 - between) + above * between, np.nan)
+    with np.errstate(invalid="ignore"):  # of two infinite ones, or of one that has no weight
+        found = below * (1 - between) + np.where(between > 0, above * between, 0.0)
+    return np.where(known & np.isfinite(found), found, np.nan)

@@ -14,6 +14,7 @@ from depthscope.progress import bar
 from depthscope.statistics.association import kept_texts, over_window
 from depthscope.statistics.pairing import group_names
 from depthscope.statistics.terms import Terms
+from depthscope.statistics.units import in_own_units
 
 Feed = Literal["layers", "window"]
 
@@ -348,6 +349,7 @@ def _copy(
 ) -> Float:
     """``x`` with its ``new`` columns as the ``known`` features give them, their residuals swapped within items by coin."""
     linear = require("sklearn.linear_model", "mechanism")
+    known, _ = in_own_units(known)
     scaled = (known - known.mean(0)) / np.where(known.std(0) > 0, known.std(0), 1.0)
     fitted = linear.RidgeCV(alphas=np.logspace(-3, 4, 8)).fit(scaled, x[:, new]).predict(scaled)
     residual = x[:, new] - fitted.reshape(-1, int(new.sum()))
@@ -366,6 +368,8 @@ def _predict(
 
     ``within`` are inner folds of the training items, by their rank.
     """
+    x, powers = in_own_units(x)
+    unseen = np.ldexp(unseen, -powers)
     mean, spread = x.mean(0), x.std(0)
     spread = np.where(spread > 0, spread, 1.0)
     # scaled once: inner folds see means and spreads of all that trains, but no label of it

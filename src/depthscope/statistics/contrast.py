@@ -1,5 +1,6 @@
 """The door of the stage: two conditions in, evidence out."""
 
+import warnings
 from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any, Literal
@@ -9,7 +10,7 @@ import xarray as xr
 from scipy import stats
 
 from depthscope.arrays import Float
-from depthscope.errors import DepthscopeError, check_choice, check_flag
+from depthscope.errors import DepthscopeError, DepthscopeWarning, check_choice, check_flag
 from depthscope.statistics.bootstrap import dz_interval
 from depthscope.statistics.design import Design, design
 from depthscope.statistics.effects import equivalence_p, holm, noncentral_interval
@@ -69,7 +70,13 @@ def contrast(
     Raises
     ------
     DepthscopeError
-        Unknown condition or covariate, fewer than two usable pairs, covariates that no effect can be told from.
+        Unknown condition or covariate, fewer than two usable pairs, covariates that no effect can be told from; conditions of
+        one name, layers that are no whole numbers in ascending order, an array of no real numbers.
+
+    Warns
+    -----
+    DepthscopeWarning
+        A covariate is the same on both sides of every item, so that adjusting for it changes nothing.
 
     Notes
     -----
@@ -83,7 +90,7 @@ def contrast(
     """
     check_choice("alternative", alternative, TAILS)
     check_flag("include_same_context", include_same_context, "keep them")
-    adjust = [adjust] if isinstance(adjust, str) else adjust  # one name, not its letters
+    adjust = [adjust] if isinstance(adjust, str) else list(adjust or ())  # one name, not its letters
     for name, value, kind in (
         *(("permutations", permutations, Integral), ("resamples", resamples, Integral), ("seed", seed, Integral)),
         *(("forming_p", forming_p, Real), ("bound", bound, Real)),
@@ -98,6 +105,7 @@ def contrast(
         raise DepthscopeError(f"bound={bound:g}: equivalence needs a bound on dz above 0, e.g. 0.2")
     terms = _terms(h, a, b)
     paired = pair(h, terms, include_same_context, adjust)
+    _warn_of_constants(paired.covariates)
     differences = paired.differences
     values: Float = differences.values.astype(np.float64)
     tail = TAILS[alternative]
@@ -151,12 +159,26 @@ def against_zero(differences: xr.DataArray, what: str, **options: Any) -> Contra
     return contrast(both.assign_coords(condition=[what, "0"]).rename(what), what, "0", **options)
 
 
+def _warn_of_constants(gaps: xr.DataArray) -> None:
+    """A covariate that is the same in all that is compared is adjusted for in name alone."""
+    same = [str(name) for name, column in zip(gaps["covariate"].values, gaps.values.T, strict=True) if not column.any()]
+    if same:
+        warnings.warn(
+            f"adjust={same[0]!r} changes nothing: in every item it is the same on both sides",
+            DepthscopeWarning,
+            stacklevel=3,
+        )
+
+
 def _terms(h: xr.DataArray, a: str | Terms, b: str | None) -> Terms:
     if isinstance(a, Terms):
         return a
+    for name in (a, b):
+        if not isinstance(name, str | Integral | None):
+            raise DepthscopeError(f"a contrast of {name!r}: give names of conditions")
     if b is not None:
-        return Terms((a,), (b,))
-    if not isinstance(h, xr.DataArray) or "condition" not in h.coords:
+        return Terms((str(a),), (str(b),))
+    if not isinstance(h, xr.DataArray) or "condition" not in h.dims:
         raise DepthscopeError("a contrast needs an array with dimensions item and condition, and names of conditions")
     return parse_terms(a, [str(c) for c in h["condition"].values])
 

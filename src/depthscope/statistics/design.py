@@ -6,6 +6,7 @@ import numpy as np
 
 from depthscope.arrays import Float
 from depthscope.errors import DepthscopeError
+from depthscope.statistics.units import in_own_units
 
 # share of the constant that covariates must leave free, or the effect cannot be told from them
 FREE = 1e-8
@@ -57,10 +58,12 @@ class Design:
 
     def fit(self, values: Float) -> tuple[Float, Float]:
         """The effect and the residual standard deviation of each cell of ``values`` (item, cell): twice (cell,)."""
+        values, powers = in_own_units(values)
         rest, column = self.without_covariates(values), self.basis[:, -1]
         product = column @ rest
         residual = rest - np.outer(column, product)
-        return product / self.leverage, np.sqrt((residual**2).sum(0) / self.degrees)
+        sigma = np.sqrt((residual**2).sum(0) / self.degrees)
+        return np.ldexp(product / self.leverage, powers), np.ldexp(sigma, powers)
 
 
 def design(n: int, covariates: Float | None = None) -> Design:
@@ -77,6 +80,7 @@ def design(n: int, covariates: Float | None = None) -> Design:
     constant = np.ones(n)
     if covariates is None or covariates.shape[1] == 0:
         return Design(constant[:, None] / np.sqrt(n), float(np.sqrt(n)))
+    covariates, _ = in_own_units(covariates)
     scale = np.sqrt((covariates**2).mean(0))
     scaled = covariates / np.where(scale > 0, scale, 1.0)
     left, strength, _ = np.linalg.svd(scaled, full_matrices=False)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from depthscope.arrays import Float
 from depthscope.errors import DepthscopeError, listed
+from depthscope.statistics.measured import as_measure
 from depthscope.statistics.terms import Side, Terms
 
 
@@ -37,15 +38,8 @@ def pair(h: xr.DataArray, terms: Terms, include_same_context: bool = False, cova
     zero by construction. Both kinds are left out; the second can be kept. Items without one of the ``covariates``
     (coordinates of ``h`` over item and condition) are left out too.
     """
-    if not isinstance(h, xr.DataArray) or not {"item", "condition"} <= set(h.dims):
-        raise DepthscopeError(
-            "a contrast needs an array with dimensions item and condition: give what depthscope.cse returns for a "
-            "traced table with columns item and condition"
-        )
+    h = as_measure(h)
     check_conditions(h, terms)
-    h = h.transpose("item", "condition", ...)
-    if "layer" in h.dims and "layer" not in h.coords:
-        h = h.assign_coords(layer=np.arange(1, h.sizes["layer"] + 1))
     labels = np.array([str(v) for v in h["item"].values], dtype=object)
     chosen = h.sel(condition=terms.conditions)
 
@@ -68,7 +62,13 @@ def pair(h: xr.DataArray, terms: Terms, include_same_context: bool = False, cova
     gaps = np.zeros((left.sizes["item"], 0))
     if values is not None:
         signs = np.array([_sign(c, terms) for c in terms.conditions])
-        gaps = _mean_by(np.einsum("c,ick->ik", signs, values[used]), groups)
+        with np.errstate(over="ignore", invalid="ignore"):
+            gaps = _mean_by(np.einsum("c,ick->ik", signs, values[used]), groups)
+        beyond = [name for name, column in zip(covariates, gaps.T, strict=True) if not np.isfinite(column).all()]
+        if beyond:
+            raise DepthscopeError(
+                f"cannot adjust for {beyond[0]!r}: its differences are too large for a double; rescale it"
+            )
     labelled = {"item": left["item"].values, "covariate": list(covariates)}
     return Paired(
         left - right,

@@ -10,6 +10,7 @@ from scipy import stats
 from depthscope.arrays import Float
 from depthscope.statistics.clusters import Cells, find_clusters, largest_mass
 from depthscope.statistics.design import design
+from depthscope.statistics.units import in_own_units
 
 # of the maps that are made at a time: small enough for a processor's own cache
 BLOCK_CELLS = 2**16
@@ -99,7 +100,7 @@ def cluster_test(
     n = len(differences)
     model = design(n, covariates)
     present = np.isfinite(differences).all(0)
-    cells = np.where(present, differences, 0.0).reshape(n, -1)
+    cells = in_own_units(np.where(present, differences, 0.0).reshape(n, -1))[0]  # of t, which has none
     threshold = float(stats.t.isf(forming_p / (2 if tail == 0 else 1), model.degrees))
     # what the covariates explain drops out of the whole model whatever the flips: their residuals are enough
     rest = model.without_covariates(cells)

@@ -71,6 +71,8 @@ def _unusable(h: xr.DataArray, plain: Contrast, names: Sequence[str]) -> dict[st
     reasons = {}
     values = h.sel(condition=plain.terms.conditions)
     there = values.notnull().any("layer").all("condition")
+    if not plain.settings["include_same_context"]:
+        there &= ~there["item"].isin(plain.same_context)
     for name in names:
         column = values[name].astype(float)
         known = column.notnull().all("condition") & there
