@@ -6,8 +6,8 @@ import torch
 
 from depthscope.errors import DepthscopeError, reason
 from depthscope.model.carried import Carrier, attended, refusal
+from depthscope.model.judge import TOLERANCE
 from depthscope.model.model import Model
-from depthscope.model.verify import TOLERANCE
 
 PIECES, PIECE = 3, 12  # of the probe, in tokens
 LEAD = 1  # tokens at its beginning that are kept when the rest is cut
