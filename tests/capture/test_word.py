@@ -185,3 +185,11 @@ def test_an_expected_word_is_less_surprising_without_the_space_before_it(embedde
         for how in ("tokens", "word")  # type: ignore[arg-type]
     )
     assert abs(tokens - word) < 1
+
+
+def test_an_apostrophe_ends_a_word_where_the_next_is_attached_and_goes_on_with_it_elsewhere() -> None:
+    names = ["Ġa", "'s", "’S", "'re", "'red", "'hui", "’B", "'t", "'", "'2"]
+    backend = Tokenizer(models.BPE({name: i for i, name in enumerate(names)}, []))
+    backend.decoder = decoders.Sequence([decoders.Replace("Ġ", " "), decoders.Fuse()])
+    ended = Words(PreTrainedTokenizerFast(tokenizer_object=backend), len(names))._after("aujourd").numpy()
+    assert [name for name, free in zip(names, ended, strict=True) if free] == ["Ġa", "'s", "’S", "'re", "'", "'2"]

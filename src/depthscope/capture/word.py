@@ -12,7 +12,8 @@ from depthscope.capture.pieces import decoded
 from depthscope.capture.surprisal import Predictions
 from depthscope.capture.tokens import Tokenized
 from depthscope.errors import DepthscopeError
-from depthscope.stimuli.words import APOSTROPHES, UNSPACED
+from depthscope.stimuli.elision import APOSTROPHES, ATTACHED
+from depthscope.stimuli.words import UNSPACED
 
 Surprisal = Literal["tokens", "word"]
 
@@ -20,7 +21,10 @@ Surprisal = Literal["tokens", "word"]
 FREE, LETTER, MARK = 0, 1, 2
 
 _MARK = regex.compile(r"[\p{M}\u200c\u200d]")
-_LETTER = regex.compile(rf"[\p{{L}}\p{{N}}_--[{UNSPACED}]]|[{APOSTROPHES}][tT](?!\w)", regex.V1)
+# an apostrophe before a letter goes on with a word (O'Brien, n't), if it does not attach another (Anna's)
+_LETTER = regex.compile(
+    rf"[\p{{L}}\p{{N}}_--[{UNSPACED}]]|[{APOSTROPHES}](?!(?i:{'|'.join(sorted(ATTACHED))})(?!\w))\p{{L}}", regex.V1
+)
 _BYTE = regex.compile(r"<0x([0-9A-F]{2})>")
 _LAST = regex.compile(rf"[\p{{L}}\p{{N}}_--[{UNSPACED}]][\p{{M}}\u200c\u200d]*$", regex.V1)
 

@@ -5,17 +5,16 @@ from functools import lru_cache
 
 import regex
 
-APOSTROPHES = "'\u2018\u2019\uff07"
+from depthscope.stimuli.elision import APOSTROPHES, dividing
+
 # signs that fill a gap and are no word, though Unicode lets the first extend one: French puts it before an exclamation mark
 _SPACES = "\u202f"
 _STOPS = ".:\u2024\ufe52\uff0e\ufe13\ufe55\uff1a"
 
-# what Unicode calls the middle of a word although writers divide there: elided and attached words (l'avion, Anna's), but
-# not n't, of which neither half is a word, and not the apostrophe that is a letter (Ukrainian, Hebrew); a missing space.
+# what Unicode calls the middle of a word although writers divide there: an apostrophe at the edge of a word, a missing space.
 # The sign comes first, the look behind it second, so that little of a text is looked at
 _DIVIDERS = regex.compile(
-    rf"""[{APOSTROPHES}](?: (?<=[\p{{Latin}}\p{{Greek}}]\p{{M}}*.)(?<![nN].) | (?<=[nN].)(?![tT](?![\p{{L}}\p{{M}}\p{{N}}_]))
-        | (?!\p{{L}}) | (?<!\p{{L}}[\p{{M}}\p{{WB=Format}}]*.) )
+    rf"""[{APOSTROPHES}](?: (?!\p{{L}}) | (?<!\p{{L}}[\p{{M}}\p{{WB=Format}}]*.) )
     | [{_STOPS}](?: (?<!\p{{Nd}}.) | (?!\p{{Nd}}) )
     | [{_SPACES}]""",
     regex.VERBOSE,
@@ -47,8 +46,10 @@ def character_edges(text: str) -> Collection[int]:
 
 @lru_cache(maxsize=8)
 def _divided(text: str) -> str:
-    divided: str = _DIVIDERS.sub("!", text)  # as many characters as before
-    return divided
+    divided = list(_DIVIDERS.sub("!", text))  # as many characters as before
+    for place in dividing(text):
+        divided[place] = "!"
+    return "".join(divided)
 
 
 def _word_edge(text: str, place: int) -> bool:
