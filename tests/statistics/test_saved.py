@@ -1,7 +1,9 @@
 """A contrast that was saved is the contrast that is loaded; whatever else is in the file is refused."""
 
+import datetime
 import json
-from dataclasses import fields
+import math
+from dataclasses import fields, replace
 
 import numpy as np
 import pandas as pd
@@ -146,3 +148,111 @@ def test_a_change_and_a_newer_schema_are_noticed(tmp_path, refuses):
     place.write_text(changed(document, schema=2), encoding="utf-8")
     with refuses("schema 2"):
         Contrast.load(place)
+
+
+def labelled(name="odd", values=None, attributes=None, settings=None):
+    """A contrast whose differences carry one more coordinate, or whose arrays and settings hold something odd."""
+    found = CASES["plain"]()
+    differences = found.differences
+    if values is not None:
+        differences = differences.assign_coords({name: ("item", values)})
+    if attributes is not None:
+        differences = differences.assign_attrs(odd=attributes)
+        differences["item"].attrs["odd"] = attributes
+    table = found.table.assign_attrs(odd=attributes) if attributes is not None else found.table
+    more = {} if settings is None else {"odd": settings}
+    return replace(found, differences=differences, table=table, settings=found.settings | more)
+
+
+NINE = {
+    "objects of all kinds": np.array([1, "a", None, 2.5, math.nan, True, -0.0, 2**70, "\udcff"], dtype=object),
+    "text of objects": np.array([*"abcdefgh", "longer"], dtype=object),
+    "text": np.array([*"abcdefgh", "longer"]),
+    "whole numbers, one large": np.array([2**63, *range(8)], dtype=np.uint64),
+    "nanoseconds": np.array(["2026-11-30T12:00:00.123456789", "NaT", *["1900-01-01"] * 7], dtype="datetime64[ns]"),
+    "durations": np.arange(9).astype("timedelta64[s]"),
+    "half precision": np.linspace(0, 1, 9).astype(np.float16),
+    "the other byte order": np.linspace(0, 1, 9).astype(">f8"),
+    "odd numbers": np.array([np.nan, np.inf, -np.inf, -0.0, 5e-324, 0.1, 1 / 3, 1e308, 0]),
+    "truth": np.arange(9) % 2 == 0,
+    "surrogates": np.array(["\ud800", "\udfff x", "\\udcff", *"abcdef"]),
+}
+
+
+@pytest.mark.parametrize("what", NINE)
+def test_coordinates_of_every_kind_come_back_as_they_are(what, tmp_path):
+    found = labelled(values=NINE[what])
+    again = Contrast.load(found.save(tmp_path / "found.json"))
+    mine, theirs = found.differences["odd"].values, again.differences["odd"].values
+    assert (mine.dtype, mine.tobytes() if mine.dtype != object else None) == (
+        theirs.dtype,
+        theirs.tobytes() if mine.dtype != object else None,
+    )
+    assert [(type(v), repr(v)) for v in mine.tolist()] == [(type(v), repr(v)) for v in theirs.tolist()]
+
+
+ATTRIBUTES = {
+    "like a number of ours": {"number": "NaN"},
+    "like an array of ours": {"array": 1, "coordinates": 2, "name": 3},
+    "like a table of ours": {"data": {}, "coordinates": {}, "attributes": {}},
+    "like pairs and tuples of ours": [{"pairs": [[1, 2]]}, {"tuple": [1]}],
+    "numbers as keys": {1: "a", "1": "b", None: "c", (1, 2): [3], 0.5: {"number": 7}},
+    "odd numbers": [math.nan, math.inf, -math.inf, -0.0, 5e-324, 10**300],
+    "tuples": (1, [2, (3, None)], "x"),
+    "an array": xr.DataArray([1.5, math.nan], {"x": [1, 2]}, ["x"], name="inner"),
+    "an array without a name": xr.DataArray([[1, 2]], dims=["x", "y"]),
+    "text of no encoding": "a \udcff b \u2028 \0 \\u0041",
+    "a lone pair": True,
+}
+
+
+@pytest.mark.parametrize("what", ATTRIBUTES)
+def test_attributes_and_settings_of_every_kind_come_back_as_they_are(what, tmp_path):
+    odd = ATTRIBUTES[what]
+    found = labelled(attributes=odd, settings=odd)
+    again = Contrast.load(found.save(tmp_path / "found.json"))
+    places = (again.settings, again.table.attrs, again.differences.attrs, again.differences["item"].attrs)
+    assert {repr(place["odd"]) for place in places} == {repr(odd)}
+    assert again.save(tmp_path / "again.json").read_bytes() == (tmp_path / "found.json").read_bytes()
+
+
+def endless():
+    found = []
+    found.append(found)
+    return found
+
+
+LOST = {
+    "bytes": {"values": np.array([b"a"] * 9)},
+    "complex numbers": {"values": np.arange(9) * 1j},
+    "dates among objects": {"values": np.array([datetime.date(2026, 1, 1)] * 9, dtype=object)},
+    "longer floats": {"values": np.arange(9).astype(np.longdouble) / 3},
+    "a name that is no text": {"name": 7, "values": range(9)},
+    "a pair that would be read as one character": {"values": np.array(["\ud83d\ude00"] * 9)},
+    "an array of numpy": {"attributes": np.arange(3)},
+    "a set": {"settings": {1, 2}},
+    "bytes, told": {"settings": b"x"},
+    "a date, told": {"attributes": np.datetime64("2026-01-01")},
+    "an endless list": {"settings": endless()},
+    "an endless number": {"settings": 10**5000},
+    "an object": {"settings": [object()]},
+}
+
+
+@pytest.mark.parametrize("what", LOST)
+def test_what_would_not_come_back_is_refused_before_anything_is_written(what, tmp_path, refuses):
+    if np.dtype(np.longdouble).itemsize == 8 and what == "longer floats":
+        pytest.skip("as long as others here")
+    found = labelled(**LOST[what])
+    with refuses("of the contrast", "take"):
+        found.save(tmp_path / "found.json")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("path", ["", "x" * 300 + ".json", "a\0b.json", "a/" * 3000 + "x.json", None, 7])
+def test_names_that_no_file_can_have_are_refused(path, tmp_path, monkeypatch, refuses):
+    monkeypatch.chdir(tmp_path)
+    with refuses():
+        CASES["plain"]().save(path)
+    with refuses():
+        Contrast.load(path)

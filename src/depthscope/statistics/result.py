@@ -206,11 +206,13 @@ class Contrast:
         """Write all of it to a JSON file, from which :meth:`load` makes it again, to the last digit.
 
         The file appears whole or not at all, holds nothing that could run, and has a digest by which a change is noticed.
+        Coordinates, attributes and settings may hold numbers, text, times, ``None``, and lists, tuples and mappings of these.
 
         Raises
         ------
         DepthscopeError
-            A name that does not end in ``.json``, or a place that cannot be written.
+            A name that does not end in ``.json``, a place that cannot be written, or something that would not come back as
+            it is; nothing is written then.
         """
         from depthscope.statistics.saved import save_contrast
 

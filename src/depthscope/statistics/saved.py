@@ -2,33 +2,50 @@
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import xarray as xr
-
 from depthscope.errors import DepthscopeError, reason
 from depthscope.statistics.result import Cluster, Contrast
+from depthscope.statistics.spelt import kept, restored, same, unsaved
 from depthscope.statistics.terms import Terms
 from depthscope.store.files import write_text
 from depthscope.version import __version__
 
 SCHEMA, KIND, SUFFIX = 1, "depthscope contrast", ".json"
-# JSON has no word for these
-ODD = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
-TEXT = "text"
+# what NumPy, xarray and Python raise at parts that do not fit together
+BROKEN = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
 
 
 def save_contrast(found: Contrast, path: str | Path) -> Path:
     """Write a contrast to a file that ends in ``.json``; it appears whole or not at all. Read it with :func:`load_contrast`."""
-    place = Path(path)
+    place = _file(path)
     if place.suffix.lower() != SUFFIX:
-        raise DepthscopeError(f"{place}: a contrast is saved as JSON; call the file {place.with_suffix(SUFFIX).name}")
-    content = {field.name: _kept(getattr(found, field.name)) for field in fields(Contrast)}
+        named = place.with_suffix(SUFFIX).name if place.name else f"contrast{SUFFIX}"
+        raise DepthscopeError(f"{place}: a contrast is saved as JSON; call the file {named}")
+    try:
+        text = _text(found)
+    except DepthscopeError:
+        raise
+    except RecursionError:
+        raise DepthscopeError(
+            f"{place}: the attributes or settings of the contrast hold themselves: take them out"
+        ) from None
+    except BROKEN as problem:
+        raise unsaved("the contrast", reason(problem, 80)) from None
+    try:
+        write_text(place, text + "\n")
+    except (OSError, ValueError) as problem:
+        why = problem.strerror if isinstance(problem, OSError) else reason(problem)
+        raise DepthscopeError(f"{place}: cannot be written ({why}); give another file") from None
+    return place
+
+
+def _text(found: Contrast) -> str:
+    """The document; what would not come back from it as it is is refused."""
+    content = {name: kept(value, f"{name} of the contrast") for name, value in _plain(found).items()}
     document = {
         "kind": KIND,
         "schema": SCHEMA,
@@ -36,16 +53,33 @@ def save_contrast(found: Contrast, path: str | Path) -> Path:
         "digest": _digest(content),
         "contrast": content,
     }
+    # halves of characters are spelt out, as JSON spells them: no file of UTF-8 holds them
+    text = json.dumps(document, ensure_ascii=False, allow_nan=False).encode("utf-8", "backslashreplace").decode()
+    again = _plain(_contrast(json.loads(text)["contrast"]))
+    for name, value in _plain(found).items():
+        if not same(value, again[name]):
+            raise unsaved(f"{name} of the contrast", "it would not come back as it is")
+    return text
+
+
+def _plain(found: Contrast) -> dict[str, Any]:
+    """Its parts, with no class of ours among them."""
+    parts = {field.name: getattr(found, field.name) for field in fields(Contrast)}
+    terms = {"left": list(found.terms.left), "right": list(found.terms.right)}
+    clusters = [{**vars(one), "periods": list(one.periods) if one.periods else None} for one in found.clusters]
+    return {**parts, "terms": terms, "clusters": clusters}
+
+
+def _file(path: Any) -> Path:
     try:
-        write_text(place, json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n")
-    except OSError as problem:
-        raise DepthscopeError(f"{place}: cannot be written ({problem.strerror}); give another file") from None
-    return place
+        return Path(path)
+    except TypeError:
+        raise DepthscopeError(f"a file called {path!r}: give its name as text or as a path") from None
 
 
 def load_contrast(path: str | Path) -> Contrast:
     """The contrast that :func:`save_contrast` wrote."""
-    place = Path(path)
+    place = _file(path)
     try:
         document = json.loads(place.read_text(encoding="utf-8"))
         if document["kind"] != KIND:
@@ -67,14 +101,14 @@ def load_contrast(path: str | Path) -> Contrast:
         raise DepthscopeError(
             f"{place}: cannot be read ({problem.strerror}); give a file that Contrast.save wrote"
         ) from None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
+    except (*BROKEN, RecursionError) as problem:
         raise DepthscopeError(
             f"{place}: no contrast that was saved ({reason(problem, 80)}); give a file that Contrast.save wrote"
         ) from None
 
 
 def _contrast(content: Mapping[str, Any]) -> Contrast:
-    given = {field.name: _restored(content[field.name]) for field in fields(Contrast)}
+    given = {field.name: restored(content[field.name]) for field in fields(Contrast)}
     terms = Terms(*(tuple(side) for side in (given["terms"]["left"], given["terms"]["right"])))
     clusters = tuple(
         Cluster(**{**one, "periods": tuple(one["periods"]) if one["periods"] else None}) for one in given["clusters"]
@@ -84,73 +118,3 @@ def _contrast(content: Mapping[str, Any]) -> Contrast:
 
 def _digest(content: Any) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
-
-
-def _kept(value: Any) -> Any:
-    """In what JSON knows, so that :func:`_restored` gives it back."""
-    if isinstance(value, xr.DataArray):
-        return {"array": _kept(value.to_dataset(name="(values)")), "name": value.name}
-    if isinstance(value, xr.Dataset):
-        return {
-            "data": {str(name): _variable(one) for name, one in value.data_vars.items()},
-            "coordinates": {str(name): _variable(one) for name, one in value.coords.items()},
-            "attributes": _kept(dict(value.attrs)),
-        }
-    if isinstance(value, Terms | Cluster):
-        return _kept(asdict(value))
-    if isinstance(value, Mapping):
-        return {str(name): _kept(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_kept(one) for one in value]
-    if isinstance(value, np.generic):
-        return _kept(value.item())
-    if isinstance(value, float) and not math.isfinite(value):
-        return {"number": _word(value)}
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    raise DepthscopeError(f"a {type(value).__name__} among the settings of a contrast cannot be saved: take it out")
-
-
-def _word(odd: float) -> str:
-    return str(odd).replace("inf", "Infinity").replace("nan", "NaN")
-
-
-def _variable(one: xr.DataArray) -> dict[str, Any]:
-    values = one.values
-    kind = TEXT if values.dtype.kind in "OUT" else str(values.dtype)
-    plain: list[Any] = [str(v) for v in values.ravel()] if kind == TEXT else values.ravel().tolist()
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        plain = [v if math.isfinite(v) else _word(v) for v in plain]
-    return {
-        "dims": list(map(str, one.dims)),
-        "shape": list(values.shape),
-        "dtype": kind,
-        "values": plain,
-        "attributes": _kept(dict(one.attrs)),
-    }
-
-
-def _restored(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_restored(one) for one in value]
-    if not isinstance(value, dict):
-        return value
-    if set(value) == {"number"}:
-        return ODD[value["number"]]
-    if set(value) == {"array", "name"}:
-        return _restored(value["array"])["(values)"].rename(value["name"])
-    if set(value) == {"data", "coordinates", "attributes"}:
-        data, labels = ({n: _array(one) for n, one in value[part].items()} for part in ("data", "coordinates"))
-        return xr.Dataset(data, labels, _restored(value["attributes"]))
-    return {name: _restored(one) for name, one in value.items()}
-
-
-def _array(one: Mapping[str, Any]) -> tuple[list[str], np.ndarray[Any, Any], dict[str, Any]]:
-    kind, plain = one["dtype"], one["values"]
-    if kind == TEXT:
-        values = np.array(plain, dtype=object)
-    else:
-        if np.dtype(kind).kind not in "fiub":
-            raise TypeError(f"{kind} is no kind of number")
-        values = np.array([ODD[v] if isinstance(v, str) else v for v in plain], dtype=kind)
-    return one["dims"], values.reshape(one["shape"]), _restored(one["attributes"])
