@@ -32,6 +32,8 @@ ALIKE = [
     ("A sh\ufeffark.", "shark", ["U+FEFF ZERO WIDTH NO-BREAK SPACE"], "A shark."),
     ("A \uff53\uff48\uff41\uff52\uff4b.", "shark", ["U+FF53 FULLWIDTH LATIN SMALL LETTER S"], "A shark."),
     ("彼は\uff8a\uff9e\uff85\uff85だ", "バナナ", ["U+FF8A HALFWIDTH KATAKANA LETTER HA"], "彼はバナナだ"),
+    ("قرأ كـتـابا", "كتابا", ["U+0640 ARABIC TATWEEL, which the target lacks"], "قرأ كتابا"),
+    ("قرأ كتابا", "كتـابا", ["U+0640 ARABIC TATWEEL, which the target has"], "قرأ كتابا"),
     ("A 'loan” shark.", 'loan"', ["U+201D RIGHT DOUBLE QUOTATION MARK"], "A 'loan\" shark."),
 ]
 
@@ -44,6 +46,43 @@ def test_the_sign_that_differs_is_named_and_one_form_finds_the_target(refuses, t
     (row,) = read_stimuli(rows, paired=False, normalize=True).to_dict("records")
     assert row["text"] == form
     assert row["text"][row["start"] : row["end"]] == row["target"] == plain(target).text
+
+
+POINTED = [
+    # with points, without them, the sign that is named
+    ("كِتَابًا", "كتابا", "U+0650 ARABIC KASRA"),
+    ("شدّة", "شدة", "U+0651 ARABIC SHADDA"),
+    ("هٰذا", "هذا", "U+0670 ARABIC LETTER SUPERSCRIPT ALEF"),
+    ("שָׁלוֹם", "שלום", "U+05B8 HEBREW POINT QAMATS"),
+    ("كـِتَاب", "كتاب", "U+0640 ARABIC TATWEEL"),
+]
+
+
+@pytest.mark.parametrize(("pointed", "bare", "sign"), POINTED)
+def test_short_vowels_that_one_of_the_two_leaves_out_are_named_and_mended(refuses, pointed, bare, sign):
+    for held, target in ((pointed, bare), (bare, pointed)):
+        rows = [{"item": "x", "condition": "a", "text": f"{held} - {held}x", "target": target}]
+        with refuses("item 'x'", "is not in the text, which", sign, "--normalize"):
+            read_stimuli(rows, paired=False)
+        (row,) = read_stimuli(rows, paired=False, normalize=True).to_dict("records")
+        assert (row["text"], row["target"]) == (f"{bare} - {bare}x", bare)
+        offsets = [{**rows[0], "start": 0, "end": len(held)}]
+        with refuses("not the target", sign, "--normalize"):
+            read_stimuli(offsets, paired=False)
+        assert read_stimuli(offsets, paired=False, normalize=True)["target"][0] == bare
+
+
+def test_short_vowels_stay_where_every_target_is_found_with_them_and_go_from_all_rows_else(refuses):
+    rows = [
+        {"item": "x", "condition": c, "text": f"هو {word} هنا", "target": word}
+        for c, word in (("a", "كَتَبَ"), ("b", "كُتِبَ"))
+    ]
+    assert list(read_stimuli(rows, normalize=True)["target"]) == ["كَتَبَ", "كُتِبَ"]
+    more = [*rows, {**rows[0], "condition": "c", "target": "كتب"}]
+    assert list(read_stimuli(more, normalize=True)["text"]) == ["هو كتب هنا"] * 3
+    # other vowels make another word
+    with refuses("'كُتِبَ' is not in the text: correct it"):
+        read_stimuli([{**rows[0], "target": "كُتِبَ"}], paired=False)
 
 
 @pytest.mark.parametrize(

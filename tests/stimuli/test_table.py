@@ -189,3 +189,28 @@ def test_columns_of_any_kind_hold_labels(pairs):
     plain = validate(pairs)
     pd.testing.assert_frame_equal(validate(pairs.astype("category")).astype(plain.dtypes), plain)
     assert validate(pairs.assign(item=np.repeat(np.float32([1, 2, 3, 4]), 2)))["item"].tolist() == list("11223344")
+
+
+@pytest.mark.parametrize(
+    ("column", "one", "other", "sign"),
+    [
+        ("item", "café", "cafe\u0301", "U+0301 COMBINING ACUTE ACCENT where the other has U+00E9"),
+        ("item", "Anna's", "Anna’s", "U+2019"),
+        ("item", "сat", "cat", "U+0063 LATIN SMALL LETTER C where the other has U+0441 CYRILLIC"),
+        ("item", "a b", "a  b", "more blank space"),
+        ("condition", "literal", "lit\u200beral", "U+200B ZERO WIDTH SPACE"),
+        ("pair", "1", "\uff11", "U+FF11 FULLWIDTH DIGIT ONE"),
+    ],
+)
+def test_labels_that_look_alike_and_are_two_are_one_sentence(column, one, other, sign, refuses):
+    rows = [
+        {"item": "i", "condition": condition, "pair": "p", "text": "A shark.", "target": "shark", column: label}
+        for label in (one, other)
+        for condition in ("a", "b")
+    ]
+    if column == "condition":
+        rows = rows[::2]
+    with refuses(f"two {column}s look alike and are not the same", sign, "write both alike"):
+        validate(pd.DataFrame(rows))
+    rows = [{**row, column: f"{row[column]}".replace(other, "another")} for row in rows]
+    assert len(validate(pd.DataFrame(rows))) == len(rows)

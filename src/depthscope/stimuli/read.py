@@ -56,8 +56,9 @@ def read_stimuli(
         tabs separate and both can be meant.
     normalize : bool
         Put texts and targets into one form before the targets are looked for: straight apostrophes and quotation marks,
-        ordinary spaces and hyphens, composed accents (NFC), letters of ordinary width, no ligatures, soft hyphens or other
-        signs that cannot be seen. The model then reads those texts.
+        ordinary spaces and hyphens, composed accents (NFC), letters of ordinary width, no ligatures, soft hyphens, stretched
+        Arabic letters or signs that cannot be seen. Where a target is found only without the points of Arabic or Hebrew (short
+        vowels), all texts and targets lose them. The model then reads those texts.
 
     Returns
     -------

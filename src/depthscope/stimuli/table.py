@@ -6,7 +6,7 @@ One row per text. Columns ``item``, ``condition``, ``text``; the target as ``tar
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,12 @@ import pandas as pd
 
 from depthscope.errors import DepthscopeError, listed, on_one_line
 from depthscope.stimuli.columns import ORDER, REQUIRED, meant
-from depthscope.stimuli.plain import plain
+from depthscope.stimuli.plain import Plain, first_difference, look, plain, pointed_apart, unpointed
 from depthscope.stimuli.problems import Problem, StimuliError
 from depthscope.stimuli.target import check_offsets, locate
+
+LABELS = ("item", "condition", "pair")
+Form = Callable[[str], Plain]
 
 GIVEN = (*ORDER, "occurrence")
 # a list in the way of Python, JSON or NumPy: nothing but tokens in quotation marks
@@ -53,17 +56,18 @@ def validate(
     if table.empty:
         raise DepthscopeError(f"{source}: the table has no rows")
     table = table.reset_index(drop=True)
-    for name in ("item", "condition", "pair"):
+    for name in LABELS:
         if name in table:
             # plain text, whatever kind of column it was
             table[name] = pd.Series([_label(value) for value in table[name]], table.index)
     problems: list[Problem] = []
     targets = []
     given = {name: list(table[name]) for name in GIVEN if name in table}
+    form = _form(given) if normalize else None
     for i, (item, condition) in enumerate(zip(given["item"], given["condition"], strict=True)):
         row = {name: column[i] for name, column in given.items()}
         try:
-            targets.append(_target(row, i, row_name(source, item, condition), source, normalize))
+            targets.append(_target(row, i, row_name(source, item, condition), source, form))
         except DepthscopeError as problem:
             problems.append(_problem(i, item, condition, str(problem), source))
     problems += _design_problems(table, paired)
@@ -105,7 +109,7 @@ def validate_labels(table: pd.DataFrame, source: str) -> pd.DataFrame:
                 f"{source}: no column {name} (columns found: {listed(found.columns, 12)}); a table of own states needs item "
                 "and condition, a row for each of them"
             )
-    for name in ("item", "condition", "pair"):
+    for name in LABELS:
         if name in found:
             found[name] = pd.Series([_label(value) for value in found[name]], found.index)
     problems = [
@@ -163,7 +167,15 @@ def _check_columns(table: pd.DataFrame, source: str) -> None:
         raise DepthscopeError(f"{source}: start and end go together: one of the two columns is missing")
 
 
-def _target(given: Mapping[str, Any], i: int, row: str, source: str, normalize: bool) -> tuple[str, str, int, int]:
+def _form(given: Mapping[str, list[Any]]) -> Form:
+    """The form that texts are put into: without points in all rows, if in one of them the target is not found with them."""
+    pairs = zip(given["text"], given.get("target", []), strict=False)
+    return (
+        unpointed if any(isinstance(text, str) and pointed_apart(text, _label(word)) for text, word in pairs) else plain
+    )
+
+
+def _target(given: Mapping[str, Any], i: int, row: str, source: str, form: Form | None) -> tuple[str, str, int, int]:
     """The text of a row, its target, and where that stands; raises what is wrong with the row."""
     for name in ("item", "condition"):
         if not given[name]:
@@ -174,8 +186,8 @@ def _target(given: Mapping[str, Any], i: int, row: str, source: str, normalize: 
     start, end = (_whole(given.get(name), name, row) for name in ("start", "end"))
     if (start is None) != (end is None):
         raise DepthscopeError(f"{row}: start and end go together: one of the two is empty")
-    if normalize:
-        text, word, start, end = _plain(text, word, start, end, row)
+    if form is not None:
+        text, word, start, end = _formed(form, text, word, start, end, row)
     if start is None or end is None:
         if not word:
             raise DepthscopeError(f"{row}: no target: give a word, or start and end")
@@ -185,17 +197,17 @@ def _target(given: Mapping[str, Any], i: int, row: str, source: str, normalize: 
     return text, text[start:end], start, end
 
 
-def _plain(
-    text: str, word: str, start: int | None, end: int | None, row: str
+def _formed(
+    form: Form, text: str, word: str, start: int | None, end: int | None, row: str
 ) -> tuple[str, str, int | None, int | None]:
     """Text and target in one form; offsets, if there are any, move along."""
-    form = plain(text)
-    if not form.text.strip():
+    made = form(text)
+    if not made.text.strip():
         raise DepthscopeError(f"{row}: the text holds nothing that can be seen")
     if start is not None and end is not None:
         check_offsets(text, start, end, "", row)
-        start, end = form.at(start), form.at(end)
-    return form.text, plain(word).text.strip(), start, end
+        start, end = made.at(start), made.at(end)
+    return made.text, form(word).text.strip(), start, end
 
 
 def _check_text(text: object, row: str) -> None:
@@ -222,8 +234,21 @@ def _whole(value: Any, column: str, row: str) -> int | None:
     return int(number)
 
 
+def _lookalikes(name: str, column: "pd.Series[Any]") -> list[str]:
+    """Labels that are two, and that nobody can tell apart."""
+    first: dict[str, str] = {}
+    found = []
+    for label in column.unique():
+        other = first.setdefault(look(label), label)
+        if other != label:
+            blank = label.split() == other.split()
+            difference = "has more blank space" if blank else first_difference(label, other, "the other")
+            found.append(f"two {name}s look alike and are not the same, {label!r}: one {difference}; write both alike")
+    return found
+
+
 def _design_problems(table: pd.DataFrame, paired: bool) -> list[Problem]:
-    """Rows that stand there twice, and items that have nothing to be compared with."""
+    """Rows that stand there twice, labels that look alike, and items that have nothing to be compared with."""
     table = table[(table["item"] != "") & (table["condition"] != "")]
     keys = [name for name in ("item", "pair", "condition") if name in table]
     twice = table[table.duplicated(keys)]
@@ -232,6 +257,7 @@ def _design_problems(table: pd.DataFrame, paired: bool) -> list[Problem]:
         Problem(place + 1, row_name("", item, condition).removeprefix(": "), reason)
         for place, item, condition in zip(twice.index.tolist(), twice["item"], twice["condition"], strict=True)
     ]
+    found += [Problem(None, "", told) for name in LABELS if name in table for told in _lookalikes(name, table[name])]
     count = table.groupby("item", sort=False)["condition"].nunique()
     lone = count.index[count == 1]
     if paired and len(lone):

@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 from depthscope.errors import DepthscopeError
-from depthscope.stimuli.plain import first_difference, plain, unlike
+from depthscope.stimuli.plain import first_difference, plain, pointed_apart, unlike
 from depthscope.stimuli.words import character_edges, everywhere, standing
 
 _CHARACTER = "inside a character (a base letter and its marks, or a joined emoji)"
@@ -60,7 +60,7 @@ def check_offsets(text: str, start: int, end: int, target: str, row: str) -> Non
             raise DepthscopeError(f"{row}: offset {edge} falls {_CHARACTER}")
     held = text[start:end]
     if target and held != target:
-        same = plain(held).text == plain(target).text
+        same = plain(held).text == plain(target).text or pointed_apart(held, target)
         why = f"; the text {first_difference(held, target)}: {NORMALIZE}" if same else ""
         raise DepthscopeError(f"{row}: offsets {start} to {end} hold {held!r}, not the target {target!r}{why}")
     if not held.strip():
