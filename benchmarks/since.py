@@ -63,6 +63,7 @@ def contrasted() -> Callable[[], Any]:
     values = np.random.default_rng(0).normal(size=(ITEMS, 2, LAYERS)) + np.array([0.05, 0])[None, :, None]
     coords = {"item": np.arange(ITEMS).astype(str), "condition": ["a", "b"], "layer": np.arange(1, LAYERS + 1)}
     table = xr.DataArray(values, coords, ("item", "condition", "layer"))
+    ds.contrast(table[:10], "a", "b")  # what is imported at the first call is no part of the work
     return lambda: ds.contrast(table, "a", "b").table["dz_low"]
 
 

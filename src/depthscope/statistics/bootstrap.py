@@ -12,7 +12,7 @@ from depthscope.statistics.units import in_own_units
 MIN_ITEMS = 6
 # with so few, a resample may be the items themselves in another order, whose dz must be the same to the last digit
 FEW_ITEMS = 64
-BLOCK = 2**20  # draws that stand at a time
+BLOCK = 2**18  # draws that stand at a time
 CANCELLED = 1e-3  # share of a sum of squares below which the difference of two such sums has lost digits
 SAME = 1e-11  # two dz of the same items in another order, or of items that are alike, differ by rounding alone
 ROUNDING = 1e-14  # spread, beside the largest difference, that equal numbers have by rounding
@@ -63,7 +63,7 @@ def dz_interval(
     with np.errstate(
         divide="ignore", invalid="ignore"
     ):  # cells without a spread come back as NaN, which is what they are
-        drawn = np.concatenate([_drawn_dz(values, draws) for draws in _draws(len(values), resamples, seed)])
+        drawn = np.concatenate(list(_drawn_dz(values, _draws(len(values), resamples, seed))))
         ends = _bca(drawn, _dz(values, axis=0), _left_out_dz(values), confidence)
     spread = values.std(0) > ROUNDING * np.abs(values).max(0)
     low, high = (_quantiles(drawn, end) for end in ends)
@@ -91,21 +91,27 @@ def _draws(n: int, resamples: int, seed: int) -> Iterator[NDArray[np.int64]]:
         yield generator.integers(0, n, (min(block, resamples - start), n))
 
 
-def _drawn_dz(values: Float, draws: NDArray[np.int64]) -> Float:
+def _drawn_dz(values: Float, blocks: Iterator[NDArray[np.int64]]) -> Iterator[Float]:
     """dz of each resample, (block, cell)."""
-    block, n = draws.shape
+    n, cells = values.shape
     if n <= FEW_ITEMS:
-        return _dz(np.ascontiguousarray(values.T)[:, draws], axis=-1).T
+        for draws in blocks:
+            yield _dz(np.ascontiguousarray(values.T)[:, draws], axis=-1).T
+        return
     mean = values.mean(0)
     centred = values - mean  # so that the squares do not cancel
-    places = draws + np.arange(block)[:, None] * n
-    counts = np.bincount(places.ravel(), minlength=block * n).reshape(block, n).astype(np.float64)
-    total, squares = counts @ centred, counts @ centred**2
-    rest = squares - total**2 / n
-    result = _ratio(mean + total / n, np.sqrt(np.maximum(rest, 0) / (n - 1)))
-    for row, cell in np.argwhere(rest <= CANCELLED * squares):
-        result[row, cell] = _dz(values[draws[row], cell], axis=0)
-    return result
+    powers = np.concatenate([centred, centred**2], axis=1).T.copy()
+    for draws in blocks:
+        counts = np.empty(draws.shape)
+        for row, drawn in zip(counts, draws, strict=True):
+            row[...] = np.bincount(drawn, minlength=n)
+        sums = (powers @ counts.T).T
+        total, squares = sums[:, :cells], sums[:, cells:]
+        rest = squares - total**2 / n
+        result = _ratio(mean + total / n, np.sqrt(np.maximum(rest, 0) / (n - 1)))
+        for row, cell in np.argwhere(rest <= CANCELLED * squares):
+            result[row, cell] = _dz(values[draws[row], cell], axis=0)
+        yield result
 
 
 def _left_out_dz(values: Float) -> Float:
@@ -127,7 +133,8 @@ def _bca(drawn: Float, observed: Float, left_out: Float, confidence: float) -> t
     below = (((drawn < observed) & ~same).sum(0) + same.sum(0) / 2) / len(drawn)
     bias = special.ndtri(below)
     influence = left_out.mean(0) - left_out
-    acceleration = (influence**3).sum(0) / (6 * (influence**2).sum(0) ** 1.5)
+    squares = influence**2
+    acceleration = (squares * influence).sum(0) / (6 * squares.sum(0) ** 1.5)
     outer = special.ndtri((1 - confidence) / 2)
     low, high = (special.ndtr(bias + (bias + z) / (1 - acceleration * (bias + z))) for z in (outer, -outer))
     return low, high

@@ -15,7 +15,7 @@ from depthscope.statistics.units import in_own_units
 # of the maps that are made at a time: small enough for a processor's own cache
 BLOCK_CELLS = 2**16
 # of the flips that stand at a time as numbers: with many items, room for them costs more than the product
-BLOCK_FLIPS = 2**20
+BLOCK_FLIPS = 2**19
 
 # the alternatives by name, as the direction in which clusters are sought
 TAILS = {"two-sided": 0, "greater": 1, "less": -1}
@@ -106,7 +106,7 @@ def cluster_test(
     rest = model.without_covariates(cells)
     squares = (rest**2).sum(0)
     turned = (model.basis[:, :, None] * rest[:, None, :]).reshape(n, -1)
-    total, doubled = turned.sum(0), 2 * turned
+    total, doubled = turned.sum(0), np.ascontiguousarray(2 * turned.T)
 
     def maps(products: Float) -> Float:
         t = model.t_values(products.reshape(len(products), -1, cells.shape[1]), squares)
@@ -115,7 +115,7 @@ def cluster_test(
     t = maps(total[None])[0]
     exact = 2**n <= permutations
     null = [
-        largest_mass(maps(total - flipped @ doubled), threshold, tail, peaks)
+        largest_mass(maps(total - (doubled @ flipped.T).T), threshold, tail, peaks)
         for flipped in _flips(n, permutations, exact, turned.shape[1], seed)
     ]
     masses, tops = (np.concatenate(column) for column in zip(*null, strict=True))
@@ -123,7 +123,10 @@ def cluster_test(
 
 
 def _flips(n: int, permutations: int, exact: bool, cells: int, seed: int) -> Iterator[NDArray[np.float64]]:
-    """Which items flip their sign, 1 or 0, (block, n), in blocks that bound the memory of the maps."""
+    """Which items flip their sign, 1 or 0, (block, n), in blocks that bound the memory of the maps.
+
+    Each block stands where the one before it stood: fresh room for it would cost more than its numbers.
+    """
     block = max(1, min(BLOCK_CELLS // cells, BLOCK_FLIPS // n))
     if exact:
         every = np.arange(2**n, dtype=np.int64)
@@ -133,7 +136,9 @@ def _flips(n: int, permutations: int, exact: bool, cells: int, seed: int) -> Ite
     generator = np.random.default_rng(seed)
     # whole words per row, so that the flips do not depend on the size of the blocks
     width = 8 * -(-n // 64)
+    room = np.empty((min(block, permutations), n))
     for start in range(0, permutations, block):
-        rows = min(block, permutations - start)
-        drawn = np.frombuffer(generator.bytes(rows * width), dtype=np.uint8).reshape(rows, width)
-        yield np.unpackbits(drawn, axis=1, count=n).astype(np.float64)
+        flipped = room[: permutations - start]
+        drawn = np.frombuffer(generator.bytes(len(flipped) * width), dtype=np.uint8).reshape(-1, width)
+        flipped[...] = np.unpackbits(drawn, axis=1, count=n)
+        yield flipped
