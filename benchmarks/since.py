@@ -78,16 +78,17 @@ def worker(name: str, folder: str, items: str) -> None:
 
 
 def told(table: Any) -> str:
-    """How many tokens run, whole, as trace cuts and merges them, and as a tree of prefixes over a cache would at least."""
+    """How many tokens run: whole, cut after the last one asked for, and with those that begin alike run once."""
     import depthscope as ds
     from depthscope.capture.prefixes import prefixes
     from depthscope.capture.tokens import tokenize
+    from depthscope.capture.trees import forest
 
     rows = tokenize(ds.load("embedded", device="cpu").tokenizer, ds.read_stimuli(table, paired=False))
     cut = prefixes(rows, True).ids
-    tree = {tuple(ids[:k]) for ids in cut for k in range(1, len(ids) + 1)}
+    branching = sum(len(tree.ids) for tree in forest(cut, True).trees)
     whole = sum(len(row.ids) for row in rows)
-    return f"{whole:,} tokens whole, {sum(map(len, cut)):,} as they run, {len(tree):,} as a tree of prefixes"
+    return f"{whole:,} tokens whole, {sum(map(len, cut)):,} cut after the last one asked for, {branching:,} with rows that branch"
 
 
 def earlier(revision: str, place: str) -> Path:

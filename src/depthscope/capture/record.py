@@ -9,12 +9,12 @@ import torch
 from numpy.typing import NDArray
 
 from depthscope.arrays import depth_gram, trajectory
-from depthscope.capture.batches import pad
 from depthscope.capture.heads import head_products
 from depthscope.capture.lens import lens_entropy
 from depthscope.capture.prefixes import prefixes
 from depthscope.capture.surprisal import predictions, surprisal
 from depthscope.capture.tokens import Tokenized
+from depthscope.capture.trees import forest
 from depthscope.capture.word import Words
 from depthscope.errors import DepthscopeError
 from depthscope.model.heads import Heads
@@ -50,8 +50,9 @@ def record(
     lens: bool = False,
     words: Words | None = None,
     heads: Heads | None = None,
+    branching: bool = False,
 ) -> Arrays:
-    """Run one batch and reduce each target's trajectory.
+    """Run one batch and reduce each target's trajectory; with ``branching``, what begins alike runs once.
 
     Returns
     -------
@@ -63,7 +64,7 @@ def record(
         float64. With ``words``, surprisal is that of a word: see :class:`~depthscope.capture.word.Words`. With ``heads``, what
         :func:`~depthscope.capture.heads.head_products` gives.
     """
-    measured = measure(model, rows, parts, words, heads)
+    measured = measure(model, rows, parts, words, heads, branching)
     arrays = reduce_states(measured.states)
     if keep_states:
         arrays["states"] = measured.states.float()
@@ -130,13 +131,15 @@ def measure(
     parts: Parts | None = None,
     words: Words | None = None,
     heads: Heads | None = None,
+    branching: bool = False,
 ) -> Measured:
     """Run one batch and take from every state, as it passes, what stands for the targets."""
     running = prefixes(rows, not whole(model))
-    # 0, not the tokenizer's padding token, which the network need not know; nothing before it can see it
-    ids, mask = pad(running.ids, 0, model.device)
     owner = torch.tensor(running.owner)
+    trees = forest(running.ids, branching)
+    ids, mask, places = trees.inputs(model.device, model.dtype)
     text, position = torch.tensor([(i, k) for i, row in enumerate(rows) for k in row.positions]).unbind(1)
+    row, slot = trees.where(owner[text], position)
     single = len(text) == len(rows)
     # of each text, the mean over the tokens that stand for it
     weights = torch.zeros(len(rows), len(text), dtype=torch.float64)
@@ -148,7 +151,7 @@ def measure(
     reaching: dict[int, torch.Tensor] = {}
 
     def tokens(values: torch.Tensor) -> torch.Tensor:
-        return values[owner[text].to(values.device), position.to(values.device)]
+        return values[row.to(values.device), slot.to(values.device)]
 
     def target(values: torch.Tensor) -> torch.Tensor:
         picked = tokens(values)
@@ -167,20 +170,20 @@ def measure(
     bits = np.full(len(rows), np.nan)
     tail = model.tail if parts is None else ()  # found before anybody listens
     predicted = wanted if words is None else words.asked(wanted, rows)
-    predicting = owner[predicted.rows]
-    asked = torch.cat([owner[text], predicting]), torch.cat([position, predicted.positions])
+    predicting = trees.where(owner[predicted.rows], predicted.positions)
+    asked = torch.cat([row, predicting[0]]), torch.cat([slot, predicting[1]])
     with (
         model.listening(take),
         parts.listening(model, add) if parts is not None else narrowed(model.network, tail, ids.shape, *asked),
         heads.listening(model, reach) if heads is not None else nullcontext(),
     ):
         if model.predicts and len(wanted):
-            logits = model.run(ids, mask, predicting, predicted.positions)
+            logits = model.run(ids, mask, *predicting, places)
             bits = surprisal(logits[: len(wanted)], wanted, len(rows))
             if words is not None:
                 bits += words.correction(logits, wanted, rows)
         else:
-            model.run_trunk(ids, mask)
+            model.run_trunk(ids, mask, places)
     none = torch.zeros_like(states[0], dtype=torch.float64)  # a block without a part of this kind
     given = {kind: torch.stack([none + one for one in each], dim=1) for kind, each in split.items()}
     return Measured(torch.stack(states, dim=1), bits, given if parts is not None else {}, weights, reaching)

@@ -15,6 +15,7 @@ from depthscope.capture.labels import DIMS, check_covariates, column_coords, lay
 from depthscope.capture.prefixes import prefixes
 from depthscope.capture.record import Arrays, NotFiniteError, check_vocabulary, record, whole
 from depthscope.capture.tokens import Subtoken, Tokenized, special_prefix, tokenize
+from depthscope.capture.trees import forest, grouped, worthwhile
 from depthscope.capture.word import Surprisal, Words
 from depthscope.errors import DepthscopeError, DepthscopeWarning, check_choice, check_count, check_flag
 from depthscope.model.heads import Heads, find_heads
@@ -99,7 +100,9 @@ def trace(
     -----
     In a causal model, proven to be one at load, nothing behind a token can change it. So a text runs up to the last token that
     is asked for, one run serves all texts that begin like it, and of the last block what treats each token by itself works on
-    the tokens that are asked for alone (with ``parts``, on all). ``n_tokens`` counts the whole text all the same.
+    the tokens that are asked for alone (with ``parts``, on all). Where many texts share their first tokens, and the network
+    is proven to allow it, those tokens run once and the texts branch off them. ``n_tokens`` counts the whole text all the
+    same.
 
     Raises
     ------
@@ -139,8 +142,10 @@ def trace(
     words = Words(model.tokenizer, model.vocabulary) if surprisal == "word" and model.predicts else None
     budget = 1 if model.alone else token_budget or default_budget(model.device)
     running = prefixes(tokens, not whole(model))
-    planned = plan([len(ids) for ids in running.ids], budget, default_slack(model.device))
-    batches = [running.texts(sequences) for sequences in planned]
+    branching = budget > 1 and worthwhile(model, running.ids)
+    groups, trees = grouped(running.ids, branching), forest(running.ids, branching).trees
+    planned = plan([len(tree.ids) for tree in trees], budget, default_slack(model.device))
+    batches = [running.texts([sequence for tree in batch for sequence in groups[tree]]) for batch in planned]
     done: list[Arrays] = []
     with bar(len(table), "tracing", unit="text", shown=progress) as advance:
         for number, batch in enumerate(batches):
@@ -155,6 +160,7 @@ def trace(
                     lens and model.predicts,
                     words,
                     heads,
+                    branching,
                 )
                 if shards is not None:
                     shards.save(number, part)
@@ -182,9 +188,10 @@ def _record(
     lens: bool,
     words: Words | None,
     heads: Heads | None,
+    branching: bool,
 ) -> Arrays:
     try:
-        return record(model, rows, keep_states, parts, lens, words, heads)
+        return record(model, rows, keep_states, parts, lens, words, heads, branching)
     except NotFiniteError as problem:
         row = table.iloc[problem.row]
         where = f"after layer {problem.state}" if problem.state else "before layer 1"

@@ -145,17 +145,31 @@ class Model:
         with self.chain.editing(self.network, edit, numbers):
             yield
 
-    def run_trunk(self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None) -> None:
-        """One forward pass without the head, for what the hooks receive of it. Padding stands on the right."""
+    def run_trunk(
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor | None = None,
+        position_ids: torch.Tensor | None = None,
+    ) -> None:
+        """One forward pass without the head, for what the hooks receive of it. Padding stands on the right.
+
+        With ``position_ids`` rows may branch, where the network lets them (:mod:`depthscope.model.branching`).
+        """
         with measuring(self.network):
-            self.trunk(**inputs_of(self.trunk, input_ids, attention_mask))
+            self.trunk(**inputs_of(self.trunk, input_ids, attention_mask, position_ids))
 
     def run(
-        self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None, rows: torch.Tensor, positions: torch.Tensor
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor | None,
+        rows: torch.Tensor,
+        positions: torch.Tensor,
+        position_ids: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """The same pass with the head, at N chosen tokens only: logits (N, vocabulary); see :func:`logits_at`."""
+        inputs = inputs_of(self.network, input_ids, attention_mask, position_ids)
         with measuring(self.network):
-            return logits_at(self.network, inputs_of(self.network, input_ids, attention_mask), rows, positions)
+            return logits_at(self.network, inputs, rows, positions)
 
     def __repr__(self) -> str:
         kind = type(self.network).__name__
@@ -180,9 +194,16 @@ def measuring(network: nn.Module) -> Iterator[None]:
                 module.training = True
 
 
-def inputs_of(network: nn.Module, input_ids: torch.Tensor, attention_mask: torch.Tensor | None) -> dict[str, Any]:
+def inputs_of(
+    network: nn.Module,
+    input_ids: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    position_ids: torch.Tensor | None = None,
+) -> dict[str, Any]:
     """Keywords of one pass without a cache."""
     inputs: dict[str, Any] = {"input_ids": input_ids, "attention_mask": attention_mask}
+    if position_ids is not None:
+        inputs["position_ids"] = position_ids
     if "use_cache" in inspect.signature(uncompiled(network).forward).parameters:
         inputs["use_cache"] = False
     return inputs
