@@ -44,8 +44,8 @@ def test_what_is_no_run_is_refused(depthscope, tmp_path):
     assert "no run folder" in depthscope("report", tmp_path).sentence
 
 
-def test_a_run_in_which_all_items_were_excluded_has_no_page(run, depthscope, pairs, tmp_path):
+def test_a_run_in_which_all_items_are_excluded_never_begins(run, depthscope, pairs, tmp_path):
     pairs["text"] = [f"We saw a {word} there." for word in pairs["target"]]
     pairs.to_csv(tmp_path / "same.csv", index=False)
     assert "the same up to the target" in run(tmp_path / "same.csv", tmp_path / "run").sentence
-    assert "not finished" in depthscope("report", tmp_path / "run").sentence
+    assert "there is no such folder" in depthscope("report", tmp_path / "run").sentence
