@@ -88,7 +88,7 @@ def told(table: Any) -> str:
     cut = prefixes(rows, True).ids
     branching = sum(len(tree.ids) for tree in forest(cut, True).trees)
     whole = sum(len(row.ids) for row in rows)
-    return f"{whole:,} tokens whole, {sum(map(len, cut)):,} cut after the last one asked for, {branching:,} with rows that branch"
+    return f"{whole:,} tokens whole, {sum(map(len, cut)):,} cut after the last one asked for, {branching:,} in rows that branch"
 
 
 def earlier(revision: str, place: str) -> Path:
