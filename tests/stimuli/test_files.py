@@ -207,3 +207,23 @@ def test_blanks_do_not_turn_a_column_of_numbers_into_text(tmp_path):
     assert table["note"].tolist() == ["", "late", ""]
     assert table["empty"].tolist() == ["", "", ""]
     assert table["item"].tolist() == ["1", "NA", "3"]
+
+
+@pytest.mark.parametrize("endless", ["inf", "-Infinity", "1e999"])
+def test_numbers_without_an_end_stay_as_they_were_written(pairs, tmp_path, endless):
+    path = tmp_path / "pairs.csv"
+    pairs.assign(rt=["1.50", endless] * 4, start="", end="").to_csv(path, index=False)
+    assert read_stimuli(path)["rt"].tolist() == ["1.50", endless] * 4
+
+
+def test_what_is_not_clear_in_a_file_of_semicolons_stays_text_until_it_is_told(pairs, tmp_path):
+    path = tmp_path / "pairs.csv"
+    pairs.assign(rt=["1.234", "2.345"] * 4, n=["1 234", "12"] * 4, ip="192.168.100.200").to_csv(
+        path, index=False, sep=";"
+    )
+    table = read_stimuli(path)
+    assert table["rt"].tolist() == ["1.234", "2.345"] * 4
+    assert table["n"].tolist() == [1234, 12] * 4
+    assert table["ip"].tolist() == ["192.168.100.200"] * 8
+    assert read_stimuli(path, decimal=".")["rt"].tolist() == [1.234, 2.345] * 4
+    assert read_stimuli(path, decimal=",")["rt"].tolist() == [1234, 2345] * 4

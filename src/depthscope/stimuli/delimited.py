@@ -38,8 +38,8 @@ class BrokenQuotesError(Exception):
 
 def read_cells(
     text: str, name: str, usual: str, known: Collection[str], quotes: Quotes | None = None
-) -> tuple[Cells, list[Row]]:
-    """Header and rows of a delimited text; blank rows are passed over.
+) -> tuple[Cells, list[Row], str]:
+    """Header and rows of a delimited text, and what separates the cells; blank rows are passed over.
 
     The separator is the one that finds most of the ``known`` names in the header, then most cells; of equals the ``usual`` one.
     (csv.Sniffer looks at frequencies of characters, and texts are full of commas.) A first line ``sep=;`` decides.
@@ -72,7 +72,7 @@ def read_cells(
     repeated = [cell for i, cell in enumerate(header) if cell and cell in header[:i]]
     if repeated:
         raise DepthscopeError(f"{name}: column {repeated[0]!r} occurs twice")
-    return header, _fitted(rows[1:], len(header), name)
+    return header, _fitted(rows[1:], len(header), name), separator
 
 
 def _fitted(rows: list[Row], width: int, name: str) -> list[Row]:

@@ -5,7 +5,7 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pandas as pd
 
@@ -13,7 +13,7 @@ from depthscope.errors import DepthscopeError, check_choice, require
 from depthscope.stimuli.columns import ORDER, new_names, renamed
 from depthscope.stimuli.delimited import Quotes, read_cells
 from depthscope.stimuli.encoding import decoded
-from depthscope.stimuli.numbers import BLANK, MARKS, Mark, as_written
+from depthscope.stimuli.numbers import BLANK, MARKS, Mark, as_written, finite
 from depthscope.store.lines import json_row
 
 LABELS = ("item", "condition", "pair", "text", "target")
@@ -71,8 +71,9 @@ def read_table(path: Path, layout: Layout | None = None) -> pd.DataFrame:
         check_idle(replace(layout, encoding=None), path)
         return renamed(pd.DataFrame(read_json_lines(path, text)), layout.columns, str(path))
     known = {*ORDER, *layout.columns.values()}
-    header, rows = read_cells(text, str(path), DELIMITED[suffix], known, layout.quotes)
-    return _typed(new_names(header, layout.columns, str(path)), [row.cells for row in rows], layout.decimal, path)
+    header, rows, separator = read_cells(text, str(path), DELIMITED[suffix], known, layout.quotes)
+    names = new_names(header, layout.columns, str(path))
+    return _typed(names, [row.cells for row in rows], layout.decimal, separator, path)
 
 
 def check_idle(layout: Layout, source: object) -> None:
@@ -81,11 +82,13 @@ def check_idle(layout: Layout, source: object) -> None:
         raise DepthscopeError(f"{name}={value!r}: {source} is no file of text with cells; leave it out")
 
 
-def _typed(header: list[str], rows: list[list[str]], decimal: Mark | None, path: Path) -> pd.DataFrame:
+def _typed(header: list[str], rows: list[list[str]], decimal: Mark | None, separator: str, path: Path) -> pd.DataFrame:
     """Labels and texts stay as they are; of the other columns, pandas says which are numbers."""
     columns = dict(zip(header, map(list, zip(*rows, strict=True)), strict=True)) if rows else {}
-    changed = as_written({name: cells for name, cells in columns.items() if name and name not in LABELS}, decimal)
-    places = {i: changed[name] for i, name in enumerate(header) if name in changed}
+    others = {name: cells for name, cells in columns.items() if name and name not in LABELS}
+    changed = as_written(others, decimal, separator)
+    texts = {*LABELS, *(name for name, cells in changed.items() if cells is None)}
+    places = {i: cells for i, name in enumerate(header) if (cells := changed.get(name)) is not None}
     plain = io.StringIO()
     write = csv.writer(plain, lineterminator="\n", quoting=csv.QUOTE_ALL)
     write.writerow(header)
@@ -97,21 +100,25 @@ def _typed(header: list[str], rows: list[list[str]], decimal: Mark | None, path:
             plain,
             keep_default_na=False,
             na_values={"start": [""], "end": [""], "occurrence": [""]},
-            dtype=dict.fromkeys(LABELS, str),
+            dtype=dict.fromkeys(texts, str),
             index_col=False,
         )
     except ValueError as problem:
         raise DepthscopeError(f"{path}: not readable as csv ({str(problem).strip()})") from None
-    return table.apply(_numbers)
+    for name in others:
+        table[name] = table[name] if name in texts else _numbers(table[name], others[name])
+    return table
 
 
-def _numbers(column: pd.Series) -> pd.Series:
-    """A column of numbers with blanks, which blanks alone made text; labels and texts were read as such and stay."""
-    if column.name in LABELS or pd.api.types.is_numeric_dtype(column):
-        return column
-    blank = column.isin(BLANK)
-    numbers = pd.to_numeric(column.mask(blank), errors="coerce")
-    return numbers if bool((numbers.notna() | blank).all()) and not bool(blank.all()) else column
+def _numbers(column: "pd.Series[Any]", cells: list[str]) -> "pd.Series[Any]":
+    """A column of numbers with blanks, which blanks alone made text; one with infinite numbers as it stood there."""
+    numbers = column
+    if not pd.api.types.is_numeric_dtype(column):
+        blank = column.isin(BLANK)
+        numbers = pd.to_numeric(column.mask(blank), errors="coerce")
+        if bool(blank.all()) or not bool((numbers.notna() | blank).all()):
+            return column
+    return numbers if finite(numbers) else pd.Series(cells, column.index)
 
 
 def read_text(path: Path, fallback: str | None = None, encoding: str | None = None) -> str:

@@ -50,7 +50,8 @@ def read_stimuli(
         Of a file of text that is neither UTF-8 nor marked as UTF-16: ``"cp1252"``, say, which spreadsheets call ANSI.
     decimal : {".", ","}, optional
         The decimal mark of a csv file, where its numbers do not show it: ``1,234`` alone may be one and a bit, or more than
-        a thousand; such a column stays text unless other columns decide, or this.
+        a thousand, and so may ``1.234`` unless commas separate the cells; such a column stays text unless other columns decide,
+        or this.
     quotes : {"csv", "text"}, optional
         Whether quotation marks around a cell belong to the file (``"csv"``) or to the text; told by the file, except where
         tabs separate and both can be meant.

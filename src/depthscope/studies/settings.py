@@ -22,7 +22,7 @@ from depthscope.stimuli.builtin import BUILTIN
 from depthscope.stimuli.covariates import with_covariates, with_length
 from depthscope.stimuli.frequency import COLUMN
 from depthscope.stimuli.language import targets_language
-from depthscope.stimuli.numbers import no_numbers
+from depthscope.stimuli.numbers import finite, no_numbers
 from depthscope.stimuli.read import read_stimuli
 from depthscope.stimuli.sample import sample_items
 from depthscope.studies.confounds import CONFOUNDS
@@ -160,7 +160,7 @@ def _check_names(terms: Sequence[Terms]) -> None:
 
 def _check_confounds(names: Sequence[str], table: pd.DataFrame) -> None:
     """A covariate is measured with the target or stands in the table as a number; anything else is a slip."""
-    known = [*CONFOUNDS, *(str(c) for c in table if table[c].dtype.kind in "biuf" and c not in CONFOUNDS)]
+    known = [*CONFOUNDS, *(str(c) for c in table if finite(table[c]) and c not in CONFOUNDS)]
     for name in names:
         if name not in known:
             what = no_numbers(table[name]) if name in table else "there is no such column"
