@@ -19,6 +19,7 @@ import torch
 
 from depthscope.cli.main import main
 from depthscope.model.tokenizer import load_tokenizer
+from depthscope.report.codebook import NAME, OWN_LINES, STUDIES
 from depthscope.store.record import RunRecord
 from depthscope.store.sealed import seal
 from tests.conftest import tiny_llama
@@ -26,6 +27,8 @@ from tests.conftest import tiny_llama
 # quick, and the same in every process; what is asked beyond the contrast has tests of its own
 FEW = ("--permutations", "200", "--resamples", "50", "--threads", "1", "--no-progress")
 QUICK = (*FEW, "--evidence", "none")
+# of the codebook itself
+OWN = {(NAME, column) for column in OWN_LINES}
 RESULTS = ("cse.nc", "layers.csv", "contrasts.csv", "clusters.csv")
 
 
@@ -142,6 +145,24 @@ def strict_json(text: str) -> Any:
 
 def record_of(out: Path) -> dict[str, Any]:
     return json.loads((out / "run.json").read_text(encoding="utf-8"))
+
+
+def columns_told(folder: Path, study: str) -> set[tuple[str, str]]:
+    """The columns of all tables of a run, once the codebook is known to explain each of them, and nothing else."""
+    book = pd.read_csv(folder / NAME, keep_default_na=False)
+    columns = [(path.name, column) for path in folder.glob("*.csv") for column in pd.read_csv(path, nrows=0)]
+    assert sorted(zip(book["file"], book["column"], strict=True)) == sorted(columns)
+    assert (book["meaning"] != "").all()
+    said = {(file, column): meaning for file, lines in STUDIES[study].items() for column, meaning in lines.items()}
+    for row in book.to_dict("records"):
+        known = said.get((row["file"], row["column"]))
+        assert known is None or (row["meaning"], row["unit"], row["range"]) == tuple(vars(known).values())
+    return set(columns)
+
+
+def lines_of(study: str) -> set[tuple[str, str]]:
+    """Every file and column that the codebook of a study knows."""
+    return {(file, column) for file, lines in STUDIES[study].items() for column in lines}
 
 
 def results_of(out: Path) -> dict[str, Any]:

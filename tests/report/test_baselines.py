@@ -16,6 +16,7 @@ from depthscope.report.baselines import (
     write_baselines_figure,
 )
 from depthscope.report.baselines_words import baselines_in_short, baselines_section
+from depthscope.report.codebook import STUDIES
 from depthscope.statistics.classify import Classification, Estimate, Gain, Score
 from tests.report.planted import HIGHER, LOWER, NOTHING, compare, measure, rows_of
 
@@ -178,3 +179,8 @@ def test_the_figure_is_written_twice_and_the_same_again(tmp_path):
     for path in paths:
         assert path.read_bytes() == (tmp_path / "one" / path.name).read_bytes()
     assert plt.get_fignums() == []
+
+
+def test_the_codebook_knows_every_column_of_the_classifier():
+    table = baselines_tables(result())["classifier.csv"]
+    assert sorted(table) == sorted(STUDIES["mechanism"]["classifier.csv"])

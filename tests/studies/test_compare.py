@@ -17,7 +17,7 @@ from depthscope.studies.compare import compare, read_runs
 from depthscope.studies.metaphor import run_metaphor
 from depthscope.studies.settings import Settings
 from tests.conftest import tiny_llama
-from tests.running import seal_again
+from tests.running import OWN, columns_told, lines_of, seal_again
 
 FEW = {"permutations": 100, "resamples": 50}
 
@@ -241,7 +241,17 @@ def test_runs_of_a_mechanism_bring_their_table(copy, refuses):
 def test_a_folder_holds_everything_and_is_the_same_every_time(copy, tmp_path, refuses):
     parts(copy / "tiny")
     first = compare(copy, out=tmp_path / "out", command="the command")
-    names = {"summary.md", "models.csv", "depths.csv", "meta.csv", "mechanism.csv", "run.json", "figures"}
+    names = {
+        "summary.md",
+        "models.csv",
+        "depths.csv",
+        "meta.csv",
+        "mechanism.csv",
+        "codebook.csv",
+        "run.json",
+        "figures",
+    }
+    assert lines_of("compare") == columns_told(tmp_path / "out", "compare") - OWN
     assert {p.name for p in (tmp_path / "out").iterdir()} == names | {"report.html", ".lock"}
     assert {p.name for p in (tmp_path / "out" / "figures").iterdir()} == {"compare.png", "compare.svg", "compare.pdf"}
     record = json.loads((tmp_path / "out" / "run.json").read_text())

@@ -16,7 +16,7 @@ from depthscope.studies.evidence import EFFORTS, Effort
 from depthscope.studies.metaphor import run_metaphor
 from depthscope.studies.settings import Settings
 from depthscope.telling import plain
-from tests.running import record_of, results_of
+from tests.running import OWN, columns_told, lines_of, record_of, results_of
 
 NOUNS = ("wall", "storm", "key", "bridge", "anchor", "cage", "seed", "mirror", "engine", "river")
 VERBS = ("runs", "falls", "grows", "breaks", "burns", "turns", "moves", "jumps")
@@ -109,7 +109,8 @@ def test_what_is_written_and_told_is_the_comparison(finished):
 
 def test_the_folder_holds_the_comparison_beside_the_sets(finished):
     names = {path.name for path in finished.folder.iterdir()}
-    assert names == {".lock", "run.json", "sets.csv", "summary.md", "report.html", "figures", *TWO}
+    assert names == {".lock", "run.json", "sets.csv", "codebook.csv", "summary.md", "report.html", "figures", *TWO}
+    assert lines_of("corpora") == columns_told(finished.folder, "corpora") - OWN
     assert {path.name for path in (finished.folder / "figures").iterdir()} == {"forest.png", "forest.svg", "forest.pdf"}
     record = record_of(finished.folder)
     assert (record["study"], record["status"], record["command"]) == ("corpora", "finished", "the command")

@@ -19,7 +19,7 @@ from depthscope.store.datasets import digest, read_zarr
 from depthscope.studies.mechanism import run_mechanism
 from depthscope.studies.settings import Settings
 from depthscope.telling import plain
-from tests.running import record_of
+from tests.running import OWN, columns_told, lines_of, record_of
 from tests.studies.conftest import WORDS
 
 TERMS = "metaphor-literal"
@@ -30,7 +30,7 @@ LATE = {"metaphor": "Her very old and quiet promise was at last a", "literal": "
 PROBES = {"metaphor": "So was her love.", "literal": "It was made of stone.", "other": ""}
 TABLES = {
     *("mechanism.csv", "contrasts.csv", "clusters.csv", "measures.csv", "correlations.csv"),
-    *("scales.csv", "scale-clusters.csv", "scale-contributions.csv"),
+    *("scales.csv", "scale-clusters.csv", "scale-contributions.csv", "codebook.csv"),
 }
 PARTS, PATCHING = {"parts.csv"}, {"patching.csv", "patching-clusters.csv"}
 
@@ -432,6 +432,12 @@ def test_heads_have_a_table_a_figure_a_paragraph_and_a_place_in_the_record(by_he
     assert record_of(out)["settings"]["heads"] is True
     stored = read_zarr(out / "trajectories.zarr")
     assert {"part_gram", "head_dot", "head_square"} <= set(stored)
+
+
+def test_the_codebook_has_a_line_for_every_column_and_none_that_is_stale(whole, by_head):
+    columns = columns_told(whole[0].folder, "mechanism") | columns_told(by_head[0].folder, "mechanism")
+    left = lines_of("mechanism") ^ (columns - OWN)
+    assert {file for file, _ in left} == {"classifier.csv"}  # of 20 items and more: tests/report/test_baselines.py
 
 
 def test_heads_rest_and_mlps_add_up_to_the_difference_over_the_window(by_head):

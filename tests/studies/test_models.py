@@ -21,7 +21,7 @@ from depthscope.studies.models import folder_names, run_models
 from depthscope.studies.settings import Settings
 from depthscope.telling import plain
 from tests.conftest import tiny_llama
-from tests.running import record_of, results_of
+from tests.running import OWN, columns_told, lines_of, record_of, results_of
 
 SMALL = Effort(swaps=10, surrogates=1, untrained=0, joint=0, studies=0)
 
@@ -115,12 +115,14 @@ def test_the_folder_holds_the_comparison_beside_the_models(finished):
         "run.json",
         "models.csv",
         "depths.csv",
+        "codebook.csv",
         "summary.md",
         "report.html",
         "figures",
         "tiny",
         "tiny-2",
     }
+    assert lines_of("models") == columns_told(finished.folder, "models") - OWN
     figures = {path.name for path in (finished.folder / "figures").iterdir()}
     assert figures == {f"{name}.{kind}" for name in ("forest", "depths") for kind in ("png", "svg", "pdf")}
     record = record_of(finished.folder)

@@ -10,6 +10,7 @@ import pytest
 
 from depthscope.studies.quantization import Quantized, run_quantization
 from depthscope.studies.settings import Settings
+from tests.running import OWN, columns_told, lines_of
 
 SCHEMES = ("nf4", "torchao-int8")
 
@@ -50,6 +51,7 @@ def test_what_it_leaves(finished: Quantized) -> None:
     layers = pd.read_csv(finished.folder / "layers.csv")
     assert set(layers["scheme"]) == set(SCHEMES)
     np.testing.assert_allclose(layers["ratio"], layers["drift"] / layers["spread"])
+    assert lines_of("quantization") == columns_told(finished.folder, "quantization") - OWN
     summary = (finished.folder / "summary.md").read_text()
     assert "the command" in summary
     assert all(f"| {name} |" in summary for name in ("none", *SCHEMES))

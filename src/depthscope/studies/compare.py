@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from depthscope.errors import DepthscopeError, listed, reason
+from depthscope.report.codebook import write_tables
 from depthscope.report.compare import answer, cautions, summarize, title_of, verdicts
 from depthscope.report.comparison import MECHANISM, Comparison, Source, compare_contrasts
 from depthscope.report.figures import write_meta
@@ -24,7 +25,7 @@ from depthscope.store.folder import RECORD, finished_run, run_folder
 from depthscope.store.names import inside
 from depthscope.store.record import RunRecord
 from depthscope.store.sealed import Sealed
-from depthscope.store.tables import read_csv, write_csv
+from depthscope.store.tables import read_csv
 from depthscope.studies.clock import Clock
 from depthscope.studies.finish import check_finish, finish
 from depthscope.studies.opened import MEASURE, read_measure
@@ -304,8 +305,7 @@ def _write(out: Path, result: Comparison, runs: Sequence[Finished], name: str, p
             tables = {"models.csv": result.to_dataframe(), "depths.csv": result.depths, "meta.csv": result.meta}
             if not result.mechanisms.empty:
                 tables[PARTS] = result.mechanisms
-            for file, table in tables.items():
-                write_csv(out / file, table)
+            write_tables(out, tables, "compare")
             write_meta(out / "figures", result.plot())
             write_text(out / "summary.md", summarize(result, tables))
             record.title, record.answer = title_of(result), answer(result)

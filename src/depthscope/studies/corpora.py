@@ -9,13 +9,13 @@ import pandas as pd
 from depthscope.errors import DepthscopeError
 from depthscope.model.load import load
 from depthscope.report.across import comparison_sheet
+from depthscope.report.codebook import write_tables
 from depthscope.report.evidence import Compared, Evidence
 from depthscope.report.figures import plot_forest, write_forest
 from depthscope.report.sets import answer, compare_sets, controls, intro, replications, summarize_sets
 from depthscope.store.files import write_text
 from depthscope.store.folder import RECORD
 from depthscope.store.record import RunRecord
-from depthscope.store.tables import write_csv
 from depthscope.studies.finished import FinishedRun
 from depthscope.studies.metaphor import run_metaphor
 from depthscope.studies.settings import Settings, check_depth, prepare
@@ -96,7 +96,7 @@ def _write(
     out: Path, settings: Settings, evidence: dict[str, Evidence], rows: list[Compared], record: RunRecord
 ) -> None:
     main = next(iter(evidence.values())).main
-    write_csv(out / "sets.csv", pd.DataFrame([asdict(row) for row in rows]))
+    write_tables(out, {"sets.csv": pd.DataFrame([asdict(row) for row in rows])}, "corpora")
     text = f"{Path(settings.model).name}; {statistics_text(main)}"
     write_forest(out / "figures", rows, f"{main.name} in every set", text)
     record.title = f"{main.name} in {settings.model}, set by set"

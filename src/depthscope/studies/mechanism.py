@@ -23,6 +23,7 @@ from depthscope.model.heads import find_heads
 from depthscope.model.model import Model
 from depthscope.model.parts import find_parts
 from depthscope.report.baselines import baselines_tables, write_baselines_figure
+from depthscope.report.codebook import write_tables
 from depthscope.report.heads import HeadShares
 from depthscope.report.mechanism import (
     Attribution,
@@ -47,7 +48,6 @@ from depthscope.statistics.result import Contrast
 from depthscope.stimuli.sample import sample_items
 from depthscope.store.datasets import write_netcdf
 from depthscope.store.files import write_text
-from depthscope.store.tables import write_csv
 from depthscope.studies.baselines import compare_measures
 from depthscope.studies.finished import FinishedRun
 from depthscope.studies.settings import Settings, prepare, settled
@@ -313,8 +313,7 @@ def _by_group(values: xr.DataArray) -> Any:
 def _write(out: Path, found: Mechanism, traj: xr.Dataset, h: xr.DataArray, settings: Settings, run: Started) -> None:
     write_netcdf(h, out / "cse.nc")
     tables = mechanism_tables(found) | (baselines_tables(found.baselines) if found.baselines else {})
-    for name, frame in tables.items():
-        write_csv(out / name, frame)
+    write_tables(out, tables, "mechanism")
     source = f"{short(settings.model)}, {short(settings.stimuli)}, {run.record.settings['cse']['wavelet']}"
     write_mechanism_figures(out / "figures", found, source)
     if found.baselines is not None:

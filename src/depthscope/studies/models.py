@@ -18,6 +18,8 @@ from depthscope.model.quiet import quiet
 from depthscope.model.stacks import auto_class
 from depthscope.model.tokenizer import load_tokenizer
 from depthscope.report.across import comparison_sheet
+from depthscope.report.codebook import NAME as CODEBOOK
+from depthscope.report.codebook import write_tables
 from depthscope.report.evidence import Compared, Evidence
 from depthscope.report.figures import file_stem, plot_forest, write_depths, write_forest
 from depthscope.report.models import (
@@ -35,7 +37,7 @@ from depthscope.report.recurrence import answer, failures, intro, summarize_mode
 from depthscope.store.files import write_text
 from depthscope.store.folder import RECORD
 from depthscope.store.record import RunRecord
-from depthscope.store.tables import write_csv
+from depthscope.store.sealed import REPORT
 from depthscope.studies.finished import FinishedRun
 from depthscope.studies.metaphor import Run, run_metaphor
 from depthscope.studies.settings import Settings, prepare, settled
@@ -46,7 +48,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 # what stands beside the folders of the models
-TABLE, SUMMARY, FIGURES = "models.csv", "summary.md", "figures"
+TABLE, DEPTHS, SUMMARY, FIGURES = "models.csv", "depths.csv", "summary.md", "figures"
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ def folder_names(models: Sequence[str]) -> dict[str, str]:
     """
     if not models:
         raise DepthscopeError("no model is named: give --models A,B,C")
-    taken = {TABLE, SUMMARY, FIGURES, RECORD, "", ".", ".."}
+    taken = {TABLE, DEPTHS, CODEBOOK, SUMMARY, FIGURES, RECORD, REPORT, "", ".", ".."}
     labels: dict[str, str] = {}
     same: dict[str, str] = {}
     for name in models:
@@ -202,8 +204,7 @@ def _write(out: Path, settings: Settings, outcomes: list[Outcome], rows: list[Co
     models = studied(outcomes)
     main, stimuli = models[0].main, Path(settings.stimuli).name
     text = f"{stimuli}; {statistics_text(main)}"
-    write_csv(out / TABLE, models_table(outcomes))
-    write_csv(out / "depths.csv", depths_table(models))
+    write_tables(out, {TABLE: models_table(outcomes), DEPTHS: depths_table(models)}, "models")
     write_forest(out / FIGURES, rows, f"{main.name} in every model", text)
     write_depths(out / FIGURES, panels(models), fixed_range(models), f"{main.name} along the depth of each model", text)
     record.title, record.answer = f"{main.name} in {len(models)} models", answer(models)

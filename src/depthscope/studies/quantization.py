@@ -15,6 +15,7 @@ from depthscope.instrument.drift import state_drift
 from depthscope.model.device import chosen_device
 from depthscope.model.quantization import quantization_config
 from depthscope.progress import step
+from depthscope.report.codebook import write_tables
 from depthscope.report.evidence import ALPHA
 from depthscope.report.figures import write_schemes
 from depthscope.report.limits import NO_LIMITS, Limits
@@ -38,7 +39,6 @@ from depthscope.store.datasets import read_zarr
 from depthscope.store.files import write_text
 from depthscope.store.folder import RECORD
 from depthscope.store.record import RunRecord
-from depthscope.store.tables import write_csv
 from depthscope.studies.child import ProcessDiedError, in_child
 from depthscope.studies.finished import FinishedRun
 from depthscope.studies.scheme import measure_scheme, scheme_record
@@ -272,14 +272,15 @@ def _write(
     record: RunRecord,
 ) -> None:
     c = found.original
-    write_csv(out / "schemes.csv", pd.DataFrame([asdict(row) for row in rows]))
+    tables = {"schemes.csv": pd.DataFrame([asdict(row) for row in rows])}
     if found.drifts:
         layers = [_layers(name, found) for name in found.drifts]
-        write_csv(out / "layers.csv", pd.concat(layers, ignore_index=True))
+        tables["layers.csv"] = pd.concat(layers, ignore_index=True)
         clusters = [drift.contrast.clusters_dataframe().assign(scheme=name) for name, drift in found.drifts.items()]
         clusters = [c.clusters_dataframe().assign(scheme=PLAIN), *clusters]
         filled = [frame for frame in clusters if len(frame)] or clusters[:1]
-        write_csv(out / "clusters.csv", pd.concat(filled, ignore_index=True))
+        tables["clusters.csv"] = pd.concat(filled, ignore_index=True)
+    write_tables(out, tables, "quantization")
     strongest = c.strongest(ALPHA)
     window = f"at layers {strongest.first}-{strongest.last}" if strongest else ""
     name = Path(settings.model).name

@@ -13,7 +13,7 @@ from depthscope.drawing.fonts import missed_text
 from depthscope.instrument.cse import transform_options
 from depthscope.instrument.scalogram import scalogram
 from depthscope.report.answer import DZ, WHAT, answered, asked, points
-from depthscope.report.codebook import codebook
+from depthscope.report.codebook import write_tables
 from depthscope.report.evidence import Evidence, every_contrast
 from depthscope.report.figures import write_evidence_figures, write_figures
 from depthscope.report.summary import COMPARED, summarize, words
@@ -36,7 +36,6 @@ from depthscope.statistics.result import Contrast
 from depthscope.store.datasets import write_netcdf
 from depthscope.store.files import write_text
 from depthscope.store.record import RunRecord
-from depthscope.store.tables import write_csv
 
 
 @dataclass(frozen=True)
@@ -63,9 +62,7 @@ def write_findings(
     share = scalogram(found.traj, **transform_options(measure), share=True)
     window = (found.evidence or Evidence(found.contrasts[0])).window
     record.resolved = resolved(found.traj, share, window)
-    tables = _tables(found, share)
-    for name, frame in {**tables, "codebook.csv": codebook(tables)}.items():
-        write_csv(out / name, frame)
+    write_tables(out, _tables(found, share), "metaphor")
     source = f"{short(model)}, {short(stimuli)}, {record.settings['cse']['wavelet']}"
     write_figures(out / "figures", found.h, share, found.contrasts, source)
     if found.evidence is not None:

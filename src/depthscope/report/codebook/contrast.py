@@ -1,0 +1,212 @@
+"""The tables of ``run contrast`` and ``run metaphor``."""
+
+from collections.abc import Mapping
+
+from depthscope.report.codebook.meaning import (
+    ANY,
+    CLUSTER,
+    CONDITION,
+    CONTRAST,
+    COUNT,
+    CSE,
+    DEPTH,
+    DZ,
+    LAYER,
+    VALID,
+    Meaning,
+    N,
+    cluster_lines,
+    contrast_lines,
+    effect,
+    of_cse,
+    own_effect,
+    p_of,
+    share,
+)
+
+# a table in which the stimuli bring columns of their own
+OPEN = "texts.csv"
+MODEL = Meaning("mixed model of the first contrast, by what it holds random")
+
+TABLES: Mapping[str, Mapping[str, Meaning]] = {
+    "layers.csv": {
+        "condition": CONDITION,
+        "layer": LAYER,
+        "mean": of_cse("mean CSE over items"),
+        "sd": of_cse("standard deviation of CSE over items"),
+        "low": of_cse("lower end of the 95 % interval of the mean (Student)"),
+        "high": of_cse("upper end of the 95 % interval of the mean (Student)"),
+        "n": Meaning("items with a value in this condition", "items", COUNT),
+        "relative_depth": DEPTH,
+        "valid_scales": VALID,
+    },
+    "contrasts.csv": {**contrast_lines("CSE", "CSE"), "valid_scales": VALID},
+    "clusters.csv": cluster_lines(),
+    "items.csv": {
+        "contrast": CONTRAST,
+        "item": Meaning("item; several pairs of one item are averaged"),
+        "layer": LAYER,
+        "difference": of_cse("difference of this item, left - right: what is tested"),
+    },
+    "scalograms.csv": {
+        "condition": CONDITION,
+        "scale": Meaning("scale of the wavelet", "layers", "above 0"),
+        "period": Meaning("Fourier period that the scale responds to most", "layers", "above 0"),
+        "layer": LAYER,
+        "valid": Meaning("whether no edge effect reaches this scale and layer", "", "True, False"),
+        "share": share("share of the wavelet energy of this layer at this scale, mean over items"),
+    },
+    OPEN: {
+        "item": Meaning("item of the stimuli: the random factor of a mixed model"),
+        "pair": Meaning("pair within the item, if it has several"),
+        "condition": CONDITION,
+        "target": Meaning("target: the word that is measured"),
+        "layer": LAYER,
+        "relative_depth": DEPTH,
+        "cse": CSE,
+        "in_contrast": Meaning("whether the first contrast tests this text", "", "True, False"),
+        "token_index": Meaning("position of the token that stands for the target, counted from 0", "tokens", COUNT),
+        "n_tokens": Meaning("length of the text, with what the tokenizer adds", "tokens", "whole, 1 or more"),
+        "n_subtokens": Meaning("tokens that overlap the target", "tokens", "whole, 1 or more"),
+        "at_start": Meaning("whether the target stands at position 0, an attention sink", "", "True, False"),
+        "token_exceeds": Meaning("whether surprisal counts more than the target: a token is shared", "", "True, False"),
+        "state_exceeds": Meaning("whether the measured token covers more than the target", "", "True, False"),
+        "surprisal": Meaning(
+            "surprisal of the target after the text before it, in the same model", "bits", "0 or more"
+        ),
+        "log_frequency": Meaning(
+            "Zipf frequency of the target: log10 of uses in 10^9 words (wordfreq)", "Zipf", "0 to 8"
+        ),
+        "target_length": Meaning("length of the target", "characters", "whole, 1 or more"),
+    },
+    "evidence.csv": {
+        "group": Meaning("kind of analysis"),
+        "label": Meaning("analysis"),
+        "n": N,
+        **own_effect("of mean CSE over the window, in units of what the covariates leave where they are adjusted for"),
+        "p": p_of("p of that mean, by sign flips"),
+        "p_equivalence": p_of("p that |dz| of that mean lies below the bound"),
+        "difference": of_cse("difference of mean CSE over the window"),
+        "difference_low": of_cse("lower end of the 95 % interval of this difference (Student)"),
+        "difference_high": of_cse("upper end of the 95 % interval of this difference (Student)"),
+        "significant": Meaning("whether p <= .05", "", "True, False"),
+        "cluster": Meaning("significant cluster of the analysis that overlaps the window, in words; no: none"),
+    },
+    "covariates.csv": {
+        "covariate": Meaning("covariate, a column of texts.csv"),
+        "condition": CONDITION,
+        "n": Meaning("texts for which it is known", "texts", COUNT),
+        **{
+            name: Meaning(f"{words} over these texts", "that of the covariate", ANY)
+            for name, words in {
+                **{"mean": "mean", "sd": "standard deviation", "min": "smallest value", "q25": "first quartile"},
+                **{"median": "median", "q75": "third quartile", "max": "largest value"},
+            }.items()
+        },
+    },
+    "balance.csv": {
+        "contrast": CONTRAST,
+        "covariate": Meaning("covariate, a column of texts.csv"),
+        "n": Meaning("items for which it is known", "items", COUNT),
+        "difference": Meaning("mean of the paired differences of the covariate", "that of the covariate", ANY),
+        "low": Meaning("lower end of the 95 % interval of this mean (Student)", "that of the covariate", ANY),
+        "high": Meaning("upper end of the 95 % interval of this mean (Student)", "that of the covariate", ANY),
+        "smd": Meaning(
+            "the same difference, standardised", "standard deviations of the covariate over items and conditions", ANY
+        ),
+        "overlap": share("items on the rarer side of no difference: near 0, adjusting extrapolates"),
+        "not_adjusted": Meaning("why it was not adjusted for; empty: it was"),
+    },
+    "nulls.csv": {
+        "null": Meaning("what was drawn: a kind of trajectory without organisation in depth"),
+        "draws": Meaning("draws", "", COUNT),
+        "condition": CONDITION,
+        "layer": LAYER,
+        "mean": of_cse("CSE expected under the null: mean over items and draws"),
+        "low": of_cse("lower end of the band that holds 95 % of the draws"),
+        "high": of_cse("upper end of that band"),
+        "difference": of_cse("difference of the first contrast expected under the null"),
+        "difference_low": of_cse("lower end of the band of the difference that holds 95 % of the draws"),
+        "difference_high": of_cse("upper end of that band"),
+        "relative_depth": DEPTH,
+        "valid_scales": VALID,
+    },
+    "null-effects.csv": {
+        "null": Meaning("what was drawn"),
+        "words": Meaning("the same in words"),
+        "draws": Meaning("draws", "", COUNT),
+        "anywhere": share("share of the draws in which the first contrast is found at any layer"),
+        "there": share("share of the draws in which it is found in the window, in the observed direction"),
+        "there_low": share("lower end of the 95 % interval of this share (Clopper and Pearson)"),
+        "there_high": share("upper end of this interval"),
+        "size": Meaning("mean size of the difference in the window", "shares of the observed difference", ANY),
+        "size_low": Meaning("lower end of the range of 95 % of the draws", "shares of the observed difference", ANY),
+        "size_high": Meaning("upper end of this range", "shares of the observed difference", ANY),
+        "reached": share("share of the draws that reach the observed difference"),
+        **effect("in the window of what is measured less what the null gives"),
+        "p": p_of("p of that mean, by sign flips"),
+        "cluster": Meaning("significant cluster beyond the null that overlaps the window, in words; no: none"),
+        "explains": Meaning(
+            "how much of the effect the null explains", "", "nothing, part, enough, undecided; empty without effect"
+        ),
+    },
+    "specifications.csv": {
+        **{
+            name: Meaning(f"choice: {words}")
+            for name, words in {
+                "wavelet": "wavelet",
+                "periods": "shortest and longest period in layers, L being their number",
+                "padding": "what stands beyond the first and last layer",
+                "signal": "what of the updates is transformed",
+                "norm": "norm of the wavelet, by which scales are weighed",
+                "edges": "whether cells that an edge effect reaches are left out",
+                "target token": "token that stands for a target of several",
+            }.items()
+        },
+        **own_effect("at the peak of the strongest cluster"),
+        "layer": Meaning("layer of that peak", "layers", LAYER.range),
+        **CLUSTER,
+    },
+    "specifications-joint.csv": {
+        "question": Meaning("what is asked of the whole curve: median dz, shares of the specifications"),
+        "observed": Meaning("the answer", "dz for the median, else a share", ANY),
+        "null_low": Meaning("lower end of what 95 % of the swapped labels give", "as observed", ANY),
+        "null_median": Meaning("median of what swapped labels give", "as observed", ANY),
+        "null_high": Meaning("upper end of what 95 % of the swapped labels give", "as observed", ANY),
+        "p": p_of("joint p: how often swapped labels give as much"),
+    },
+    "power.csv": {
+        "share": Meaning("size of the effect, in multiples of the observed one", "", "0 or more"),
+        "n": Meaning("items of a drawn study", "items", COUNT),
+        "rate": share("share of drawn studies that detect it"),
+        "low": share("lower end of the 95 % interval of this share"),
+        "high": share("upper end of this interval"),
+        "dz": Meaning("effect at its peak", DZ, ANY),
+        "smallest_dz": Meaning("smallest peak effect that n items detect in 80 % of the studies", DZ, "0 or more"),
+    },
+    "mixed.csv": {
+        "model": MODEL,
+        "first": Meaning("first layer of the window over which CSE is averaged", "layers", LAYER.range),
+        "last": Meaning("last layer of the window", "layers", LAYER.range),
+        "n": Meaning("texts", "texts", COUNT),
+        "difference": of_cse("difference of mean CSE over the window, left - right"),
+        "error": Meaning("standard error of the difference", "CSE", "0 or more"),
+        "low": of_cse("lower end of the 95 % interval of the difference (Student, with df)"),
+        "high": of_cse("upper end of this interval"),
+        "t": Meaning("difference / error", "", ANY),
+        "df": Meaning("degrees of freedom: those of the random factor that leaves fewest", "", "whole, 1 or more"),
+        "p": p_of("p of the difference; not corrected for the choice of the window"),
+        "converged": Meaning("whether the search for the variances ended: if not, read none of it", "", "True, False"),
+        "singular": Meaning("random factors whose variance is estimated as 0; empty: none"),
+        "cluster_test": Meaning(
+            "whether the model says what the cluster test says", "", "agrees, undecided, disagrees, failed"
+        ),
+    },
+    "mixed-variances.csv": {
+        "model": MODEL,
+        "factor": Meaning("random factor; frame:condition: each frame in each condition; residual: what is left"),
+        "levels": Meaning("levels of the factor; of the residual: texts", "", "whole, 1 or more"),
+        "sd": Meaning("standard deviation of its random intercepts", "CSE", "0 or more"),
+        "at_zero": Meaning("whether the variance is estimated as 0", "", "True, False"),
+    },
+}
