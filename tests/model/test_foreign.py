@@ -36,12 +36,6 @@ def test_odd_values_of_a_configuration_are_refused(values: dict[str, Any], copie
         ds.load(configure(copied, **values))
 
 
-@pytest.mark.parametrize("number", [0, -3])
-def test_a_network_of_no_blocks_is_refused(number: int, copied: Path, refuses: Any) -> None:
-    with refuses("no chain of blocks"):
-        ds.load(configure(copied, num_hidden_layers=number))
-
-
 @pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "tokenizer_config.json"])
 @pytest.mark.parametrize("content", [b"[]", b"null", b"5", b"{", b"", b"\xff\xfe\x00"])
 def test_files_that_are_no_settings_are_refused(name: str, content: bytes, copied: Path, refuses: Any) -> None:

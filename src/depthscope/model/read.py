@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from depthscope.errors import DepthscopeError, require
+from depthscope.model.contradicting import check_one_meaning
 from depthscope.model.folder import PICKLES, check_folder, check_twice, idle, told
 from depthscope.model.foreign import one_sentence
 from depthscope.model.gguf import load_gguf
 from depthscope.model.hub import check_hub, snapshot
+from depthscope.model.odd_settings import check_values
 from depthscope.model.plain_weights import check_plain
 from depthscope.model.pretrained import pretrained_folder
 from depthscope.model.quantization import confirm, quantization_config, scheme_of
@@ -20,6 +22,7 @@ from depthscope.model.quiet import quiet
 from depthscope.model.stacks import Stack, auto_class, decoder_names
 from depthscope.model.tokenizer import read_tokenizer
 from depthscope.model.trust import Trust, code_of
+from depthscope.model.unread import check_read
 
 if TYPE_CHECKING:
     from depthscope.model.filling import Filling
@@ -139,10 +142,15 @@ def _from_pretrained(
     if local is not None:
         files = check_folder(local, source, trust, options)
     with one_sentence(source, options=options):
+        raw, _ = transformers.PretrainedConfig.get_config_dict(source, **shared)
+        if "config" not in options:
+            check_values(raw, source)
         # a tokenizer that is given is used even where the model comes with none
         tokenizer = tokenizer or read_tokenizer(source, **shared)
         config = options.get("config") or transformers.AutoConfig.from_pretrained(source, **shared)
         loader = auto_class(transformers, config, stack, source)
+    if "config" not in options:
+        check_one_meaning(raw, config, source)
     if names := decoder_names(config, stack):
         options.setdefault("key_mapping", names)
     _pack(options, quantization, source, device, config)
@@ -162,6 +170,9 @@ def _from_pretrained(
             f"{source}: an adapter, whose base cannot be proven to be whole; merge it (PEFT's merge_and_unload()), save the "
             "model with save_pretrained(folder), and load that folder"
         )
+    if "config" not in options:
+        with one_sentence(source):
+            check_read(raw, network, source)
     said = "the hub"
     if (folder := local or snapshot(source, options.get("revision"), options.get("cache_dir"))) is not None:
         files = check_folder(folder, source, trust, options)
