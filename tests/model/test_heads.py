@@ -24,6 +24,12 @@ BEHIND = {
 }
 # a norm stands between its heads and the stream
 NORMED = ("gemma3",)
+AFTER = {
+    "gemma2": "post_attention_layernorm",
+    "gemma3_text": "post_attention_layernorm",
+    "olmo2": "post_attention_layernorm",
+    "glm4": "post_self_attn_layernorm",
+}
 
 
 def found(model: ds.Model) -> Heads:
@@ -120,7 +126,6 @@ def test_in_half_precision_the_same_heads_are_found(dtype: torch.dtype) -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("olmo2", ("Olmo2RMSNorm", "as where a norm stands behind them")),
         ("mamba", ("backbone.layers.0.mixer.out_proj are no heads", "block 1")),
         ("qwen3_next", ("linear_attn.out_proj are no heads",)),
         ("falcon_h1", ("block 1 has 2 parts that mix tokens", "self_attn")),
@@ -134,6 +139,42 @@ def test_what_has_no_heads_is_refused_with_the_reason(name: str, said: tuple[str
     with refuses(*said, "parts=True"):
         find_heads(model, parts)
     assert hooks(model.network) == before
+
+
+@pytest.mark.parametrize("name", AFTER)
+def test_behind_a_norm_every_head_is_scaled_as_all_of_them_are(name: str) -> None:
+    """The oracle: the norm written out, its scale that of the sum of the heads."""
+    model = small(name)
+    torch.manual_seed(1)
+    for module in model.network.modules():
+        if type(module).__name__.endswith("RMSNorm"):
+            nn.init.normal_(module.weight, 0.5, 0.5)
+    heads, before = found(model), hooks(model.network)
+    assert heads.about.endswith(f"model.layers.0.self_attn.o_proj, scaled together by {heads.norms[0]}")
+    assert heads.norms == tuple(f"model.layers.{k}.{AFTER[name]}" for k in range(model.depth))
+    assert heads.remainder < 1e-6
+    whole, given, reaching = written(model, heads)
+    block: Any = model.blocks[0]
+    norm, project = getattr(block, AFTER[name]), block.self_attn.o_proj
+    assert project.bias is None
+    size = reaching.shape[-1] // heads.count
+    each = [
+        reaching[0, :, k * size : (k + 1) * size] @ project.weight[:, k * size : (k + 1) * size].T for k in range(4)
+    ]
+    plain = torch.stack(each).detach().double()
+    eps = norm.eps if hasattr(norm, "eps") else norm.variance_epsilon
+    scale = (plain.sum(0).square().mean(-1, keepdim=True) + eps).rsqrt()
+    weight = norm.weight.detach().double() + name.startswith("gemma")
+    torch.testing.assert_close(given[0], plain * scale * weight, rtol=0, atol=2e-6 * float(whole.abs().max()))
+    torch.testing.assert_close(given.sum(1), whole, rtol=0, atol=2e-6 * float(whole.abs().max()))
+    assert hooks(model.network) == before
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_behind_a_norm_in_half_precision_they_add_up_to_its_rounding(dtype: torch.dtype) -> None:
+    heads = found(loaded("gemma3", dtype))
+    assert heads.count == 4
+    assert heads.remainder < 8 * torch.finfo(dtype).eps
 
 
 class Attention(nn.Module):
@@ -214,6 +255,61 @@ class Curved(Attention):
 
     def join(self, mixed: torch.Tensor, unit: torch.Tensor) -> torch.Tensor:
         return torch.tanh(self.out(mixed.transpose(1, 2).flatten(2)))
+
+
+class Behind(Attention):
+    """A module behind the projection, within attention."""
+
+    def __init__(self, last: Any = lambda: nn.LayerNorm(NOISE), **options: Any) -> None:
+        super().__init__(**options)
+        self.last = last()
+        for parameter in self.last.parameters():
+            nn.init.normal_(parameter, 0.5, 0.5)
+
+    def join(self, mixed: torch.Tensor, unit: torch.Tensor) -> torch.Tensor:
+        return self.last(super().join(mixed, unit))
+
+
+def test_a_layer_norm_with_biases_leaves_these_to_no_head() -> None:
+    model = attending(Behind)
+    heads = found(model)
+    assert (heads.count, heads.norms[0]) == (4, "blocks.0.attention.last")
+    whole, given, reaching = written(model, heads)
+    attention: Any = model.blocks[0].attention
+    with torch.no_grad():
+        each = [reaching[0, :, k * 8 : (k + 1) * 8] @ attention.out.weight[:, k * 8 : (k + 1) * 8].T for k in range(4)]
+        plain = torch.stack([*each, attention.out.bias.expand_as(each[0])]).double()
+        centred = plain - plain.mean(-1, keepdim=True)
+        scale = (centred.sum(0).square().mean(-1, keepdim=True) + attention.last.eps).rsqrt()
+        expected = centred * scale * attention.last.weight.double()
+    torch.testing.assert_close(given[0], expected[:4], rtol=0, atol=2e-6 * float(whole[0].abs().max()))
+    with measuring(model.network):
+        rest = heads.unsplit(model, 1, reaching[0])
+    torch.testing.assert_close(rest, expected[4] + attention.last.bias, rtol=0, atol=1e-5)
+    torch.testing.assert_close(given[0].sum(0) + rest, whole[0], rtol=0, atol=1e-5)
+
+
+class Halves(nn.Module):
+    """Two scales, one for either half of the numbers."""
+
+    def forward(self, state: torch.Tensor) -> torch.Tensor:
+        halves = state.unflatten(-1, (2, -1))
+        return (halves / (halves.norm(dim=-1, keepdim=True) + 1e-6)).flatten(-2)
+
+
+@pytest.mark.parametrize("last", [nn.Tanh, nn.GELU, lambda: nn.Softmax(-1), Halves])
+def test_what_stands_behind_the_heads_and_is_no_linear_map_times_a_number_is_refused(last: Any, refuses: Any) -> None:
+    with refuses("the heads do not add up", "parts=True"):
+        found(attending(Behind, last=last))
+
+
+def test_a_head_that_writes_nothing_has_no_share_behind_a_norm() -> None:
+    model = attending(Behind, bias=False)
+    with torch.no_grad():
+        model.blocks[0].attention.out.weight[:, 8:16] = 0  # type: ignore[union-attr,operator,index]
+    whole, given, _ = written(model, found(model))
+    assert not given[0, 1].any()
+    assert given[0, 0].abs().max() > 0.01 * whole[0].abs().max()
 
 
 class Across(Attention):

@@ -466,11 +466,11 @@ def test_a_run_with_heads_is_another_run_and_one_without_is_as_it_was(by_head, w
 
 def test_a_model_without_heads_is_split_into_parts_and_says_why(tokenizer, tmp_path):
     torch.manual_seed(3)
-    small = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 6, "num_attention_heads": 4}
-    network = t.Olmo2ForCausalLM(t.Olmo2Config(vocab_size=len(tokenizer), **small, pad_token_id=None)).eval()
+    small = {"hidden_size": 32, "state_size": 4, "num_hidden_layers": 6}
+    network = t.MambaForCausalLM(t.MambaConfig(vocab_size=len(tokenizer), **small, pad_token_id=None)).eval()
     out = tmp_path / "run"
     run = run_mechanism(
-        asked("olmo", written(table_of(ITEMS[:6]), tmp_path)),
+        asked("mamba", written(table_of(ITEMS[:6]), tmp_path)),
         out,
         patch_items=0,
         heads=True,
@@ -482,4 +482,4 @@ def test_a_model_without_heads_is_split_into_parts_and_says_why(tokenizer, tmp_p
     assert not (out / "heads.csv").exists()
     text = (out / "summary.md").read_text(encoding="utf-8")
     assert "Heads are not told apart: " in text
-    assert "a norm stands behind them" in text
+    assert "are no heads, whose numbers share the weights of the tokens" in text

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -18,6 +18,8 @@ from depthscope.model.stream import stream_in, to_stream, with_stream_in
 from depthscope.model.summands import ROUNDINGS, as_memory, as_stream, first_of
 
 Hear = Callable[[int, torch.Tensor], None]
+# what reached a module and what it gave, once for every time it ran
+Heard = dict[str, list[tuple[torch.Tensor | None, torch.Tensor]]]
 
 # relative deviation of whole vectors that is laid to rounding, and the same in roundings, which are coarser in half precision:
 # from a sum that is told, and from being any sum of three others
@@ -37,6 +39,9 @@ class Heads:
     projections : tuple of Part or None
         Of each block the module that adds up its heads, with the weight of its output in the update; what reaches it is
         the heads side by side, all of one size. None for a block without attention.
+    norms : tuple of str
+        Of each block the norm between this module and the stream; empty where there is none. It scales every head as it
+        scales the sum of them all, so that what they write still adds up.
     remainder : float
         Largest part of what attention writes that its heads and the projection's bias do not make up, relative to the sum
         of their lengths.
@@ -44,6 +49,7 @@ class Heads:
 
     count: int
     projections: tuple[Part | None, ...]
+    norms: tuple[str, ...]
     remainder: float = 0.0
 
     @property
@@ -52,7 +58,8 @@ class Heads:
         there = [one for one in self.projections if one is not None]
         without = len(self.projections) - len(there)
         more = f"; {without} of {len(self.projections)} blocks have no attention" if without else ""
-        return f"{self.count} in each block, added up by {there[0].path}{more}"
+        norm = next((f", scaled together by {norm}" for norm in self.norms if norm), "")
+        return f"{self.count} in each block, added up by {there[0].path}{norm}{more}"
 
     @contextmanager
     def listening(self, model: Model, hear: Hear) -> Iterator[None]:
@@ -73,13 +80,34 @@ class Heads:
         reaching : Tensor (N, heads times size)
             As :meth:`listening` gives it, of N tokens.
         """
-        projection = self.projections[number - 1]
-        if projection is None:
-            raise LookupError(f"block {number} has no attention")
-        module, size = model.network.get_submodule(projection.path), reaching.shape[-1] // self.count
+        size = reaching.shape[-1] // self.count
         only = torch.zeros_like(reaching)
         only[:, head * size : (head + 1) * size] = reaching[:, head * size : (head + 1) * size]
-        added = _given(module, only) - _given(module, torch.zeros_like(reaching[:1]))
+        return self._written(model, number, only, reaching, without=torch.zeros_like(reaching[:1]))
+
+    def unsplit(self, model: Model, number: int, reaching: torch.Tensor) -> torch.Tensor:
+        """What attention of a block writes that is of no head, (N, d): the biases of the projection and of the norm."""
+        given = self._written(model, number, torch.zeros_like(reaching), reaching)
+        projection, norm = self.projections[number - 1], self.norms[number - 1]
+        if projection is None or not norm:
+            return given
+        nothing = _given(model.network.get_submodule(norm), reaching.new_zeros(1, given.shape[-1]))
+        return given + model.chain.unscaled(number, nothing) * projection.weight
+
+    def _written(
+        self, model: Model, number: int, some: torch.Tensor, reaching: torch.Tensor, without: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """What comes of ``some`` of what reaches the projection, less what it makes of ``without``."""
+        projection, norm = self.projections[number - 1], self.norms[number - 1]
+        if projection is None:
+            raise LookupError(f"block {number} has no attention")
+        module = model.network.get_submodule(projection.path)
+        added = _given(module, some)
+        if without is not None:
+            added = added - _given(module, without)
+        if norm:
+            whole = _given(module, reaching)
+            added = _scaled(model.network.get_submodule(norm), added, whole, reaching.dtype)
         return model.chain.unscaled(number, added) * projection.weight
 
 
@@ -93,43 +121,74 @@ def find_heads(model: Model, parts: Parts) -> Heads:
     three numbers per head. The heads are the longest runs of equal length of which that holds, in all blocks; and what the
     projection makes of each of them alone adds up, with its bias, to the part, on another text.
 
+    Where a norm gives the part, the projection is the module that gives what reaches the norm. A norm is linear but for one
+    number per token, its scale, which all that it is given decides together; so each head is given what the norm makes of it
+    at that scale (``LayerNorm`` and ``RMSNorm`` are such; that they are shows in that the heads add up).
+
     Raises
     ------
     DepthscopeError
-        A model without attention, or with two kinds of it in a block; an output that is no linear map of the heads, as
+        A model without attention, or with two kinds of it in a block; an output that is no linear map of the heads, nor one
         behind a norm; numbers that share no weights, as in a state-space mixer; another number of heads than its
         configuration has.
     """
     projections: list[Part | None] = []
+    norms: list[str] = []
     with measuring(model.network):
         inputs = probe(model.network, model.tokenizer, 101)
         candidates = _candidates(model, parts, inputs)
-        reaching = _four_texts(model, [part for block in candidates for part in block], inputs)
+        reaching = _four_texts(model, [part for block in candidates for part, _ in block], inputs)
         seen: list[torch.Tensor] = []
         for number, block in enumerate(candidates, 1):
-            part = next((part for part in block if _least(reaching[part.path])), None)
+            part, norm = next(((part, norm) for part, norm in block if _least(reaching[part.path])), (None, ""))
             if block and part is None:
                 raise DepthscopeError(
-                    f"{model.name}: what reaches {block[0].path} are no heads, whose numbers share the weights of the tokens "
-                    f"(block {number}): {INSTEAD}"
+                    f"{model.name}: what reaches {block[0][0].path} are no heads, whose numbers share the weights of the "
+                    f"tokens (block {number}): {INSTEAD}"
                 )
             projections.append(part)
+            norms.append(norm)
             seen += [reaching[part.path]] if part is not None else []
-        heads = Heads(_agreed(model, seen), tuple(projections))
-    return Heads(heads.count, heads.projections, _prove(model, parts, heads))
+        heads = Heads(_agreed(model, seen), tuple(projections), tuple(norms))
+    return replace(heads, remainder=_prove(model, parts, heads))
 
 
-def _candidates(model: Model, parts: Parts, inputs: dict[str, Any]) -> list[list[Part]]:
-    """Of each block the modules that give its attention part, token by token; the outermost first."""
+def _candidates(model: Model, parts: Parts, inputs: dict[str, Any]) -> list[list[tuple[Part, str]]]:
+    """Of each block the modules that give its attention part, or what a norm that gives it is given; the outermost first."""
     asked = [_attention(model, number, block) for number, block in enumerate(parts.blocks, 1)]
     if not any(asked):
         raise DepthscopeError(f"{model.name}: no block has a part that mixes tokens, so there are no heads: {INSTEAD}")
-    given: dict[str, list[tuple[torch.Tensor | None, torch.Tensor]]] = {}
+    heard = _heard(model, [part.path for part in asked if part], inputs)
+    around: Heard = {}
+    found: list[list[tuple[Part, str]]] = []
+    for number, part in enumerate(asked, 1):
+        own = {name: given for name, given in heard.items() if part and _within(name, part.path)}
+        block = [(path, "") for path in _linear(model, own, heard[part.path][0][1])] if part else []
+        if part and not block:
+            # a norm may stand beside the module of attention, so that all of the block is asked
+            around = around or _heard(model, _paths(model), inputs)
+            block = _behind_norms(model, own, around, heard[part.path][0][1])
+        if part and not block:
+            kind = type(model.network.get_submodule(part.path)).__name__
+            raise DepthscopeError(
+                f"{model.name}: {part.path} ({kind}) cannot be split into heads (block {number}), because no module in it maps "
+                f"them linearly, token by token, to what it gives, nor to what a norm before that is given: {INSTEAD}"
+            )
+        found.append([(Part(path, part.weight, "attention"), norm) for path, norm in block] if part else [])
+    return found
+
+
+def _paths(model: Model) -> list[str]:
+    names = {id(module): name for name, module in model.network.named_modules()}
+    return [names[id(block)] for block in model.blocks]
+
+
+def _heard(model: Model, paths: list[str], inputs: dict[str, Any]) -> Heard:
+    """What reached and left the modules at and below the ``paths`` in one pass."""
+    given: Heard = {}
     with hooks(model.network) as placed:
-        for part in asked:
-            if part is None:
-                continue
-            for name, module in model.network.get_submodule(part.path).named_modules(prefix=part.path):
+        for path in paths:
+            for name, module in model.network.get_submodule(path).named_modules(prefix=path):
 
                 def give(module: nn.Module, args: Any, output: Any, name: str = name) -> None:
                     value, entering = first_of(output), first_of(args)
@@ -139,23 +198,33 @@ def _candidates(model: Model, parts: Parts, inputs: dict[str, Any]) -> list[list
 
                 placed.after(module, give)
         model.run_trunk(inputs["input_ids"], inputs["attention_mask"])
-    found: list[list[Part]] = []
-    for number, part in enumerate(asked, 1):
-        names = [name for name in given if part and f"{name}.".startswith(f"{part.path}.") and len(given[name]) == 1]
-        whole = given[part.path][0][1] if part else None
-        block = [
-            Part(name, part.weight, "attention")
-            for name in sorted(names, key=lambda name: name.count("."))
-            if part and whole is not None and _by_token(model.network.get_submodule(name), *given[name][0], whole)
-        ]
-        if part and not block:
-            kind = type(model.network.get_submodule(part.path)).__name__
-            raise DepthscopeError(
-                f"{model.name}: {part.path} ({kind}) cannot be split into heads (block {number}), because no module in it maps "
-                f"them linearly, token by token, to what it gives, as where a norm stands behind them: {INSTEAD}"
-            )
-        found.append(block)
+    return given
+
+
+def _linear(model: Model, heard: Heard, whole: torch.Tensor) -> list[str]:
+    """The modules that give ``whole``, linearly and of each token by itself; the outermost first."""
+    once = [name for name in heard if len(heard[name]) == 1]
+    return [
+        name
+        for name in sorted(once, key=lambda name: name.count("."))
+        if _by_token(model.network.get_submodule(name), *heard[name][0], whole)
+    ]
+
+
+def _behind_norms(model: Model, own: Heard, around: Heard, whole: torch.Tensor) -> list[tuple[str, str]]:
+    """The same of what reaches a module that gives ``whole``, of each token by itself, but not linearly; and that module."""
+    found: list[tuple[str, str]] = []
+    for norm in sorted(own, key=lambda name: name.count(".")):
+        entering, given = own[norm][0]
+        if len(own[norm]) > 1 or entering is None:
+            continue
+        if _alone(model.network.get_submodule(norm), entering, given, whole) is not None:
+            found += [(path, norm) for path in _linear(model, around, entering) if not _within(path, norm)]
     return found
+
+
+def _within(name: str, path: str) -> bool:
+    return f"{name}.".startswith(f"{path}.")
 
 
 def _attention(model: Model, number: int, block: tuple[Part, ...]) -> Part | None:
@@ -170,18 +239,64 @@ def _attention(model: Model, number: int, block: tuple[Part, ...]) -> Part | Non
 
 def _by_token(module: nn.Module, entering: torch.Tensor | None, given: torch.Tensor, whole: torch.Tensor) -> bool:
     """Whether a module gives the ``whole`` part, of each token by itself, and half of it where half reaches it."""
+    rows = _alone(module, entering, given, whole)
+    if rows is None:
+        return False
+    nothing, half = _given(module, torch.zeros_like(rows[:1])), _given(module, rows / 2)
+    return _alike(2 * half - nothing, given, nothing)
+
+
+def _alone(
+    module: nn.Module, entering: torch.Tensor | None, given: torch.Tensor, whole: torch.Tensor
+) -> torch.Tensor | None:
+    """The tokens that reach a module, (N, numbers), if it gives the ``whole`` part, of each of them by itself."""
     same = given.numel() == whole.numel() and torch.equal(given.reshape(whole.shape), whole)
     if not same or entering is None or entering.ndim not in (2, 3) or entering.shape[:-1] != given.shape[:-1]:
-        return False
-    rows, width = entering.reshape(-1, entering.shape[-1]), given.shape[-1]
+        return None
+    rows = entering.reshape(-1, entering.shape[-1])
     try:
-        each = torch.cat([_given(module, row[None]) for row in rows])
-        nothing, half = _given(module, torch.zeros_like(rows[:1])), _given(module, rows / 2)
+        each, nothing = (
+            torch.cat([_given(module, row[None]) for row in rows]),
+            _given(module, torch.zeros_like(rows[:1])),
+        )
     except Exception:  # a module that needs more than its first argument; whatever its author thought of
-        return False
-    right = given.reshape(-1, width).double()
+        return None
+    return rows if _alike(each, given, nothing) else None
+
+
+def _alike(found: torch.Tensor, given: torch.Tensor, nothing: torch.Tensor) -> bool:
+    right = given.reshape(-1, given.shape[-1]).double()
     bound = _bound(LINEAR, given.dtype) * (right.norm(dim=-1) + nothing.norm())
-    return all(bool(((found - right).norm(dim=-1) <= bound).all()) for found in (each, 2 * half - nothing))
+    return bool(((found - right).norm(dim=-1) <= bound).all())
+
+
+def _scaled(norm: nn.Module, part: torch.Tensor, whole: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """What a norm makes of a part (N, d) of what it is given, at the scale that the ``whole`` decides.
+
+    All that is asked of the norm is ``n(x) - n(0) = s(x) L x``, a linear map times a number.
+    """
+    given, scale = _scale(norm, part, dtype)
+    ratio = torch.where(scale > 0, _scale(norm, whole, dtype)[1] / scale, torch.zeros_like(scale))
+    return given * ratio
+
+
+def _scale(norm: nn.Module, rows: torch.Tensor, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
+    """``s(x) L x`` of each row (N, d), and ``s(x)`` (N, 1) times a number that is the same for all; 0 for a row of zeros.
+
+    Beside a row stands a vector of its length and of one direction for all. What the norm makes of the sum of the two is what
+    it makes of either, each times a number, and the two numbers are to one another as the two scales.
+    """
+    chance = torch.randn(rows.shape[-1], generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    length = rows.norm(dim=-1, keepdim=True)
+    beside = length * (chance / chance.norm()).to(rows.device)
+    nothing = _given(norm, torch.zeros_like(rows[:1]).to(dtype))
+    own, other, both = (_given(norm, each.to(dtype)) - nothing for each in (rows, beside, rows + beside))
+    sizes = [each.norm(dim=-1, keepdim=True).clamp(min=torch.finfo(torch.float32).tiny) for each in (own, other)]
+    unit = torch.stack([own / sizes[0], other / sizes[1]], -1)
+    shares = torch.linalg.pinv(unit.mT @ unit, hermitian=True) @ (unit.mT @ both[..., None])
+    a, b = shares[:, 0] / sizes[0], shares[:, 1] / sizes[1]
+    known = (length > 0) & (a > 0) & (b > 0)
+    return own, torch.where(known, other.norm(dim=-1, keepdim=True) / length * b / a, torch.zeros_like(length))
 
 
 def _given(module: nn.Module, rows: torch.Tensor) -> torch.Tensor:
@@ -309,15 +424,15 @@ def _prove(model: Model, parts: Parts, heads: Heads) -> float:
         for number, values in reaching.items():
             projection = heads.projections[number - 1]
             assert projection is not None
-            nothing = _given(model.network.get_submodule(projection.path), torch.zeros_like(values[:1]))
-            left = whole[number].double() - model.chain.unscaled(number, nothing) * projection.weight
-            size = nothing.norm(dim=-1).expand(len(values)).clone()
+            nothing = heads.unsplit(model, number, values)
+            left = whole[number].double() - nothing
+            size = nothing.norm(dim=-1)
             for head in range(heads.count):
                 given = heads.written(model, number, head, values)
                 left -= given
                 size += given.norm(dim=-1)
             apart = float((left.norm(dim=-1) / size.clamp(min=torch.finfo(torch.float32).tiny)).max())
-            if apart > _bound(LINEAR, values.dtype):
+            if not apart <= _bound(LINEAR, values.dtype):
                 raise DepthscopeError(
                     f"{model.name}: on another text the heads do not add up to {projection.path} (block {number}, off by "
                     f"{apart:.2g}), so they cannot be told apart: {INSTEAD}"
