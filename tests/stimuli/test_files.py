@@ -1,12 +1,14 @@
 """Bytes on disk: every kind of file, and everything that can be wrong with one."""
 
 import json
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from depthscope.stimuli.files import Layout, read_json_lines, read_table, read_text
 from depthscope.stimuli.read import read_stimuli
+from depthscope.store.lines import LONGEST
 
 
 def save(pairs: pd.DataFrame, path) -> None:
@@ -227,3 +229,11 @@ def test_what_is_not_clear_in_a_file_of_semicolons_stays_text_until_it_is_told(p
     assert table["ip"].tolist() == ["192.168.100.200"] * 8
     assert read_stimuli(path, decimal=".")["rt"].tolist() == [1.234, 2.345] * 4
     assert read_stimuli(path, decimal=",")["rt"].tolist() == [1234, 2345] * 4
+
+
+def test_a_line_without_end_is_refused_with_its_number_as_in_a_corpus(refuses):
+    row = '{"text": "é'
+    with refuses("pairs.jsonl: the text of line 2 goes on for more than 64 MiB", "cut it"):
+        read_json_lines(Path("pairs.jsonl"), "{}\n" + row.ljust(LONGEST))  # a byte more than it has characters
+    with refuses("line 2 is not JSON"):
+        read_json_lines(Path("pairs.jsonl"), "{}\n" + row.ljust(LONGEST - 1))

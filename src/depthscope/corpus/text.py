@@ -5,11 +5,9 @@ from collections.abc import Iterable, Iterator
 from io import BufferedReader
 
 from depthscope.corpus.files import BLOCK, File, opened
-from depthscope.errors import DepthscopeError
-from depthscope.store.lines import not_utf8
+from depthscope.store.lines import LONGEST, not_utf8, too_long
 
-# bytes of a line, which is held whole, several times over while it is decoded and parsed
-LONGEST = 2**26
+WAY_OUT = "give texts of that length as files of plain text, one each, which are read in pieces"
 MARK = "\ufeff"  # of UTF-8, which some programs put before a text
 
 
@@ -49,20 +47,13 @@ def lines(file: File, stream: BufferedReader) -> Iterator[tuple[int, str]]:
     while line := stream.readline(LONGEST + 1):
         number += 1
         if len(line) > LONGEST:
-            raise _too_long(file, number)
+            raise too_long(file.path, number, WAY_OUT)
         try:
             text = line.decode()
         except UnicodeDecodeError as problem:
             raise not_utf8(file.path, begin + problem.start, number) from None
         begin += len(line)
         yield number, (text.removeprefix(MARK) if number == 1 else text).removesuffix("\n").removesuffix("\r")
-
-
-def _too_long(file: File, number: int) -> DepthscopeError:
-    return DepthscopeError(
-        f"{file.path}: the text of line {number} goes on for more than {LONGEST // 2**20} MiB, and is held in memory whole; "
-        "give texts of that length as files of plain text, one each, which are read in pieces"
-    )
 
 
 def paragraphs(file: File, numbered: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
@@ -73,7 +64,7 @@ def paragraphs(file: File, numbered: Iterable[tuple[int, str]]) -> Iterator[tupl
             first, size = (first, size) if block else (number, 0)
             size += len(line)
             if size > LONGEST:
-                raise _too_long(file, first)
+                raise too_long(file.path, first, WAY_OUT)
             block.append(line)
         elif block:
             yield first, "\n".join(block)

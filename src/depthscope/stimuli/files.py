@@ -14,7 +14,7 @@ from depthscope.stimuli.columns import ORDER, new_names, renamed
 from depthscope.stimuli.delimited import Quotes, read_cells
 from depthscope.stimuli.encoding import decoded
 from depthscope.stimuli.numbers import BLANK, MARKS, Mark, as_written, finite
-from depthscope.store.lines import json_row
+from depthscope.store.lines import LONGEST, json_row, too_long
 
 LABELS = ("item", "condition", "pair", "text", "target")
 # what separates cells as a rule, by the end of the name; the header decides
@@ -137,4 +137,8 @@ def read_text(path: Path, fallback: str | None = None, encoding: str | None = No
 
 def read_json_lines(path: Path, text: str) -> list[dict[str, object]]:
     # not splitlines(): JSON allows a bare U+2028 or U+0085 inside a text
-    return [json_row(path, number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    for number, line in lines:
+        if 4 * len(line) > LONGEST and len(line.encode(errors="surrogatepass")) > LONGEST:
+            raise too_long(path, number, "a row of a table is a text of a few sentences: cut it")
+    return [json_row(path, number, line) for number, line in lines]

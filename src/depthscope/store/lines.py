@@ -1,9 +1,19 @@
-"""What a line of a file must be, said in one place: UTF-8, and in files of JSON lines an object."""
+"""What a line of a file must be, said in one place: UTF-8, not endless, and in files of JSON lines an object."""
 
 import json
 from pathlib import Path
 
 from depthscope.errors import DepthscopeError
+
+# bytes of a line, which is held whole, several times over while it is decoded and parsed
+LONGEST = 2**26
+
+
+def too_long(path: Path | str, line: int, way_out: str) -> DepthscopeError:
+    """A line, counted from 1, of more than ``LONGEST`` bytes."""
+    return DepthscopeError(
+        f"{path}: the text of line {line} goes on for more than {LONGEST // 2**20} MiB, and is held in memory whole; {way_out}"
+    )
 
 
 def not_utf8(path: Path | str, byte: int, line: int | None = None, more: str = "") -> DepthscopeError:
