@@ -191,7 +191,10 @@ def test_different_targets_of_the_same_tokens_are_refused(
 ) -> None:
     rows = table((f"So {one} it is", one), (f"And {other} it was", other))
     with refuses(
-        "the same tokens of different targets", f"'{one}' (item '0'", f"'{other}' (item '1'", "a model that tells them"
+        "item '1'",
+        "the same tokens of different targets",
+        f"'{other}' and '{one}' (item '0'",
+        "a model that tells them",
     ):
         tokenize(fast(tokenizer), rows)
 

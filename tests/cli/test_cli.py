@@ -11,6 +11,8 @@ import pytest
 
 import depthscope as ds
 from depthscope.cli.main import spoken
+from tests.capture.tokenizers import fast, wordlevel
+from tests.conftest import tiny_llama
 from tests.running import QUICK, record_of, strict_json
 
 HEAVY = {"torch", "transformers", "pandas", "xarray", "matplotlib", "scipy", "zarr", "numpy", "rich"}
@@ -142,6 +144,55 @@ def test_stimuli_check_lists_all_that_is_wrong(depthscope, pairs, tmp_path):
     assert "8 problems: item 'shark', condition 'metaphor': the target 'whale' is not in the text" in outcome.sentence
     assert outcome.out.count("'whale' is not in the text") == 8
     assert "item 'key', condition 'literal'" in outcome.out
+
+
+def test_stimuli_check_lists_for_a_program_what_is_wrong_by_row(depthscope, pairs, tmp_path):
+    path = tmp_path / "wrong.csv"
+    pairs.loc[0, "target"] = "whale"
+    pairs.loc[3, "text"] = ""
+    pairs[:7].to_csv(path, index=False)
+    outcome = depthscope("stimuli", "check", path, "--json")
+    document = strict_json(outcome.out)
+    assert list(document) == ["stimuli", "problems", "refused"]
+    assert outcome.status == 2
+    assert document["refused"] == [outcome.sentence.removeprefix("depthscope: ")]
+    assert document["problems"][0] == {
+        "row": 1,
+        "item": "shark",
+        "condition": "metaphor",
+        "column": "target",
+        "reason": "the target 'whale' is not in the text",
+        "way_out": "correct it, or give start and end",
+    }
+    assert [(one["row"], one["column"], one["reason"]) for one in document["problems"][1:2]] == [
+        (4, "text", "the text is empty")
+    ]
+    assert [(one["row"], one["item"], one["condition"], one["column"]) for one in document["problems"][2:]] == [
+        (None, "key", None, "condition")
+    ]
+    assert all(one["way_out"] for one in document["problems"])
+    # the plain list says the same
+    plain = depthscope("stimuli", "check", path)
+    assert all(one["reason"] in plain.out for one in document["problems"])
+
+
+def test_stimuli_check_lists_what_the_tokenizer_refuses_by_row_too(depthscope, pairs, tmp_path):
+    tokenizer, path = fast(wordlevel()), tmp_path / "pairs.csv"
+    tokenizer.save_pretrained(tmp_path / "model")
+    tiny_llama(len(tokenizer)).config.save_pretrained(tmp_path / "model")
+    pairs.to_csv(path, index=False)
+    outcome = depthscope("stimuli", "check", path, "--model", tmp_path / "model", "--json")
+    rows = {one["row"]: one for one in strict_json(outcome.out)["problems"]}
+    assert outcome.status == 2
+    assert set(rows) == {i + 1 for i, word in enumerate(pairs["target"]) if word != "shark"}
+    assert (rows[3]["item"], rows[3]["column"]) == (pairs["item"][2], "target")
+    assert f"does not know {pairs['target'][2]!r}" in rows[3]["reason"]
+
+
+def test_stimuli_check_of_what_a_run_would_refuse_is_a_document_and_a_sentence(depthscope, table_file):
+    outcome = depthscope("stimuli", "check", table_file, "--language", "tlh", "--json")
+    assert outcome.status == 2
+    assert strict_json(outcome.out)["refused"][0] in outcome.sentence
 
 
 def test_stimuli_check_needs_no_weights(depthscope, table_file, model_folder, tmp_path):

@@ -13,11 +13,13 @@ from depthscope.capture.pieces import Offsets
 from depthscope.capture.vocabulary import Vocabulary
 from depthscope.errors import DepthscopeError, check_choice, listed, reason
 from depthscope.stimuli.plain import without_case
+from depthscope.stimuli.problems import Problem, RowError, StimuliError
 from depthscope.stimuli.table import row_name
 
 Subtoken = Literal["last", "first", "mean"]
 
 
+OTHER_WORD = "choose another target, or a model that knows it"
 NEAR = 8  # characters that tell whether a word ends there
 
 
@@ -119,7 +121,9 @@ def tokenize(
     keeping = Keeping(tokenizer, vocabulary.unknown)
     encoded = _encoded(tokenizer, list(table["text"]))
     rows: list[Tokenized] = []
+    problems: list[Problem] = []
     strangers: dict[str, str] = {}
+    unknown: list[Problem] = []
     columns = (table[name] for name in ("item", "condition", "text", "start", "end"))
     for i, (item, condition, text, start, end) in enumerate(zip(*columns, strict=True)):
         name, span = row_name("stimuli", item, condition), (int(start), int(end))
@@ -131,24 +135,35 @@ def tokenize(
                 list(again["input_ids"]),
                 [(a + bounds[0], b + bounds[0]) for a, b in again["offset_mapping"]],
             )
-        if max_length is not None and len(ids) > max_length:
-            raise DepthscopeError(
-                f"{name}: {len(ids)} tokens exceed the model's context of {max_length}; shorten the text"
-            )
         kept = keeping.of(text, ids, offsets, bounds)
-        row = _find(vocabulary, kept, ids, offsets, text, (bounds[0], *span), subtoken, name)
+        try:
+            _check_length(ids, max_length, name)
+            row = _find(vocabulary, kept, ids, offsets, text, (bounds[0], *span), subtoken, name)
+        except RowError as fault:
+            problems.append(Problem.of(i + 1, item, condition, fault))
+            continue
         if any(ids[k] in vocabulary.unknown for k in row.covering):
-            strangers.setdefault(text[slice(*span)], f"{text[slice(*span)]!r} (item {item!r}, condition {condition!r})")
+            reason = f"the tokenizer does not know {row.word!r}, in whole or in part, and tells it from no other word"
+            unknown.append(Problem(i + 1, item, condition, "target", reason, OTHER_WORD))
+            strangers.setdefault(row.word, f"{row.word!r} (item {item!r}, condition {condition!r})")
         spelled, strange = vocabulary.spelled_out(ids), sum(k in vocabulary.unknown for k in ids)
         said = vocabulary.said(ids[k] for k in row.covering)
         rows.append(replace(row, own_prefix=own, specials=spelled, strangers=strange, said=said))
+    if problems:
+        raise StimuliError("stimuli", sorted([*problems, *unknown], key=lambda problem: problem.row or 0))
     if strangers:
-        raise DepthscopeError(
-            f"stimuli: the tokenizer does not know {len(strangers)} target(s), in whole or in part, and tells them from no "
+        told = (
+            f"the tokenizer does not know {len(strangers)} target(s), in whole or in part, and tells them from no "
             f"other word: {listed(strangers.values(), 5)}; choose other targets, or a model that knows them"
         )
+        raise StimuliError("stimuli", unknown, told)
     _check_told_apart(table, rows)
     return rows
+
+
+def _check_length(ids: Sequence[int], limit: int | None, name: str) -> None:
+    if limit is not None and len(ids) > limit:
+        raise RowError(name, "text", f"{len(ids)} tokens exceed the model's context of {limit}", "shorten the text")
 
 
 def _encoded(tokenizer: Any, text: str | list[str]) -> Any:
@@ -176,7 +191,8 @@ def _find(
     while covering and vocabulary.blank(ids[covering[0]]):
         covering = covering[1:]
     if not covering:
-        raise DepthscopeError(f"{name}: no token covers the target {text[start:end]!r}; the tokenizer drops it")
+        lost = f"no token covers the target {text[start:end]!r}; the tokenizer drops it"
+        raise RowError(name, "target", lost, OTHER_WORD, None)
     _check_kept(kept, text, start, end, name)
     chosen = {"last": covering[-1:], "first": covering[:1], "mean": covering}[subtoken]
     outside = text[offsets[chosen[0]][0] : start] + text[end : offsets[chosen[-1]][1]]
@@ -206,26 +222,26 @@ def _check_kept(kept: Kept, text: str, start: int, end: int, name: str) -> None:
     before = next((lost for lost in kept.lost if shifted and shifted[0] <= lost.place < start), None)
     if lost := inside or before:
         how = "is read as another word" if inside else "cannot be found among its tokens"
-        raise DepthscopeError(
-            f"{name}: the tokenizer drops {lost}, so that the target {text[start:end]!r} {how}; choose another target, or a "
-            "model that knows it"
-        )
+        reason = f"the tokenizer drops {lost}, so that the target {text[start:end]!r} {how}"
+        raise RowError(name, "target", reason, OTHER_WORD)
 
 
 def _check_told_apart(table: pd.DataFrame, rows: Sequence[Tokenized]) -> None:
     """Refuse different targets whose tokens say the same, other than in case: they would be measured as one word."""
     first: dict[str, int] = {}
+    problems = []
     for i, row in enumerate(rows):
         k = first.setdefault(row.said, i)
         if without_case(row.covered) != without_case(rows[k].covered):
-            words = " and ".join(
-                f"{rows[n].word!r} (item {table['item'].iloc[n]!r}, condition {table['condition'].iloc[n]!r})"
-                for n in (k, i)
+            (item, condition), (other, as_well) = (table[["item", "condition"]].iloc[n] for n in (i, k))
+            reason = (
+                f"the tokenizer makes the same tokens of different targets, and would measure them as one word: {row.word!r} "
+                f"and {rows[k].word!r} (item {other!r}, condition {as_well!r})"
             )
-            raise DepthscopeError(
-                f"stimuli: the tokenizer makes the same tokens of different targets, and would measure them as one word: "
-                f"{words}; write them alike if they are one, else choose other targets, or a model that tells them apart"
-            )
+            way_out = "write them alike if they are one, else choose other targets, or a model that tells them apart"
+            problems.append(Problem(i + 1, item, condition, "target", reason, way_out))
+    if problems:
+        raise StimuliError("stimuli", problems)
 
 
 def special_prefix(tokenizer: Any) -> str:

@@ -53,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = answer.status
         deliver(answer, options)
         sys.stdout.flush()  # here, where what goes wrong becomes a sentence
+        if answer.refused:
+            return _complain(spoken(answer.refused, words))
     except DepthscopeError as problem:
         return _complain(spoken(str(problem), words))
     except BrokenPipeError:  # whoever read our output has had enough

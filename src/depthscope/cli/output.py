@@ -39,11 +39,14 @@ class Answer:
         For a program, with ``--json``. Anything that :func:`jsonable` takes.
     status : int
         Exit status.
+    refused : str
+        Why the input cannot be used: a sentence on stderr, after all else, and the exit status of bad input.
     """
 
     told: Told
     document: Mapping[str, Any]
     status: int = 0
+    refused: str = ""
 
 
 def add_json(parser: Any) -> None:

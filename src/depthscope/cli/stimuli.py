@@ -3,9 +3,8 @@
 import argparse
 from typing import Any
 
-from depthscope.cli.output import Answer, add_json, show, wants_json
+from depthscope.cli.output import Answer, add_json
 from depthscope.cli.study import CSE, add_table, add_transform, chosen, table_options
-from depthscope.errors import DepthscopeError
 from depthscope.telling import Sheet
 
 
@@ -99,13 +98,12 @@ class CheckFile:
                 trust_remote_code=options.trust_remote_code,
             )
         except StimuliError as wrong:
-            if not wants_json(options):
-                rows = [("" if p.row is None else str(p.row), p.where, p.reason) for p in wrong.problems]
-                show([Sheet(("row", "text", "what is wrong"), rows, f"{options.file}:")])
-            raise
+            rows = [("" if p.row is None else str(p.row), p.where, p.told) for p in wrong.problems]
+            told = [Sheet(("row", "text", "what is wrong"), rows, f"{options.file}:")]
+            problems = [problem.document for problem in wrong.problems]
+            return Answer(
+                told, {"stimuli": options.file, "problems": problems, "refused": [str(wrong)]}, refused=str(wrong)
+            )
         if not found.refused:
             return Answer([*found.told, "ok"], found.document)
-        if wants_json(options):
-            return Answer([], found.document)
-        show(found.told)
-        raise DepthscopeError(f"a run would be refused: {'; '.join(found.refused)}")
+        return Answer(found.told, found.document, refused=f"a run would be refused: {'; '.join(found.refused)}")

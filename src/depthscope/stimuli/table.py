@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from depthscope.errors import DepthscopeError, listed, on_one_line
+from depthscope.errors import DepthscopeError, listed
 from depthscope.stimuli.columns import ORDER, REQUIRED, meant
 from depthscope.stimuli.plain import Plain, first_difference, look, plain, pointed_apart, unpointed
-from depthscope.stimuli.problems import Problem, StimuliError
+from depthscope.stimuli.problems import Problem, RowError, StimuliError
 from depthscope.stimuli.target import check_offsets, locate
 
 LABELS = ("item", "condition", "pair")
@@ -68,8 +68,8 @@ def validate(
         row = {name: column[i] for name, column in given.items()}
         try:
             targets.append(_target(row, i, row_name(source, item, condition), source, form))
-        except DepthscopeError as problem:
-            problems.append(_problem(i, item, condition, str(problem), source))
+        except RowError as fault:
+            problems.append(Problem.of(i + 1, item, condition, fault))
     problems += _design_problems(table, paired)
     if problems:
         raise StimuliError(source, sorted(problems, key=lambda one: (one.row is None, one.row)))
@@ -79,15 +79,6 @@ def validate(
     table = table.drop(columns=["occurrence"], errors="ignore")
     first = [name for name in ORDER if name in table]
     return table[first + [name for name in table.columns if name not in first]]
-
-
-def _problem(i: int, item: str, condition: str, sentence: str, source: str) -> Problem:
-    """A sentence about a row, taken apart."""
-    where = row_name("", item, condition).removeprefix(": ")
-    row = f"{row_name(source, item, condition)}: "
-    if sentence.startswith(on_one_line(row)):
-        return Problem(i + 1, on_one_line(where), sentence.removeprefix(on_one_line(row)))
-    return Problem(i + 1, "", sentence.removeprefix(on_one_line(f"{source}: ")))
 
 
 def validate_labels(table: pd.DataFrame, source: str) -> pd.DataFrame:
@@ -113,7 +104,7 @@ def validate_labels(table: pd.DataFrame, source: str) -> pd.DataFrame:
         if name in found:
             found[name] = pd.Series([_label(value) for value in found[name]], found.index)
     problems = [
-        Problem(int(place) + 1, "", f"row {place + 1} has no {name}")
+        Problem.of(int(place) + 1, found["item"][place], found["condition"][place], _unnamed(source, int(place), name))
         for name in ("item", "condition")
         for place in found.index[found[name] == ""]
     ]
@@ -121,6 +112,10 @@ def validate_labels(table: pd.DataFrame, source: str) -> pd.DataFrame:
     if problems:
         raise StimuliError(source, problems)
     return found
+
+
+def _unnamed(source: str, i: int, name: str) -> RowError:
+    return RowError(source, name, f"row {i + 1} has no {name}", "give it one, or drop the row", None)
 
 
 def row_name(source: str, item: str, condition: str) -> str:
@@ -133,7 +128,7 @@ def _check_characters(text: str, row: str) -> None:
         text.encode()
     except UnicodeEncodeError as problem:
         where = f"character {problem.start}"
-        raise DepthscopeError(f"{row}: {where} is half a character (a lone surrogate); mend the text") from None
+        raise RowError(row, "text", f"{where} is half a character (a lone surrogate)", "mend the text") from None
 
 
 def _label(value: object) -> str:
@@ -179,18 +174,19 @@ def _target(given: Mapping[str, Any], i: int, row: str, source: str, form: Form 
     """The text of a row, its target, and where that stands; raises what is wrong with the row."""
     for name in ("item", "condition"):
         if not given[name]:
-            raise DepthscopeError(f"{source}: row {i + 1} has no {name}")
+            raise _unnamed(source, i, name)
     text = given["text"]
     _check_text(text, row)
     word = _label(given.get("target"))
     start, end = (_whole(given.get(name), name, row) for name in ("start", "end"))
     if (start is None) != (end is None):
-        raise DepthscopeError(f"{row}: start and end go together: one of the two is empty")
+        empty = "start" if start is None else "end"
+        raise RowError(row, empty, "start and end go together: one of the two is empty", f"give {empty} too", None)
     if form is not None:
         text, word, start, end = _formed(form, text, word, start, end, row)
     if start is None or end is None:
         if not word:
-            raise DepthscopeError(f"{row}: no target: give a word, or start and end")
+            raise RowError(row, "target", "no target", "give a word, or start and end", ": ")
         start, end = locate(text, word, _whole(given.get("occurrence"), "occurrence", row), row)
         word = text[start:end]
     check_offsets(text, start, end, word, row)
@@ -203,7 +199,7 @@ def _formed(
     """Text and target in one form; offsets, if there are any, move along."""
     made = form(text)
     if not made.text.strip():
-        raise DepthscopeError(f"{row}: the text holds nothing that can be seen")
+        raise RowError(row, "text", "the text holds nothing that can be seen", "write a text, or drop the row", None)
     if start is not None and end is not None:
         check_offsets(text, start, end, "", row)
         start, end = made.at(start), made.at(end)
@@ -212,13 +208,12 @@ def _formed(
 
 def _check_text(text: object, row: str) -> None:
     if isinstance(text, list | tuple | np.ndarray):
-        raise DepthscopeError(f"{row}: the text is a list of tokens; join them into running text, as a writer would")
+        raise RowError(row, "text", "the text is a list of tokens", "join them into running text, as a writer would")
     if not isinstance(text, str) or not text.strip():
-        raise DepthscopeError(f"{row}: the text is empty")
+        raise RowError(row, "text", "the text is empty", "write a text, or drop the row", None)
     if _TOKENS.fullmatch(text):
-        raise DepthscopeError(
-            f"{row}: the text is a list of tokens written out ({text.strip()[:30]}...); give running text, as a writer would"
-        )
+        tokens = f"the text is a list of tokens written out ({text.strip()[:30]}...)"
+        raise RowError(row, "text", tokens, "give running text, as a writer would")
     _check_characters(text, row)
 
 
@@ -230,20 +225,21 @@ def _whole(value: Any, column: str, row: str) -> int | None:
     except (TypeError, ValueError):
         number = float("nan")
     if not number.is_integer():
-        raise DepthscopeError(f"{row}: {column} is {value!r}, not a whole number")
+        raise RowError(row, column, f"{column} is {value!r}, not a whole number", "count in whole numbers", None)
     return int(number)
 
 
-def _lookalikes(name: str, column: "pd.Series[Any]") -> list[str]:
-    """Labels that are two, and that nobody can tell apart."""
+def _lookalikes(name: str, column: "pd.Series[Any]") -> list[Problem]:
+    """Labels that are two, and that nobody can tell apart, each where the second first stands."""
     first: dict[str, str] = {}
     found = []
-    for label in column.unique():
+    for place, label in column.drop_duplicates().items():
         other = first.setdefault(look(label), label)
         if other != label:
             blank = label.split() == other.split()
             difference = "has more blank space" if blank else first_difference(label, other, "the other")
-            found.append(f"two {name}s look alike and are not the same, {label!r}: one {difference}; write both alike")
+            reason = f"two {name}s look alike and are not the same, {label!r}: one {difference}"
+            found.append(Problem(int(str(place)) + 1, "", "", name, reason, "write both alike"))
     return found
 
 
@@ -252,19 +248,18 @@ def _design_problems(table: pd.DataFrame, paired: bool) -> list[Problem]:
     table = table[(table["item"] != "") & (table["condition"] != "")]
     keys = [name for name in ("item", "pair", "condition") if name in table]
     twice = table[table.duplicated(keys)]
-    reason = "occurs twice; drop one, or tell the pairs of an item apart in a column pair"
+    way_out = "drop one, or tell the pairs of an item apart in a column pair"
     found = [
-        Problem(place + 1, row_name("", item, condition).removeprefix(": "), reason)
+        Problem(place + 1, item, condition, "pair", "occurs twice", way_out)
         for place, item, condition in zip(twice.index.tolist(), twice["item"], twice["condition"], strict=True)
     ]
-    found += [Problem(None, "", told) for name in LABELS if name in table for told in _lookalikes(name, table[name])]
+    found += [problem for name in LABELS if name in table for problem in _lookalikes(name, table[name])]
     count = table.groupby("item", sort=False)["condition"].nunique()
     lone = count.index[count == 1]
     if paired and len(lone):
         condition = table.loc[table["item"] == lone[0], "condition"].iloc[0]
-        reason = (
-            f"item {lone[0]!r} has the condition {condition!r} only ({len(lone)} such items): a paired design needs two or "
-            "more; complete or drop it, or read the table with paired=False"
-        )
-        found.append(Problem(None, "", reason))
+        alone = f"item {lone[0]!r} has the condition {condition!r} only ({len(lone)} such items)"
+        reason = f"{alone}: a paired design needs two or more"
+        way_out = "complete or drop it, or read the table with paired=False"
+        found.append(Problem(None, lone[0], "", "condition", reason, way_out))
     return found
