@@ -269,7 +269,7 @@ def test_a_key_without_which_a_default_would_be_taken_is_missed(name: str, llama
 
 
 def test_heads_of_another_size_than_the_tensors_are_refused_in_a_sentence(llama: Any, refuses: Any) -> None:
-    with refuses("tiny.gguf: transformers cannot load this GGUF file"):
+    with refuses("another size than the keys say"):
         ds.load(
             llama(
                 {"llama.attention.key_length": 16, "llama.attention.value_length": 16, "llama.rope.dimension_count": 16}
@@ -308,7 +308,57 @@ def test_what_is_no_model_is_refused(llama: Any, refuses: Any) -> None:
         ds.load(llama({"general.type": "adapter"}))
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        *(("attention.head_count", [4, 4, 4, 4], "a list"), ("attention.head_count_kv", [2, 2, 1, 1], "a list")),
+        *(("feed_forward_length", [48] * 4, "a list"), ("attention.key_length", [8] * 4, "a list")),
+        *(("attention.head_count", value, "no whole number") for value in (0, "4", 4.0)),
+        *(("block_count", "4", "no whole number"), ("context_length", 0, "no whole number")),
+        *(("rope.freq_base", value, "no positive number") for value in (0.0, -1.0, "x", math.nan)),
+        *(
+            ("attention.layer_norm_rms_epsilon", 0.0, "no positive number"),
+            ("rope.dimension_count", 0, "no whole number"),
+        ),
+        *(("vocab_size", 100, "token_embd.weight says 266"), ("embedding_length", 64, "token_embd.weight says 32")),
+    ],
+)
+def test_a_key_that_cannot_be_meant_is_named(key: str, value: Any, said: str, llama: Any, refuses: Any) -> None:
+    with refuses(f"llama.{key} = {value!r}", said):
+        ds.load(llama({f"llama.{key}": value}))
+
+
+def test_tensors_of_another_size_are_named(llama: Any, refuses: Any) -> None:
+    with refuses("model.layers.0.mlp.down_proj.weight", "another size than the keys say", "(32, 48), not (32, 64)"):
+        ds.load(llama({"llama.feed_forward_length": 64}))
+    with refuses("output.weight has 100 rows, and token_embd.weight has 266"):
+        ds.load(llama(tensors={"output.weight": np.ones((100, 32))}))
+
+
 # the tokenizer
+
+
+@pytest.mark.parametrize("name", ["model", "tokens", "scores", "token_type"])
+def test_a_vocabulary_that_is_not_whole_is_refused(name: str, tmp_path: Path, refuses: Any) -> None:
+    file = convert(family("llama-pieces"), sentencepiece=True)
+    with refuses(f"tokenizer.ggml.{name} is missing"):
+        ds.load(without(file, [f"tokenizer.ggml.{name}"]).write(tmp_path / "tiny.gguf"))
+    if name in ("scores", "token_type"):
+        file.keys[f"tokenizer.ggml.{name}"] = file.keys[f"tokenizer.ggml.{name}"][:100]
+        with refuses(f"tokenizer.ggml.{name} has 100 entries for 296 tokens"):
+            ds.load(file.write(tmp_path / "tiny.gguf"))
+
+
+def test_tokens_that_are_none_are_refused(llama: Any, refuses: Any) -> None:
+    with refuses("tokenizer.ggml.merges is missing"):
+        ds.load(llama(drop=("tokenizer.ggml.merges",)))
+    for end in ("bos", "eos", "unknown", "padding"):
+        for value in (266, 2**32 - 1, "1", [1, 2]):
+            with refuses(f"tokenizer.ggml.{end}_token_id = {value!r} is none of the 266 tokens"):
+                ds.load(llama({f"tokenizer.ggml.{end}_token_id": value}))
+    tokens = [*convert(family("llama")).keys["tokenizer.ggml.tokens"], "more"]
+    with refuses("tokenizer.ggml.tokens lists 267 tokens, and token_embd.weight has 266"):
+        ds.load(llama({"tokenizer.ggml.tokens": tokens, "tokenizer.ggml.token_type": [1] * 267}))
 
 
 def sentences(path: Path, **changes: Any) -> tuple[Path, list[str]]:

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from depthscope.model.gguf.carried import SAID
-from depthscope.model.gguf.header import Header
+from depthscope.model.gguf.header import Header, newer_architectures
 from depthscope.model.gguf.rotary import NEUTRAL, READ
 
 # of the file, of how it was made, or of generation: nothing that is computed here depends on them
@@ -51,10 +51,7 @@ def mapped(header: Header, kind: str) -> dict[str, str | None]:
 
 def rebuilt(header: Header) -> set[str] | None:
     """Keys that transformers' newer loader asks for, for an architecture that it knows; None for any other."""
-    try:
-        functions = import_module("transformers.integrations.gguf").GGUF_CONFIG_ARCHS
-    except (ImportError, AttributeError):  # an older release
-        return None
+    functions = newer_architectures()
     if header.architecture not in functions:
         return None
     recorder = Recorder(header.keys)

@@ -1,7 +1,9 @@
 """What a GGUF file says of itself: keys and tensors, without the weights."""
 
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import numpy as np
 from depthscope.errors import DepthscopeError, reason, require
 
 # as long as the vocabulary: only their length is kept
-_LONG = {f"tokenizer.ggml.{name}" for name in ("tokens", "token_type", "merges", "scores")}
+LONG = {f"tokenizer.ggml.{name}" for name in ("tokens", "token_type", "merges", "scores")}
 # tensors that hold no weights, but factors of the rotary frequencies
 FACTORS = ("rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight")
 # what a damaged file makes its readers raise
@@ -62,6 +64,15 @@ class Header:
         return DepthscopeError(f"{self.path}: {shown} {why}; load the folder that this file was converted from instead")
 
 
+def newer_architectures() -> Mapping[str, Any]:
+    """What builds a configuration, by the architectures that transformers' newer loader reads; none in older releases."""
+    try:
+        found: Mapping[str, Any] = import_module("transformers.integrations.gguf").GGUF_CONFIG_ARCHS
+    except (ImportError, AttributeError):
+        return {}
+    return found
+
+
 UNREADABLE = "transformers cannot load this GGUF file"
 
 
@@ -77,7 +88,7 @@ def read_header(path: Path, trouble: str = UNREADABLE) -> Header:
     try:
         reader = gguf.GGUFReader(str(path))
         keys = {
-            name: len(field.data) if name in _LONG else field.contents()
+            name: len(field.data) if name in LONG else field.contents()
             for name, field in reader.fields.items()
             if not name.startswith("GGUF.")
         }

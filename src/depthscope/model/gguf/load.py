@@ -9,6 +9,7 @@ from depthscope.errors import DepthscopeError, out_of_memory, reason, require
 from depthscope.model.gguf.carried import carried, configuration
 from depthscope.model.gguf.consumed import check_keys
 from depthscope.model.gguf.header import UNREADABLE, Header, read_header
+from depthscope.model.gguf.plausible import check_sizes, check_vocabulary
 from depthscope.model.gguf.rotary import check_rotary
 from depthscope.model.gguf.tensors import check_tensors
 from depthscope.model.gguf.tokens import settle_tokenizer
@@ -33,6 +34,9 @@ def load_gguf(path: Path, tokenizer: Any = None, **options: Any) -> tuple[Any, A
         A damaged file, a part of a split one, or something in it that would not reach the network.
     """
     header = read_header(path)
+    check_sizes(header)
+    if tokenizer is None:
+        tokenizer = _tokenizer(header)
     transformers = require("transformers", "models")
     options.setdefault("dtype", "float32")
     # Newer releases keep the weights packed unless told otherwise; older ones know only unpacking.
@@ -43,14 +47,13 @@ def load_gguf(path: Path, tokenizer: Any = None, **options: Any) -> tuple[Any, A
         said = carried(header, settings)
         config = options.pop("config", None) or configuration(header, said)
         check_keys(header, config)
-    if tokenizer is None:
-        tokenizer = _tokenizer(header)
     with _in_words(path):
         network, report = transformers.AutoModelForCausalLM.from_pretrained(
             str(path.parent),
             gguf_file=path.name,
             config=config,
             output_loading_info=True,
+            ignore_mismatched_sizes=True,  # told in words of ours
             **{"trust_remote_code": False, **options},
         )
     check_tensors(header, network, report)
@@ -69,6 +72,7 @@ def load_gguf_tokenizer(path: Path) -> tuple[Any, Any]:
 def load_gguf_config(path: Path, trouble: str = UNREADABLE) -> Any:
     """The configuration of a ``.gguf`` file, as :func:`load_gguf` gives it to the network."""
     header = read_header(path, trouble)
+    check_sizes(header)
     transformers = require("transformers", "models")
     with _in_words(path, trouble):
         settings, _ = transformers.PreTrainedConfig.get_config_dict(str(path.parent), gguf_file=path.name)
@@ -76,6 +80,7 @@ def load_gguf_config(path: Path, trouble: str = UNREADABLE) -> Any:
 
 
 def _tokenizer(header: Header) -> Any:
+    check_vocabulary(header)
     transformers = require("transformers", "models")
     with _in_words(header.path):
         tokenizer = transformers.AutoTokenizer.from_pretrained(

@@ -5,7 +5,7 @@ from importlib import import_module
 from typing import Any
 
 from depthscope.errors import listed
-from depthscope.model.gguf.header import FACTORS, Header
+from depthscope.model.gguf.header import FACTORS, Header, newer_architectures
 
 
 def check_tensors(header: Header, network: Any, report: Mapping[str, Any]) -> None:
@@ -25,8 +25,12 @@ def check_tensors(header: Header, network: Any, report: Mapping[str, Any]) -> No
         raise header.refuse(
             listed(missing, 3), "are weights that the file does not have, and random numbers would take their place"
         )
-    if mismatched := sorted(str(entry) for entry in report.get("mismatched_keys") or ()):
-        raise header.refuse(listed(mismatched, 3), "have another size in the file than in the network")
+    if mismatched := sorted(report.get("mismatched_keys") or ()):
+        _, theirs, ours = mismatched[0]
+        raise header.refuse(
+            listed((entry[0] for entry in mismatched), 3),
+            f"have another size than the keys say (the first is {tuple(theirs)}, not {tuple(ours)})",
+        )
     names = _map(header, network)
     read = set(FACTORS) if names is None else {*FACTORS, *names, *(f"{name}.weight" for name in names)}
     left = set(report.get("unexpected_keys") or ())
@@ -53,11 +57,8 @@ def check_tensors(header: Header, network: Any, report: Mapping[str, Any]) -> No
 
 def _map(header: Header, network: Any) -> dict[str, str] | None:
     """Names of the network's weights by those of the file's tensors; None where transformers' newer loader was at work."""
-    try:
-        if header.architecture in import_module("transformers.integrations.gguf").GGUF_CONFIG_ARCHS:
-            return None
-    except (ImportError, AttributeError):  # an older release
-        pass
+    if header.architecture in newer_architectures():
+        return None
     own = import_module("transformers.modeling_gguf_pytorch_utils")
     processor = own.TENSOR_PROCESSORS.get(header.architecture, own.TensorProcessor)(config={})
     return dict(own.get_gguf_hf_weights_map(_Outline(network, inside=True), processor))
