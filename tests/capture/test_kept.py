@@ -40,6 +40,15 @@ def kept(tokenizer: Tokenizer, text: str) -> Kept:
     return keeping.of(text, found["input_ids"], found["offset_mapping"], (0, len(text)))
 
 
+def split(pattern: str, behavior: Any) -> Tokenizer:
+    tokenizer = letters(ALL_BYTES, bytelevel=True)
+    assert tokenizer.pre_tokenizer is not None
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Split(pattern, behavior), tokenizer.pre_tokenizer]
+    )
+    return tokenizer
+
+
 LOSSES = [
     # half a character: é is C3 A9, è C3 A8, and A9 is not known
     (letters(ASCII + "Ã¨", bytelevel=True), "un thé", "thé", "'é' (U+00E9)"),
@@ -57,6 +66,9 @@ LOSSES = [
     # the sign that is missing stands elsewhere as well
     (letters("▁कलमु", normalizer=replaced("ु$", "")), "कुल कमु", "कमु", "'ु' (U+0941)"),
     (wordpiece(), "कुल कुल", "कुल", "'ु' (U+0941)"),
+    # what the splitting into pieces takes out
+    (split("-", "removed"), "a co-op", "co-op", "'-' (U+002D)"),
+    (split("x", "removed"), "a box", "box", "'x' (U+0078)"),
     # an accent that the vocabulary lacks
     (letters(ASCII), "so sha\u0301rk", "sha\u0301rk", "U+0301"),
     # what is lost is named, not what comes after it

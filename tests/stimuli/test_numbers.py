@@ -84,7 +84,7 @@ def test_plain_numbers_words_and_contradictions_stay_as_they_are():
 @pytest.mark.parametrize(
     "cell",
     ["192.168.1.1", "192.168.100.200", "10.0.0.1", "12.03.2024", "1.2.3", "2.345.6", "01.234.567", "030 123", "1 23", "1 2345",
-     "1234 567", "1 234'567", "1,23,456", "1.234.56"],
+     "1234 567", "1 234'567", "1,23,456", "1.234.56", "١,٥"],
 )  # fmt: skip
 def test_dates_versions_addresses_and_what_is_not_grouped_by_threes_are_no_numbers(cell):
     assert as_written({"x": [cell, ""]}) == {}

@@ -14,14 +14,16 @@ Mark = Literal[".", ","]
 MARKS: tuple[Mark, ...] = (".", ",")
 # what programs write where there is no number
 BLANK = frozenset(("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "#N/A", "#NV"))
-_NUMBER = re.compile(r"[+-]?(?:\d[\d.,]*|[.,]\d+)(?:[eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?(?:[0-9][0-9.,]*|[.,][0-9]+)(?:[eE][+-]?[0-9]+)?")
 # groups of three behind one to three digits, the same sign between all; 030 123 is no number but a name for something
-_SPACED = re.compile(r"[+-]?[1-9]\d{0,2}([ \u00a0\u2007\u2009\u202f'\u2019])\d{3}(?:\1\d{3})*(?:[.,]\d*)?")
+_SPACED = re.compile(r"[+-]?[1-9][0-9]{0,2}([ \u00a0\u2007\u2009\u202f'\u2019])[0-9]{3}(?:\1[0-9]{3})*(?:[.,][0-9]*)?")
 _READABLE = {
-    mark: re.compile(rf"[+-]?(?:\d+|[1-9]\d{{0,2}}(?:\{other}\d{{3}})+)?(?:\{mark}\d*)?(?:[eE][+-]?\d+)?")
+    mark: re.compile(
+        rf"[+-]?(?:[0-9]+|[1-9][0-9]{{0,2}}(?:\{other}[0-9]{{3}})+)?(?:\{mark}[0-9]*)?(?:[eE][+-]?[0-9]+)?"
+    )
     for mark, other in zip(MARKS, reversed(MARKS), strict=True)
 }
-_ADDRESS = re.compile(r"(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})")
+_ADDRESS = re.compile(r"([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})")
 
 
 def written(cell: str) -> str:

@@ -19,6 +19,8 @@ _DIVIDERS = regex.compile(
     | [{_SPACES}]""",
     regex.VERBOSE,
 )
+# accents and primes that are typed for an apostrophe
+_TYPED = str.maketrans(dict.fromkeys("\u00b4\u0060\u201b\u2032", "'"))
 _CLUSTERS = regex.compile(r"\X")
 _EDGE = regex.compile(r"\b", regex.WORD)
 _HIDDEN = regex.compile(r"\p{WB=Format}*")
@@ -46,6 +48,7 @@ def character_edges(text: str) -> Collection[int]:
 
 @lru_cache(maxsize=8)
 def _divided(text: str) -> str:
+    text = text.translate(_TYPED)
     divided = list(_DIVIDERS.sub("!", text))  # as many characters as before
     for place in dividing(text):
         divided[place] = "!"
