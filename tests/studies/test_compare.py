@@ -238,8 +238,64 @@ def test_runs_of_a_mechanism_bring_their_table(copy, refuses):
         compare(copy)
 
 
+def with_heads(folder, count, found, blocks):
+    """A table of heads: the first ``found`` contribute 2 each and surely, the others 1 with either sign."""
+    rows = [
+        {"layer": 1 + k % blocks, "head": 1 + k // blocks, "n": 24, "difference": 2.0 if k < found else (-1.0) ** k}
+        for k in range(count)
+    ]
+    table = pd.DataFrame(rows).assign(p_holm=[0.01 if k < found else 0.9 for k in range(count)])
+    table.to_csv(folder / "heads.csv", index=False)
+    seal_again(folder)
+
+
+def test_heads_are_counted_in_every_run_that_has_them_and_matched_in_none(copy, tmp_path, refuses):
+    with_heads(copy / "tiny", count=20, found=5, blocks=10)
+    found = compare(copy, out=tmp_path / "one")
+    weighted = 2 * (1 + 2 + 3 + 4 + 5) + (6 + 7 + 8 + 9 + 10) + 55  # contributions times layers, two heads a layer
+    assert found.heads.to_dict("records") == [
+        {
+            **{"label": "tiny", "heads": 20, "found": 5, "half": 8, "centre": pytest.approx(weighted / 10 / 25)},
+            **{"largest_layer": 1, "largest_head": 1, "largest_depth": 0.1},
+            **{"largest_difference": 2.0, "largest_share": pytest.approx(2 / 25)},
+        }
+    ]
+    text = (tmp_path / "one" / "summary.md").read_text(encoding="utf-8")
+    assert "tiny: 5 of 20 heads contribute (p <= 0.05 after Holm), 8 make half of all that is contributed" in text
+    assert "Without heads: eight." in text
+    with_heads(copy / "eight", count=16, found=0, blocks=8)
+    assert list(compare(copy).heads["found"]) == [0, 5]
+    assert "Without heads" not in str(compare(copy))
+    (copy / "tiny" / "heads.csv").write_text("layer,head,difference\n1,1,2\n")
+    seal_again(copy / "tiny")
+    with refuses("heads.csv", "without p_holm"):
+        compare(copy)
+    (copy / "tiny" / "heads.csv").write_text("layer,head,difference,p_holm\n1,1,much,0.1\n")
+    seal_again(copy / "tiny")
+    with refuses("heads.csv", "words stand where numbers belong"):
+        compare(copy)
+
+
+def test_runs_without_heads_are_not_told_of_any(runs):
+    assert compare(runs).heads.empty
+    assert "eads" not in str(compare(runs))
+
+
+def test_tables_of_another_contrast_are_left_out_with_a_note(copy):
+    """What a contrast comes from is of the run's first one: asked the other way round, its signs would be wrong."""
+    parts(copy / "tiny")
+    with_heads(copy / "tiny", count=20, found=5, blocks=10)
+    for name in ("literal-metaphor", "metaphor-complex"):
+        other = compare(copy, contrast=name)
+        assert other.heads.empty
+        assert other.mechanisms.empty
+        assert any("tiny: its mechanism.csv and heads.csv are of another contrast" in note for note in other.notes)
+    assert not any("another contrast" in note for note in compare(copy, contrast="metaphor-literal").notes)
+
+
 def test_a_folder_holds_everything_and_is_the_same_every_time(copy, tmp_path, refuses):
     parts(copy / "tiny")
+    with_heads(copy / "tiny", count=20, found=5, blocks=10)
     first = compare(copy, out=tmp_path / "out", command="the command")
     names = {
         "summary.md",
@@ -247,6 +303,7 @@ def test_a_folder_holds_everything_and_is_the_same_every_time(copy, tmp_path, re
         "depths.csv",
         "meta.csv",
         "mechanism.csv",
+        "heads.csv",
         "codebook.csv",
         "run.json",
         "figures",

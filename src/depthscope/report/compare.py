@@ -9,6 +9,7 @@ import pandas as pd
 from depthscope.drawing.alt import p_text
 from depthscope.report.comparison import KEYS, Comparison, Measured
 from depthscope.report.evidence import ALPHA, cell
+from depthscope.report.heads_compared import heads_told
 from depthscope.report.models import EARLY
 from depthscope.statistics.alignment import layers_between
 from depthscope.statistics.effects import effect_text
@@ -31,7 +32,16 @@ wider. g is dz corrected for its bias in small samples.\
 
 def verdicts(c: Comparison) -> list[str]:
     """The answer, from numbers alone; the claim first."""
-    return [_counts(c), *_pooled(c), *_differences(c), *_every(c), *_items(c), *_along_depth(c), *_mechanism(c)]
+    return [
+        _counts(c),
+        *_pooled(c),
+        *_differences(c),
+        *_every(c),
+        *_items(c),
+        *_along_depth(c),
+        *_mechanism(c),
+        *_heads(c),
+    ]
 
 
 def answer(c: Comparison) -> list[str]:
@@ -196,6 +206,10 @@ def _mechanism(c: Comparison) -> list[str]:
         f"{key}: pooled over {p.k} models dz {_interval(p)}, {p_text(p.p)}; {_spread(p)}."
         for key, p in c.mechanism.items()
     ]
+
+
+def _heads(c: Comparison) -> list[str]:
+    return heads_told(c.heads, [m.label for m in c.models if m.source.heads is None])
 
 
 def _little(c: Comparison) -> list[str]:

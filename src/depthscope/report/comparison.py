@@ -13,6 +13,7 @@ import xarray as xr
 from depthscope.arrays import Float
 from depthscope.drawing.alt import p_text
 from depthscope.errors import DepthscopeError
+from depthscope.report.heads_compared import heads_compared
 from depthscope.statistics.alignment import align, depth_grid, layers_between
 from depthscope.statistics.bootstrap import dz_interval
 from depthscope.statistics.contrast import contrast
@@ -47,8 +48,8 @@ class Source:
         Relative depth of each layer.
     texts : mapping
         By item, something that is the same if the item is made of the same texts and targets.
-    mechanism : DataFrame, optional
-        Its ``mechanism.csv``.
+    mechanism, heads : DataFrame, optional
+        Its ``mechanism.csv``, its ``heads.csv``.
     """
 
     label: str
@@ -58,6 +59,7 @@ class Source:
     depths: Float
     texts: Mapping[str, object]
     mechanism: pd.DataFrame | None = None
+    heads: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -203,6 +205,11 @@ class Comparison:
         if not frames:
             return pd.DataFrame(columns=["model", *MECHANISM])
         return pd.concat(frames, ignore_index=True)[["model", *MECHANISM]]
+
+    @cached_property
+    def heads(self) -> pd.DataFrame:
+        """One row per model whose run has a ``heads.csv``: how many heads carry the difference, and where."""
+        return heads_compared({m.label: (m.source.heads, m.depth) for m in self.models if m.source.heads is not None})
 
     def plot(self) -> "Axes":
         """Draw dz by relative depth and the forest of the range; returns the axes of the curves.

@@ -16,10 +16,11 @@ from depthscope.report.codebook import write_tables
 from depthscope.report.compare import answer, cautions, summarize, title_of, verdicts
 from depthscope.report.comparison import MECHANISM, Comparison, Source, compare_contrasts
 from depthscope.report.figures import write_meta
+from depthscope.report.heads_compared import READ as HEADS_READ
 from depthscope.report.models import EARLY
 from depthscope.statistics.contrast import contrast as contrast_of
 from depthscope.statistics.pairing import group_names
-from depthscope.statistics.terms import parse_terms
+from depthscope.statistics.terms import Terms, parse_terms
 from depthscope.store.files import write_text
 from depthscope.store.folder import RECORD, finished_run, run_folder
 from depthscope.store.names import inside
@@ -30,7 +31,7 @@ from depthscope.studies.clock import Clock
 from depthscope.studies.finish import check_finish, finish
 from depthscope.studies.opened import MEASURE, read_measure
 
-PARTS = "mechanism.csv"
+PARTS, HEADS = "mechanism.csv", "heads.csv"
 STUDIES = ("metaphor", "mechanism")
 # settings that make the measure another quantity, whose dz cannot stand beside the first one's
 SAME = ("cse.signal", "contrast.adjust")
@@ -47,6 +48,7 @@ class Finished:
     record: RunRecord
     h: xr.DataArray
     mechanism: pd.DataFrame | None
+    heads: pd.DataFrame | None = None
     cautions: tuple[str, ...] = ()
 
     @property
@@ -107,6 +109,11 @@ def compare(
     name = contrast or _first_contrast(found[0])
     notes += _differences(found)
     sources = [_source(one, name) for one in found]
+    notes += [
+        f"{one.label}: its {' and '.join(names)} are of another contrast, the first one of its run, and left out."
+        for one, source in zip(found, sources, strict=True)
+        if (names := _left_out(one, source))
+    ]
     words = [*map(str, folders), *(["--contrast", name] if contrast else []), "--depth", *(f"{d:g}" for d in depth)]
     command = command or shlex.join(["depthscope", "compare", *words, "--points", str(points)])
     result = compare_contrasts(sources, depth, points, notes=notes, command=command)
@@ -168,11 +175,12 @@ def _read(folder: Path) -> Finished:
     measure = run.file(MEASURE)
     if measure is None:
         raise DepthscopeError(f"{folder}: there is no {MEASURE}; {WAY_OUT}")
-    mechanism = _mechanism(run.file(PARTS))
-    return Finished(folder, folder.name, run.record, read_measure(measure), mechanism, tuple(run.unchecked))
+    mechanism = _table(run.file(PARTS), MECHANISM, ["key"], "a mechanism")
+    heads = _table(run.file(HEADS), HEADS_READ, ["layer", "head"], "heads")
+    return Finished(folder, folder.name, run.record, read_measure(measure), mechanism, heads, tuple(run.unchecked))
 
 
-def _mechanism(path: Path | None) -> pd.DataFrame | None:
+def _table(path: Path | None, columns: Sequence[str], keys: list[str], what: str) -> pd.DataFrame | None:
     if path is None:
         return None
     way_out = "delete the file to compare without it, or run the study again"
@@ -180,11 +188,14 @@ def _mechanism(path: Path | None) -> pd.DataFrame | None:
         table = read_csv(path)
     except (ValueError, OSError) as problem:
         raise DepthscopeError(f"{path}: damaged ({reason(problem, 80)}); {way_out}") from None
-    missing = [name for name in MECHANISM if name not in table]
-    if missing or table["key"].duplicated().any():
-        what = f"without {listed(missing)}" if missing else "a key stands there twice"
-        raise DepthscopeError(f"{path}: not a table of a mechanism ({what}); {way_out}")
-    return table[list(MECHANISM)]
+    missing = [name for name in columns if name not in table]
+    if missing or table.duplicated(keys).any():
+        why = f"without {listed(missing)}" if missing else f"a {' and '.join(keys)} stands there twice"
+        raise DepthscopeError(f"{path}: not a table of {what} ({why}); {way_out}")
+    numbers = [name for name in columns if name not in ("key", "label")]
+    if table.empty or not all(pd.api.types.is_numeric_dtype(table[name]) for name in numbers):
+        raise DepthscopeError(f"{path}: damaged (words stand where numbers belong, or nothing does); {way_out}")
+    return table[list(columns)]
 
 
 def _labels(paths: Sequence[Path]) -> list[str]:
@@ -226,7 +237,24 @@ def _source(run: Finished, name: str) -> Source:
         ) from problem
     model = str(run.record.settings.get("model", ""))
     depths = run.h["relative_depth"].values.astype(np.float64)
-    return Source(run.label, model, str(run.folder), found, depths, _texts(run.h, terms.conditions), run.mechanism)
+    texts, own = _texts(run.h, terms.conditions), (run.mechanism, run.heads)
+    # where a contrast comes from was asked of the run's first one alone
+    if any(table is not None for table in own) and not _is_first(run, terms):
+        own = (None, None)
+    return Source(run.label, model, str(run.folder), found, depths, texts, *own)
+
+
+def _is_first(run: Finished, terms: Terms) -> bool:
+    try:
+        return parse_terms(_first_contrast(run), list(run.h["condition"].values)) == terms
+    except DepthscopeError:  # none is named, or one that the table does not know
+        return False
+
+
+def _left_out(run: Finished, source: Source) -> list[str]:
+    """The tables of a run that are of another contrast."""
+    both = {PARTS: (run.mechanism, source.mechanism), HEADS: (run.heads, source.heads)}
+    return [name for name, (there, used) in both.items() if there is not None and used is None]
 
 
 def _texts(h: xr.DataArray, conditions: list[str]) -> dict[str, object]:
@@ -305,6 +333,8 @@ def _write(out: Path, result: Comparison, runs: Sequence[Finished], name: str, p
             tables = {"models.csv": result.to_dataframe(), "depths.csv": result.depths, "meta.csv": result.meta}
             if not result.mechanisms.empty:
                 tables[PARTS] = result.mechanisms
+            if not result.heads.empty:
+                tables[HEADS] = result.heads
             write_tables(out, tables, "compare")
             write_meta(out / "figures", result.plot())
             write_text(out / "summary.md", summarize(result, tables))

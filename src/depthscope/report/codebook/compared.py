@@ -58,4 +58,20 @@ TABLES: Mapping[str, Mapping[str, Meaning]] = {
         "these_models_high": Meaning("upper end of this interval", "CSE", ANY),
     },
     "mechanism.csv": {"model": LABEL, **MECHANISM},
+    "heads.csv": {
+        "label": LABEL,
+        "heads": Meaning("heads of the model", "heads", "whole, 1 or more"),
+        "found": Meaning("heads that contribute to the difference in CSE: p <= .05 after Holm", "heads", COUNT),
+        "half": Meaning(
+            "fewest heads that make half of all contributions, signs left out", "heads", "whole, 1 or more"
+        ),
+        "centre": Meaning(
+            "mean relative depth of the heads, weighted by their contributions, signs left out", "", DEPTH.range
+        ),
+        "largest_layer": Meaning("block of the head with the largest contribution", "layers", LAYER.range),
+        "largest_head": Meaning("its number in that block, counted from 1", "heads", "whole, 1 or more"),
+        "largest_depth": Meaning("its relative depth", "", DEPTH.range),
+        "largest_difference": Meaning("its contribution to the difference in CSE", "CSE", ANY),
+        "largest_share": share("its share of all contributions, signs left out"),
+    },
 }
