@@ -12,6 +12,7 @@ import depthscope as ds
 from depthscope.model.contradicting import check_one_meaning
 from depthscope.model.miniature import families, miniature
 from depthscope.model.odd_settings import check_values
+from depthscope.model.paper import read_config
 from depthscope.model.unread import check_read
 from tests.model.saved import SIZES, configure
 
@@ -142,6 +143,13 @@ def test_what_a_class_writes_passes(name: str) -> None:
 def test_two_meanings_are_refused(values: dict[str, Any], said: tuple[str, ...], copied: Path, refuses: Any) -> None:
     with refuses(str(copied), *said):
         ds.load(configure(copied, **values))
+
+
+def test_a_configuration_alone_is_held_to_the_same(copied: Path, refuses: Any) -> None:
+    path = configure(copied, rope_theta=5e5) / "config.json"
+    for source in (path, copied):
+        with refuses("rope_theta = 500000.0"):
+            read_config(source)
 
 
 def test_what_is_said_twice_and_alike_passes(copied: Path) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from depthscope.errors import DepthscopeError, require
 from depthscope.model.device import chosen_device
 from depthscope.model.foreign import one_sentence
-from depthscope.model.read import Reading, read
+from depthscope.model.read import Reading, Wish, read
 from depthscope.model.stacks import Stack, one_stack
 from depthscope.model.tokenizer import check_fast
 from depthscope.model.trust import Trust
@@ -98,9 +98,7 @@ def load(
         quantization = quantization or options.pop("quantization_config", None)
         trust = Trust(_yes("trust_remote_code", trust_remote_code), _yes("allow_pickle", allow_pickle))
         with BUILDING:
-            found = read(
-                source, tokenizer, stack=stack, quantization=quantization, device=device, trust=trust, options=options
-            )
+            found = read(source, tokenizer, Wish(stack, quantization, device, trust, options))
         network, tokenizer = found.network, found.tokenizer
         if "device_map" not in options:
             network = _to(network, device)

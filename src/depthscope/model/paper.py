@@ -15,6 +15,7 @@ from depthscope.model.gguf import load_gguf_config
 from depthscope.model.hub import check_hub
 from depthscope.model.pretrained import pretrained_folder
 from depthscope.model.quiet import quiet
+from depthscope.model.settings import read_settings
 from depthscope.model.stacks import Stack, auto_class, one_stack
 from depthscope.model.tokenizer import context_length
 from depthscope.model.trust import code_of
@@ -79,7 +80,7 @@ def read_config(source: str | PathLike[str], trust_remote_code: bool = False) ->
     Raises
     ------
     DepthscopeError
-        No such model, or no configuration that transformers knows.
+        No such model, no configuration that transformers knows, or one that contradicts itself.
     """
     transformers = require("transformers", "models")
     path, name = Path(source), str(source)
@@ -103,7 +104,7 @@ def read_config(source: str | PathLike[str], trust_remote_code: bool = False) ->
         quiet(transformers),
         one_sentence(name, "transformers knows no such configuration", "check the name or the file"),
     ):
-        return transformers.AutoConfig.from_pretrained(str(where), **options)
+        return read_settings(str(where), **options)[1]
 
 
 def on_paper(

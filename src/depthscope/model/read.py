@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from depthscope.errors import DepthscopeError, require
-from depthscope.model.contradicting import check_one_meaning
 from depthscope.model.folder import PICKLES, check_folder, check_twice, idle, told
 from depthscope.model.foreign import one_sentence
 from depthscope.model.gguf import load_gguf
 from depthscope.model.hub import check_hub, snapshot
-from depthscope.model.odd_settings import check_values
 from depthscope.model.plain_weights import check_plain
 from depthscope.model.pretrained import pretrained_folder
 from depthscope.model.quantization import confirm, quantization_config, scheme_of
 from depthscope.model.quiet import quiet
+from depthscope.model.settings import read_settings
 from depthscope.model.stacks import Stack, auto_class, decoder_names
 from depthscope.model.tokenizer import read_tokenizer
 from depthscope.model.trust import Trust, code_of
@@ -53,45 +52,64 @@ class Reading:
     unread: str = ""
 
 
-def read(
-    source: Any,
-    tokenizer: Any,
-    *,
-    stack: Stack | None,
-    quantization: Any,
-    device: str,
-    trust: Trust,
-    options: dict[str, Any],
-) -> Reading:
-    """Network and tokenizer; ``options`` go to ``from_pretrained``.
+@dataclass(frozen=True)
+class Wish:
+    """How something is to be read.
 
-    A quantised network is put on ``device`` here, because its weights are packed as they arrive; any other is left to the
+    Attributes
+    ----------
+    stack : {"encoder", "decoder"}, optional
+    quantization : str or transformers quantisation config, optional
+    device : str
+        For weights that are packed as they arrive.
+    trust : Trust
+    options : dict
+        Passed to ``from_pretrained``.
+    """
+
+    stack: Stack | None
+    quantization: Any
+    device: str
+    trust: Trust
+    options: dict[str, Any]
+
+    def pack(self, source: str | Path, config: Any = None) -> None:
+        """Ask transformers for the scheme, if one is asked for; refused before any weight is read."""
+        dtype = self.options.get("dtype")
+        chosen = quantization_config(
+            self.quantization,
+            source=source,
+            device=self.device,
+            dtype=None if isinstance(dtype, str) else dtype,
+            source_config=config,
+        )
+        if chosen is not None:
+            self.options["quantization_config"] = chosen
+            self.options.setdefault("device_map", {"": self.device})
+
+
+def read(source: Any, tokenizer: Any, wish: Wish) -> Reading:
+    """Network and tokenizer.
+
+    A quantised network is put on its device here, because its weights are packed as they arrive; any other is left to the
     caller.
     """
     transformers = require("transformers", "models")
     if not isinstance(source, str | PathLike):
         raise DepthscopeError(f"a {type(source).__name__} is not a model: give a name, a path, or (network, tokenizer)")
-    path = Path(source)
-    check_options(options, trust)
+    path, options = Path(source), wish.options
+    check_options(options, wish.trust)
     with quiet(transformers):
         folder = pretrained_folder(str(source))
         if folder is None and path.suffix.lower() == ".gguf":
             if not path.is_file():
                 raise DepthscopeError(f"{path}: no such file")
-            _pack(options, quantization, path, device)
+            wish.pack(path)
             # which accounts for every tensor itself
             return Reading(*load_gguf(path, tokenizer, **options))
         if folder is None:
             _check_place(path, str(source), options)
-        return _from_pretrained(
-            str(folder or source),
-            tokenizer,
-            stack=stack,
-            quantization=quantization,
-            device=device,
-            trust=trust,
-            options=options,
-        )
+        return _from_pretrained(str(folder or source), tokenizer, wish)
 
 
 def check_options(options: dict[str, Any], trust: Trust) -> None:
@@ -124,36 +142,24 @@ def _check_place(path: Path, name: str, options: dict[str, Any]) -> None:
         check_hub(name, options.get("revision"), options.get("cache_dir"))
 
 
-def _from_pretrained(
-    source: str,
-    tokenizer: Any,
-    *,
-    stack: Stack | None,
-    quantization: Any,
-    device: str,
-    trust: Trust,
-    options: dict[str, Any],
-) -> Reading:
+def _from_pretrained(source: str, tokenizer: Any, wish: Wish) -> Reading:
     transformers = require("transformers", "models")
     from depthscope.model.filling import filling
 
+    stack, trust, options = wish.stack, wish.trust, wish.options
     shared = {name: options[name] for name in _SHARED if name in options} | {"trust_remote_code": trust.code}
     local = Path(source) if Path(source).is_dir() else None
     if local is not None:
         files = check_folder(local, source, trust, options)
     with one_sentence(source, options=options):
-        raw, _ = transformers.PretrainedConfig.get_config_dict(source, **shared)
-        if "config" not in options:
-            check_values(raw, source)
+        # a configuration that is given is the user's own word
+        raw, config = ({}, given) if (given := options.get("config")) else read_settings(source, **shared)
         # a tokenizer that is given is used even where the model comes with none
         tokenizer = tokenizer or read_tokenizer(source, **shared)
-        config = options.get("config") or transformers.AutoConfig.from_pretrained(source, **shared)
         loader = auto_class(transformers, config, stack, source)
-    if "config" not in options:
-        check_one_meaning(raw, config, source)
     if names := decoder_names(config, stack):
         options.setdefault("key_mapping", names)
-    _pack(options, quantization, source, device, config)
+    wish.pack(source, config)
     with one_sentence(source, options=options), _no_conversion():
         network, info = loader.from_pretrained(
             source,
@@ -170,23 +176,28 @@ def _from_pretrained(
             f"{source}: an adapter, whose base cannot be proven to be whole; merge it (PEFT's merge_and_unload()), save the "
             "model with save_pretrained(folder), and load that folder"
         )
-    if "config" not in options:
-        with one_sentence(source):
-            check_read(raw, network, source)
+    with one_sentence(source):
+        check_read(raw, network, source)
     said = "the hub"
     if (folder := local or snapshot(source, options.get("revision"), options.get("cache_dir"))) is not None:
         files = check_folder(folder, source, trust, options)
-        inside = folder / str(options.get("subfolder") or "")
-        check_twice(inside, files, source, network.base_model_prefix)
-        if scheme_of(config) is None:  # also where they are to be packed here
-            floats = {key for key, one in network.named_parameters() if one.is_floating_point()}
-            check_plain(inside, files, source, floats, info["unexpected_keys"])
-        info["unexpected_keys"] = set(info["unexpected_keys"]) - idle(inside, files, info["unexpected_keys"])
-        said = told(inside, files)
-    if quantization is not None:
-        confirm(network, quantization, source)
+        said = _account(folder / str(options.get("subfolder") or ""), files, source, network, info, scheme_of(config))
+    if wish.quantization is not None:
+        confirm(network, wish.quantization, source)
     found = filling(network, info, source, said)
     return Reading(network, tokenizer, found, code_of(network, tokenizer, network.config), _code_not_run(config, trust))
+
+
+def _account(
+    folder: Path, files: tuple[str, ...], source: str, network: Any, info: dict[str, Any], scheme: str | None
+) -> str:
+    """What the files hold, against what transformers says of them; where the weights came from, for the record."""
+    check_twice(folder, files, source, network.base_model_prefix)
+    if scheme is None:  # also where they are to be packed here
+        floats = {key for key, one in network.named_parameters() if one.is_floating_point()}
+        check_plain(folder, files, source, floats, info["unexpected_keys"])
+    info["unexpected_keys"] = set(info["unexpected_keys"]) - idle(folder, files, info["unexpected_keys"])
+    return told(folder, files)
 
 
 def _code_not_run(config: Any, trust: Trust) -> str:
@@ -210,20 +221,3 @@ def _no_conversion() -> Iterator[None]:
             del os.environ[name]
         else:
             os.environ[name] = before
-
-
-def _pack(
-    options: dict[str, Any], quantization: Any, source: str | Path, device: str, source_config: Any = None
-) -> None:
-    """Ask transformers for the scheme, if one is asked for; refused before any weight is read."""
-    dtype = options.get("dtype")
-    chosen = quantization_config(
-        quantization,
-        source=source,
-        device=device,
-        dtype=None if isinstance(dtype, str) else dtype,
-        source_config=source_config,
-    )
-    if chosen is not None:
-        options["quantization_config"] = chosen
-        options.setdefault("device_map", {"": device})
