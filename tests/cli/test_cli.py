@@ -189,6 +189,26 @@ def test_stimuli_check_lists_what_the_tokenizer_refuses_by_row_too(depthscope, p
     assert f"does not know {pairs['target'][2]!r}" in rows[3]["reason"]
 
 
+def test_stimuli_check_asks_about_numbers_that_can_be_read_in_two_ways(depthscope, pairs, tmp_path):
+    path = tmp_path / "pairs.csv"
+    pairs.assign(rt="1.234", age="2,5", n="1 234", genre="news").to_csv(path, index=False, sep=";")
+    told = "numbers: to be read in two ways, and left as text: rt; say --decimal , or ."
+    assert told in depthscope("stimuli", "check", path).out
+    assert "numbers: " not in depthscope("stimuli", "check", path, "--decimal", ",").out
+
+
+def test_stimuli_check_of_what_is_no_table_is_a_document_without_rows(depthscope, tmp_path):
+    path = tmp_path / "wrong.csv"
+    path.write_text("item,text\n1,A shark.\n")
+    outcome = depthscope("stimuli", "check", path, "--json")
+    assert strict_json(outcome.out) == {
+        "stimuli": str(path),
+        "problems": [],
+        "refused": [outcome.sentence.removeprefix("depthscope: ")],
+    }
+    assert depthscope("stimuli", "check", path).out == ""
+
+
 def test_stimuli_check_of_what_a_run_would_refuse_is_a_document_and_a_sentence(depthscope, table_file):
     outcome = depthscope("stimuli", "check", table_file, "--language", "tlh", "--json")
     assert outcome.status == 2

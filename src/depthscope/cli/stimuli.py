@@ -5,6 +5,7 @@ from typing import Any
 
 from depthscope.cli.output import Answer, add_json
 from depthscope.cli.study import CSE, add_table, add_transform, chosen, table_options
+from depthscope.errors import DepthscopeError
 from depthscope.telling import Sheet
 
 
@@ -81,7 +82,6 @@ class CheckFile:
         parser.set_defaults(handler=self.run)
 
     def run(self, options: argparse.Namespace) -> Answer:
-        from depthscope.stimuli.problems import StimuliError
         from depthscope.studies.preview import preview
 
         try:
@@ -97,13 +97,18 @@ class CheckFile:
                 measure=chosen(options, CSE),
                 trust_remote_code=options.trust_remote_code,
             )
-        except StimuliError as wrong:
-            rows = [("" if p.row is None else str(p.row), p.where, p.told) for p in wrong.problems]
-            told = [Sheet(("row", "text", "what is wrong"), rows, f"{options.file}:")]
-            problems = [problem.document for problem in wrong.problems]
-            return Answer(
-                told, {"stimuli": options.file, "problems": problems, "refused": [str(wrong)]}, refused=str(wrong)
-            )
+        except DepthscopeError as wrong:
+            return self._unusable(options.file, wrong)
         if not found.refused:
             return Answer([*found.told, "ok"], found.document)
         return Answer(found.told, found.document, refused=f"a run would be refused: {'; '.join(found.refused)}")
+
+    def _unusable(self, file: str, wrong: DepthscopeError) -> Answer:
+        """What is wrong, by row as far as it can be told by row."""
+        from depthscope.stimuli.problems import StimuliError
+
+        problems = wrong.problems if isinstance(wrong, StimuliError) else []
+        rows = [("" if p.row is None else str(p.row), p.where, p.told) for p in problems]
+        told = [Sheet(("row", "text", "what is wrong"), rows, f"{file}:")] if rows else []
+        document = {"stimuli": file, "problems": [problem.document for problem in problems], "refused": [str(wrong)]}
+        return Answer(told, document, refused=str(wrong))

@@ -149,14 +149,23 @@ def finite(column: "pd.Series[Any]") -> bool:
     return column.dtype.kind in "biuf" and not column.isin([math.inf, -math.inf]).any()
 
 
+def two_ways(column: "pd.Series[Any]") -> bool:
+    """Whether a column of text is of numbers that can be read in two ways."""
+    return column.dtype.kind not in "biuf" and mark_of(_values(column)) in ("unclear", "both")
+
+
+def _values(column: "pd.Series[Any]") -> list[str]:
+    return [str(value) for value in column if not pd.isna(value)]
+
+
 def no_numbers(column: "pd.Series[Any]") -> str:
     """Why a column of text is no covariate, and the way out."""
-    values = [str(value) for value in column if not pd.isna(value)]
+    values = _values(column)
     if endless := _endless(values):
         return (
             f"is not a column of numbers: {endless!r} is infinite; leave such a cell blank, or write what was measured"
         )
-    if mark_of(values) in ("unclear", "both"):
+    if two_ways(column):
         value = next(value for value in values if any(mark in value for mark in MARKS))
         return f"is not a column of numbers: {value!r} can be read in two ways, say decimal=',' or '.' (--decimal)"
     kinds = listed([repr(value[:20]) for value in dict.fromkeys(values) if value.strip()], 3) or "nothing"

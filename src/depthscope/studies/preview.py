@@ -16,8 +16,10 @@ from depthscope.instrument.cse import cse
 from depthscope.model.tokenizer import load_tokenizer
 from depthscope.statistics.terms import Terms, parse_terms
 from depthscope.stimuli.builtin import BUILTIN
+from depthscope.stimuli.columns import OURS
 from depthscope.stimuli.frequency import COLUMN, with_frequency
 from depthscope.stimuli.language import find_language, targets_language
+from depthscope.stimuli.numbers import two_ways
 from depthscope.stimuli.read import read_stimuli
 from depthscope.studies.usable import contexts_of, pairs_told
 
@@ -90,6 +92,7 @@ def preview(
     found.told.append(f"{stimuli}: {len(table)} texts, {items} items; {conditions}")
     found.document = {"stimuli": stimuli, "texts": len(table), "items": items, "conditions": counts, "model": model}
     found.document["census"] = []
+    _numbers(found, table)
     contexts = None
     if model is not None:
         tokenizer, limit = load_tokenizer(model, trust_remote_code)
@@ -109,6 +112,12 @@ def preview(
     _contrasts(found, table, contexts, contrasts)
     found.document["refused"] = found.refused
     return found
+
+
+def _numbers(found: Preview, table: pd.DataFrame) -> None:
+    unclear = [name for name in table if name not in OURS and two_ways(table[name])]
+    if unclear:
+        found.tell("numbers", f"to be read in two ways, and left as text: {listed(unclear)}; say --decimal , or .")
 
 
 def _depth(found: Preview, config: Any, measure: Mapping[str, Any]) -> None:
