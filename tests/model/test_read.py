@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from transformers import BertConfig, BertLMHeadModel
 
 import depthscope as ds
-from tests.model.saved import change
+from tests.model.saved import SIZES, change, save, vocabulary
 from tests.running import model_folder
 
 __all__ = ["model_folder"]
@@ -78,6 +79,16 @@ def test_texts_that_would_change_each_other_run_one_by_one(scheme: str, alone: b
     if alone:
         single = [ds.trace(model, TABLE.iloc[[i]], progress=False)["gram"].to_numpy() for i in range(2)]
         np.testing.assert_array_equal(traj["gram"], np.concatenate(single))
+
+
+@pytest.mark.parametrize("scheme", ["int8", "torchao-int8-dynamic", "torchao-int8"])
+def test_an_encoder_in_fewer_bits_is_no_decoder(scheme: str, tmp_path: Path, refuses: Any) -> None:
+    """What later tokens do is not put down to the rounding of a scheme."""
+    sizes = {key: value for key, value in SIZES.items() if key != "num_key_value_heads"}
+    config = BertConfig(vocab_size=vocabulary(), **{**sizes, "hidden_size": 64, "intermediate_size": 128})
+    save(tmp_path, BertLMHeadModel, config)
+    with refuses("tokens change the states of those before them"):
+        ds.load(tmp_path, quantization=scheme)
 
 
 def test_a_config_of_transformers_is_taken_as_well_as_a_name(model_folder: Path) -> None:

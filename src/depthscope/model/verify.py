@@ -12,6 +12,7 @@ from depthscope.model.blocks import OVERRIDE
 from depthscope.model.hooks import hooks
 from depthscope.model.judge import OTHER_SHAPE, SAME_SHAPE, DoubtError, Judge, largest, largest_apart
 from depthscope.model.model import Model, inputs_of, measuring
+from depthscope.model.quantization import without_outliers
 from depthscope.model.rounding import Rounding
 from depthscope.model.stream import with_stream_out
 from depthscope.model.widened import in_float32
@@ -109,29 +110,33 @@ def _check_causal(
 ) -> str:
     """Other tokens in the second half leave the states of the first half as they were."""
     half = inputs["input_ids"].shape[1] // 2
-    ids = torch.cat([inputs["input_ids"][:, :half], others["input_ids"][:, half:]], dim=1)
-    changed, _ = _run(model, {**inputs, "input_ids": ids})
+    other = {**inputs, "input_ids": torch.cat([inputs["input_ids"][:, :half], others["input_ids"][:, half:]], dim=1)}
+    changed, _ = _run(model, other)
     seen = _cut(model, changed, half), _cut(model, states, half)
-    if judge.half or (model.causal and not model.alone):
-        alone, worst = judge.states(*seen, SAME_SHAPE)
-    else:  # a difference is expected, and large
-        largest = max(largest_apart(model, a, b) for a, b in zip(*seen, strict=True))
-        alone, worst = largest <= judge.tolerance, f"{largest:.1g}"
-    if not model.causal and alone:
-        raise DepthscopeError(
-            f"{model.name}: later tokens leave the states of earlier ones alone, so {type(model.network).__name__} is no "
-            "encoder; leave stack= (--stack) out"
-        )
+    difference = max(largest_apart(model, a, b) for a, b in zip(*seen, strict=True))
     if not model.causal:
+        # a difference is expected, and large
+        alone, worst = (
+            judge.states(*seen, SAME_SHAPE) if judge.half else (difference <= judge.tolerance, f"{difference:.1g}")
+        )
+        if alone:
+            raise DepthscopeError(
+                f"{model.name}: later tokens leave the states of earlier ones alone, so {type(model.network).__name__} is no "
+                "encoder; leave stack= (--stack) out"
+            )
         return f"not asked of an encoder: later tokens change earlier states by {worst}"
-    if not alone and model.alone:
-        # the few tokens of the check have few outliers: on texts the share is far larger
-        return f"later tokens change earlier states through the rounding of {model.quantization} (here by {worst})"
+    if model.alone:
+        with without_outliers(model.network):
+            seen = _cut(model, _run(model, other)[0], half), _cut(model, _run(model, inputs)[0], half)
+    alone, worst = judge.states(*seen, SAME_SHAPE)
     if not alone:
         raise DepthscopeError(
             f"{model.name}: tokens change the states of those before them (relative difference {worst}), so "
             f"{type(model.network).__name__} is no decoder-only model; to measure it as an encoder, give stack='encoder'"
         )
+    if model.alone and difference > judge.tolerance:
+        # the few tokens of the check have few outliers: on texts the share is far larger
+        return f"later tokens change earlier states through the rounding of {model.quantization} (here by {difference:.1g})"
     return f"later tokens change earlier states by at most {worst}"
 
 

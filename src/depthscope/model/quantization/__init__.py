@@ -2,7 +2,7 @@
 
 from depthscope.model.quantization.config import quantization_config
 from depthscope.model.quantization.naming import scheme_of
-from depthscope.model.quantization.network import confirm, gradless, is_packed, settle
+from depthscope.model.quantization.network import confirm, gradless, is_packed, settle, without_outliers
 from depthscope.model.quantization.schemes import CALIBRATED, NAMES, SCHEMES, Scheme
 from depthscope.model.quantization.unpacking import check_unpacking
 
@@ -18,4 +18,5 @@ __all__ = [
     "quantization_config",
     "scheme_of",
     "settle",
+    "without_outliers",
 ]

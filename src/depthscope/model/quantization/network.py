@@ -1,6 +1,7 @@
 """What has to be seen to in a network whose weights are packed."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from depthscope.errors import DepthscopeError, require
@@ -20,6 +21,21 @@ def settle(network: "nn.Module") -> None:
     for module in network.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False  # type: ignore[assignment]
+
+
+@contextmanager
+def without_outliers(network: "nn.Module") -> Iterator[None]:
+    """LLM.int8() rounds its outliers like all other features while the context lasts, so that tokens are independent."""
+    found: list[Any] = [getattr(module, "state", None) for module in network.modules()]
+    states = [state for state in found if hasattr(state, "threshold")]
+    before = [state.threshold for state in states]
+    try:
+        for state in states:
+            state.threshold = 0.0
+        yield
+    finally:
+        for state, threshold in zip(states, before, strict=True):
+            state.threshold = threshold
 
 
 def gradless(network: "nn.Module") -> AbstractContextManager[None]:
