@@ -2,7 +2,7 @@
 
 import pytest
 
-from depthscope.store.names import inside
+from depthscope.store.names import given, inside
 
 
 @pytest.mark.parametrize("name", ["a.csv", "figures/a.svg", "a..b", "..a", "a b/ü", "x:1b/..y"])
@@ -38,3 +38,30 @@ def test_the_folder_itself_may_be_reached_through_a_link(tmp_path):
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")
     assert inside(tmp_path / "link", "a.csv") == tmp_path / "link" / "a.csv"
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [
+        ("x" * 300, "so many characters"),
+        ("a/" * 3000 + "b", "so many characters"),
+        ("a\0b", "such a name"),
+        ("a\ud800", "such a name"),
+        ("", "no name of a folder"),
+        (None, "no name of a folder"),
+        (b"a", "no name of a folder"),
+    ],
+)
+def test_what_no_file_can_be_called_is_no_name(name, word, refuses):
+    with refuses(word, "a folder"):
+        given(name, "a folder")
+
+
+def test_a_name_need_not_be_that_of_something_there(tmp_path):
+    for name in ("there/is/none", tmp_path, "x" * 255, "a\udcff"):
+        assert str(given(name)) == str(name)
+
+
+def test_a_record_that_names_what_nothing_can_be_called_is_refused(tmp_path, refuses):
+    with refuses("nothing can be called", "anew"):
+        inside(tmp_path, "x" * 300)

@@ -1,5 +1,6 @@
 """A finished run, opened: what it returned, to the last digit, and nothing that it did not write."""
 
+import json
 import shutil
 
 import numpy as np
@@ -10,6 +11,7 @@ import xarray as xr
 import depthscope as ds
 from depthscope.statistics.result import Contrast
 from depthscope.store.record import RunRecord
+from depthscope.store.sealed import runs_below, seal
 from depthscope.studies.metaphor import run_metaphor
 from depthscope.studies.settings import Settings
 
@@ -127,20 +129,78 @@ def test_what_is_not_what_the_run_wrote_is_refused(copy, refuses):
     assert "mine" not in ds.open_run(copy).tables
 
 
+def edited(folder, change):
+    """The record of a run, changed by hand."""
+    record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    change(record)
+    (folder / "run.json").write_text(json.dumps(record), encoding="utf-8")
+    return ds.open_run(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        (lambda s: s.update(contrasts="metaphor-literal"), "no list of texts"),
+        (lambda s: s.update(contrasts=[["metaphor", "literal"]]), "no list of texts"),
+        (lambda s: s.update(contrasts=7), "no list of texts"),
+        (lambda s: s.update(contrasts=["metaphor-nothing"]), "cannot be computed"),
+        (lambda s: s.pop("contrast"), "not those that a run records"),
+        (lambda s: s.update(contrast=True), "not those that a run records"),
+        (lambda s: s["contrast"].pop("seed"), "not those that a run records (seed)"),
+        (lambda s: s["contrast"].update(h=1), "not those that a run records (h)"),
+        (lambda s: s["contrast"].update(permutations="many"), "cannot be computed"),
+        (lambda s: s["contrast"].update(adjust=[["a"]]), "cannot be computed"),
+        (lambda s: s["contrast"].update(adjust=True), "cannot be computed"),
+        (lambda s: s["contrast"].update(seed=6), "other numbers"),
+        (lambda s: s["contrast"].update(permutations=99), "other numbers"),
+        (lambda s: s["contrast"].update(alternative="less"), "other numbers"),
+    ],
+)
+def test_contrasts_of_an_edited_record_are_refused(copy, change, word, refuses):
+    run = edited(copy, lambda record: change(record["settings"]))
+    with refuses("run.json", word, "put the original back"):
+        _ = run.contrasts
+    if word.startswith("not those"):
+        with refuses("run.json", word):
+            ds.compare(copy, contrast="metaphor-literal")
+
+
+def test_a_study_that_nobody_knows_and_a_measure_that_is_gone_are_told(copy, refuses):
+    with refuses("run.json", "a study called 'metafor'", "metaphor, mechanism"):
+        edited(copy, lambda record: record.update(study="metafor"))
+    run = edited(copy, lambda record: record.update(study="metaphor"))
+    (copy / "cse.nc").unlink()
+    for ask in (lambda: run.cse, lambda: run.contrasts, run.plot):
+        with refuses("cse.nc: not there any more", "put the file back", "run the study again"):
+            ask()
+
+
 def test_a_run_of_runs_opens_those(copy, tmp_path, refuses):
-    RunRecord("models", {"contrasts": ["metaphor-literal"]}, status="finished", title="all").write(
-        tmp_path / "run.json"
-    )
     (tmp_path / "half").mkdir()
     RunRecord("metaphor", {}).write(tmp_path / "half" / "run.json")
+    record = RunRecord("models", {"contrasts": ["metaphor-literal"]}, title="all")
+    (tmp_path / "models.csv").write_text("model\nours\n")
+    record.status, record.files, record.digests = "finished", seal(tmp_path), runs_below(tmp_path)
+    record.write(tmp_path / "run.json")
+    # somebody put another finished run beside
+    shutil.copytree(copy, tmp_path / "neighbour")
     whole = ds.open_run(tmp_path)
     assert list(whole.runs) == ["run"]
     assert whole.runs["run"].contrasts[0].name == "metaphor - literal"
     with refuses("holds no CSE of its own", ".runs: run"):
         _ = whole.cse
     assert "all" in whole._repr_html_()
-    with refuses("no run called 'half'"):
-        whole.runs["half"]
+    for name in ("half", "neighbour"):
+        with refuses(f"no run called {name!r}"):
+            whole.runs[name]
+    edited(copy, lambda record: record["settings"].update(evidence="full"))
+    with refuses("run.json: changed since the run above it was finished"):
+        ds.open_run(tmp_path).runs["run"]
+
+
+def test_of_a_run_of_runs_without_digests_all_are_opened(copy, tmp_path):
+    RunRecord("models", {}, status="finished", title="all").write(tmp_path / "run.json")
+    assert list(ds.open_run(tmp_path).runs) == ["run"]
 
 
 def test_what_is_no_finished_run_is_refused(tmp_path, refuses):

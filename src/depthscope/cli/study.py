@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import shlex
 from abc import ABC, abstractmethod
 from collections.abc import Collection
@@ -267,7 +268,8 @@ def chosen(options: argparse.Namespace, names: Collection[str]) -> dict[str, Any
 
 def names(text: str) -> list[str]:
     # a folder may have a comma in its name
-    return [text] if Path(text).exists() else [name for part in text.split(",") if (name := part.strip())]
+    exists = os.path.exists(text)  # noqa: PTH110 - which is also asked of what is longer than any name
+    return [text] if exists else [name for part in text.split(",") if (name := part.strip())]
 
 
 def _scales(text: str) -> int | list[float]:

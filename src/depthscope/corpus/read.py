@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from os import PathLike, fspath
-from pathlib import Path
 from typing import get_args
 
 from depthscope.corpus.documents import WAY_OUT, Corpus, Document, Split
@@ -11,6 +10,7 @@ from depthscope.corpus.hub import PREFIX, HubCorpus
 from depthscope.corpus.rows import json_texts, parquet_texts
 from depthscope.corpus.text import Chunks, lines, paragraphs
 from depthscope.errors import DepthscopeError, check_choice
+from depthscope.store.names import given
 
 PLACES = f"give a file, a folder, or {PREFIX}NAME for a Hugging Face data set"
 
@@ -62,8 +62,9 @@ class FileCorpus:
 
     def __init__(self, source: str, text: str, split: Split) -> None:
         self.source = source
-        with reading(Path(source)):
-            self.files, self.passed_over = find_files(Path(source))
+        place = given(source, "a corpus")
+        with reading(place):
+            self.files, self.passed_over = find_files(place)
         self.size: int | None = sum(file.size for file in self.files)
         self.blank = 0
         self._column = text

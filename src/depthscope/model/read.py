@@ -22,6 +22,7 @@ from depthscope.model.stacks import Stack, auto_class, decoder_names
 from depthscope.model.tokenizer import read_tokenizer
 from depthscope.model.trust import Trust, code_of
 from depthscope.model.unread import check_read
+from depthscope.store.names import given
 
 if TYPE_CHECKING:
     from depthscope.model.filling import Filling
@@ -97,7 +98,7 @@ def read(source: Any, tokenizer: Any, wish: Wish) -> Reading:
     transformers = require("transformers", "models")
     if not isinstance(source, str | PathLike):
         raise DepthscopeError(f"a {type(source).__name__} is not a model: give a name, a path, or (network, tokenizer)")
-    path, options = Path(source), wish.options
+    path, options = given(source, "a model"), wish.options
     check_options(options, wish.trust)
     with quiet(transformers):
         folder = pretrained_folder(str(source))

@@ -10,6 +10,7 @@ from depthscope.errors import DepthscopeError
 from depthscope.instrument.measures import cse_settings
 from depthscope.model.model import Model
 from depthscope.scan.job import Asked, check_measures
+from depthscope.store.names import given
 
 
 def check_given(model: Any, out: Any, load: Any, cse: Any) -> None:
@@ -20,6 +21,7 @@ def check_given(model: Any, out: Any, load: Any, cse: Any) -> None:
         )
     if not isinstance(out, str | PathLike) or not fspath(out) or "\0" in fspath(out):
         raise DepthscopeError(f"out={out!r}: give the name of a folder")
+    given(out, "a folder")
     for name, value in (("load", load), ("cse", cse)):
         if not isinstance(value, Mapping | None):
             raise DepthscopeError(f"{name}={value!r}: give keywords and their values, as a dict")
@@ -37,7 +39,7 @@ def check_apart(corpus: str, out: Path) -> None:
 def one_name(model: str | PathLike[str]) -> str:
     """A folder by one name, however its path was written."""
     name = fspath(model)
-    return os.path.normpath(name) if Path(name).exists() else name
+    return os.path.normpath(name) if given(name, "a model").exists() else name
 
 
 def asked_for(measures: Sequence[str], cse: Mapping[str, Any]) -> Asked:

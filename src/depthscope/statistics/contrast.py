@@ -1,7 +1,7 @@
 """The door of the stage: two conditions in, evidence out."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
 from typing import Any, Literal
 
@@ -90,7 +90,7 @@ def contrast(
     """
     check_choice("alternative", alternative, TAILS)
     check_flag("include_same_context", include_same_context, "keep them")
-    adjust = [adjust] if isinstance(adjust, str) else list(adjust or ())  # one name, not its letters
+    adjust = _names(adjust)
     for name, value, kind in (
         *(("permutations", permutations, Integral), ("resamples", resamples, Integral), ("seed", seed, Integral)),
         *(("forming_p", forming_p, Real), ("bound", bound, Real)),
@@ -157,6 +157,15 @@ def against_zero(differences: xr.DataArray, what: str, **options: Any) -> Contra
     """
     both = xr.concat([differences, xr.zeros_like(differences).where(differences.notnull())], "condition")
     return contrast(both.assign_coords(condition=[what, "0"]).rename(what), what, "0", **options)
+
+
+def _names(adjust: Any) -> list[str]:
+    """Names of covariates; one name is not its letters."""
+    one = isinstance(adjust, str)
+    names = [adjust] if one else list(adjust) if isinstance(adjust, Iterable) else [] if adjust is None else [adjust]
+    if not all(isinstance(name, str) for name in names):
+        raise DepthscopeError(f"adjust={adjust!r}: give names of covariates, as a list")
+    return names
 
 
 def _warn_of_constants(gaps: xr.DataArray) -> None:

@@ -12,6 +12,7 @@ from depthscope.statistics.result import Cluster, Contrast
 from depthscope.statistics.spelt import kept, restored, same, unsaved
 from depthscope.statistics.terms import Terms
 from depthscope.store.files import write_text
+from depthscope.store.names import given
 from depthscope.version import __version__
 
 SCHEMA, KIND, SUFFIX = 1, "depthscope contrast", ".json"
@@ -21,7 +22,7 @@ BROKEN = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
 
 def save_contrast(found: Contrast, path: str | Path) -> Path:
     """Write a contrast to a file that ends in ``.json``; it appears whole or not at all. Read it with :func:`load_contrast`."""
-    place = _file(path)
+    place = given(path, "a file")
     if place.suffix.lower() != SUFFIX:
         named = place.with_suffix(SUFFIX).name if place.name else f"contrast{SUFFIX}"
         raise DepthscopeError(f"{place}: a contrast is saved as JSON; call the file {named}")
@@ -70,16 +71,9 @@ def _plain(found: Contrast) -> dict[str, Any]:
     return {**parts, "terms": terms, "clusters": clusters}
 
 
-def _file(path: Any) -> Path:
-    try:
-        return Path(path)
-    except TypeError:
-        raise DepthscopeError(f"a file called {path!r}: give its name as text or as a path") from None
-
-
 def load_contrast(path: str | Path) -> Contrast:
     """The contrast that :func:`save_contrast` wrote."""
-    place = _file(path)
+    place = given(path, "a file")
     try:
         document = json.loads(place.read_text(encoding="utf-8"))
         if document["kind"] != KIND:

@@ -4,6 +4,7 @@ from importlib import resources
 from pathlib import Path
 
 from depthscope.errors import DepthscopeError
+from depthscope.store.names import given
 
 MIN_WORDS = 50
 
@@ -13,7 +14,7 @@ def read_passage(path: str | Path | None = None) -> str:
     if path is None:
         return resources.files("depthscope.stimuli.data").joinpath("passage.txt").read_text(encoding="utf-8")
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = given(path, "a text").read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as problem:
         raise DepthscopeError(f"{path}: cannot be read as text ({problem}); give a file in UTF-8") from None
     words = len(text.split())

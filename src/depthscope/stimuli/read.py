@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -16,6 +15,7 @@ from depthscope.stimuli.frames import as_frame
 from depthscope.stimuli.numbers import Mark
 from depthscope.stimuli.public import PUBLIC, read_public
 from depthscope.stimuli.table import validate
+from depthscope.store.names import given
 
 # a frame of another library has no type here: none of them is needed
 Source = str | PathLike[str] | pd.DataFrame | Iterable[Mapping[str, Any]] | Any
@@ -88,9 +88,9 @@ def read_stimuli(
     name = str(source)
     if folder is not None or name in BUILTIN:
         check_idle(layout, name)
-        rows = read_builtin(name) if folder is None else read_public(name, Path(folder))
+        rows = read_builtin(name) if folder is None else read_public(name, given(folder, "a folder"))
         return validate(renamed(rows, layout.columns, name), paired=paired, source=name, normalize=normalize)
-    path = Path(source)
+    path = given(source, "a file of stimuli")
     if not path.is_file():
         if name in PUBLIC:
             raise DepthscopeError(f"{name} is a public set: name the folder of its files (folder=, --folder)")

@@ -9,6 +9,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from depthscope.errors import DepthscopeError, listed
+from depthscope.store.names import given
 from depthscope.store.record import RunRecord
 
 RECORD = "run.json"
@@ -26,7 +27,7 @@ def run_folder(path: Path, record: RunRecord) -> Iterator[Path]:
     DepthscopeError
         The folder cannot be written, is in use, holds other things or links, or belongs to a run with other settings.
     """
-    if path.exists() and not path.is_dir():
+    if given(path, "a folder").exists() and not path.is_dir():
         raise DepthscopeError(f"{path}: is a file; choose another folder with --out")
     try:
         _make(path)
@@ -45,6 +46,8 @@ def run_folder(path: Path, record: RunRecord) -> Iterator[Path]:
     except Timeout:
         raise DepthscopeError(f"{path}: another run is writing there; wait for it, or choose another --out") from None
     except OSError as problem:
+        if problem.errno == errno.ENAMETOOLONG:
+            raise DepthscopeError(f"{path}: too long a name, or files in it have one; choose a shorter --out") from None
         if problem.errno not in DENIED:
             raise
         where, done = problem.filename or path, ", and the run there is finished: read it as it is" * _is_finished(path)
@@ -95,7 +98,7 @@ def finished_run(path: Path, way_out: str) -> RunRecord:
     DepthscopeError
         No folder, none of a run, a damaged one or one whose run is not finished; the sentence ends in the ``way_out``.
     """
-    if not path.is_dir():
+    if not given(path, "a run folder").is_dir():
         raise DepthscopeError(f"{path}: {'is a file' if path.exists() else 'there is no such folder'}; {way_out}")
     if not (path / RECORD).is_file():
         raise DepthscopeError(f"{path}: holds no {RECORD}, so it is no run folder; {way_out}")

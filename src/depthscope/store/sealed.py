@@ -15,14 +15,25 @@ from depthscope.store.record import RunRecord
 REPORT = "report.html"  # made of all the rest, and made again whenever it is wanted
 # stores have digests of their content in the record, shards go, and either may have thousands of files
 APART = (".zarr", ".shards")
+END = f"/{RECORD}"
 
 
 def seal(folder: Path) -> dict[str, dict[str, Any]]:
     """Bytes and SHA-256 of every file of a run, by its name with slashes: for ``files`` of its record.
 
-    Left out: the record and the page, hidden files, links, stores and shards, and runs below this one, which have records.
+    Left out: the record and the page, hidden files, links, stores and shards, and runs below this one: see :func:`runs_below`.
     """
     return describe(folder, (path.relative_to(folder).as_posix() for path in _files(folder) if path.name != REPORT))
+
+
+def runs_below(folder: Path) -> dict[str, str]:
+    """SHA-256 of the records of the runs directly below, which seal all the rest of them: for ``digests`` of the record."""
+    records = {f"{path.parent.name}/{RECORD}": path for path in sorted(folder.glob(f"*/{RECORD}"))}
+    return {
+        name: file_sha256(path)
+        for name, path in records.items()
+        if not name.startswith(".") and not path.is_symlink() and not path.parent.is_symlink()
+    }
 
 
 def describe(folder: Path, names: Iterable[str]) -> dict[str, dict[str, Any]]:
@@ -89,6 +100,27 @@ class Sealed:
             return sorted(name for name in self.record.files if os.path.dirname(name) == below)  # noqa: PTH120 - no path
         folder = inside(self.folder, below)
         return sorted(f"{below}/{path.name}" for path in folder.iterdir()) if folder.is_dir() else []
+
+    @property
+    def runs(self) -> list[str]:
+        """Names of the folders directly below that hold a run of this one: of a run without digests, all that hold a run."""
+        below = self.record.digests if self.record.files else runs_below(self.folder)
+        return sorted(name.removesuffix(END) for name in below if name.endswith(END) and name.count("/") == 1)
+
+    def run(self, name: str) -> Path:
+        """The folder of one of the ``runs``, its record checked; it is opened as a run of its own.
+
+        Raises
+        ------
+        DepthscopeError
+            The record is not the one that was there when this run was finished, or lies outside the folder.
+        """
+        record = inside(self.folder, name + END)
+        if self.record.files and (not record.is_file() or file_sha256(record) != self.record.digests.get(name + END)):
+            raise DepthscopeError(
+                f"{record}: changed since the run above it was finished, or gone; run that one again, or put the original back"
+            )
+        return record.parent
 
     @property
     def unchecked(self) -> list[str]:

@@ -23,13 +23,14 @@ from depthscope.statistics.pairing import group_names
 from depthscope.statistics.terms import Terms, parse_terms
 from depthscope.store.files import write_text
 from depthscope.store.folder import RECORD, finished_run, run_folder
-from depthscope.store.names import inside
+from depthscope.store.names import given, inside
 from depthscope.store.record import RunRecord
 from depthscope.store.sealed import Sealed
 from depthscope.store.tables import read_csv
 from depthscope.studies.clock import Clock
 from depthscope.studies.finish import check_finish, finish
 from depthscope.studies.opened import MEASURE, read_measure
+from depthscope.studies.recorded import recorded_options
 
 PARTS, HEADS = "mechanism.csv", "heads.csv"
 STUDIES = ("metaphor", "mechanism")
@@ -104,7 +105,8 @@ def compare(
     >>> found = compare(["runs/models"], depth=(0.4, 0.8))    # doctest: +SKIP
     >>> found.pooled.i2, found.to_dataframe()[["label", "dz"]]    # doctest: +SKIP
     """
-    folders = [Path(one) for one in ([runs] if isinstance(runs, str | Path) else runs)]
+    folders = [given(one, "a run folder") for one in (runs if isinstance(runs, list | tuple) else [runs])]
+    place = None if out is None else given(out, "a folder")
     found, notes = read_runs(folders)
     name = contrast or _first_contrast(found[0])
     notes += _differences(found)
@@ -117,8 +119,8 @@ def compare(
     words = [*map(str, folders), *(["--contrast", name] if contrast else []), "--depth", *(f"{d:g}" for d in depth)]
     command = command or shlex.join(["depthscope", "compare", *words, "--points", str(points)])
     result = compare_contrasts(sources, depth, points, notes=notes, command=command)
-    if out is not None:
-        _write(Path(out), result, found, name, points)
+    if place is not None:
+        _write(place, result, found, name, points)
     return result
 
 
@@ -143,7 +145,7 @@ def read_runs(folders: Sequence[Path]) -> tuple[list[Finished], list[str]]:
 
 def _runs_in(folder: Path, notes: list[str]) -> Iterator[Path]:
     """The folder itself if it is a run, else the runs directly below it."""
-    if not folder.is_dir():
+    if not given(folder, "a run folder").is_dir():
         raise DepthscopeError(
             f"{folder}: {'is a file' if folder.exists() else 'there is no such folder'}; give run folders"
         )
@@ -221,11 +223,10 @@ def _first_contrast(run: Finished) -> str:
 
 
 def _source(run: Finished, name: str) -> Source:
-    options = inspect.signature(contrast_of).parameters
+    options = recorded_options(run.record.settings, run.folder / RECORD)
     try:
-        recorded = run.record.settings.get("contrast") or {}
         terms = parse_terms(name, list(run.h["condition"].values))
-        found = contrast_of(run.h, terms, **{key: value for key, value in recorded.items() if key in options})
+        found = contrast_of(run.h, terms, **options)
         if not np.isfinite(found.table["t"].values).any():
             raise DepthscopeError("no layer is measured in all items")
     except DepthscopeError as problem:

@@ -6,7 +6,7 @@ from depthscope.errors import require
 from depthscope.report.page.run import write_report
 from depthscope.store.folder import RECORD
 from depthscope.store.record import RunRecord
-from depthscope.store.sealed import seal
+from depthscope.store.sealed import END, runs_below, seal
 from depthscope.studies.clock import Clock
 
 
@@ -21,5 +21,7 @@ def finish(out: Path, record: RunRecord, clock: Clock) -> None:
     record.status = "finished"
     record.timings = clock.seconds
     record.files = seal(out)
+    own = {name: value for name, value in record.digests.items() if not name.endswith(END)}
+    record.digests = {**own, **runs_below(out)}
     write_report(out, record)
     record.write(out / RECORD)

@@ -1,10 +1,8 @@
 """A finished run as it lies in its folder: what it returned, read again when it is asked for."""
 
-import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
-from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,23 +12,23 @@ import xarray as xr
 
 from depthscope.errors import DepthscopeError, listed, reason
 from depthscope.report.page.run import STUDIES
-from depthscope.statistics.contrast import contrast
 from depthscope.statistics.result import Contrast
-from depthscope.statistics.terms import parse_terms
 from depthscope.store.datasets import read_netcdf, read_zarr
 from depthscope.store.folder import RECORD
-from depthscope.store.names import inside
+from depthscope.store.names import given, inside
 from depthscope.store.record import RunRecord
 from depthscope.store.sealed import Sealed
 from depthscope.store.tables import read_csv
 from depthscope.studies.finished import FinishedRun
+from depthscope.studies.recorded import recorded_contrasts
 from depthscope.telling import Sheet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Value = TypeVar("Value")
-MEASURE, SUMMARY, FIGURES, TABLE = "cse.nc", "summary.md", "figures", ".csv"
+MEASURE, SUMMARY, FIGURES, TABLE, WRITTEN = "cse.nc", "summary.md", "figures", ".csv", "contrasts.csv"
+MEASURING = ("metaphor", "mechanism")  # studies that keep a CSE of their own
 WAY_OUT = "give the folder of a finished run; an unfinished one is finished by its own command"
 
 
@@ -60,10 +58,14 @@ def open_run(folder: str | Path) -> "OpenedRun":
     >>> run.contrasts[0].plot()                              # doctest: +SKIP
     >>> run.tables["clusters"]                               # doctest: +SKIP
     """
-    if not isinstance(folder, str | PathLike):
-        raise DepthscopeError(f"a {type(folder).__name__} is no run folder: give its path")
-    place = Path(folder)
-    return OpenedRun(place, Sealed.opened(place, WAY_OUT))
+    place = given(folder, "a run folder")
+    sealed = Sealed.opened(place, WAY_OUT)
+    if sealed.record.study not in STUDIES:
+        raise DepthscopeError(
+            f"{place / RECORD}: a study called {sealed.record.study!r}, which this version does not know (it knows "
+            f"{listed(STUDIES, 20)}); open it with the version that ran it, or get the folder anew"
+        )
+    return OpenedRun(place, sealed)
 
 
 class Shelf(Mapping[str, Value]):
@@ -145,6 +147,11 @@ class OpenedRun(FinishedRun):
         file holds in 32 bits, those of layers are whole numbers again.
         """
         path = self._sealed.file(MEASURE)
+        if path is None and (MEASURE in self.record.files or self.study in MEASURING):
+            raise DepthscopeError(
+                f"{self.folder / MEASURE}: not there any more, and CSE with it: put the file back, or delete the folder and "
+                "run the study again"
+            )
         if path is None:
             below = f"; those of its runs are in .runs: {listed(self.runs, 12)}" if self.runs else ""
             raise DepthscopeError(f"{self.folder}: a run of {self.study!r} holds no CSE of its own{below}")
@@ -155,13 +162,9 @@ class OpenedRun(FinishedRun):
         """The contrasts asked for, in their order: computed anew from :attr:`cse` with the settings and the seed that the run
         recorded, which gives the same numbers.
         """
-        names = self.settings.get("contrasts") or []
-        if self.study == "mechanism":
-            names = names[:1]
-        known = inspect.signature(contrast).parameters
-        recorded = {name: value for name, value in (self.settings.get("contrast") or {}).items() if name in known}
-        conditions = [str(c) for c in self.cse["condition"].values]
-        return [contrast(self.cse, parse_terms(str(name), conditions), **recorded) for name in names]
+        written = self.tables["contrasts"] if self._sealed.file(WRITTEN) else None
+        most = 1 if self.study == "mechanism" else None
+        return recorded_contrasts(self.cse, self.settings, self.folder / RECORD, written, most)
 
     @cached_property
     def stores(self) -> Mapping[str, xr.Dataset]:
@@ -212,8 +215,11 @@ class OpenedRun(FinishedRun):
     @cached_property
     def runs(self) -> Mapping[str, "OpenedRun"]:
         """The finished runs that this one is made of, by the names of their folders: sets, models."""
-        below = [path.parent for path in sorted(self.folder.glob(f"*/{RECORD}")) if _is_run(path)]
-        return Shelf("run", {path.name: partial(open_run, path) for path in below})
+        names = [name for name in self._sealed.runs if _is_run(inside(self.folder, name) / RECORD)]
+        return Shelf("run", {name: partial(self._run, name) for name in names})
+
+    def _run(self, name: str) -> "OpenedRun":
+        return open_run(self._sealed.run(name))
 
     def _file(self, name: str) -> Path:
         path = self._sealed.file(name)

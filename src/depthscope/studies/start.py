@@ -16,6 +16,7 @@ from depthscope.model.model import Model
 from depthscope.statistics.contrast import contrast
 from depthscope.statistics.terms import Terms
 from depthscope.store.folder import RECORD, enter, run_folder
+from depthscope.store.names import given
 from depthscope.store.record import RunRecord
 from depthscope.studies.clock import Clock
 from depthscope.studies.environment import environment
@@ -77,7 +78,7 @@ def started(
 def _threads(asked: int | None, out: Path) -> int | None:
     """What is asked for, else what the folder was begun with: the last bits of a result depend on it."""
     check_count("threads", asked)
-    path = out / RECORD
+    path = given(out, "a folder") / RECORD
     if asked is None and path.is_file():
         recorded = RunRecord.read(path).environment.get("threads", "")
         return int(recorded) if recorded.isdigit() else None

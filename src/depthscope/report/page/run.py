@@ -19,6 +19,7 @@ from depthscope.report.page.tables import csv_download, tabulate
 from depthscope.report.scan import write_scan
 from depthscope.store.files import write_text
 from depthscope.store.folder import RECORD, finished_run
+from depthscope.store.names import given
 from depthscope.store.record import RunRecord
 from depthscope.store.sealed import REPORT, Sealed
 from depthscope.store.tables import read_csv
@@ -48,7 +49,12 @@ def write_reports(folders: Iterable[Path]) -> tuple[list[Path], list[str]]:
     """
     written, problems = [], []
     for folder in folders:
-        for run in _runs(folder):
+        try:
+            runs = _runs(given(folder, "a run folder"))
+        except DepthscopeError as problem:
+            problems.append(str(problem))
+            continue
+        for run in runs:
             try:
                 written.append(write_report(run))
             except DepthscopeError as problem:
