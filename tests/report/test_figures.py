@@ -1,5 +1,6 @@
 """Every figure is drawn, whole, for whatever names and lengths a user brings."""
 
+import os
 import re
 import xml.etree.ElementTree as ElementTree
 
@@ -227,3 +228,10 @@ def test_the_alternative_of_the_first_figure_says_what_was_found(full, tmp_path)
     )
     svg = write_figures(tmp_path / "figures", h, share, [e.main], "model")[1]
     assert f"{e.main.name} is above 0 at layers 5 to 8" in words_of(svg)
+
+
+def test_names_of_files_leave_room_for_what_stands_around_them():
+    taken: set[str] = set()
+    for name in ("\u5927" * 100, "\u5927" * 101, "\udcff/x", "a" * 300):
+        assert len(os.fsencode(file_stem(name, taken))) <= 164
+    assert len(taken) == 4

@@ -161,7 +161,7 @@ def test_contrasts_of_an_edited_record_are_refused(copy, change, word, refuses):
     with refuses("run.json", word, "put the original back"):
         _ = run.contrasts
     if word.startswith("not those"):
-        with refuses("run.json", word):
+        with refuses("run.json", "contrast"):
             ds.compare(copy, contrast="metaphor-literal")
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from depthscope.cli.compare import Compare
 from depthscope.cli.models import Models
-from depthscope.cli.output import Answer, deliver, only_the_document, prepare_streams
+from depthscope.cli.output import Answer, deliver, let_go, only_the_document, prepare_streams
 from depthscope.cli.report import Report
 from depthscope.cli.run import RunCommand
 from depthscope.cli.scan import Scan
@@ -48,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("MPLBACKEND", "Agg")  # files only; no display is needed
     status: int = 0
     try:
+        check_here()
         with only_the_document(options), notes():
             answer: Answer = options.handler(options)
         status = answer.status
@@ -58,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except DepthscopeError as problem:
         return _complain(spoken(str(problem), words))
     except BrokenPipeError:  # whoever read our output has had enough
-        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - the interpreter flushes it on its way out
+        let_go()
         return status
     except ModuleNotFoundError as missing:
         lacking = without(missing)
@@ -69,11 +70,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sentence = denied(problem)
         if sentence is None:
             raise
+        let_go()
         return _complain(sentence)
     except KeyboardInterrupt:
         print("\ndepthscope: interrupted; run the same command again to continue", file=sys.stderr)
         return INTERRUPTED
     return status
+
+
+def check_here() -> None:
+    """Names are looked for, and libraries load, from the folder that a process was started in."""
+    try:
+        os.getcwd()  # noqa: PTH109 - as it is, whatever it is called
+    except OSError:
+        raise DepthscopeError(
+            "the folder that this was started in is not there any more: change to another one (cd), and run it again"
+        ) from None
 
 
 @contextmanager

@@ -24,6 +24,14 @@ def prepare_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def let_go() -> None:
+    """Drop what stdout does not take any more: the interpreter, which flushes it on its way out, would complain."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - as long as the process
+
+
 BROKEN = 1  # exit status of what went well, and found that a limit which the user set is broken
 
 

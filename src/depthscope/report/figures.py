@@ -148,7 +148,8 @@ def write_meta(folder: Path, ax: "Axes") -> list[Path]:
 
 def file_stem(name: str, taken: set[str]) -> str:
     """A name that every file system takes, told apart from those already ``taken``."""
-    plain = re.sub(r"[^\w.-]+", "_", name)[:80]
+    # of letters that take several bytes fewer, so that there is room for what is put before and behind
+    plain = re.sub(r"[^\w.-]+", "_", name)[:80].encode()[:160].decode(errors="ignore")
     stem = next(s for i in count(1) if (s := plain if i == 1 else f"{plain}-{i}") not in taken)
     taken.add(stem)
     return stem

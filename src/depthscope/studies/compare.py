@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from depthscope.errors import DepthscopeError, listed, reason
+from depthscope.errors import DepthscopeError, listed, on_one_line, reason
 from depthscope.report.codebook import write_tables
 from depthscope.report.compare import answer, cautions, summarize, title_of, verdicts
 from depthscope.report.comparison import MECHANISM, Comparison, Source, compare_contrasts
@@ -203,10 +203,10 @@ def _table(path: Path | None, columns: Sequence[str], keys: list[str], what: str
 def _labels(paths: Sequence[Path]) -> list[str]:
     """The names of the folders; where two are the same, with the folder above them, and a number if that is not enough."""
     resolved = [path.resolve() for path in paths]
-    names = [path.name for path in resolved]
+    names = [on_one_line(path.name) for path in resolved]  # as it can be drawn
     labels: list[str] = []
-    for path in resolved:
-        plain = path.name if names.count(path.name) == 1 else f"{path.parent.name}/{path.name}"
+    for path, name in zip(resolved, names, strict=True):
+        plain = name if names.count(name) == 1 else f"{on_one_line(path.parent.name)}/{name}"
         label, number = plain, 1
         while label in labels:
             number += 1

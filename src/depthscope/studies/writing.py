@@ -1,5 +1,6 @@
 """What a finished run leaves in its folder: files to work on, figures to look at, words to read."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from depthscope.drawing.fonts import missed_text
+from depthscope.errors import on_one_line
 from depthscope.instrument.cse import transform_options
 from depthscope.instrument.scalogram import scalogram
 from depthscope.report.answer import DZ, WHAT, answered, asked, points
@@ -143,8 +145,9 @@ def _quantised(traj: xr.Dataset) -> bool:
 
 
 def short(name: str) -> str:
-    """The last part of a path, for figures; a name as it is."""
-    return Path(name).name if Path(name).exists() else name
+    """The last part of a path, for figures, which no half of a character can be drawn in; a name as it is."""
+    there = os.path.exists(name)  # noqa: PTH110 - which is also asked of what is longer than any name
+    return on_one_line(Path(name).name if there else name)
 
 
 def remarks(traj: xr.Dataset, h: xr.DataArray) -> list[str]:
