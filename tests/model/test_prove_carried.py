@@ -52,6 +52,26 @@ def test_a_network_that_forgets_between_two_pieces_is_refused(refuses):
         prove(carrier, 100)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_a_cache_that_is_a_little_wrong_is_refused_in_half_precision_too(dtype, refuses):
+    family = next(f for f in families() if f.model_type == "llama" and f.kind == "decoder")
+    model = ds.load(miniature(family).to(dtype), byte_tokenizer())
+    reach, line = prove(Carrier(model), 100)
+    assert reach == FARTHEST
+    assert line.endswith("(in float32)")
+    carrier = Carrier(model)
+    run = carrier.run
+
+    def fade(ids, start, cache):
+        run(ids, start, cache)
+        for layer in cache.layers:
+            layer.values = 0.98 * layer.values
+
+    carrier.run = fade  # type: ignore[method-assign]
+    with refuses("piece by piece"):
+        prove(carrier, 100)
+
+
 def test_an_encoder_is_refused(refuses):
     family = next(f for f in families() if f.model_type == "bert" and f.kind == "encoder")
     with refuses("encoder", "--reading windows"):

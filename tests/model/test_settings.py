@@ -145,6 +145,16 @@ def test_two_meanings_are_refused(values: dict[str, Any], said: tuple[str, ...],
         ds.load(configure(copied, **values))
 
 
+def test_a_key_that_stands_twice_is_refused(copied: Path, refuses: Any) -> None:
+    path = copied / "config.json"
+    plain = path.read_text()
+    path.write_text(plain.replace("{", '{"rms_norm_eps": 0.001,', 1))
+    with refuses("config.json says rms_norm_eps = 0.001 and rms_norm_eps = 1e-06"):
+        ds.load(copied)
+    path.write_text(plain.replace("{", '{"rms_norm_eps": 1e-06,', 1))
+    assert ds.load(copied).depth == 5
+
+
 def test_a_configuration_alone_is_held_to_the_same(copied: Path, refuses: Any) -> None:
     path = configure(copied, rope_theta=5e5) / "config.json"
     for source in (path, copied):

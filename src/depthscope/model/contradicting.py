@@ -9,6 +9,7 @@ from depthscope.errors import DepthscopeError, listed, require
 _POSITIONS = {
     "rope_theta": (("rope_theta", "rotary_emb_base", "rotary_base"), "full_attention"),
     "partial_rotary_factor": (("partial_rotary_factor", "rotary_pct", "rope_pct", "rope_percent"), "full_attention"),
+    "original_max_position_embeddings": (("original_max_position_embeddings",), "full_attention"),
     "local rope_theta": (("rope_local_base_freq", "local_rope_theta"), "sliding_attention"),
 }
 _KINDS = ("full_attention", "sliding_attention")

@@ -8,6 +8,7 @@ from depthscope.errors import DepthscopeError, reason
 from depthscope.model.carried import Carrier, attended, refusal
 from depthscope.model.judge import TOLERANCE
 from depthscope.model.model import Model
+from depthscope.model.widened import HALF, in_float32
 
 PIECES, PIECE = 3, 12  # of the probe, in tokens
 LEAD = 1  # tokens at its beginning that are kept when the rest is cut
@@ -43,15 +44,25 @@ def prove(carrier: Carrier, least: int) -> tuple[int, str]:
         the text stands: their positions are absolute.
     """
     model = carrier.model
+    if model.dtype in HALF and model.quantization is None:
+        # the rounding of half precision would hide what is wrong with a cache
+        with in_float32(model.network, model.blocks):
+            reach, line = _prove(carrier, least, torch.float32)
+        return reach, f"{line} (in float32)"
+    return _prove(carrier, least, model.dtype)
+
+
+def _prove(carrier: Carrier, least: int, dtype: torch.dtype) -> tuple[int, str]:
+    model = carrier.model
     exact = _attempt(model, lambda: _in_pieces(carrier))
-    bound = 10 * TOLERANCE.get(model.dtype, 1e-2)
+    bound = 10 * TOLERANCE.get(dtype, 1e-2)
     if not exact <= bound:
         raise refusal(model, f"states differ by {exact:.1g} (relative) if a text is read piece by piece with a cache")
     reach = FARTHEST
     while True:
         try:
             moved = _attempt(model, lambda: _cut(carrier, reach))  # noqa: B023
-            if moved <= ROUNDED.get(model.dtype, 5e-2):
+            if moved <= ROUNDED.get(dtype, 5e-2):
                 break
         except DepthscopeError:  # a table of positions that ends before
             moved = float("inf")
