@@ -128,10 +128,13 @@ def test_rows_that_no_contrast_tests_are_left_out():
         ({"crossed": ["same"]}, ("'same' says of every text what 'item' says",)),
         ({"layers": (7, 9)}, ("no row of condition a, b",)),
         ({"measure": "flat"}, ("flat is the same in all 48 texts",)),
+        ({"measure": "endless"}, ("endless is no finite number in 2 of 48 texts",)),
+        ({"measure": "one"}, ("one is not a column of numbers",)),
     ],
 )
 def test_what_cannot_be_fitted_is_refused(options, words, refuses):
     table = texts(3).assign(one="x", flat=0.9)
+    table["endless"] = table["cse"].where(table["item"] != "i3", np.inf)
     table["own"], table["side"] = table["item"] + table["condition"], table["condition"]
     table["same"], table["gaps"] = table["item"].str[1:].astype(int), table["frame"].str[1].replace("3", "")
     with refuses(*words):

@@ -103,6 +103,9 @@ def mixed_model(
         raise DepthscopeError(
             f"texts: {len(one):,} texts, and a fit of more than {MOST:,} takes too long here: draw fewer items, or go on in R"
         )
+    unknown = int((~np.isfinite(one[measure].to_numpy(dtype=np.float64))).sum())
+    if unknown:
+        raise DepthscopeError(f"texts: {measure} is no finite number in {unknown} of {len(one)} texts; leave these out")
     spread = float(one[measure].std())
     if not spread > 0:
         raise DepthscopeError(f"texts: {measure} is the same in all {len(one)} texts: there is nothing to tell apart")
@@ -123,7 +126,7 @@ def mixed_model(
         try:
             # methods that follow the gradient stop short of a variance of 0, and call that converged
             fit = model.fit(method="powell")
-        except np.linalg.LinAlgError:
+        except (np.linalg.LinAlgError, ArithmeticError):
             raise DepthscopeError(
                 f"texts: what {listed(names)} share cannot be told apart (a singular matrix); leave one of them out"
             ) from None
@@ -214,4 +217,6 @@ def _averaged(
             f"texts: no row of condition {listed(absent)} at these layers that a contrast tests; name others"
         )
     keys = list(dict.fromkeys(["item", *(["pair"] if "pair" in used else []), "condition", *crossed]))
+    if not pd.api.types.is_numeric_dtype(used[measure]):
+        raise DepthscopeError(f"texts: {measure} is not a column of numbers; name another measure")
     return used.groupby(keys, dropna=False, sort=False)[measure].mean().reset_index()
