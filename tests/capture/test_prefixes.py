@@ -40,6 +40,14 @@ def test_what_is_not_causal_runs_to_its_end(drawn):
     assert len(found.ids) == len({tuple(row.ids) for row in asked})
 
 
+@given(texts, st.booleans(), st.sets(st.integers(0, 11)))
+def test_what_some_sequences_serve_is_what_its_texts_alone_would_ask_for(drawn, causal, some):
+    asked = rows(drawn)
+    found = prefixes(asked, causal)
+    chosen = found.texts([number for number in some if number < len(found.ids)])
+    assert found.within(chosen) == prefixes([asked[text] for text in chosen], causal)
+
+
 def test_surprisal_may_ask_for_more_than_the_state_does():
     row = Tokenized([5, 6, 7, 8], [1], 2, False, [1, 2])
     assert prefixes([row], True).ids == [[5, 6, 7]]

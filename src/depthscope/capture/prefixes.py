@@ -27,6 +27,12 @@ class Prefixes:
         wanted = set(chosen)
         return [text for text, owner in enumerate(self.owner) if owner in wanted]
 
+    def within(self, texts: Sequence[int]) -> "Prefixes":
+        """The same of some texts alone: of all that :meth:`texts` names of a choice, what :func:`prefixes` would give."""
+        number: dict[int, int] = {}
+        owner = [number.setdefault(self.owner[text], len(number)) for text in texts]
+        return Prefixes([self.ids[sequence] for sequence in number], owner)
+
 
 def prefixes(rows: Sequence[Tokenized], causal: bool) -> Prefixes:
     """What must run so that every token asked for is seen.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from depthscope.arrays import depth_gram, trajectory
 from depthscope.capture.heads import head_products
 from depthscope.capture.lens import lens_entropy
-from depthscope.capture.prefixes import prefixes
+from depthscope.capture.prefixes import Prefixes, prefixes
 from depthscope.capture.surprisal import predictions, surprisal
 from depthscope.capture.tokens import Tokenized
 from depthscope.capture.trees import forest
@@ -51,8 +51,11 @@ def record(
     words: Words | None = None,
     heads: Heads | None = None,
     branching: bool = False,
+    running: Prefixes | None = None,
 ) -> Arrays:
     """Run one batch and reduce each target's trajectory; with ``branching``, what begins alike runs once.
+
+    ``running``: the sequences of these rows, where they are known already.
 
     Returns
     -------
@@ -64,7 +67,7 @@ def record(
         float64. With ``words``, surprisal is that of a word: see :class:`~depthscope.capture.word.Words`. With ``heads``, what
         :func:`~depthscope.capture.heads.head_products` gives.
     """
-    measured = measure(model, rows, parts, words, heads, branching)
+    measured = measure(model, rows, parts, words, heads, branching, running)
     arrays = reduce_states(measured.states)
     if keep_states:
         arrays["states"] = measured.states.float()
@@ -132,9 +135,10 @@ def measure(
     words: Words | None = None,
     heads: Heads | None = None,
     branching: bool = False,
+    running: Prefixes | None = None,
 ) -> Measured:
     """Run one batch and take from every state, as it passes, what stands for the targets."""
-    running = prefixes(rows, not whole(model))
+    running = running or prefixes(rows, not whole(model))
     owner = torch.tensor(running.owner)
     trees = forest(running.ids, branching)
     ids, mask, places = trees.inputs(model.device, model.dtype)

@@ -12,7 +12,7 @@ from depthscope.arrays import DEEP_ENOUGH
 from depthscope.capture.batches import default_budget, default_slack, plan
 from depthscope.capture.census import remarks
 from depthscope.capture.labels import DIMS, check_covariates, column_coords, layer_coords, model_attrs, update_norm
-from depthscope.capture.prefixes import prefixes
+from depthscope.capture.prefixes import Prefixes, prefixes
 from depthscope.capture.record import Arrays, NotFiniteError, check_vocabulary, record, whole
 from depthscope.capture.tokens import Subtoken, Tokenized, special_prefix, tokenize
 from depthscope.capture.trees import forest, grouped, worthwhile
@@ -161,6 +161,7 @@ def trace(
                     words,
                     heads,
                     branching,
+                    running.within(batch),
                 )
                 if shards is not None:
                     shards.save(number, part)
@@ -189,9 +190,10 @@ def _record(
     words: Words | None,
     heads: Heads | None,
     branching: bool,
+    running: Prefixes,
 ) -> Arrays:
     try:
-        return record(model, rows, keep_states, parts, lens, words, heads, branching)
+        return record(model, rows, keep_states, parts, lens, words, heads, branching, running)
     except NotFiniteError as problem:
         row = table.iloc[problem.row]
         where = f"after layer {problem.state}" if problem.state else "before layer 1"
