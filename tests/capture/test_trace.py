@@ -20,6 +20,7 @@ from depthscope.stimuli.read import read_stimuli
 from depthscope.store.shards import Shards
 from tests.capture import naive
 from tests.conftest import tiny_llama
+from tests.model.families import build
 from tests.model.planted import toy
 from tests.model.toy import Toy
 
@@ -304,6 +305,17 @@ def test_heads_and_the_bias_behind_them_add_up_to_what_attention_writes(
     np.testing.assert_allclose((total + total.swapaxes(1, 2)) / 2, expected, rtol=0, atol=1e-6 * size)
     table = read_stimuli(pairs)
     assert {str(name) for name in (*traj.variables, *traj.dims)} - set(table.columns) <= RESERVED
+
+
+def test_heads_behind_a_norm_make_up_attention_also_in_a_mean_over_tokens(tokenizer: Any, pairs: pd.DataFrame) -> None:
+    pairs.loc[0, "target"] = "a shark"
+    traj = trace(ds.load(build("gemma3", len(tokenizer)), tokenizer), pairs, parts="heads", subtoken="mean")
+    assert traj.attrs["heads"].endswith("scaled together by model.layers.0.post_attention_layernorm")
+    assert (traj["n_subtokens"] > 1).any()
+    total = traj["head_dot"].sum("attention_head").values
+    parts = traj["part_gram"]
+    expected = (parts.sel(part="attention") + parts.sel(part="cross") / 2).values
+    np.testing.assert_allclose((total + total.swapaxes(1, 2)) / 2, expected, rtol=0, atol=1e-6 * np.abs(expected).max())
 
 
 def test_heads_change_nothing_else(tiny: ds.Model, pairs: pd.DataFrame) -> None:
