@@ -81,6 +81,27 @@ def test_what_changes_nothing_or_is_said_twice_passes(key: str, value: Any, llam
     check_read({**llama.config.to_dict(), key: value}, llama, "it")
 
 
+def test_a_window_that_is_switched_off_in_vain_is_refused(refuses: Any) -> None:
+    config = transformers.MistralConfig(vocab_size=99, **SIZES, sliding_window=16)
+    network = transformers.MistralForCausalLM(config)
+    with refuses("use_sliding_window = False", "MistralForCausalLM never reads"):
+        check_read({**config.to_dict(), "use_sliding_window": False}, network, "it")
+    network.config.sliding_window = 64
+    check_read({**config.to_dict(), "use_sliding_window": False}, network, "it")
+
+
+def test_two_names_of_the_heads_say_the_same(refuses: Any) -> None:
+    config = transformers.GPT2Config(n_embd=32, n_head=4)
+    check_one_meaning({**config.to_dict(), "num_attention_heads": 4}, config, "it")
+    with refuses("n_head = 4, num_attention_heads = 2"):
+        check_one_meaning({**config.to_dict(), "num_attention_heads": 2}, config, "it")
+
+
+def test_a_file_that_is_read_as_a_younger_kind_is_no_contradiction() -> None:
+    raw = {"architectures": ["MistralForCausalLM"], "model_type": "mistral"}
+    check_one_meaning(raw, transformers.MinistralConfig(), "it")
+
+
 def test_scaled_positions_of_a_network_without_rotary_ones_are_refused(refuses: Any) -> None:
     network = transformers.GPT2LMHeadModel(transformers.GPT2Config(n_embd=32, n_layer=2, n_head=4, vocab_size=99))
     check_read({**network.config.to_dict(), "rope_parameters": ROTARY}, network, "it")
@@ -178,6 +199,10 @@ def test_what_is_said_twice_and_alike_passes(copied: Path) -> None:
         *(({"num_hidden_layers": number}, f"num_hidden_layers = {number!r}") for number in (-1, 0, "5", True, 2.5)),
         *(({"rms_norm_eps": number}, f"rms_norm_eps = {number!r}") for number in ("1e-5", -1.0, float("nan"))),
         *(({"max_position_embeddings": number}, "max_position_embeddings = ") for number in (0, -5)),
+        *(
+            ({"sliding_window": 0}, "sliding_window = 0"),
+            ({"attn_logit_softcapping": 0.0}, "attn_logit_softcapping = 0.0"),
+        ),
         *(({"rope_parameters": {**LINEAR, "factor": f}}, "rope_parameters.factor") for f in ("8", -2.0, 0, True, [2])),
         *(({"rope_parameters": {**ROTARY, "rope_theta": number}}, "rope_theta") for number in ("10000", 0, -1.0)),
         (

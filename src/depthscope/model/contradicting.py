@@ -34,6 +34,10 @@ def check_one_meaning(raw: Mapping[str, Any], config: Any, name: str) -> None:
     sides = [raw, *(value for value in raw.values() if isinstance(value, Mapping) and "model_type" in value)]
     for side in sides:
         _check_positions(side, name)
+    for alias, own in type(config).attribute_map.items():
+        # of other sizes the weights tell which is right
+        if "head" in alias and alias in raw and own in raw:
+            _check_same({key: raw[key] for key in (own, alias)}, name)
 
 
 def _check_class(raw: Mapping[str, Any], config: Any, name: str) -> None:
@@ -41,7 +45,10 @@ def _check_class(raw: Mapping[str, Any], config: Any, name: str) -> None:
     for kind in stated if isinstance(stated, list) else [stated]:
         meant = getattr(getattr(transformers, kind, None), "config_class", None) if isinstance(kind, str) else None
         known = [type(one) for one in (config, config.get_text_config())]
-        if meant is None or any(issubclass(meant, own) or issubclass(own, meant) for own in known):
+        # by the word of the file too, because transformers reads some files as a younger kind (Mistral's as Ministral's)
+        if meant is None or meant.model_type == raw.get("model_type"):
+            continue
+        if any(issubclass(meant, own) or issubclass(own, meant) for own in known):
             continue
         raise DepthscopeError(
             f"{name}: config.json names the class {kind} (model_type {meant.model_type!r}) and model_type "

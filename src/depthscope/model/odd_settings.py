@@ -9,9 +9,11 @@ from depthscope.errors import DepthscopeError
 
 _COUNTS = re.compile(
     r"num_hidden_layers|n_layers?|num_layers|hidden_size|n_embd|d_model|(n|num)_(attention_|key_value_)?heads?|vocab_size|"
-    r"intermediate_size|max_position_embeddings|n_positions"
+    r"intermediate_size|max_position_embeddings|n_positions|sliding_window"
 )
-_POSITIVE = re.compile(r"(\w*_)?(rope_theta|eps|epsilon)|rotary_emb_base|rope_local_base_freq")
+_POSITIVE = re.compile(
+    r"(\w*_)?(rope_theta|eps|epsilon|soft_?cap(ping)?)|rotary_emb_base|rope_local_base_freq|query_pre_attn_scalar"
+)
 _NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*")
 # what each kind of scaled positions reads, by the formulas of transformers
 _YARN = {"factor", "attention_factor", "beta_fast", "beta_slow", "mscale", "mscale_all_dim"}
@@ -72,10 +74,16 @@ def _settings(raw: Mapping[str, Any], where: str) -> Iterator[tuple[str, str, An
     for key, value in raw.items():
         if isinstance(value, Mapping) and ("model_type" in value or key.startswith("rope_")):
             yield from _settings(value, f"{where}{key}.")
-        else:
+        elif not (key == "sliding_window" and value == 0 and _has_no_window(raw)):
             yield where, key, value
     for inner, table in _tables(raw, where):
         yield from ((inner, key, value) for key, value in table.items() if not isinstance(value, Mapping))
+
+
+def _has_no_window(raw: Mapping[str, Any]) -> bool:
+    """Whether a class that writes a window of 0 means by it that there is none."""
+    kinds = raw.get("layer_types", "sliding_attention") or ()
+    return raw.get("use_sliding_window") is False or "sliding_attention" not in kinds
 
 
 def _tables(raw: Mapping[str, Any], where: str) -> Iterator[tuple[str, Mapping[str, Any]]]:

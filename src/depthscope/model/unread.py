@@ -86,17 +86,24 @@ def _changes_nothing(key: str, value: Any, config: Any) -> bool:
         # other words are names of variants, of which a class mostly has one
         published = (str(config.model_type), key) in _PUBLISHED
         return published or "act" not in _topics(key) or _is_said(key, value, config)
+    if key == "use_sliding_window" and value is False:
+        return not _is_narrow(config, getattr(config, "sliding_window", None))
     if isinstance(value, bool) or not value:
         return value is not True
     if isinstance(value, int | float):
-        context = getattr(config, "max_position_embeddings", None)
-        wide = "window" in key and isinstance(context, int) and value >= context
+        wide = "window" in key and not _is_narrow(config, value)
         return wide or (value == 1 and not _TELLING.fullmatch(key)) or _is_said(key, value, config)
     if isinstance(value, list):
         return all(entry in ("full_attention", "attention", None, 0, False) for entry in value)
     if isinstance(value, Mapping) and key in _ROTARY:
         return bool(value.get("rope_type", value.get("type", "default")) == "default")
     return True
+
+
+def _is_narrow(config: Any, window: Any) -> bool:
+    """Whether a window is shorter than the context."""
+    context = getattr(config, "max_position_embeddings", None)
+    return isinstance(window, int | float) and not (isinstance(context, int) and window >= context)
 
 
 def _is_said(key: str, value: Any, config: Any) -> bool:
