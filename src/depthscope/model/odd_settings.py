@@ -12,7 +12,8 @@ _COUNTS = re.compile(
     r"intermediate_size|max_position_embeddings|n_positions|sliding_window"
 )
 _POSITIVE = re.compile(
-    r"(\w*_)?(rope_theta|eps|epsilon|soft_?cap(ping)?)|rotary_emb_base|rope_local_base_freq|query_pre_attn_scalar"
+    r"(\w*_)?(rope_theta|eps|epsilon)|rotary_emb_base|rope_local_base_freq|query_pre_attn_scalar|"
+    r"(attn|final)_logit_softcapping"
 )
 _NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*")
 # what each kind of scaled positions reads, by the formulas of transformers
