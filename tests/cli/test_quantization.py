@@ -47,32 +47,29 @@ def test_evidence_is_no_option_of_it(depthscope: Any, tmp_path: Path) -> None:
     assert "unrecognized arguments" in outcome.err
 
 
-def test_a_study_in_processes_of_its_own_prints_one_document(
-    model_folder: Path, table_file: Path, tmp_path: Path
-) -> None:
-    words = ["run", "quantization", "--model", model_folder, "--stimuli", table_file, "--out", tmp_path / "run"]
-    command = [sys.executable, "-m", "depthscope", *map(str, words), "--schemes", "none", *FEW, "--json"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert strict_json(done.stdout)["results"]["none"]["cluster"] == ""
-    assert strict_json(done.stdout)["folder"] == str(tmp_path / "run")
-
-
-def test_a_broken_limit_is_status_1_and_every_step_is_told(
+def test_a_study_in_processes_of_its_own_prints_one_document_and_tells_steps_and_broken_limits(
     depthscope: Any, model_folder: Path, table_file: Path, tmp_path: Path
 ) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("The old sailor saw a wall and a small grey cat. " * 6, encoding="utf-8")
     words = ["run", "quantization", "--model", model_folder, "--stimuli", table_file, "--out", tmp_path / "run"]
-    words += ["--schemes", "torchao-int8", *(word for word in FEW if word != "--no-progress")]
-    command = [sys.executable, "-m", "depthscope", *map(str, words), "--max-perplexity", "2x", "--max-drift", "1e-9"]
+    words += ["--schemes", "torchao-int8", "--text", text, *(word for word in FEW if word != "--no-progress")]
+    limits = ["--max-perplexity", "2x", "--max-drift", "1e-9"]
+    command = [sys.executable, "-m", "depthscope", *map(str, words), *limits, "--json"]
     broken = subprocess.run(command, capture_output=True, text=True)
     assert broken.returncode == 1, broken.stderr
-    assert "torchao-int8 breaks a limit: drift of CSE over its spread" in broken.stdout
+    document = strict_json(broken.stdout)
+    assert document["folder"] == str(tmp_path / "run")
+    assert document["results"]["none"]["cluster"] == ""
     assert (tmp_path / "run" / "report.html").is_file()
     steps = [line.removeprefix("step: ") for line in broken.stderr.splitlines() if line.startswith("step: ")]
     each = ["{0}", "{0}: load", "{0}: perplexity of the passage", "{0}: speed", "{0}: trace 8 texts"]
     assert steps == [*(line.format(name) for name in ("none", "torchao-int8") for line in each), "compare"]
 
-    kept = depthscope(*words, "--max-perplexity", "2x", "--json", "--no-progress")
+    told = depthscope(*words, *limits, "--no-progress")
+    assert told.status == 1
+    assert "torchao-int8 breaks a limit: drift of CSE over its spread" in told.out
+    kept = depthscope(*words, *limits[:2], "--json", "--no-progress")
     assert kept.status == 0, kept.err
     assert "step:" not in kept.err
     document = strict_json(kept.out)

@@ -161,6 +161,13 @@ def test_merged_summaries_are_those_of_all_parts(parts: list[Part], whole: Summa
     assert flat[0] == pytest.approx(flat[1])
 
 
+def test_what_a_kill_left_of_a_table_is_swept_away(whole: Summary, tmp_path: Path) -> None:
+    for name in ("layers", "types", "bins"):
+        (tmp_path / f".{name}.parquet.0123abcd").write_bytes(b"half")
+    whole.write(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"layers.parquet", "types.parquet", "bins.parquet"}
+
+
 @pytest.fixture
 def written(whole: Summary, tmp_path: Path) -> Path:
     whole.write(tmp_path / "new" / "summary")

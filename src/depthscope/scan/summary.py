@@ -107,10 +107,10 @@ class Summary:
         parquet = require("pyarrow.parquet", "parquet")
         folder.mkdir(parents=True, exist_ok=True)
         for name, table in (("layers", self.layers()), ("bins", self.bins())):
-            with atomic(folder / f"{name}.parquet") as scratch:
+            with atomic(folder / f"{name}.parquet", sweep=True) as scratch:
                 parquet.write_table(table, scratch, compression="zstd")
         occurred = np.flatnonzero(self.count)
-        with atomic(folder / "types.parquet") as scratch:
+        with atomic(folder / "types.parquet", sweep=True) as scratch:
             schema = self._by_type(occurred[:0]).schema
             with parquet.ParquetWriter(scratch, schema, compression="zstd") as writer:
                 for start in range(0, len(occurred), BLOCK):
