@@ -94,9 +94,9 @@ def test_stimuli_for_a_program(depthscope, table_file, model_folder):
     assert {"cardillo", "vua"} < {one["name"] for one in listed["public"]}
     checked = strict_json(depthscope("stimuli", "check", table_file, "--model", model_folder, "--json").out)
     known = ["stimuli", "texts", "items", "conditions", "model", "census"]
-    assert list(checked) == [*known, "depth", "language", "word_frequencies", "contrasts", "refused"]
+    assert list(checked) == [*known, "depth", "language", "word_frequencies", "contrasts", "problems", "refused"]
     assert checked["contrasts"] == {"metaphor - literal": "4 usable pair(s) of 4"}
-    assert checked["refused"] == []
+    assert checked["problems"] == checked["refused"] == []
     assert (checked["texts"], checked["items"]) == (8, 4)
     assert checked["conditions"] == {"metaphor": 4, "literal": 4}
     assert checked["census"][0].startswith("tokens per text: ")

@@ -110,7 +110,8 @@ def preview(
         _depth(found, config, measure or {})
     _language(found, table, language or ("en" if folder is None and stimuli in BUILTIN else None))
     _contrasts(found, table, contexts, contrasts)
-    found.document["refused"] = found.refused
+    # as in the document of a table with faults; what can be told of a row was raised above
+    found.document |= {"problems": [], "refused": found.refused}
     return found
 
 
