@@ -92,6 +92,8 @@ def test_short_vowels_stay_where_every_target_is_found_with_them_and_go_from_all
         ("They gave\nup.", "gave up", "U+000A LINE FEED"),
         ("هو کتاب", "كتاب", "U+06A9 ARABIC LETTER KEHEH where the target has U+0643"),
         ("From Paris–Dakar on.", "Paris-Dakar", "U+2013 EN DASH"),
+        ("Die Maße stimmen.", "Masse", "U+00DF LATIN SMALL LETTER SHARP S where the target has U+0073"),
+        ("Elle ferme l'œil.", "oeil", "U+0153 LATIN SMALL LIGATURE OE where the target has U+006F"),
         ("A sh\u0430rk.", "shark", "U+0430 CYRILLIC SMALL LETTER A where the target has U+0061"),
         ("می\u200cخواهم", "میخواهم", "U+200C ZERO WIDTH NON-JOINER"),
     ],

@@ -153,6 +153,14 @@ def test_a_whole_word_is_found_in_any_script(text: str, word: str, start: int) -
         ("ΟΔΟΣ", "οδός", []),
         ("ΟΔΟΣ", "οδος", [(0, 4)]),
         ("Straßen", "strasse", []),
+        ("Die Maße stimmen", "Masse", []),
+        ("Er tat Busse", "Buße", []),
+        ("GROSSE Maße", "große Maße", [(0, 11)]),
+        ("DIE MAẞE", "Maße", [(4, 8)]),
+        ("τῇ θεᾳ", "θεαι", []),
+        ("ΤΗΙ ΘΕΑΙ", "θεᾳ", [(4, 8)]),
+        ("A \ufb01sh", "fish", [(2, 5)]),
+        ("Bir kıl var", "kil", []),
     ],
 )
 def test_case_is_folded_in_full_and_offsets_are_those_of_the_text(text: str, word: str, spans: object) -> None:

@@ -42,9 +42,12 @@ _TWINS = str.maketrans(
     "\u039f\u03a1\u03a4\u03a5\u03a7",
     "aeopcyxijshdABEKMHOPCTXSIJoABEZHIKMNOPTYX",
 )
-# what the eye takes for the same, although a text may mean it: said, but never mended
-_DOUBLES = _TWINS | str.maketrans(
-    "\u03b1\u03bd\u0131\u06a9\u06cc\u2013\u2014\u2026\u201a\u201e\t\n\r", "avi\u0643\u064a--.'\"   "
+# what the eye takes for the same, or a keyboard lacks, although a text may mean it: said, but never mended
+_APART = {"ß": "ss", "ẞ": "SS", "œ": "oe", "Œ": "OE", "æ": "ae", "Æ": "AE"}
+_DOUBLES = (
+    _TWINS
+    | {ord(one): two for one, two in _APART.items()}
+    | str.maketrans("\u03b1\u03bd\u0131\u06a9\u06cc\u2013\u2014\u2026\u201a\u201e\t\n\r", "avi\u0643\u064a--.'\"   ")
 )
 _CONTROLS = {"\t": "TAB", "\n": "LINE FEED", "\r": "CARRIAGE RETURN"}
 _INVISIBLE = regex.compile(r"[\u200b-\u200d\ufe00-\ufe0f\U000e0100-\U000e01ef]")

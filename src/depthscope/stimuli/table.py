@@ -14,6 +14,7 @@ import pandas as pd
 
 from depthscope.errors import DepthscopeError, listed
 from depthscope.stimuli.columns import ORDER, REQUIRED, meant
+from depthscope.stimuli.garbled import garbled
 from depthscope.stimuli.plain import Plain, first_difference, look, plain, pointed_apart, unpointed
 from depthscope.stimuli.problems import Problem, RowError, StimuliError
 from depthscope.stimuli.target import check_offsets, locate
@@ -215,6 +216,8 @@ def _check_text(text: object, row: str) -> None:
         tokens = f"the text is a list of tokens written out ({text.strip()[:30]}...)"
         raise RowError(row, "text", tokens, "give running text, as a writer would")
     _check_characters(text, row)
+    if harm := garbled(text):
+        raise RowError(row, "text", *harm)
 
 
 def _whole(value: Any, column: str, row: str) -> int | None:

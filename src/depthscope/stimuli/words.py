@@ -23,6 +23,7 @@ _DIVIDERS = regex.compile(
 _TYPED = str.maketrans(dict.fromkeys("\u00b4\u0060\u201b\u2032", "'"))
 _CLUSTERS = regex.compile(r"\X")
 _EDGE = regex.compile(r"\b", regex.WORD)
+_WORDS = regex.compile(r"[\w\p{M}]+")
 _HIDDEN = regex.compile(r"\p{WB=Format}*")
 
 # words of these scripts follow each other without a space: of Southeast Asia (line-breaking class SA), of China and Japan
@@ -81,15 +82,32 @@ def _unspaced(text: str, place: int) -> bool:
 def standing(text: str, word: str) -> list[tuple[int, int]]:
     """Every place where ``word`` stands as a whole word, overlapping ones too: upper and lower case as given.
 
-    If that finds nothing, case is left aside (by full case folding: ``ß`` is ``SS``).
+    If that finds nothing, case is left aside (by full case folding: ``ß`` is ``SS``, but not ``ss``).
     """
     return _whole(text, everywhere(text, word)) or _whole(text, everywhere(text, word, fold=True))
 
 
 def everywhere(text: str, word: str, fold: bool = False) -> list[tuple[int, int]]:
-    """Every place where these characters stand, also inside a word."""
+    """Every place where these characters stand, also inside a word; with ``fold``, in upper or lower case."""
     flags = regex.FULLCASE | regex.IGNORECASE if fold else 0
-    return [found.span() for found in regex.finditer(regex.escape(word), text, flags, overlapped=True)]
+    found = regex.finditer(regex.escape(word), text, flags, overlapped=True)
+    return [one.span() for one in found if not fold or _case_apart(one.group(), word)]
+
+
+def _case_apart(one: str, other: str) -> bool:
+    """Whether a letter that is two in capitals stands for two in capitals only: MASSE is Maße, Masse is not."""
+    for words in zip(*map(_WORDS.findall, (one, other)), strict=False):
+        plain, full = sorted(words, key=lambda word: len(_several(word)))
+        if _several(plain) != _several(full) and not plain.isupper():
+            return False
+    return True
+
+
+def _several(word: str) -> list[str]:
+    """Letters of which full case folding makes several; not the Turkish İ, nor ligatures of print."""
+    return [
+        sign.lower() for sign in word if len(sign.casefold()) > 1 and sign != "İ" and not "\ufb00" <= sign <= "\ufb06"
+    ]
 
 
 def _whole(text: str, spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
