@@ -44,6 +44,15 @@ def test_with_nothing_crossed_it_is_the_paired_test(unit):
     assert found.sds["residual"] / unit == pytest.approx(0.5, rel=0.3)
 
 
+@pytest.mark.parametrize("power", [-700, 700])
+def test_no_unit_of_the_measure_changes_it(power):
+    table = texts(0, effect=0.4)
+    plain = mixed_model(table, "a", "b", layers=(1, 2))
+    found = mixed_model(table.assign(cse=np.ldexp(table["cse"], power)), "a", "b", layers=(1, 2))
+    assert (found.t, found.p) == (plain.t, plain.p)
+    assert np.ldexp(found.difference, -power) == plain.difference
+
+
 def test_a_planted_effect_is_found_beside_a_crossed_factor():
     found = mixed_model(texts(1, effect=3.0, frame_sd=0.5, frames=8), "a", "b", crossed=["frame"], layers=(1, 2))
     assert found.low < 3e-3 < found.high

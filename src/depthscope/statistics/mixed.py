@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from depthscope.errors import DepthscopeError, listed, require
+from depthscope.statistics.units import in_own_units
 
 # texts: the time of a fit grows with their third power
 MOST = 2000
@@ -106,7 +107,8 @@ def mixed_model(
     unknown = int((~np.isfinite(one[measure].to_numpy(dtype=np.float64))).sum())
     if unknown:
         raise DepthscopeError(f"texts: {measure} is no finite number in {unknown} of {len(one)} texts; leave these out")
-    spread = float(one[measure].std())
+    scaled, power = in_own_units(one[measure].dropna().to_numpy(dtype=np.float64))
+    spread = float(np.ldexp(scaled.std(ddof=1), power))
     if not spread > 0:
         raise DepthscopeError(f"texts: {measure} is the same in all {len(one)} texts: there is nothing to tell apart")
     MixedLM = require("statsmodels.regression.mixed_linear_model", "mechanism").MixedLM
