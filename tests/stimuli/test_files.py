@@ -235,3 +235,19 @@ def test_a_line_without_end_is_refused_with_its_number_as_in_a_corpus(refuses):
     row = '{"text": "é'
     with refuses("pairs.jsonl: the text of line 2 goes on for more than 64 MiB", "cut it"):
         read_json_lines(Path("pairs.jsonl"), "{}\n" + row.ljust(LONGEST))  # a byte more than it has characters
+
+
+@pytest.mark.parametrize("blank", [" ", "\u00a0", " NA ", "<NA>"])
+@pytest.mark.parametrize("number", ["1,5", "1.5", "15"])
+def test_a_cell_of_blanks_is_a_blank_in_a_column_of_numbers(tmp_path, blank, number):
+    path = tmp_path / "set.csv"
+    path.write_text(f"item;text;x\n1;a;{number}\n1;b;{blank}\n", encoding="utf-8")
+    first, second = read_table(path)["x"]
+    assert first == float(number.replace(",", "."))
+    assert second != second  # NaN
+
+
+def test_a_column_of_text_keeps_its_cells_as_they_are(tmp_path):
+    path = tmp_path / "set.csv"
+    path.write_text("item;text;x\n1;a; 1,5\n1;b; \n1;c;#WERT!\n", encoding="utf-8")
+    assert list(read_table(path)["x"]) == [" 1,5", " ", "#WERT!"]

@@ -54,6 +54,8 @@ POINTED = [
     ("شدّة", "شدة", "U+0651 ARABIC SHADDA"),
     ("هٰذا", "هذا", "U+0670 ARABIC LETTER SUPERSCRIPT ALEF"),
     ("שָׁלוֹם", "שלום", "U+05B8 HEBREW POINT QAMATS"),
+    ("أسدٌ", "أسد", "U+064C ARABIC DAMMATAN"),
+    ("أَسَدُ", "أسد", "U+064E ARABIC FATHA"),
     ("كـِتَاب", "كتاب", "U+0640 ARABIC TATWEEL"),
 ]
 

@@ -114,7 +114,7 @@ def _numbers(column: "pd.Series[Any]", cells: list[str]) -> "pd.Series[Any]":
     """A column of numbers with blanks, which blanks alone made text; one with infinite numbers as it stood there."""
     numbers = column
     if not pd.api.types.is_numeric_dtype(column):
-        blank = column.isin(BLANK)
+        blank = column.str.strip().isin(BLANK)
         numbers = pd.to_numeric(column.mask(blank), errors="coerce")
         if bool(blank.all()) or not bool((numbers.notna() | blank).all()):
             return column

@@ -13,7 +13,7 @@ Mark = Literal[".", ","]
 
 MARKS: tuple[Mark, ...] = (".", ",")
 # what programs write where there is no number
-BLANK = frozenset(("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "#N/A", "#NV"))
+BLANK = frozenset(("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "<NA>", "#N/A", "#NV"))
 _NUMBER = re.compile(r"[+-]?(?:[0-9][0-9.,]*|[.,][0-9]+)(?:[eE][+-]?[0-9]+)?")
 # groups of three behind one to three digits, the same sign between all; 030 123 is no number but a name for something
 _SPACED = re.compile(r"[+-]?[1-9][0-9]{0,2}([ \u00a0\u2007\u2009\u202f'\u2019])[0-9]{3}(?:\1[0-9]{3})*(?:[.,][0-9]*)?")
@@ -93,7 +93,7 @@ def plain(cells: Sequence[str], mark: Mark) -> list[str] | None:
     for cell in cells:
         number = written(cell)
         if number in BLANK:
-            found.append(cell)
+            found.append(number)
             continue
         if not _readable(number, mark):
             return None

@@ -14,6 +14,7 @@ import pandas as pd
 
 from depthscope.errors import DepthscopeError, listed
 from depthscope.stimuli.columns import ORDER, REQUIRED, meant
+from depthscope.stimuli.counting import counted_otherwise
 from depthscope.stimuli.garbled import garbled
 from depthscope.stimuli.plain import Plain, first_difference, look, plain, pointed_apart, unpointed
 from depthscope.stimuli.problems import Problem, RowError, StimuliError
@@ -72,6 +73,8 @@ def validate(
         except RowError as fault:
             problems.append(Problem.of(i + 1, item, condition, fault))
     problems += _design_problems(table, paired)
+    if not problems:
+        problems += _counting_problems(given, targets)
     if problems:
         raise StimuliError(source, sorted(problems, key=lambda one: (one.row is None, one.row)))
     table["text"], table["target"], table["start"], table["end"] = (
@@ -192,6 +195,18 @@ def _target(given: Mapping[str, Any], i: int, row: str, source: str, form: Form 
         word = text[start:end]
     check_offsets(text, start, end, word, row)
     return text, text[start:end], start, end
+
+
+def _counting_problems(given: Mapping[str, list[Any]], targets: list[tuple[str, str, int, int]]) -> list[Problem]:
+    """Offsets alone, with no word beside them, that seem to be counted in another way than ours."""
+    named = given.get("target", [""] * len(targets))
+    alone = [(text, start, end) for (text, _, start, end), word in zip(targets, named, strict=True) if not _label(word)]
+    if (found := counted_otherwise(alone)) is None:
+        return []
+    way, held = found
+    reason = f"start and end cut words, as in {held!r}, but counted {way}, all of them hold whole words"
+    way_out = "count characters from 0, the end exclusive, or, if parts are meant, name them in a column target too"
+    return [Problem(None, "", "", "start", reason, way_out)]
 
 
 def _formed(

@@ -37,9 +37,9 @@ def locate(text: str, target: str, occurrence: int | None, row: str) -> tuple[in
 def _missing(text: str, target: str) -> tuple[str, str]:
     """Why the target is not found, and the way out."""
     absent = f"the target {target!r} is not in the text"
-    inside = everywhere(text, target, fold=True)
-    seen = None if inside else unlike(text, target)
-    if seen is not None:
+    inside, seen = everywhere(text, target, fold=True), unlike(text, target)
+    # inside a word it may stand by chance; what one form mends, such as the last vowel of an Arabic word, is no chance
+    if seen is not None and (seen[1] or not inside):
         difference, mended = seen
         return f"{absent}, which {difference}", NORMALIZE if mended else "write both alike, or give start and end"
     if inside:
