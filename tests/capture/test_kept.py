@@ -229,6 +229,20 @@ def test_a_target_that_is_read_as_something_else_is_told() -> None:
     assert "targets that the tokenizer reads as something else: '1984' as '0000' in item 0" in lines
 
 
+@pytest.mark.parametrize(
+    ("word", "read"),
+    [("schön", "schon"), ("e\u0301te\u0301", "ete"), ("año", "ano"), ("ἔργον", "εργον"), ("чёрт", "черт")],
+)
+def test_a_target_that_loses_its_accents_is_told(word: str, read: str) -> None:
+    told = f"targets that the tokenizer reads without their accents: {word!r} as {read!r}"
+    signs = f"▁a it was late{word}{read}"
+    assert told in census(fast(letters(signs, normalizer=BARE)), table((f"a {word}", word)), "last", None)
+    for normalizer in (None, normalizers.NFD(), normalizers.NFC(), normalizers.Lowercase()):
+        tokenizer = fast(letters(signs + "\u0301\u0308\u0303\u0313ἔё", normalizer=normalizer, unknown="?"))
+        assert not tokenize(tokenizer, table(("it was late", "late")))[0].unaccented
+        assert not Keeping(tokenizer, frozenset()).unaccented(word)
+
+
 def test_targets_that_share_a_token_are_not_taken_for_different_words() -> None:
     row = {"condition": "c", "text": "The ghost", "end": 9}
     rows = read_stimuli([{**row, "item": "0", "start": 4}, {**row, "item": "1", "start": 5}], paired=False)

@@ -54,13 +54,17 @@ def remarks(table: pd.DataFrame, rows: list[Tokenized]) -> list[str]:
 
 def _altered(table: pd.DataFrame, rows: list[Tokenized]) -> list[str]:
     """Characters that get lost beside a target, and targets that are read as something else."""
-    dropped, read = {}, {}
+    dropped, read, bare = {}, {}, {}
     for item, row in zip(table["item"], rows, strict=True):
         if row.dropped:
             dropped[f"{listed(row.dropped)} in item {item}"] = row
         if row.read_as:
             read[f"{row.word!r} as {row.read_as!r} in item {item}"] = row
+        if row.unaccented:
+            bare[f"{row.word!r} as {row.unaccented!r}"] = row
     found = []
+    if bare:
+        found.append(f"targets that the tokenizer reads without their accents: {listed(bare)}")
     if dropped:
         found.append(f"texts of which the tokenizer drops characters beside the target: {listed(dropped)}")
     if read:

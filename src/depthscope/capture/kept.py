@@ -23,6 +23,7 @@ _OPTIONAL = regex.compile(
     r"|[\p{M}&&[\p{Inherited}\p{Hebrew}\p{Arabic}\p{Syriac}\p{Latin}\p{Greek}\p{Cyrillic}]--[\u3099\u309a]]",
     regex.V1,
 )
+_ACCENTS = regex.compile(r"(?<=[\p{Latin}\p{Greek}\p{Cyrillic}]\p{M}*)\p{M}")
 _UNSEEN = regex.compile(r"[\s\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2581]+")
 _CLUSTERS = regex.compile(r"\X")
 _SIGNS = {byte: sign for sign, byte in BYTES.items()}
@@ -102,6 +103,14 @@ class Keeping:
                 whole = _joined(whole, self._of_plain(text[begin:start]), begin)
             begin = max(begin, end)
         return whole
+
+    def unaccented(self, word: str) -> str:
+        """What the tokenizer makes of a word if accents of Latin, Greek or Cyrillic get lost: another word, maybe (schon,
+        schön); empty if none do."""
+        if word.isascii():
+            return ""
+        read = self._text("".join(piece for piece, _ in self._pieces(word)))
+        return read.strip(" \u2581") if _accents(word) - _accents(read) else ""
 
     def _of_plain(self, text: str) -> Kept:
         pieces = self._pieces(text)
@@ -195,6 +204,10 @@ def _essence(text: str) -> str:
     """What is left of a text without case, width, accents and blanks: base letters and vowel signs, taken apart (NFKD)."""
     parts = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
     return str(_OPTIONAL.sub("", parts))
+
+
+def _accents(text: str) -> Counter[str]:
+    return Counter(_ACCENTS.findall(unicodedata.normalize("NFKD", text)))
 
 
 def _compared(text: str, signs: Sequence[_Sign]) -> tuple[list[Lost], list[tuple[int, int, str]]]:

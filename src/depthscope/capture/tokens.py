@@ -56,6 +56,8 @@ class Tokenized:
         Characters beside the target that no token says, and their code points.
     read_as : str
         What the tokenizer's normaliser makes of the target, where that is more than another case, width or accent.
+    unaccented : str
+        What the tokenizer makes of the target, where accents of it get lost.
     said : str
         What the tokens that overlap the target say, without blank space around it.
     """
@@ -74,6 +76,7 @@ class Tokenized:
     strangers: int = 0
     dropped: tuple[str, ...] = ()
     read_as: str = ""
+    unaccented: str = ""
     said: str = ""
 
     @property
@@ -147,8 +150,9 @@ def tokenize(
             unknown.append(Problem(i + 1, item, condition, "target", reason, OTHER_WORD))
             strangers.setdefault(row.word, f"{row.word!r} (item {item!r}, condition {condition!r})")
         spelled, strange = vocabulary.spelled_out(ids), sum(k in vocabulary.unknown for k in ids)
-        said = vocabulary.said(ids[k] for k in row.covering)
-        rows.append(replace(row, own_prefix=own, specials=spelled, strangers=strange, said=said))
+        said, bare_word = vocabulary.said(ids[k] for k in row.covering), keeping.unaccented(row.word)
+        row = replace(row, own_prefix=own, specials=spelled, strangers=strange, unaccented=bare_word, said=said)
+        rows.append(row)
     if problems:
         raise StimuliError("stimuli", sorted([*problems, *unknown], key=lambda problem: problem.row or 0))
     if strangers:
