@@ -30,7 +30,15 @@ def test_names_that_cannot_be_are_refused(refuses):
     assert new_names(["text", "target"], {"text": "target", "target": "text"}, "s") == ["target", "text"]
 
 
-@pytest.mark.parametrize("header", [["Item", "CONDITION", "Text", "Target"], ["ID", "cond", "Sentence", "word"]])
+@pytest.mark.parametrize(
+    "header",
+    [
+        ["Item", "CONDITION", "Text", "Target"],
+        ["ID", "cond", "Sentence", "word"],
+        ["Nummer", "Bedingung", "Satz", "Wort"],
+        ["Numéro", "kind", "Phrase", "mot"],
+    ],
+)
 def test_names_that_are_near_are_offered(header, refuses):
     rows = pd.DataFrame([["x", "a", "A wall.", "wall"]], columns=header)
     with refuses("no column item, condition, text", f"--column item={header[0]} --column condition={header[1]}"):

@@ -70,6 +70,14 @@ def test_rows_that_are_too_wide_are_named_by_line(refuses):
         cells('item,text\na,b,c\nd,"e\nf"\nc,d,e\n')
 
 
+def test_names_of_rows_and_spaces_between_cells_are_told_as_what_r_writes(refuses):
+    with refuses("all lines have more cells than the header has columns (2), by one", "row.names=FALSE"):
+        cells("item\ttext\n1\ta\tA wall.\n2\tb\tA wall.\n", usual="\t")
+    with refuses("spaces separate the columns of the header", "write.csv"):
+        cells('"item" "condition" "text"\n"1" 1 "m" "A wall."\n')
+    assert cells("sad item,my text\na,b\n")[0] == ["sad item", "my text"]
+
+
 def test_a_column_twice_is_refused(refuses):
     with refuses("my.csv", "column 'text' occurs twice"):
         cells("item,text, text\na,b,c\n")

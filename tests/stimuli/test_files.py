@@ -146,9 +146,9 @@ def test_an_empty_file_is_refused(tmp_path, refuses, content):
 
 
 def test_a_file_of_an_unknown_kind_is_refused(tmp_path, refuses):
-    path = tmp_path / "table.xlsx"
+    path = tmp_path / "table.docx"
     path.write_bytes(b"")
-    with refuses("table.xlsx", "'.xlsx'", ".csv", ".jsonl", ".parquet"):
+    with refuses("table.docx", "'.docx'", ".csv", ".jsonl", ".parquet"):
         read_table(path)
 
 
@@ -251,3 +251,12 @@ def test_a_column_of_text_keeps_its_cells_as_they_are(tmp_path):
     path = tmp_path / "set.csv"
     path.write_text("item;text;x\n1;a; 1,5\n1;b; \n1;c;#WERT!\n", encoding="utf-8")
     assert list(read_table(path)["x"]) == [" 1,5", " ", "#WERT!"]
+
+
+@pytest.mark.parametrize(
+    ("name", "data"), [("a.xlsx", b""), ("a.ODS", b""), ("a.csv", b"PK\x03\x04.."), ("b.csv", b"\xd0\xcf\x11\xe0")]
+)
+def test_a_workbook_is_told_as_one(tmp_path, refuses, name, data):
+    (tmp_path / name).write_bytes(data)
+    with refuses(name, "is a workbook of a spreadsheet", "CSV UTF-8"):
+        read_table(tmp_path / name)

@@ -214,3 +214,10 @@ def test_labels_that_look_alike_and_are_two_are_one_sentence(column, one, other,
         validate(pd.DataFrame(rows))
     rows = [{**row, column: f"{row[column]}".replace(other, "another")} for row in rows]
     assert len(validate(pd.DataFrame(rows))) == len(rows)
+
+
+def test_one_condition_in_upper_and_lower_case_is_asked_about_unless_items_have_both(pairs, refuses):
+    with refuses("conditions 'metaphor', 'Metaphor' differ in case alone", "write them alike"):
+        validate(change(pairs, 2, "condition", "Metaphor"))
+    both = pairs.assign(condition=pairs["condition"].map({"metaphor": "A", "literal": "a"}))
+    assert set(validate(both)["condition"]) == {"A", "a"}

@@ -12,10 +12,10 @@ ORDER = ("item", "condition", "pair", "text", "target", "start", "end")
 OURS = (*ORDER, "occurrence", "probe")
 # what others call them
 _ELSEWHERE = {
-    "item": ("id", "item_id", "itemid", "number", "nr", "no"),
-    "condition": ("cond", "type", "kind", "label"),
-    "text": ("sentence", "stimulus", "sentences", "string", "satz", "phrase"),
-    "target": ("word", "target_word", "targetword", "keyword"),
+    "item": ("id", "item_id", "itemid", "number", "nr", "no", "nummer", "numéro", "numero", "número"),
+    "condition": ("cond", "type", "kind", "label", "bedingung", "kondition", "condición", "condizione"),
+    "text": ("sentence", "stimulus", "sentences", "string", "satz", "phrase", "texte", "texto", "testo", "frase"),
+    "target": ("word", "target_word", "targetword", "keyword", "wort", "zielwort", "mot", "palabra", "parola"),
 }
 
 

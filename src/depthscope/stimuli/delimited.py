@@ -63,6 +63,7 @@ def read_cells(
     if told := _SEP_LINE.match(text):
         text, first = text[told.end() :], 2
     separator = told[1] if told else _separator(text, usual, known)
+    _check_no_spaces(text, separator, known, name)
     rows = [row for row in _rows(text, separator, name, first, quotes) if any(cell.strip() for cell in row.cells)]
     if not rows:
         raise DepthscopeError(f"{name}: the file is empty")
@@ -75,9 +76,27 @@ def read_cells(
     return header, _fitted(rows[1:], len(header), name), separator
 
 
+def _check_no_spaces(text: str, separator: str, known: Collection[str], name: str) -> None:
+    """R separates cells by spaces unless told; texts hold spaces, and no guess is safe."""
+    header = _END.split(text.lstrip(), maxsplit=1)[0]
+    parts = [part.strip("\"'") for part in header.split()]
+    if separator not in header and len({*known} & {*parts}) > 1:
+        raise DepthscopeError(
+            f"{name}: spaces separate the columns of the header: separate them by commas, semicolons or tabs (in R: "
+            "write.csv(row.names=FALSE))"
+        )
+
+
 def _fitted(rows: list[Row], width: int, name: str) -> list[Row]:
     wide = [row for row in rows if any(cell.strip() for cell in row.cells[width:])]
     if wide:
+        named = len({row.cells[0] for row in rows}) == len(rows) > 1  # names of rows are never the same
+        if named and all(len(row.cells) == width + 1 for row in rows):
+            raise DepthscopeError(
+                f"{name}: not readable as csv: all lines have more cells than the header has columns ({width}), by one: "
+                "names of rows, if R wrote it (write.table(row.names=FALSE)); else put a text that holds the separator in quotation "
+                "marks, and name every column"
+            )
         lines = f"line {wide[0].line} has" if len(wide) == 1 else f"lines {listed(row.line for row in wide)} have"
         raise DepthscopeError(
             f"{name}: not readable as csv: {lines} more cells than the header has columns ({width}); put a text that "

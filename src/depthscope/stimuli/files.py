@@ -21,6 +21,9 @@ LABELS = ("item", "condition", "pair", "text", "target")
 DELIMITED = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".txt": "\t"}
 LINES = (".jsonl", ".ndjson")
 SUFFIXES = (*DELIMITED, *LINES, ".parquet")
+WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".ods", ".numbers")
+# a zip archive, and the older files of Microsoft Office: workbooks, whatever the name says
+_MAGIC = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,10 @@ def read_table(path: Path, layout: Layout | None = None) -> pd.DataFrame:
     """Read csv, tsv, jsonl or parquet, with any line ends; text is UTF-8 unless it says otherwise."""
     layout = layout or Layout()
     suffix = path.suffix.lower()
+    if suffix in WORKBOOKS or _is_workbook(path):
+        raise DepthscopeError(
+            f"{path}: is a workbook of a spreadsheet, not a table of text: save its sheet as CSV UTF-8"
+        )
     if suffix not in SUFFIXES:
         raise DepthscopeError(f"{path}: unknown kind of file {suffix!r}; use one of {', '.join(SUFFIXES)}")
     if suffix == ".parquet":
@@ -74,6 +81,14 @@ def read_table(path: Path, layout: Layout | None = None) -> pd.DataFrame:
     header, rows, separator = read_cells(text, str(path), DELIMITED[suffix], known, layout.quotes)
     names = new_names(header, layout.columns, str(path))
     return _typed(names, [row.cells for row in rows], layout.decimal, separator, path)
+
+
+def _is_workbook(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(4).startswith(_MAGIC)
+    except OSError:  # told where it is read
+        return False
 
 
 def check_idle(layout: Layout, source: object) -> None:

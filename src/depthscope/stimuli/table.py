@@ -261,6 +261,18 @@ def _lookalikes(name: str, column: "pd.Series[Any]") -> list[Problem]:
     return found
 
 
+def _cased(table: pd.DataFrame) -> list[Problem]:
+    """Conditions that differ in case alone, and of which no item has both: one, in two spellings."""
+    names = table["condition"].drop_duplicates()
+    found = []
+    for _, spellings in names.groupby(names.str.casefold(), sort=False):
+        items = [set(table["item"][table["condition"] == name]) for name in spellings]
+        if len(items) > 1 and sum(map(len, items)) == len(set.union(*items)):
+            reason = f"conditions {listed(map(repr, spellings))} differ in case alone, and no item has two of them"
+            found.append(Problem(int(spellings.index[1]) + 1, "", "", "condition", reason, "write them alike"))
+    return found
+
+
 def _design_problems(table: pd.DataFrame, paired: bool) -> list[Problem]:
     """Rows that stand there twice, labels that look alike, and items that have nothing to be compared with."""
     table = table[(table["item"] != "") & (table["condition"] != "")]
@@ -272,6 +284,7 @@ def _design_problems(table: pd.DataFrame, paired: bool) -> list[Problem]:
         for place, item, condition in zip(twice.index.tolist(), twice["item"], twice["condition"], strict=True)
     ]
     found += [problem for name in LABELS if name in table for problem in _lookalikes(name, table[name])]
+    found += _cased(table)
     count = table.groupby("item", sort=False)["condition"].nunique()
     lone = count.index[count == 1]
     if paired and len(lone):
