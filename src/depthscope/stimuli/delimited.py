@@ -94,8 +94,8 @@ def _fitted(rows: list[Row], width: int, name: str) -> list[Row]:
         if named and all(len(row.cells) == width + 1 for row in rows):
             raise DepthscopeError(
                 f"{name}: not readable as csv: all lines have more cells than the header has columns ({width}), by one: "
-                "names of rows, if R wrote it (write.table(row.names=FALSE)); else put a text that holds the separator in quotation "
-                "marks, and name every column"
+                "names of rows, if R wrote it (write.table(row.names=FALSE)); else put a text that holds the separator in "
+                "quotation marks, and name every column"
             )
         lines = f"line {wide[0].line} has" if len(wide) == 1 else f"lines {listed(row.line for row in wide)} have"
         raise DepthscopeError(
