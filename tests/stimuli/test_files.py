@@ -104,6 +104,28 @@ def test_an_encoding_is_offered_with_what_it_would_read_and_never_taken(tmp_path
         read_table(path, Layout(encoding="ascii"))
 
 
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("cp1252", "Der Käse ist „alt“."),
+        ("cp1250", "Jestem żółwiem, ślimak."),
+        ("cp1251", "Он акула в море."),
+        ("koi8_r", "Он акула в море, а это на суше."),
+        ("cp1253", "Είναι καρχαρίας."),
+        ("cp1256", "هو أسد كبير."),
+        ("gb18030", "律师是鲨鱼。"),
+        ("big5", "律師是鯊魚。"),
+        ("cp949", "그는 상어다."),
+        ("cp932", "彼はサメだ。"),
+    ],
+)
+def test_the_encoding_that_makes_words_of_the_bytes_is_offered(tmp_path, refuses, encoding, text):
+    path = tmp_path / "ansi.csv"
+    path.write_bytes(f"item;condition;text;target\n1;m;{text};x\n".encode(encoding))
+    with refuses(f"(--encoding {encoding})"):
+        read_table(path)
+
+
 def test_what_is_told_of_files_of_text_is_refused_elsewhere(pairs, tmp_path, refuses):
     path = tmp_path / "pairs.jsonl"
     save(pairs, path)

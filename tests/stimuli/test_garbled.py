@@ -58,7 +58,7 @@ WORDS = [
 def test_letters_that_were_lost_are_seen(text):
     told, way_out = garbled(text) or ("", "")
     assert "letters, which are lost" in told
-    assert way_out == AGAIN
+    assert way_out == (AGAIN if "\ufffd" in text else f"{AGAIN}, or put a space where a question ends")
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "latin-1"])

@@ -3,6 +3,8 @@
 import codecs
 from pathlib import Path
 
+import regex
+
 from depthscope.errors import DepthscopeError
 from depthscope.store.lines import not_utf8
 
@@ -17,6 +19,16 @@ _MARKS = (
 # what programs call ANSI on one machine or another: among all encodings there are, short texts look like too many
 _USUAL = ["cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "mac_roman"]
 _USUAL += ["cp932", "gb18030", "big5", "cp949"]
+_OTHERS = [*_USUAL, "koi8_r"]
+# words of one script, no capital behind a small letter; Latin words hold a letter beyond ASCII here and there, and ASCII beside
+_SCRIPTS = ("Greek", "Cyrillic", "Hebrew", "Arabic", "Hangul")
+_FOREIGN = regex.compile(r"[^\s;,|\"]*[^\x00-\x7f][^\s;,|\"]*")
+_WORD = regex.compile(
+    r"\P{L}*(?:"
+    r"(?=\P{L}*\p{L}?\P{L}*$|.*[A-Za-z])(?:(?!\p{Ll}\p{Lu})[\p{Latin}\p{M}\p{P}])*"
+    + "".join(rf"|(?:(?!\p{{Ll}}\p{{Lu}})[\p{{{script}}}\p{{M}}\p{{P}}])*" for script in _SCRIPTS)
+    + r"|[\p{Han}\p{Hiragana}\p{Katakana}\p{P}\u30fc]*)\P{L}*"
+)
 
 
 def decoded(data: bytes, path: Path, encoding: str | None = None) -> str:
@@ -53,6 +65,15 @@ def decoded(data: bytes, path: Path, encoding: str | None = None) -> str:
     return text
 
 
+def _plausible(data: bytes, encoding: str) -> float:
+    """The share of words beyond ASCII that look like words."""
+    try:
+        words = _FOREIGN.findall(data.decode(encoding))
+    except UnicodeDecodeError:
+        return 0.0
+    return sum(_WORD.fullmatch(word) is not None for word in words) / max(1, len(words))
+
+
 def _suggestion(data: bytes, place: int) -> str:
     """What the line would be in the likeliest encoding."""
     from charset_normalizer import from_bytes
@@ -60,13 +81,14 @@ def _suggestion(data: bytes, place: int) -> str:
     likely = [match.encoding for match in from_bytes(data, cp_isolation=_USUAL)]
     if not likely:
         return ""
+    likely += [name for name in _OTHERS if name not in likely]
     try:
         # of several that read it the same, the one that the Windows of most of them calls ANSI
         if data.decode("cp1252") == data.decode(likely[0]):
             likely.insert(0, "cp1252")
     except UnicodeDecodeError:
         pass
-    name = likely[0]
+    name = max(likely, key=lambda one: _plausible(data, one))
     try:
         before, after = data[:place].decode(name), data[place:].decode(name)
     except UnicodeDecodeError:  # of more than one byte a character

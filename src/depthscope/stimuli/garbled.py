@@ -34,7 +34,8 @@ def garbled(text: str) -> tuple[str, str] | None:
     characters written out (``&amp;``, ``_x000D_``, ``\\u00e4``).
     """
     for lost in _lost(text):
-        return f"the text holds {lost!r}, where an encoding had no place for letters, which are lost", AGAIN
+        way_out = AGAIN if _REPLACED in lost else f"{AGAIN}, or put a space where a question ends"
+        return f"the text holds {lost!r}, where an encoding had no place for letters, which are lost", way_out
     for held, meant, encoding in _misread(text):
         return f"the text holds {held!r}, which is {meant!r} in UTF-8 taken for {encoding}", AGAIN
     for held, meant in _written_out(text):
