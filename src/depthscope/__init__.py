@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from depthscope.instrument.cse import cse
     from depthscope.instrument.filters import FilterBank, filter_bank
     from depthscope.instrument.heads import cse_without_heads, head_contributions
+    from depthscope.instrument.relative import energy_map, slope
     from depthscope.instrument.scalogram import scalogram
     from depthscope.instrument.surrogates import surrogate
     from depthscope.instrument.wavelets import DOG, Haar, Morlet, Paul
@@ -63,6 +64,8 @@ _HOMES = {
     "cse": "depthscope.instrument.cse",
     "baselines": "depthscope.instrument.baselines",
     "scalogram": "depthscope.instrument.scalogram",
+    "slope": "depthscope.instrument.relative",
+    "energy_map": "depthscope.instrument.relative",
     "filter_bank": "depthscope.instrument.filters",
     "FilterBank": "depthscope.instrument.filters",
     "Morlet": "depthscope.instrument.wavelets",
@@ -103,6 +106,7 @@ __all__ = [
     "cse",
     "cse_without_heads",
     "energy_by_part",
+    "energy_map",
     "filter_bank",
     "from_states",
     "head_contributions",
@@ -116,6 +120,7 @@ __all__ = [
     "scan_corpus",
     "shares",
     "show",
+    "slope",
     "specification_curve",
     "surrogate",
     "trace",

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from depthscope.arrays import DepthGram, Float, split_at_mean
 from depthscope.errors import DepthscopeError, listed
-from depthscope.instrument.cse import cse, used_scales
+from depthscope.instrument.cse import cse, energy_of, over, used_scales
 from depthscope.instrument.filters import FilterBank, filter_bank
 from depthscope.instrument.inputs import Measurable, check_traced, measurable
 from depthscope.instrument.scalogram import scale_coords
@@ -49,11 +49,16 @@ def energy_by_part(traj: xr.Dataset, **options: Any) -> xr.DataArray:
         A Dataset without parts, or another signal.
     """
     check_traced(traj, "energy_by_part")
-    return _energy_by_part(traj, plan_of(traj, options))
+    plan = plan_of(traj, options)
+    if plan.relative:
+        raise DepthscopeError("relative=True: energies are not relative to anything; leave it out")
+    return _energy_by_part(traj, plan)
 
 
 def _energy_by_part(traj: xr.Dataset, plan: "Plan") -> xr.DataArray:
     energy = np.stack([plan.bank.form(part) for part in _part_grams(traj, plan)], axis=1)
+    if plan.relative:  # the same for all parts of a cell, so that they go on adding up
+        energy = over(energy, plan.expected()[:, None])
     coords = {**scale_coords(plan.bank, plan.source), "part": traj["part"].values}
     result: xr.DataArray = plan.source.wrap(energy, ("part", "scale", "layer"), coords)
     return result.rename("energy")
@@ -75,7 +80,7 @@ def shares(traj: Any, **options: Any) -> xr.DataArray:
     """
     plan = plan_of(traj, options)
     enough = plan.used.sum(0) >= plan.min_scales
-    values = _normalised(np.asarray(plan.bank.energy(plan.source.gram)), plan.used & enough)
+    values = _normalised(plan.energy(), plan.used & enough)
     result: xr.DataArray = plan.source.wrap(values, ("scale", "layer"), scale_coords(plan.bank, plan.source))
     return result.rename("share")
 
@@ -116,9 +121,7 @@ def contributions(traj: xr.Dataset, a: str, b: str, **options: Any) -> xr.DataAr
         parts = _energy_by_part(traj, plan)
         whole = parts.sum("part", skipna=False)
     else:
-        parts = plan.source.wrap(
-            np.asarray(plan.bank.energy(plan.source.gram)), ("scale", "layer"), scale_coords(plan.bank, plan.source)
-        )
+        parts = plan.source.wrap(plan.energy(), ("scale", "layer"), scale_coords(plan.bank, plan.source))
         whole = parts
     total, weight = weights(whole, plan, a, b)
     share = (parts / total).where(plan.used)
@@ -152,6 +155,15 @@ class Plan:
     normalize: bool
     signal: str
     layers: tuple[int, int]
+    relative: bool
+
+    def energy(self) -> Float:
+        """What the shares are shares of (..., scale, layer): energies or, if ``relative``, those over what norms alone give."""
+        return np.asarray(energy_of(self.bank, self.source.gram, self.relative))
+
+    def expected(self) -> Float:
+        """What random directions with the same norms give, (..., scale, layer)."""
+        return np.asarray(self.bank.random_energy(self.source.gram))
 
 
 def plan_of(traj: Any, options: dict[str, Any]) -> Plan:
@@ -164,7 +176,8 @@ def plan_of(traj: Any, options: dict[str, Any]) -> Plan:
     bank = filter_bank(len(source.layers), **{name: chosen[name] for name in BANK})
     used = used_scales(bank, chosen["mask_coi"], chosen["min_scales"])
     span = int(source.layers[0]), int(source.layers[-1])
-    return Plan(source, bank, used, chosen["min_scales"], chosen["normalize"], chosen["signal"], span)
+    least, normalize, signal, relative = (chosen[name] for name in ("min_scales", "normalize", "signal", "relative"))
+    return Plan(source, bank, used, least, normalize, signal, span, relative)
 
 
 def _part_grams(traj: xr.Dataset, plan: Plan) -> list[DepthGram]:

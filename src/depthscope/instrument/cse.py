@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from depthscope.arrays import Array, Float, Precision, like, namespace
+from depthscope.arrays import Array, DepthGram, Float, Precision, like, namespace
 from depthscope.errors import DepthscopeError, check_flag
 from depthscope.instrument.filters import EnergyNorm, FilterBank, Padding, ZeroMean, filter_bank
 from depthscope.instrument.inputs import measurable
@@ -31,6 +31,7 @@ def cse(
     normalize: bool = True,
     mask_coi: bool = True,
     min_scales: int = 4,
+    relative: bool = False,
 ) -> Any:
     """Conditional scale entropy: at each layer, how broadly the computation engages fast and slow structure.
 
@@ -59,6 +60,10 @@ def cse(
         Use only scales outside the cone of influence at each layer.
     min_scales : int
         Layers with fewer valid scales are missing (NaN), not zero.
+    relative : bool
+        Take the shares of ``R(s,l) = E(s,l) / E0(s,l)`` instead, the energy relative to what random directions with the same
+        norms have on average (:meth:`depthscope.FilterBank.random_energy`): what is left is how directions go together over
+        depth. No weight on scales or layers, L1 or L2, changes it. See :func:`depthscope.slope`.
 
     Returns
     -------
@@ -89,28 +94,43 @@ def cse(
     """
     check_flag("normalize", normalize, "values from 0 to 1")
     check_flag("mask_coi", mask_coi, "scales outside the cone of influence alone")
+    check_flag("relative", relative, "the energy relative to that of random directions with the same norms")
     source = measurable(data, signal, layers, precision)
     bank = filter_bank(len(source.layers), wavelet, scales, periods, padding, energy_norm, zero_mean, sampling)
     used = used_scales(bank, mask_coi, min_scales)
-    values = entropy(bank.energy(source.gram), used, normalize, min_scales)
+    values = entropy(energy_of(bank, source.gram, relative), used, normalize, min_scales)
     coords = {**source.layer_coords(), "valid_scales": ("layer", used.sum(0))}
     result = source.wrap(values, ("layer",), coords)
     if hasattr(result, "attrs"):
         result.name = "cse"
         result.attrs = {
-            "long_name": "conditional scale entropy",
+            "long_name": f"conditional scale entropy{' relative to norms' if relative else ''}",
             "units": "1" if normalize else "nats",
             **settings_of(data, bank, wavelet, signal, padding, energy_norm, zero_mean, sampling),
             # truth values are no attributes of a NetCDF file
             "normalize": int(normalize),
             "mask_coi": int(mask_coi),
             "min_scales": int(min_scales),
+            "relative": int(relative),
         }
     return result
 
 
+def energy_of(bank: FilterBank, gram: DepthGram, relative: bool) -> Array:
+    """The energies (..., S, L) whose shares enter the entropy: ``E``, or ``E / E0``, 0 where ``E0`` is."""
+    energy = bank.energy(gram)
+    return over(energy, bank.random_energy(gram)) if relative else energy
+
+
+def over(energy: Array, expected: Array) -> Array:
+    """``energy / expected``, and 0 where nothing is expected, for there is no energy then."""
+    xp = namespace(energy)
+    there = expected > 0
+    return xp.where(there, energy / xp.where(there, expected, xp.ones_like(expected)), xp.zeros_like(energy))
+
+
 # options of cse() that are not options of the scalogram it is made from
-_OF_ENTROPY = ("normalize", "mask_coi", "min_scales")
+_OF_ENTROPY = ("normalize", "mask_coi", "min_scales", "relative")
 
 
 def transform_options(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -106,6 +106,35 @@ class FilterBank:
         # rounding may leave a vanishing energy a hair below zero
         return xp.clip(self.form(gram), 0.0, None)
 
+    def random_energy(self, gram: "DepthGram | Array") -> Array:
+        """The energy that random directions with the same norms have, ``E0(s,l) = sum_k |f_k(s,l)|^2 G_kk``.
+
+        The mean over independent directions, uniform on the sphere: all products between different updates are 0 on average.
+        It is what :func:`depthscope.surrogate` with ``"walk"`` gives on average, without a draw.
+
+        Parameters
+        ----------
+        gram : DepthGram, or array (..., L, L)
+            Of which the diagonal is read, the squared norms of the updates.
+
+        Returns
+        -------
+        array (..., S, L), float64, >= 0
+        """
+        parts = gram if isinstance(gram, DepthGram) else split_at_mean(float64(as_array(gram)))
+        xp = namespace(parts.centred)
+        squares = (
+            xp.linalg.diagonal(parts.centred) + 2 * parts.mean_dot + parts.mean_square[..., None]
+        )  # of each update
+        powers = like(self.powers, parts.centred)
+        energy = xp.clip(squares, 0.0, None) @ powers
+        return xp.reshape(energy, (*parts.mean_square.shape, len(self.scale), self.depth))
+
+    @cached_property
+    def powers(self) -> Float:
+        """``|f_k(s,l)|^2``, (L, S L): of each update, by how much its squared norm counts in each cell."""
+        return np.ascontiguousarray((np.abs(self.filters) ** 2).reshape(-1, self.depth).T)
+
     def form(self, gram: "DepthGram | Array") -> Array:
         """The same of any symmetric matrix: of inner products between two parts it may be negative."""
         parts = gram if isinstance(gram, DepthGram) else split_at_mean(float64(as_array(gram)))

@@ -8,7 +8,7 @@ import xarray as xr
 from depthscope.arrays import Float
 from depthscope.errors import DepthscopeError
 from depthscope.instrument.attribution import ADDITIVE, Plan, contributions, lengths, plan_of, weights
-from depthscope.instrument.cse import entropy
+from depthscope.instrument.cse import entropy, over
 from depthscope.instrument.inputs import check_traced
 from depthscope.instrument.scalogram import scale_coords
 
@@ -59,15 +59,18 @@ def head_contributions(traj: xr.Dataset, a: str, b: str, **options: Any) -> xr.D
     blocks = {BLOCK: plan.source.layers, HEAD: traj[HEAD].values}
     dots = plan.source.wrap(written, (BLOCK, HEAD, "other_layer"), blocks)
     given = contributions(traj, a, b, **options).sum("scale", min_count=1)
-    whole = plan.source.wrap(
-        np.asarray(plan.bank.energy(plan.source.gram)), ("scale", "layer"), scale_coords(plan.bank, plan.source)
-    )
-    total, weight = weights(whole, plan, a, b)
+    plane = ("scale", "layer"), scale_coords(plan.bank, plan.source)
+    total, weight = weights(plan.source.wrap(plan.energy(), *plane), plan, a, b)
+    unit = plan.source.wrap(plan.expected(), *plane) if plan.relative else None
     used = xr.DataArray(plan.used, dims=("scale", "layer"))
     found: Float | float = 0.0
     for sign, name in ((1.0, a), (-1.0, b)):
         # per unit of energy; 0 in cells that do not enter CSE, NaN where there is none
-        each = (sign * weight / total.sel(condition=name, drop=True)).where(used, 0.0)
+        each = sign * weight / total.sel(condition=name, drop=True)
+        if unit is not None:
+            here = unit.sel(condition=name, drop=True)
+            each = (each / here.where(here > 0, 1.0)).where(here > 0, 0.0)
+        each = each.where(used, 0.0)
         products = dots.sel(condition=name, drop=True).transpose("item", BLOCK, HEAD, "other_layer").values
         found = found + _linear(plan, each.transpose("item", "scale", "layer").values, products)
     # covariates stay behind: a table may call them anything
@@ -109,6 +112,7 @@ def cse_without_heads(traj: xr.Dataset, **options: Any) -> xr.DataArray:
     filters = plan.bank.filters  # scale, layer, block
     whole = np.asarray(plan.bank.energy(plan.source.gram))
     own = np.abs(filters) ** 2
+    expected = plan.expected() if plan.relative else None
     rows, blocks, heads, _ = products.shape
     found = np.empty((rows, blocks, heads, filters.shape[1]))
     step = max(1, STEP // (blocks * heads * whole[0].size))
@@ -118,7 +122,11 @@ def cse_without_heads(traj: xr.Dataset, **options: Any) -> xr.DataArray:
         crossed = (beside * filters.transpose(2, 0, 1)[:, None]).real
         left = whole[some, None, None] - 2 * crossed + np.einsum("slk,nkh->nkhsl", own, squares[some])
         # rounding may leave a vanishing energy a hair below zero
-        found[some] = entropy(np.maximum(left, 0.0), plan.used, plan.normalize, plan.min_scales)
+        left = np.maximum(left, 0.0)
+        if expected is not None:  # of the norms that are left
+            shorter = squares[some] - 2 * np.einsum("nkhk->nkh", products[some])
+            left = over(left, expected[some, None, None] + np.einsum("slk,nkh->nkhsl", own, shorter))
+        found[some] = entropy(left, plan.used, plan.normalize, plan.min_scales)
     labels = {BLOCK: plan.source.layers, HEAD: traj[HEAD].values, **plan.source.layer_coords()}
     result: xr.DataArray = plan.source.wrap(found, (BLOCK, HEAD, "layer"), labels)
     return result.rename("cse")

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from depthscope.arrays import Array, DepthGram, depth_gram, joined, namespace, participation
 from depthscope.errors import DepthscopeError, check_choice
 from depthscope.instrument.baselines import consecutive_cosine, from_second
-from depthscope.instrument.cse import cse, entropy, used_scales
+from depthscope.instrument.cse import cse, energy_of, entropy, used_scales
 from depthscope.instrument.filters import filter_bank
 from depthscope.instrument.inputs import chosen_layers, signal_parts
 
@@ -82,14 +82,14 @@ def together(measures: Sequence[Measure]) -> Callable[[Iterable[Array]], Array]:
 def _cse(depth: int, **options: Any) -> Measure:
     settings = cse_settings(options)
     layers = chosen_layers(depth, settings["layers"])
-    signal, normalize, least = (settings[name] for name in ("signal", "normalize", "min_scales"))
+    signal, normalize, least, relative = (settings[name] for name in ("signal", "normalize", "min_scales", "relative"))
     if signal == "state":
         raise DepthscopeError("signal='state': a scan keeps no states; choose update, direction or norm")
     bank = filter_bank(len(layers), **{name: settings[name] for name in _BANK})
     used = used_scales(bank, settings["mask_coi"], least)
 
     def of(gram: DepthGram) -> Array:
-        values = entropy(bank.energy(signal_parts(gram, signal, layers)), used, normalize, least)
+        values = entropy(energy_of(bank, signal_parts(gram, signal, layers), relative), used, normalize, least)
         if len(layers) == depth:
             return values
         # a place for every layer: the number of a column is the number of its layer
@@ -98,7 +98,8 @@ def _cse(depth: int, **options: Any) -> Measure:
         whole[:, layers[0] - 1 : layers[-1]] = values
         return whole
 
-    return Measure("cse", "conditional scale entropy", "1" if normalize else "nats", of, "gram")
+    about = "conditional scale entropy" + (" relative to norms" if relative else "")
+    return Measure("cse", about, "1" if normalize else "nats", of, "gram")
 
 
 def cse_settings(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,7 +121,7 @@ def cse_settings(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _problem(name: str, value: Any) -> str:
-    if name in ("normalize", "mask_coi") and not isinstance(value, bool):
+    if name in ("normalize", "mask_coi", "relative") and not isinstance(value, bool):
         return "give True or False"
     if name == "min_scales" and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
         return "give a whole number from 1 on"
