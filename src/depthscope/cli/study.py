@@ -20,7 +20,7 @@ LOAD = ("device", "dtype", "blocks", "stack", "trust_remote_code", "allow_pickle
 TABLE = ("columns", "encoding", "decimal", "quotes")
 CSE = (
     *("wavelet", "scales", "periods", "padding", "signal", "energy_norm", "zero_mean", "sampling", "layers"),
-    *("normalize", "mask_coi", "min_scales"),
+    *("normalize", "mask_coi", "min_scales", "relative"),
 )
 
 
@@ -257,6 +257,7 @@ def add_transform(parser: Any) -> None:
     add("--layers", nargs=2, type=int, metavar=("FIRST", "LAST"), help="analyse these layers only")
     add("--no-normalize", dest="normalize", action="store_false", help="entropy in nats")
     add("--no-mask-coi", dest="mask_coi", action="store_false", help="use all scales at every layer")
+    add("--relative", action="store_const", const=True, help="of the energy relative to what update norms give alone")
     add("--min-scales", type=int, metavar="N", help="layers with fewer valid scales are missing (default 4)")
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 SETTINGS = (
     *("model", "model_class", "dtype", "quantization", "subtoken", "stack"),
     *("signal", "wavelet", "scales", "periods", "padding", "energy_norm", "zero_mean", "sampling"),
-    *("normalize", "mask_coi", "min_scales"),
+    *("normalize", "mask_coi", "min_scales", "relative"),
 )
 # a curve whose largest value is so many times its smallest is drawn on a logarithmic axis
 DECADES = 20.0

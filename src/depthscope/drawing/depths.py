@@ -1,4 +1,4 @@
-"""One contrast in networks of different depth: a curve of dz for each, all on the same relative depth."""
+"""One contrast in several networks, or of several quantities: a curve of dz for each, all on the same relative depth."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,16 +35,20 @@ class Panel:
 
 
 @styled
-def draw_depths(panels: Sequence[Panel], fixed: tuple[float, float], title: str, text: str) -> "list[Axes]":
+def draw_depths(
+    panels: Sequence[Panel], fixed: tuple[float, float], title: str, text: str, of: str = "models"
+) -> "list[Axes]":
     """Draw one panel below the other, in the order given; returns their axes.
 
     Parameters
     ----------
     panels : sequence of Panel
     fixed : (low, high)
-        The range of relative depth at which the networks are compared: dashed lines through all panels.
+        The range of relative depth at which they are compared: dashed lines through all panels.
     title, text : str
         Above and below: what is shown; settings, seed.
+    of : str
+        What the panels are of, in words.
     """
     figure = sheet(26 + HIGH * len(panels))
     axes: list[Axes] = list(figure.subplots(len(panels), 1, sharey=True, squeeze=False)[:, 0])
@@ -57,7 +61,7 @@ def draw_depths(panels: Sequence[Panel], fixed: tuple[float, float], title: str,
     title_above(figure, title)
     note(axes[-1], f"{text}. Shaded: clusters with p <= .05, pale: the others; dashed: relative depth compared")
     low, high = (f"{edge:.2g}" for edge in fixed)
-    first = f"Cohen's dz by relative depth in {len(panels)} models, one panel each, compared at {low} to {high}."
+    first = f"Cohen's dz by relative depth in {len(panels)} {of}, one panel each, compared at {low} to {high}."
     describe(figure, title, first, *map(tell_panel, panels))
     return axes
 

@@ -4,6 +4,8 @@ The rules are those of ``summary.md`` (docs/evidence.md): a cluster of family-wi
 said in the same breath.
 """
 
+from collections.abc import Sequence
+
 from depthscope.drawing.alt import names_text, p_text
 from depthscope.report.evidence import ALPHA, Evidence, layers_text, sides
 from depthscope.report.verdicts import (
@@ -70,10 +72,10 @@ def answered(c: Contrast, evidence: Evidence | None, depth: int) -> str:
     return f"{found}{'; ' if limits else ''}{names_text(limits)}."
 
 
-def points(c: Contrast, evidence: Evidence | None, depth: int) -> list[str]:
-    """The same as a list: what was found first, then everything that stands against it by itself."""
+def points(c: Contrast, evidence: Evidence | None, depth: int, beside: Sequence[str] = ()) -> list[str]:
+    """The same as a list: what was found first, and ``beside`` it, then everything that stands against it by itself."""
     found, limits = _answer(c, evidence, depth)
-    return [f"**{found}.**", *(f"{limit[0].upper()}{limit[1:]}." for limit in limits)]
+    return [f"**{found}.**", *(f"{one[0].upper()}{one[1:]}." for one in (*beside, *limits))]
 
 
 def _answer(c: Contrast, evidence: Evidence | None, depth: int) -> tuple[str, list[str]]:

@@ -14,6 +14,7 @@ import xarray as xr
 from depthscope.drawing.conditions import draw_conditions
 from depthscope.drawing.covariates import draw_covariates
 from depthscope.drawing.depths import Panel, draw_depths
+from depthscope.drawing.difference import total_depth
 from depthscope.drawing.drift import draw_schemes
 from depthscope.drawing.forest import draw_forest
 from depthscope.drawing.items import draw_items
@@ -22,6 +23,7 @@ from depthscope.drawing.power import draw_power
 from depthscope.drawing.saving import save
 from depthscope.drawing.scalogram import draw_scalograms
 from depthscope.drawing.style import heading, look
+from depthscope.report.beside import ROWS, Beside
 from depthscope.report.evidence import Compared, Evidence
 from depthscope.report.tables import evidence_table
 from depthscope.statistics.drift import Drift
@@ -138,6 +140,17 @@ def write_depths(
     """Draw one contrast along the relative depth of several models."""
     folder.mkdir(exist_ok=True)
     return save(draw_depths(panels, fixed, title, text)[0].figure, folder / "depths")
+
+
+def write_beside(folder: Path, beside: Beside, source: str) -> list[Path]:
+    """Draw the contrast of CSE, of CSE relative to norms, and of the slopes, one below the other."""
+    main = beside.rows["cse"]
+    panels = [Panel(ROWS[name], contrast.table, contrast.spans) for name, contrast in beside.rows.items()]
+    depth = total_depth(main.table)
+    fixed = beside.window[0] / depth, beside.window[1] / depth
+    title = f"{main.name}: what hangs on weights of the scales, and what does not"
+    axes = draw_depths(panels, fixed, title, f"{source}; {main.settings_text}", of="quantities")
+    return save(axes[0].figure, folder / "relative")
 
 
 def write_meta(folder: Path, ax: "Axes") -> list[Path]:

@@ -26,6 +26,14 @@ significant cluster of the analysis that overlaps them, if there is one. Adjuste
 intervals (bootstrap, noncentral t) and p (flips) come from different tests and can part at the margin.\
 """
 
+BESIDE = """\
+CSE is the entropy of shares of energy, and which profile over the scales counts as flat is a choice of their weights: L2 or L1
+can turn the sign of a difference. Two quantities hang on no weight. Relative to norms, each energy is divided by what random
+directions with the same update norms have on average; the slope of the energy over the period is the sum of what norms give and
+of what directions give, of which the second is free of weights. Above 0 directions persist over many layers, below 0 they turn
+or take back. It says nothing of norms, so it stands beside them; the range of periods and the wavelet remain choices.\
+"""
+
 MIXED = """\
 The cluster test takes items to be independent. A mixed model gives what texts of different items share, such as a carrier
 frame, a variance of its own, and its p is right where that of the test is too small. It is of one number, mean CSE over layers

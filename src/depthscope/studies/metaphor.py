@@ -15,6 +15,7 @@ from depthscope.report.summary import contrast_told, evidence_told
 from depthscope.statistics.contrast import contrast
 from depthscope.statistics.result import Contrast
 from depthscope.statistics.terms import Terms
+from depthscope.studies.beside import contrast_beside
 from depthscope.studies.evidence import EFFORTS, Sources, gather
 from depthscope.studies.finished import FinishedRun
 from depthscope.studies.settings import Settings, language_told, prepare, settled
@@ -74,6 +75,7 @@ def run_metaphor(
         with clock("analyse"):
             h = cse(traj, **settings.cse)
             contrasts = [contrast(h, one, **settings.contrast) for one in terms]
+            beside = contrast_beside(traj, contrasts[0], settings.cse, settings.contrast)
         evidence = None
         if effort is not None:
             evidence = gather(
@@ -87,7 +89,8 @@ def run_metaphor(
                 clock=clock,
                 progress=progress,
             )
-        found = Findings(traj, h, contrasts, evidence, [*remarks(traj, h), *language_told(given, settings, table)])
+        noticed = [*remarks(traj, h), *language_told(given, settings, table)]
+        found = Findings(traj, h, contrasts, beside, evidence, noticed)
         with clock("report"):
             write_findings(out, found, record, model=settings.model, stimuli=settings.stimuli, measure=settings.cse)
         record.results = {c.name: [asdict(k) for k in c.clusters] for c in found.tested}

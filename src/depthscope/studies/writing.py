@@ -15,9 +15,10 @@ from depthscope.errors import on_one_line
 from depthscope.instrument.cse import transform_options
 from depthscope.instrument.scalogram import scalogram
 from depthscope.report.answer import DZ, WHAT, answered, asked, points
+from depthscope.report.beside import Beside, beside_layers_table, beside_table, beside_words
 from depthscope.report.codebook import write_tables
 from depthscope.report.evidence import Evidence, every_contrast
-from depthscope.report.figures import write_evidence_figures, write_figures
+from depthscope.report.figures import write_beside, write_evidence_figures, write_figures
 from depthscope.report.summary import COMPARED, summarize, words
 from depthscope.report.tables import (
     balance_table,
@@ -47,6 +48,7 @@ class Findings:
     traj: xr.Dataset
     h: xr.DataArray
     contrasts: Sequence[Contrast]
+    beside: Beside
     evidence: Evidence | None
     remarks: Sequence[str]
 
@@ -67,14 +69,16 @@ def write_findings(
     write_tables(out, _tables(found, share), "metaphor")
     source = f"{short(model)}, {short(stimuli)}, {record.settings['cse']['wavelet']}"
     write_figures(out / "figures", found.h, share, found.contrasts, source)
+    write_beside(out / "figures", found.beside, source)
     if found.evidence is not None:
         write_evidence_figures(out / "figures", found.h, found.evidence, source)
     main, depth, e = found.contrasts[0], found.traj.sizes["layer"], found.evidence
     record.title = f"{main.name} in {model}: conditional scale entropy by depth"
     record.answer = [asked(main, model, depth, stimuli), answered(main, e, depth)]
-    told = words(found.contrasts, depth, found.remarks, e)
+    told = {"beside": [f"{line}." for line in beside_words(found.beside)]}
+    told |= words(found.contrasts, depth, found.remarks, e)
     about = described(found.traj, record, stimuli, share, main)
-    listed = points(main, e, depth)
+    listed = points(main, e, depth, beside_words(found.beside))
     headline = [record.answer[0], "\n".join(f"- {point}" for point in listed), f"{WHAT} {DZ}"]
     write_text(out / "summary.md", summarize(record.title, headline, told, found.tested, e, about, record.command))
     # on the page, the figure that needs it stands beside it
@@ -90,6 +94,8 @@ def _tables(found: Findings, share: xr.DataArray) -> dict[str, pd.DataFrame]:
         "items.csv": items_table(found.contrasts),
         "scalograms.csv": scalograms_table(share),
         "texts.csv": texts_table(found.traj, found.h, found.contrasts[0]),
+        "relative.csv": beside_table(found.beside),
+        "relative-layers.csv": beside_layers_table(found.beside),
     }
     e = found.evidence
     if e is None:

@@ -28,6 +28,12 @@ from depthscope.report.codebook.meaning import (
 OPEN = "texts.csv"
 MODEL = Meaning("mixed model of the first contrast, by what it holds random")
 
+QUANTITY = {
+    "quantity": Meaning(
+        "cse; relative: CSE relative to norms; slope of ln energy over ln period: total, what norms give, what directions give"
+    )
+}
+
 TABLES: Mapping[str, Mapping[str, Meaning]] = {
     "layers.csv": {
         "condition": CONDITION,
@@ -78,6 +84,25 @@ TABLES: Mapping[str, Mapping[str, Meaning]] = {
             "Zipf frequency of the target: log10 of uses in 10^9 words (wordfreq)", "Zipf", "0 to 8"
         ),
         "target_length": Meaning("length of the target", "characters", "whole, 1 or more"),
+    },
+    "relative.csv": {
+        **QUANTITY,
+        "label": Meaning("the same in words"),
+        "n": N,
+        **CLUSTER,
+        "peak_layer": Meaning("layer of the largest |t| in the cluster", "layers", LAYER.range),
+        **effect("at the peak, the largest of many"),
+        "window_first": Meaning("first layer of the strongest cluster of CSE", "layers", LAYER.range),
+        "window_last": Meaning("last layer of it", "layers", LAYER.range),
+        "window_dz": Meaning("effect size of the mean over these layers", DZ, ANY),
+        "window_low": Meaning("lower end of the 95 % interval of this dz", DZ, ANY),
+        "window_high": Meaning("upper end of it", DZ, ANY),
+        "window_p": p_of("p of that mean, by sign flips"),
+    },
+    "relative-layers.csv": {
+        **QUANTITY,
+        **contrast_lines("of the quantity", "CSE, or ln energy / ln period for slopes"),
+        "valid_scales": VALID,
     },
     "evidence.csv": {
         "group": Meaning("kind of analysis"),

@@ -12,7 +12,7 @@ from depthscope.report.mechanism_words import READING as MECHANISM
 from depthscope.report.page.tables import Column
 from depthscope.report.recurrence import CAUTION
 from depthscope.report.scan import ABOUT_KINDS
-from depthscope.report.summary import MIXED, READING
+from depthscope.report.summary import BESIDE, MIXED, READING
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,28 @@ PARTS = (
         {"clusters.csv": ("All clusters, whatever their p", CLUSTERS)},
         READING,
         folded=("clusters.csv",),
+    ),
+    Part(
+        "beside",
+        "Does it hang on the weights of the scales?",
+        {"relative": ("relative-layers.csv",)},
+        {
+            "relative.csv": (
+                "The same contrast of five quantities",
+                (
+                    Column("quantity", "{label}"),
+                    N,
+                    Column("strongest cluster", "{first} to {last}"),
+                    P,
+                    Column("dz at its peak", "{dz:+.2f} [{dz_low:+.2f}, {dz_high:+.2f}]"),
+                    Column(
+                        "dz over the layers of CSE's cluster",
+                        "{window_dz:+.2f} [{window_low:+.2f}, {window_high:+.2f}]",
+                    ),
+                ),
+            )
+        },
+        BESIDE,
     ),
     Part(
         "controls",
