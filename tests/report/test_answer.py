@@ -57,7 +57,7 @@ def test_nothing_found_is_not_told_as_nothing_there():
         "No difference was found at any depth (no cluster of layers with p <= 0.05), which is no evidence that there is none.",
     )
     many = compare(measure({"a": NOTHING, "b": NOTHING}, items=400), "a", "b")
-    assert answered(many, None, DEPTH).endswith("; at every layer it is smaller than |dz| = 0.2.")
+    assert answered(many, None, DEPTH).endswith("; at every layer measured (1 to 20) it is smaller than |dz| = 0.2.")
 
 
 def test_too_few_items_decide_nothing():

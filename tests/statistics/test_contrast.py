@@ -329,7 +329,7 @@ def test_differences_carry_their_name(h):
 
 def test_layers_at_which_differences_are_missing_stay_missing(h):
     d = differing(h)
-    d[4, 10] = np.nan
+    d[:4, 10] = np.nan
     found = against_zero(d, "gain", permutations=50).table
     missing = [0, 10]
     for name in ("difference", "t", "p", "low", "dz", "mean_a", "mean_b"):

@@ -7,7 +7,7 @@ said in the same breath.
 from collections.abc import Sequence
 
 from depthscope.drawing.alt import names_text, p_text
-from depthscope.report.evidence import ALPHA, Evidence, layers_text, sides
+from depthscope.report.evidence import ALPHA, Evidence, layers_text, measured_layers, sides
 from depthscope.report.verdicts import (
     choices_level,
     confounds_answer,
@@ -83,7 +83,7 @@ def _answer(c: Contrast, evidence: Evidence | None, depth: int) -> tuple[str, li
         return f"It cannot be decided: with {c.n} items no effect, however large, could be found", []
     strongest = c.strongest(ALPHA)
     if strongest is None:
-        same = "; at every layer it is smaller than |dz| = {:g}".format(c.settings["bound"])
+        same = f"; at {measured_layers(c)} it is smaller than |dz| = {c.settings['bound']:g}"
         return (
             f"No difference was found at any depth (no cluster of layers with p <= {ALPHA:g})"
             f"{same if c.equivalence() <= ALPHA else ', which is no evidence that there is none'}",

@@ -4,11 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
 from depthscope.drawing.alt import ALPHA as ALPHA
-from depthscope.drawing.alt import p_text
+from depthscope.drawing.alt import names_text, p_text
 from depthscope.statistics.calibration import Rate
 from depthscope.statistics.curve import Curve
 from depthscope.statistics.mixed import Mixed
@@ -196,6 +197,15 @@ def adjusted_for(contrast: Contrast) -> str:
 
 def layers_text(cluster: Cluster) -> str:
     return f"layer {cluster.first}" if cluster.first == cluster.last else f"layers {span(cluster)}"
+
+
+def measured_layers(contrast: Contrast) -> str:
+    """Every layer at which a contrast is measured, in words."""
+    tested = contrast.table["layer"].values[contrast.table["t"].notnull().values]
+    breaks = np.flatnonzero(np.diff(tested) != 1) + 1
+    runs = [(int(run[0]), int(run[-1])) for run in np.split(tested, breaks) if len(run)]
+    told = [str(first) if first == last else f"{first} to {last}" for first, last in runs]
+    return f"every layer measured ({names_text(told)})"
 
 
 def there(contrast: Contrast, window: tuple[int, int], sign: float) -> Cluster | None:

@@ -55,7 +55,7 @@ def texts_table(traj: xr.Dataset, h: xr.DataArray, main: Contrast) -> pd.DataFra
     entries = entry_names(texts["item"].astype(str), texts["pair"].astype(str) if "pair" in texts else None)
     conditions = texts["condition"].astype(str)
     kept = main.settings["include_same_context"]
-    left_out = {*main.incomplete, *([] if kept else main.same_context), *main.uncovered}
+    left_out = {*main.incomplete, *([] if kept else main.same_context), *main.uncovered, *main.partial}
     texts["in_contrast"] = conditions.isin(main.terms.conditions) & ~pd.Series(entries).isin(left_out)
     where = {
         name: xr.DataArray(list(labels), dims="stimulus")

@@ -12,7 +12,17 @@ import xarray as xr
 
 from depthscope.drawing.alt import p_text
 from depthscope.errors import listed
-from depthscope.report.evidence import ALPHA, Confounding, Control, Evidence, adjusted_for, layers_text, sides, there
+from depthscope.report.evidence import (
+    ALPHA,
+    Confounding,
+    Control,
+    Evidence,
+    adjusted_for,
+    layers_text,
+    measured_layers,
+    sides,
+    there,
+)
 from depthscope.statistics.curve import Curve
 from depthscope.statistics.effects import Effect, effect_text
 from depthscope.statistics.mixed import Mixed
@@ -67,7 +77,8 @@ def equivalence_text(c: Contrast) -> str:
     """Whether "no difference" is itself a finding."""
     bound = c.settings["bound"]
     if c.equivalence() <= ALPHA:
-        return f"At every layer the effect is smaller than |dz| = {bound:g} (equivalence {p_text(c.equivalence())})."
+        layers = measured_layers(c)
+        return f"At {layers} the effect is smaller than |dz| = {bound:g} (equivalence {p_text(c.equivalence())})."
     return f"This is no evidence that the conditions are the same: |dz| = {bound:g} is not excluded at every layer."
 
 
@@ -437,5 +448,15 @@ def exclusions(c: Contrast) -> Sequence[str]:
     if c.incomplete:
         lines.append(
             f"{c.name}: {len(c.incomplete)} item(s) without all its conditions left out: {listed(c.incomplete, 20)}."
+        )
+    if c.partial:
+        lines.append(
+            f"{c.name}: {len(c.partial)} item(s) left out that are not measured at every layer at which nine tenths of the "
+            f"items are: {listed(c.partial, 20)}."
+        )
+    if c.thin_layers:
+        lines.append(
+            f"{c.name}: layers {listed(map(str, c.thin_layers), 40)} left out: more than a tenth of the items are not measured "
+            "there."
         )
     return lines

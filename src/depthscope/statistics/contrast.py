@@ -80,7 +80,8 @@ def contrast(
 
     Notes
     -----
-    Layers at which any item is missing are left out and separate clusters. Items with several pairs are averaged first.
+    A layer that more than a tenth of the items lack is left out, and separates clusters; items that lack any other layer are
+    left out (``partial``, ``thin_layers``). Items with several pairs are averaged first.
     A cluster with a small p says that the conditions differ; its edges are not estimates of where. Covariates enter as
     differences between the conditions: ``d_i = effect + x_i' g + e_i``, tested after Freedman & Lane.
 
@@ -140,6 +141,8 @@ def contrast(
         paired.incomplete,
         paired.same_context,
         paired.uncovered,
+        paired.partial,
+        paired.thin_layers,
     )
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from depthscope.arrays import Float
 from depthscope.errors import DepthscopeError, listed
 from depthscope.statistics.measured import as_measure
+from depthscope.statistics.missing import complete, thin
 from depthscope.statistics.terms import Side, Terms
 
 
@@ -18,7 +19,8 @@ class Paired:
     """Differences ``left - right`` of the items that have all conditions, and what was left out and why.
 
     ``differences`` is (item, ...), ``covariates`` (item, k) the same difference of each covariate; items with several
-    pairs are averaged, so that items stay independent.
+    pairs are averaged, so that items stay independent. ``partial`` are items that lack a layer which most have,
+    ``thin_layers`` layers that too many items lack (:func:`depthscope.statistics.missing.complete`).
     """
 
     differences: xr.DataArray
@@ -28,6 +30,8 @@ class Paired:
     incomplete: list[str] = field(default_factory=list)
     same_context: list[str] = field(default_factory=list)
     uncovered: list[str] = field(default_factory=list)
+    partial: list[str] = field(default_factory=list)
+    thin_layers: list[int] = field(default_factory=list)
 
 
 def pair(h: xr.DataArray, terms: Terms, include_same_context: bool = False, covariates: Sequence[str] = ()) -> Paired:
@@ -36,7 +40,8 @@ def pair(h: xr.DataArray, terms: Terms, include_same_context: bool = False, cova
     An item is incomplete if a condition is missing. It has the same context if two texts that are compared are the same
     up to and including the target, as far as tokens go: a causal model cannot tell them apart there, and the difference is
     zero by construction. Both kinds are left out; the second can be kept. Items without one of the ``covariates``
-    (coordinates of ``h`` over item and condition) are left out too.
+    (coordinates of ``h`` over item and condition) are left out too. Of the others, those that lack a layer are left out, or
+    the layer is, by the rule of :func:`depthscope.statistics.missing.complete`.
     """
     h = as_measure(h)
     check_conditions(h, terms)
@@ -53,12 +58,19 @@ def pair(h: xr.DataArray, terms: Terms, include_same_context: bool = False, cova
             f"{terms.name}: in all {int(same.sum())} pairs the texts are the same up to the target, where a causal model "
             "cannot tell them apart; put the cue before the target, or ask for include_same_context"
         )
+    measured = np.isfinite(chosen.values).all(1)
+    whole, cells = complete(measured[used]) if used.any() else (used[used], measured.any(0))
+    few = thin(measured[used], cells)
+    partial = labels[used][~whole]
+    left_out = (labels[~there], labels[same & ~used], labels[there & ~covered], partial)
+    used[used] = whole
     groups = np.array(group_names(h), dtype=object)[used]
-    left, right = (_average_groups(_side(h, side)[used], groups) for side in (terms.left, terms.right))
-    if left.sizes["item"] < 2:
+    if len(set(groups)) < 2:
         known = f" and known {listed(covariates)}" if len(covariates) else ""
-        told = usable_text(len(labels), labels[~there], labels[same & ~used], labels[there & ~covered], covariates)
+        told = usable_text(len(labels), *left_out, covariates)
         raise DepthscopeError(f"{terms.name}: {told}; a paired test needs at least 2 items with all conditions{known}")
+    sides = (_side(h, side)[used] for side in (terms.left, terms.right))
+    left, right = (_average_groups(side.where(xr.DataArray(cells, dims=side.dims[1:])), groups) for side in sides)
     gaps = np.zeros((left.sizes["item"], 0))
     if values is not None:
         signs = np.array([_sign(c, terms) for c in terms.conditions])
@@ -78,7 +90,20 @@ def pair(h: xr.DataArray, terms: Terms, include_same_context: bool = False, cova
         list(labels[~there]),
         list(labels[same]),
         list(labels[there & ~covered]),
+        list(partial),
+        _layers(few, chosen),
     )
+
+
+def _layers(cells: NDArray[np.bool_], h: xr.DataArray) -> list[int]:
+    """Numbers of the layers of some ``cells`` (..., of which one dimension is the layer)."""
+    dims = h.dims[2:]
+    if "layer" not in dims or not cells.any():
+        return []
+    axis = dims.index("layer")
+    found = np.asarray(cells.any(tuple(i for i in range(cells.ndim) if i != axis)))
+    layers = h["layer"].values if "layer" in h.coords else np.arange(1, len(found) + 1)
+    return [int(layer) for layer in layers[found]]
 
 
 def usable_text(
@@ -86,6 +111,7 @@ def usable_text(
     incomplete: Sequence[str],
     same: Sequence[str],
     uncovered: Sequence[str] = (),
+    partial: Sequence[str] = (),
     covariates: Sequence[str] = (),
 ) -> str:
     """How many of so many pairs can be tested, and for each reason how many cannot, with the first of their names."""
@@ -93,9 +119,10 @@ def usable_text(
         (incomplete, "without all conditions"),
         (same, "whose texts are the same up to the target, where a causal model cannot tell them apart"),
         (uncovered, f"without {listed(covariates)}"),
+        (partial, "not measured at a layer at which most are"),
     )
     out = "; ".join(f"{len(names)} {why} ({listed(names)})" for names, why in reasons if len(names))
-    used = pairs - len({*incomplete, *same, *uncovered})
+    used = pairs - len({*incomplete, *same, *uncovered, *partial})
     return f"{used} usable pair(s) of {pairs}{'; left out: ' if out else ''}{out}"
 
 

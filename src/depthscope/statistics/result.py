@@ -81,8 +81,11 @@ class Contrast:
         The same difference of every covariate adjusted for.
     settings : dict
         Everything that was chosen: permutations, forming_p, threshold on t, alternative, bound, seed, exact, adjust.
-    incomplete, same_context, uncovered : list of str
-        Items left out, by reason.
+    incomplete, same_context, uncovered, partial : list of str
+        Items left out, by reason: a condition is missing; the texts are the same up to the target; a covariate is unknown; a
+        layer at which most items are measured is missing.
+    thin_layers : list of int
+        Layers left out because more than a tenth of the items are not measured there.
     """
 
     terms: Terms
@@ -95,6 +98,8 @@ class Contrast:
     incomplete: list[str] = field(default_factory=list)
     same_context: list[str] = field(default_factory=list)
     uncovered: list[str] = field(default_factory=list)
+    partial: list[str] = field(default_factory=list)
+    thin_layers: list[int] = field(default_factory=list)
 
     @property
     def a(self) -> str:

@@ -102,7 +102,9 @@ def load_contrast(path: str | Path) -> Contrast:
 
 
 def _contrast(content: Mapping[str, Any]) -> Contrast:
-    given = {field.name: restored(content[field.name]) for field in fields(Contrast)}
+    # what a contrast of an earlier version does not say has its default
+    optional = {"partial", "thin_layers"} - content.keys()
+    given = {field.name: restored(content[field.name]) for field in fields(Contrast) if field.name not in optional}
     terms = Terms(*(tuple(side) for side in (given["terms"]["left"], given["terms"]["right"])))
     clusters = tuple(
         Cluster(**{**one, "periods": tuple(one["periods"]) if one["periods"] else None}) for one in given["clusters"]
