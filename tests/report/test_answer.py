@@ -153,8 +153,8 @@ def test_choices_that_nobody_asked_about_are_not_spoken_of():
     ("drawn", "level", "words"),
     [
         ({"a": HIGHER, "b": NOTHING}, "enough", "show (planted) is enough to explain it"),
-        ({"a": HALF, "b": NOTHING}, "part", "show (planted) explains a part of it"),
-        ({"a": NOTHING, "b": NOTHING}, "nothing", ""),
+        ({"a": HALF, "b": NOTHING}, "a part", "show (planted) explains a part of it"),
+        ({"a": NOTHING, "b": NOTHING}, "too little", ""),
     ],
 )
 def test_what_nulls_explain_is_said(drawn, level, words):

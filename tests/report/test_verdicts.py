@@ -1,5 +1,7 @@
 """Every rule that makes a sentence, on data in which the answer is planted."""
 
+import re
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -7,7 +9,15 @@ import xarray as xr
 import depthscope as ds
 from depthscope.drawing.alt import p_text
 from depthscope.report.evidence import Confounding, Control, Evidence, there
-from depthscope.report.verdicts import cluster_p, control_text, equivalence_text, exclusions, in_short, verdict
+from depthscope.report.verdicts import (
+    cluster_p,
+    control_share,
+    control_text,
+    equivalence_text,
+    exclusions,
+    in_short,
+    verdict,
+)
 from depthscope.statistics.balance import imbalance
 from depthscope.statistics.calibration import Rate
 from depthscope.statistics.curve import joint_curve
@@ -158,16 +168,16 @@ CONTROLS = {
         {},
         24,
         SPECIFIC,
-        "against c: c - b is not there (MEAN)",
-        "and a - c is there",
+        "c - b is not there (MEAN)",
+        "a - c is there",
     ),
-    "half of it in the control": ({"c": HALF}, {}, 24, PART, "in part against c: c - b is there", "but a - c is there"),
+    "half of it in the control": ({"c": HALF}, {}, 24, PART, "c - b is there", "a - c is there"),
     "all of it in the control": (
         {"c": HIGHER},
         {},
         24,
         NOT,
-        "not against c: c - b is there",
+        "c - b is there",
         "a - c is not there (MEAN)",
     ),
     "all of it, and enough items to say so": (
@@ -175,7 +185,7 @@ CONTROLS = {
         {},
         80,
         NOT,
-        "not against c: c - b is there",
+        "c - b is there",
         "a - c is not there (MEAN, below |dz| = 0.2, SAME)",
     ),
     "more in the control": (
@@ -183,7 +193,7 @@ CONTROLS = {
         {},
         24,
         NOT,
-        "not against c: c - b is there",
+        "c - b is there",
         "a - c goes the other way",
     ),
     "the control at other layers": (
@@ -191,32 +201,32 @@ CONTROLS = {
         {},
         24,
         SPECIFIC,
-        "against c: c - b is not there (MEAN)",
-        "and a - c is there",
+        "c - b is not there (MEAN)",
+        "a - c is there",
     ),
     "the control in the other direction": (
         {"c": LOWER},
         {},
         24,
         SPECIFIC,
-        "against c: c - b goes the other way",
-        "and a - c is there",
+        "c - b goes the other way",
+        "a - c is there",
     ),
     "a control too noisy to tell": (
         {"c": NOTHING},
         {"c": 100.0},
         24,
         UNDECIDED,
-        "undecided against c: c - b is not there (MEAN)",
+        "c - b is not there (MEAN)",
         "a - c is not there (MEAN)",
     ),
-    # the noise hides it from the baseline, but at n = 80 a - c is known to be small
+    # small beside its own noise, which says nothing of its size beside the effect
     "noise, and still the same": (
         {"c": HIGHER},
         {"c": 100.0},
         80,
-        NOT,
-        "not against c: c - b is not there (MEAN)",
+        UNDECIDED,
+        "c - b is not there (MEAN)",
         "a - c is not there (MEAN, below |dz| = 0.2, SAME)",
     ),
 }
@@ -237,7 +247,9 @@ def test_a_control_decides_how_specific_the_effect_is(case):
     planted, noise, items, (level, answer), alone, excess = CONTROLS[case]
     e = evidence(measure({"a": HIGHER, "b": NOTHING, **planted}, noise=noise, items=items))
     (control,) = e.controls
-    told = f"{spelled(alone, control.alone)}, {spelled(excess, control.excess)}"
+    begin = {"specific": "", "in part": "in part ", "not specific": "not ", "undecided": "undecided "}[level]
+    told = f"{begin}against c, which shows {control_share(e, control)} of it: "
+    told += f"{spelled(alone, control.alone)}, {spelled(excess, control.excess)}"
     assert control_text(e, control) == (level, told)
     line = in_short(e)[0]
     assert line == f"**Specific to a (layers 5-8)? {answer}.** {told[0].upper()}{told[1:]}."
@@ -273,7 +285,9 @@ def test_a_control_that_only_touches_the_window_is_not_there():
     assert control.alone.over(4, 8).p > 0.05
     level, text = control_text(e, control)
     assert level == "specific"
-    assert text.startswith("against c: c - b is not there (mean over layers 4-8: dz ")
+    assert text.startswith(
+        f"against c, which shows {control_share(e, control)} of it: c - b is not there (mean over layers 4-8"
+    )
 
 
 def test_the_numbers_of_a_control_are_those_of_its_cluster():
@@ -302,7 +316,7 @@ def test_the_least_favourable_control_is_the_answer_and_all_are_told(others, ans
     e = evidence(measure({"a": HIGHER, "b": NOTHING, **others}, noise={"wild": 100.0}))
     line = in_short(e)[0]
     assert line.startswith(f"**Specific to a (layers 5-8)? {answer}.** ")
-    assert all(f"against {name}: " in line.lower() for name in others)
+    assert all(f"against {name}, which shows " in line.lower() for name in others)
 
 
 def test_without_an_effect_nothing_can_be_specific():
@@ -569,35 +583,53 @@ def mirrored(h):
 
 def test_a_null_without_the_effect_does_not_explain_it():
     line = null_line(HIGHER, with_share(0.0))
-    assert line.startswith(f"**Layers shuffled:** the effect is there in {Rate(0, 4)}; ")
-    assert "; it has 0 % of the size observed (0 to 0 % in most draws; 0 reach it); " in line
+    assert re.match(
+        r"\*\*Layers shuffled:\*\* it has 0 % \[-\d, \d\] of the size observed \(0 to 0 % in most draws; 0 reach it\); ",
+        line,
+    )
+    assert f"the effect is there in {Rate(0, 4)}; " in line
     assert "beyond it, the conditions still differ there (layers 5-8, " in line
-    assert line.endswith(" It does not explain the effect.")
+    assert line.endswith(" It is too little to explain the effect.")
 
 
 def test_a_null_with_half_of_the_effect_explains_a_part():
     line = null_line(HIGHER, with_share(0.5))
+    assert re.search(r"it has 50 % \[4\d, 5\d\] of the size observed \(50 to 50 % in most draws; 0 reach it\); ", line)
     assert f"the effect is there in {Rate(4, 4)}; " in line
-    assert "; it has 50 % of the size observed (50 to 50 % in most draws; 0 reach it); " in line
     assert line.endswith(" It explains a part of the effect, not all of it.")
 
 
 def test_a_null_with_all_of_the_effect_is_enough():
     line = null_line(HIGHER, lambda h: [h] * 3)
+    assert "it has 100 % [100, 100] of the size observed (100 to 100 % in most draws; 3 reach it); " in line
     assert f"the effect is there in {Rate(3, 3)}; " in line
-    assert "it has 100 % of the size observed (100 to 100 % in most draws; 3 reach it); " in line
     assert line.endswith("; beyond it, nothing is found there. It is enough to explain the effect.")
 
 
 def test_the_range_of_a_null_and_how_many_reach_the_effect_are_told():
     line = null_line(HIGHER, lambda h: [one for share in (0.5, 1.0, 1.5, 1.0) for one in with_share(share)(h)[:1]])
-    assert "it has 100 % of the size observed (50 to 150 % in most draws; 3 reach it)" in line
+    assert " of the size observed (50 to 150 % in most draws; 3 reach it)" in line
+    assert line.endswith("Undecided: the interval allows more than one of too little, a part and enough.")
 
 
 def test_a_null_that_neither_shows_nor_leaves_the_effect_is_undecided():
     line = null_line(HIGHER, mirrored)
-    assert f"the effect is there in {Rate(0, 4)}; it has 100 % of the size observed (" in line
+    assert "it has 100 % [" in line
+    assert f"the effect is there in {Rate(0, 4)}; " in line
     assert "beyond it, nothing is found there. Undecided: " in line
+
+
+def test_a_verdict_on_a_null_follows_size_and_not_what_is_significant():
+    """Much of the effect, so noisy that few draws show it; and hardly any of it, so clean that every draw does."""
+    noise = 12 * np.random.default_rng(3).normal(size=(40, 24, 2, DEPTH))
+
+    def noisy(h):
+        return [
+            two({layer: 0.9 * size for layer, size in HIGHER.items()}, seed=50) + one for one in noise - noise.mean(0)
+        ]
+
+    assert "It is too little" not in null_line(HIGHER, noisy)
+    assert null_line(HIGHER, with_share(0.1)).endswith("It is too little to explain the effect.")
 
 
 def test_a_null_works_downward_too():
@@ -611,8 +643,10 @@ def test_a_null_works_downward_too():
     # an effect in the other direction is not the effect
     line = null_line(LOWER, upward)
     assert f"the effect is there in {Rate(0, 2)}; " in line
-    assert "it has -100 % of the size observed (-100 to -100 % in most draws; 0 reach it)" in line
-    assert line.endswith(" It does not explain the effect.")
+    assert re.search(
+        r"it has -100 % \[-\d+, -\d+\] of the size observed \(-100 to -100 % in most draws; 0 reach it\)", line
+    )
+    assert line.endswith(" It is too little to explain the effect.")
 
 
 def test_without_an_effect_a_null_tells_how_often_it_finds_something():
@@ -729,6 +763,6 @@ def test_names_of_conditions_stand_as_they_are(name):
     e = evidence(measure({name: HIGHER, "b": NOTHING, f"{name}?": HALF}), name, "b")
     assert f"**{name} - b: found**" in verdict(e.main, DEPTH)
     assert (
-        f"**Specific to {name} (layers 5-8)? In part.** In part against {name}?: {name}? - b is there ("
-        in in_short(e)[0]
+        f"**Specific to {name} (layers 5-8)? In part.** In part against {name}?, which shows 50 % [44, 56] of it: "
+        f"{name}? - b is there (" in in_short(e)[0]
     )

@@ -130,6 +130,6 @@ def _limits(e: Evidence) -> list[str]:
 def _explained(e: Evidence) -> list[str]:
     """By which nulls it is explained; random networks count as one."""
     levels = {null.name: null_level(e, null) for null in e.nulls}
-    enough, part = ([name for name, level in levels.items() if level == word] for word in ("enough", "part"))
+    enough, part = ([name for name, level in levels.items() if level == word] for word in ("enough", "a part"))
     told = [f"{NULL.format(names_text(enough))} is enough to explain it"] if enough else []
     return told + ([f"{NULL.format(names_text(part))} explains a part of it"] if part and not enough else [])

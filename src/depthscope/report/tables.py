@@ -12,6 +12,7 @@ from depthscope.entries import entry_names
 from depthscope.report.evidence import Evidence
 from depthscope.report.verdicts import mixed_level, mixed_name, null_level
 from depthscope.statistics.result import Contrast
+from depthscope.statistics.shares import Share
 from depthscope.summaries import describe_layers
 
 
@@ -110,6 +111,7 @@ def null_effects_table(e: Evidence) -> pd.DataFrame:
                     "anywhere": null.anywhere.share,
                 },
                 **{"there": there.share if there else np.nan, "there_low": low, "there_high": high},
+                **dict(zip(("share", "share_low", "share_high"), _ends(null.share), strict=True)),
                 **dict(zip(("size", "size_low", "size_high"), size, strict=True)),
                 "reached": null.reached.share if null.reached else np.nan,
                 **{"dz": rest.dz, "dz_low": rest.low, "dz_high": rest.high, "p": rest.p, "cluster": rest.said},
@@ -117,6 +119,10 @@ def null_effects_table(e: Evidence) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def _ends(share: Share | None) -> tuple[float, float, float]:
+    return (share.value, share.low, share.high) if share else (np.nan,) * 3
 
 
 def balance_table(e: Evidence) -> pd.DataFrame:

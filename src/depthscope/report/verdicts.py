@@ -29,11 +29,10 @@ from depthscope.statistics.mixed import Mixed
 from depthscope.statistics.nulls import Null
 from depthscope.statistics.power import GOAL
 from depthscope.statistics.result import Cluster, Contrast
+from depthscope.statistics.shares import Share, Word, share_of
 
 # of the specifications: at least this share must have one sign for it to be called independent of the choices
 AGREEMENT = 0.9
-# of the draws from a null: this share must show the effect for the null to count as showing it
-HALF = 0.5
 # of the items: at least this share must lie on either side of no difference in a covariate, or adjusting extrapolates
 OVERLAP = 0.05
 
@@ -107,22 +106,27 @@ def _sign(e: Evidence) -> float:
 def control_text(e: Evidence, control: Control) -> tuple[str, str]:
     """One of ``specific``, ``in part``, ``not specific``, ``undecided``; and the sentence."""
     sign, name = _sign(e), control.condition
-    alone, excess = (there(c, e.window, sign) for c in (control.alone, control.excess))
     shows = f"{control.alone.name} {_shown(control.alone, e.window, sign)}"
     exceeds = f"{control.excess.name} {_shown(control.excess, e.window, sign)}"
-    if excess:
-        return (
-            ("in part", f"in part against {name}: {shows}, but {exceeds}")
-            if alone
-            else (
-                "specific",
-                f"against {name}: {shows}, and {exceeds}",
-            )
-        )
-    same = control.excess.equivalence(*e.window) <= ALPHA or control.excess.over(*e.window).p_equivalence <= ALPHA
-    if alone or same:
-        return "not specific", f"not against {name}: {shows}, {exceeds}"
-    return "undecided", f"undecided against {name}: {shows}, {exceeds}"
+    share = control_share(e, control)
+    level, words = LEVELS[share.word]
+    return level, f"{words} {name}, which shows {share} of it: {shows}, {exceeds}"
+
+
+# by how much of the effect a control shows: how specific the effect is, and how a sentence begins
+LEVELS: dict[Word, tuple[str, str]] = {
+    "too little": ("specific", "against"),
+    "a part": ("in part", "in part against"),
+    "enough": ("not specific", "not against"),
+    "undecided": ("undecided", "undecided against"),
+}
+
+
+def control_share(e: Evidence, control: Control) -> Share:
+    """How much of the effect a control shows as well, over the layers of the window, of the items that have both."""
+    whole, part = (c.over_items(*e.window) for c in (e.main, control.alone))
+    both = whole.index.intersection(part.index)
+    return share_of(part.loc[both].to_numpy(), whole.loc[both].to_numpy(), seed=e.main.settings["seed"])
 
 
 def _shown(contrast: Contrast, window: tuple[int, int], sign: float) -> str:
@@ -265,24 +269,17 @@ def _held(held: Confounding) -> list[tuple[str, Contrast]]:
     return adjusted + matched
 
 
-NULL_MEANS = {
-    "part": "It explains a part of the effect, not all of it",
+NULL_MEANS: dict[Word, str] = {
+    "a part": "It explains a part of the effect, not all of it",
     "enough": "It is enough to explain the effect",
-    "nothing": "It does not explain the effect",
-    "undecided": "Undecided: neither it nor what is beyond it shows the effect",
+    "too little": "It is too little to explain the effect",
+    "undecided": "Undecided: the interval allows more than one of too little, a part and enough",
 }
 
 
-def null_level(e: Evidence, null: Null) -> str:
+def null_level(e: Evidence, null: Null) -> Word | Literal[""]:
     """How much of the effect a null explains: a key of ``NULL_MEANS``; empty without an effect."""
-    if e.found is None or null.there is None or null.size is None:
-        return ""
-    # draws scatter: those that show it must also do so on average
-    shows = null.there.share >= HALF and null.size[0] > 0
-    beyond = there(null.excess, e.window, _sign(e)) is not None
-    return {(True, True): "part", (True, False): "enough", (False, True): "nothing", (False, False): "undecided"}[
-        shows, beyond
-    ]
+    return "" if e.found is None or null.share is None else null.share.word
 
 
 def trusted(e: Evidence) -> bool:
@@ -292,7 +289,8 @@ def trusted(e: Evidence) -> bool:
 
 def _null(e: Evidence, null: Null) -> str:
     words = _sentence(null.words)[:-1]
-    if e.found is None or null.there is None:
+    level = null_level(e, null)
+    if not level:
         return f"**{words}:** {e.main.name} is found in {null.anywhere}."
     beyond = there(null.excess, e.window, _sign(e))
     rest = (
@@ -301,12 +299,13 @@ def _null(e: Evidence, null: Null) -> str:
         else "beyond it, nothing is found there"
     )
     assert null.size is not None
+    assert null.share is not None
     # + 0.0, lest a little less than nothing be told as "-0 %"
-    share, low, high = (round(100 * part, 0) + 0.0 for part in null.size)
-    meaning = NULL_MEANS[null_level(e, null)]
+    _, low, high = (round(100 * part, 0) + 0.0 for part in null.size)
     return (
-        f"**{words}:** the effect is there in {null.there}; it has {share:.0f} % of the size observed ({low:.0f} to "
-        f"{high:.0f} % in most draws; {null.reached.found if null.reached else 0} reach it); {rest}. {meaning}."
+        f"**{words}:** it has {null.share} of the size observed ({low:.0f} to {high:.0f} % in most draws; "
+        f"{null.reached.found if null.reached else 0} reach it); the effect is there in {null.there}; {rest}. "
+        f"{NULL_MEANS[level]}."
     )
 
 

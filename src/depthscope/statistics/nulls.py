@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from scipy import stats
 
@@ -14,7 +15,8 @@ from depthscope.statistics.calibration import Rate
 from depthscope.statistics.contrast import contrast
 from depthscope.statistics.pairing import pair
 from depthscope.statistics.permutation import TAILS, cluster_test
-from depthscope.statistics.result import Contrast
+from depthscope.statistics.result import Cluster, Contrast
+from depthscope.statistics.shares import Share, share_of
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class Null:
         Draws in which that mean is at least as large as the real one.
     size : (mean, low, high), optional
         That mean as a share of the real one: averaged over draws, and 95 % of them.
+    share : Share, optional
+        How much of the real effect the null gives on average, with the interval over items and draws that decides what is said.
     excess : Contrast
         The same contrast on what is measured less what is expected, text by text: what the null does not explain.
     """
@@ -50,6 +54,7 @@ class Null:
     there: Rate | None
     reached: Rate | None
     size: tuple[float, float, float] | None
+    share: Share | None
     excess: Contrast
 
 
@@ -73,7 +78,7 @@ def against(
     total = np.zeros(h.shape)
     tail = TAILS[s["alternative"]]
     main = real.strongest(alpha)
-    means, gaps, anywhere, there, sizes = [], [], [], [], []
+    means, gaps, anywhere, there, sizes, windows = [], [], [], [], [], []
     inside = None if main is None else ((real.table["layer"] >= main.first) & (real.table["layer"] <= main.last)).values
     for drawn in draws:
         drawn = drawn.reindex(item=h["item"], condition=h["condition"]).transpose("item", "condition", "layer")
@@ -87,6 +92,7 @@ def against(
             window = differences[:, inside & np.isfinite(differences).all(0)].mean(1)
             there.append(facing and window.mean() * main.mass > 0 and stats.ttest_1samp(window, 0).pvalue <= alpha)
             sizes.append(float(window.mean()))
+            windows.append(pd.Series(window, paired.differences["item"].values))
         total += drawn.values
         means.append(drawn.mean("item").values)
         gaps.append(differences.mean(0))
@@ -104,6 +110,7 @@ def against(
         # a draw that equals the real thing reaches it, whatever the order of the sums
         Rate(int((shares >= 1 - 1e-9).sum()), len(shares)) if main is not None else None,
         (float(shares.mean()), float(low), float(high)) if main is not None else None,
+        _share(windows, real, main) if main is not None else None,
         contrast(
             h.copy(data=h.values - total / len(means)),
             real.terms,
@@ -114,6 +121,13 @@ def against(
             include_same_context=s["include_same_context"],
         ),
     )
+
+
+def _share(windows: list[pd.Series], real: Contrast, main: Cluster) -> Share:
+    """Of the items that every draw has, the mean over the layers of ``main``."""
+    whole = real.over_items(main.first, main.last)
+    drawn = pd.concat(windows, axis=1, join="inner").reindex(whole.index).dropna()
+    return share_of(drawn.to_numpy().T, whole.loc[drawn.index].to_numpy(), seed=real.settings["seed"])
 
 
 def _range(draws: Float) -> tuple[Any, Any]:

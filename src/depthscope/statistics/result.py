@@ -182,14 +182,19 @@ class Contrast:
             self._effects[first, last] = self._over(first, last)
         return self._effects[first, last]
 
-    def _over(self, first: int, last: int) -> Effect:
+    def over_items(self, first: int, last: int) -> pd.Series:
+        """Difference of each item, by its name: the mean over layers ``first`` to ``last``; NaN if none was measured."""
         layers = self.differences["layer"].values
         values = self.differences.transpose("item", "layer").values[:, (layers >= first) & (layers <= last)]
-        settings = {name: self.settings[name] for name in ("permutations", "resamples", "bound", "seed")}
         present = np.isfinite(values).all(0)
-        if not present.any():
+        means = values[:, present].mean(1) if present.any() else np.full(len(values), np.nan)
+        return pd.Series(means, self.differences["item"].values)
+
+    def _over(self, first: int, last: int) -> Effect:
+        settings = {name: self.settings[name] for name in ("permutations", "resamples", "bound", "seed")}
+        means = self.over_items(first, last).to_numpy()
+        if np.isnan(means).all():
             return Effect(self.n, *(float("nan"),) * 8)
-        means = values[:, present].mean(1)
         return mean_effect(means, self.covariates.values, **settings)
 
     def to_dataframe(self) -> pd.DataFrame:

@@ -164,6 +164,9 @@ TABLES: Mapping[str, Mapping[str, Meaning]] = {
         "there": share("share of the draws in which it is found in the window, in the observed direction"),
         "there_low": share("lower end of the 95 % interval of this share (Clopper and Pearson)"),
         "there_high": share("upper end of this interval"),
+        "share": Meaning("share of the observed difference that the null gives on average", "", ANY),
+        "share_low": Meaning("lower end of its 95 % interval (bootstrap over items and draws)", "", ANY),
+        "share_high": Meaning("upper end of it", "", ANY),
         "size": Meaning("mean size of the difference in the window", "shares of the observed difference", ANY),
         "size_low": Meaning("lower end of the range of 95 % of the draws", "shares of the observed difference", ANY),
         "size_high": Meaning("upper end of this range", "shares of the observed difference", ANY),
@@ -172,7 +175,9 @@ TABLES: Mapping[str, Mapping[str, Meaning]] = {
         "p": p_of("p of that mean, by sign flips"),
         "cluster": Meaning("significant cluster beyond the null that overlaps the window, in words; no: none"),
         "explains": Meaning(
-            "how much of the effect the null explains", "", "nothing, part, enough, undecided; empty without effect"
+            "how much of the effect the null explains",
+            "",
+            "too little, a part, enough, undecided; empty without effect",
         ),
     },
     "specifications.csv": {

@@ -134,8 +134,9 @@ PARTS = (
                         "draws that show the effect [95 % interval]", "{there:.0%} [{there_low:.0%}, {there_high:.0%}]"
                     ),
                     Column(
-                        "share of the size observed [95 % of draws]", "{size:.0%} [{size_low:.0%}, {size_high:.0%}]"
+                        "share of the size observed [95 % interval]", "{share:.0%} [{share_low:.0%}, {share_high:.0%}]"
                     ),
+                    Column("95 % of draws", "{size_low:.0%} to {size_high:.0%}"),
                     Column("draws that reach it", "{reached:.0%}"),
                     Column("dz beyond it [95 % interval]", "{dz:+.2f} [{dz_low:+.2f}, {dz_high:+.2f}]"),
                     P,
