@@ -1,11 +1,15 @@
 """What is put side by side: the same layers for all, chosen by one contrast."""
 
+import itertools
+
 import numpy as np
 import pytest
+from statsmodels.stats.multitest import multipletests
 
 import depthscope as ds
 from depthscope.drawing.alt import p_text
-from depthscope.report.evidence import Confounding, Control, Evidence, cell, every_contrast, span, there
+from depthscope.report.answer import points
+from depthscope.report.evidence import Confounding, Control, Evidence, cell, corrected, every_contrast, span, there
 from depthscope.statistics.balance import imbalance
 from depthscope.statistics.nulls import against
 from tests.report.planted import (
@@ -184,3 +188,28 @@ def test_one_layer_is_a_number_and_several_are_a_span():
 def test_a_cell_cannot_leave_its_table():
     assert cell("a|b\nc") == r"a\|b c"
     assert cell(3) == "3"
+
+
+def test_clusters_of_several_contrasts_are_corrected_for_their_number():
+    e = evidence(measure({"a": HIGHER, "b": NOTHING, "c": HALF, "d": NOTHING}))
+    contrasts = [e.main, *e.control_contrasts]
+    found = corrected(contrasts)
+    own = np.array([min((k.p for k in c.clusters), default=1.0) for c in contrasts])
+    expected = multipletests(own, method="holm")[1]
+    assert [min(ps, default=1.0) for ps in found] == pytest.approx(expected)
+    for c, ps in zip(contrasts, found, strict=True):
+        assert all(p >= k.p for k, p in zip(c.clusters, ps, strict=True))
+    assert [corrected([c])[0] for c in contrasts] == [[k.p for k in c.clusters] for c in contrasts]
+
+
+def test_one_of_many_contrasts_that_is_only_just_found_is_said_to_be_so():
+    """With six contrasts, a p of one in forty is none of one in twenty."""
+    for seed, size in itertools.product(range(40), (0.4, 0.6, 0.8)):
+        planted = {"a": dict.fromkeys(INSIDE, size), **dict.fromkeys("bcdefg", NOTHING)}
+        e = Evidence(compare(measure(planted, seed=seed), "a", "b"))
+        e = evidence(measure(planted, seed=seed)) if e.found and 0.02 < e.found.p <= 0.05 else e
+        if e.controls and e.found and 0.02 < e.found.p <= 0.05:
+            break
+    else:
+        raise AssertionError("no such table: the test shows nothing")
+    assert points(e.main, e, DEPTH)[1].startswith("Corrected for 11 contrasts, it has p = ")

@@ -140,7 +140,7 @@ def test_no_name_breaks_a_table(name):
     odd = evidence(measure({name: HIGHER, "b": NOTHING, f"{name}?": HALF}), name, "b")
     text = told([odd.main], odd, settings={"stimuli": f"{name}.csv"})
     widths = [{len(row) for row in rows_of(part)} for part in text.split("## ")]
-    assert [width for width in widths if width] == [{6}, {7}, {2}]
+    assert [width for width in widths if width] == [{6}, {8}, {2}]
     shown = " ".join(name.split())
     assert f"{shown} - b" in [row[1].replace("\\\\", "\\") for row in rows_of(text) if len(row) == 6]
 

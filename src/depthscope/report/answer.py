@@ -7,7 +7,15 @@ said in the same breath.
 from collections.abc import Sequence
 
 from depthscope.drawing.alt import names_text, p_text
-from depthscope.report.evidence import ALPHA, Evidence, layers_text, measured_layers, sides
+from depthscope.report.evidence import (
+    ALPHA,
+    Evidence,
+    corrected,
+    every_contrast,
+    layers_text,
+    measured_layers,
+    sides,
+)
 from depthscope.report.verdicts import (
     choices_level,
     confounds_answer,
@@ -90,7 +98,10 @@ def _answer(c: Contrast, evidence: Evidence | None, depth: int) -> tuple[str, li
             [],
         )
     told = [_found(c, strongest, depth), *_rest(c, strongest)]
-    return ", ".join(told), _limits(evidence) if evidence else []
+    limits = _limits(evidence) if evidence else []
+    if len(told) > 1 and limits:  # of several clusters that were named, which one the rest is about
+        limits[0] = limits[0].replace("it ", f"the difference at {layers_text(strongest)} ", 1)
+    return ", ".join(told), limits
 
 
 def _found(c: Contrast, k: Cluster, depth: int) -> str:
@@ -117,7 +128,8 @@ def _word(k: Cluster) -> str:
 def _limits(e: Evidence) -> list[str]:
     own = next((held for held in e.confounding if held.contrast is e.main), None)
     level = controls_level(e)
-    told = [SPECIFIC[level].format(a=e.main.a)] if level else []
+    told = _corrected(e)
+    told += [SPECIFIC[level].format(a=e.main.a)] if level else []
     told += [HELD[answer]] if own and (answer := confounds_answer(own)) in HELD else []
     told += _explained(e)
     told += [CHOICES[choices_level(e)]] if choices_level(e) else []
@@ -125,6 +137,13 @@ def _limits(e: Evidence) -> list[str]:
     crossed = [model for model in e.mixed[-1:] if model.crossed]
     told += [MIXED[level].format(names_text(m.levels)) for m in crossed if (level := mixed_level(e, m)) in MIXED]
     return told if trusted(e) else [*told, UNTRUSTED]
+
+
+def _corrected(e: Evidence) -> list[str]:
+    """That it would not be found if its p were corrected for the controls that are printed beside it."""
+    contrasts = every_contrast([e.main], e)
+    p = min(corrected(contrasts)[0])
+    return [f"corrected for {len(contrasts)} contrasts, it has {p_text(p)} (Holm)"] if p > ALPHA else []
 
 
 def _explained(e: Evidence) -> list[str]:

@@ -12,6 +12,7 @@ from depthscope.drawing.alt import ALPHA as ALPHA
 from depthscope.drawing.alt import names_text, p_text
 from depthscope.statistics.calibration import Rate
 from depthscope.statistics.curve import Curve
+from depthscope.statistics.effects import holm
 from depthscope.statistics.mixed import Mixed
 from depthscope.statistics.nulls import Null
 from depthscope.statistics.result import Cluster, Contrast
@@ -173,6 +174,21 @@ def every_contrast(contrasts: Sequence[Contrast], evidence: Evidence | None) -> 
     asked = [c.terms.reduced for c in contrasts]
     controls = evidence.control_contrasts if evidence else []
     return [*contrasts, *(c for c in controls if c.terms not in asked)]
+
+
+def corrected(contrasts: Sequence[Contrast]) -> list[list[float]]:
+    """Of each contrast, the p of its clusters corrected for there being several contrasts (Holm).
+
+    The contrasts are ranked by the p of their strongest cluster; a cluster's p is multiplied as that of its contrast is, and is
+    no smaller than that.
+    """
+    own = np.array([min((k.p for k in c.clusters), default=1.0) for c in contrasts])
+    stepped = holm(own)
+    times = len(own) - np.argsort(np.argsort(own, kind="stable"), kind="stable")
+    return [
+        [float(min(1.0, max(least, k.p * factor))) for k in c.clusters]
+        for c, least, factor in zip(contrasts, stepped, times, strict=True)
+    ]
 
 
 def cell(text: object) -> str:

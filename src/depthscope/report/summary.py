@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from depthscope.report.evidence import Evidence, cell, every_contrast
+from depthscope.report.evidence import Evidence, cell, corrected, every_contrast
 from depthscope.report.verdicts import evidence_words, exclusions, in_short, verdict
 from depthscope.statistics.effects import effect_text
 from depthscope.statistics.result import Contrast
@@ -16,7 +16,8 @@ corrected for looking at every layer. A small p says that the conditions differ;
 a cluster depend on the forming threshold, and single layers inside it are not each significant. The effect at the peak is
 the largest of many and therefore too large on average. A cluster does not say **why** the conditions differ either:
 differences in surprisal, rarity or length of the words can do it. Compare with the controls before you name a cause. Each
-contrast is a family of its own: its p is not corrected for the other contrasts.\
+contrast is a family of its own; "p (Holm)" is corrected for the other contrasts of the table too: with four controls something
+is found in a third of all tables in which there is nothing.\
 """
 
 COMPARED = """\
@@ -135,11 +136,12 @@ def evidence_told(e: Evidence) -> list[str | Sheet]:
 def _table(contrasts: Sequence[Contrast]) -> str:
     lines = [
         f"| {cell(c.name)} | {k.first}-{k.last} | {k.mass:.1f} | {k.p:.4f} | {k.p_low:.4f} to {k.p_high:.4f} "
-        f"| {k.effect} | {k.peak_layer} |"
-        for c in contrasts
-        for k in c.clusters
+        f"| {k.effect} | {k.peak_layer} | {p:.4f} |"
+        for c, ps in zip(contrasts, corrected(contrasts), strict=True)
+        for k, p in zip(c.clusters, ps, strict=True)
     ]
     if not lines:
         return "None: no layer passes the forming threshold."
-    head = f"| contrast | {' | '.join(CLUSTER_COLUMNS)} |\n{'|---' * (len(CLUSTER_COLUMNS) + 1)}|"
+    columns = (*CLUSTER_COLUMNS, f"p for {len(contrasts)} contrasts (Holm)")
+    head = f"| contrast | {' | '.join(columns)} |\n{'|---' * (len(columns) + 1)}|"
     return "\n".join([head, *lines])

@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from depthscope.entries import entry_names
-from depthscope.report.evidence import Evidence
+from depthscope.report.evidence import Evidence, corrected
 from depthscope.report.verdicts import mixed_level, mixed_name, null_level
 from depthscope.statistics.result import Contrast
 from depthscope.statistics.shares import Share
@@ -27,9 +27,13 @@ def contrasts_table(contrasts: Sequence[Contrast]) -> pd.DataFrame:
 
 
 def clusters_table(contrasts: Sequence[Contrast]) -> pd.DataFrame:
-    """One row per contrast and cluster."""
-    filled = [c.clusters_dataframe() for c in contrasts if c.clusters]
-    return pd.concat(filled, ignore_index=True) if filled else contrasts[0].clusters_dataframe()
+    """One row per contrast and cluster, with p corrected for the number of contrasts as well (``p_holm``)."""
+    filled = [
+        c.clusters_dataframe().assign(p_holm=p) for c, p in zip(contrasts, corrected(contrasts), strict=True) if p
+    ]
+    table = pd.concat(filled, ignore_index=True) if filled else contrasts[0].clusters_dataframe().assign(p_holm=[])
+    table.insert(list(table).index("p") + 1, "p_holm", table.pop("p_holm"))
+    return table
 
 
 def items_table(contrasts: Sequence[Contrast]) -> pd.DataFrame:

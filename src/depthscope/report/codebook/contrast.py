@@ -47,7 +47,10 @@ TABLES: Mapping[str, Mapping[str, Meaning]] = {
         "valid_scales": VALID,
     },
     "contrasts.csv": {**contrast_lines("CSE", "CSE"), "valid_scales": VALID},
-    "clusters.csv": cluster_lines(),
+    "clusters.csv": {
+        **cluster_lines(),
+        "p_holm": p_of("the same p, corrected for the contrasts of this table after Holm"),
+    },
     "items.csv": {
         "contrast": CONTRAST,
         "item": Meaning("item; several pairs of one item are averaged"),

@@ -54,6 +54,7 @@ CLUSTERS = (
     Column("layers", "{first} to {last}"),
     Column("mass", "{mass:.1f}"),
     Column("p", "{p:.4f} [{p_low:.4f}, {p_high:.4f}]"),
+    Column("p (Holm)", "{p_holm:.4f}"),
     Column("dz at the peak", "{dz:+.2f} [{dz_low:+.2f}, {dz_high:+.2f}]"),
     Column("peak layer", "{peak_layer}"),
     Column("scheme", "{scheme}"),
