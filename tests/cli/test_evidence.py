@@ -60,7 +60,7 @@ def finished(words, tmp_path_factory):
 
 FILES = {
     *("run.json", ".lock", "summary.md", "report.html", "cse.nc", "layers.csv", "contrasts.csv", "clusters.csv"),
-    *("texts.csv", "codebook.csv"),
+    *("texts.csv", "codebook.csv", "relative.csv", "relative-layers.csv"),
     *("items.csv", "scalograms.csv", "evidence.csv", "covariates.csv", "balance.csv", "nulls.csv", "null-effects.csv"),
     *("specifications.csv", "specifications-joint.csv", "power.csv", "mixed.csv", "mixed-variances.csv"),
 }
@@ -72,7 +72,7 @@ def test_the_folder_of_a_full_run_holds_everything_and_nothing_else(finished):
     kinds = [
         f"{kind}-metaphor-minus-{c}" for kind in ("difference", "items", "scalograms") for c in ("literal", "complex")
     ]
-    kinds += ["cse-by-condition", "evidence", "covariates", "nulls", "specifications", "power"]
+    kinds += ["cse-by-condition", "relative", "evidence", "covariates", "nulls", "specifications", "power"]
     assert {path.name for path in (finished / "figures").iterdir()} == {
         f"{k}.{s}" for k in kinds for s in ("png", "svg", "pdf")
     }

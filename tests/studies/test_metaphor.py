@@ -60,7 +60,7 @@ def trajectories(finished):
 
 
 def test_the_folder_holds_everything_and_nothing_else(finished):
-    figures = ["cse-by-condition"] + [
+    figures = ["cse-by-condition", "relative"] + [
         f"{kind}-{a}-minus-{b}"
         for kind in ("difference", "items", "scalograms")
         for a, b in (("metaphor", "literal"), ("literal", "metaphor"))
@@ -77,6 +77,8 @@ def test_the_folder_holds_everything_and_nothing_else(finished):
         "items.csv",
         "scalograms.csv",
         "texts.csv",
+        "relative.csv",
+        "relative-layers.csv",
         "codebook.csv",
         "summary.md",
         "report.html",

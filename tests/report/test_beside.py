@@ -1,0 +1,98 @@
+"""CSE, CSE relative to norms and the slopes: contrasts of planted trajectories, and what is said of them."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import depthscope as ds
+from depthscope.report.beside import ROWS, Beside, beside_layers_table, beside_table, beside_words
+from depthscope.report.codebook import STUDIES
+from depthscope.studies.beside import contrast_beside
+from tests.instrument.test_attribution import traced
+from tests.report.planted import HIGHER, LOWER, NOTHING, QUICK, compare, measure
+
+DEPTH, ITEMS = 24, 16
+
+
+def trajectories(persistence=0.0, growth=0.0, seed=0):
+    """Pairs whose first condition keeps some of its direction in the middle layers, and grows more there."""
+    rng = np.random.default_rng(seed)
+    steps = rng.normal(size=(2 * ITEMS, DEPTH, 64))
+    for layer in range(8, 18):
+        steps[::2, layer] += persistence * steps[::2, layer - 1]
+    steps[::2, 8:18] *= np.exp(growth * np.arange(10))[:, None]
+    items = [f"i{k // 2}" for k in range(2 * ITEMS)]
+    return traced(0 * steps, steps, items, ["a", "b"] * ITEMS, parts=False)
+
+
+def found(traj, **measure):
+    main = ds.contrast(ds.cse(traj, **measure), "a", "b", **QUICK)
+    return contrast_beside(traj, main, measure, QUICK)
+
+
+def test_the_rows_are_the_contrasts_of_the_public_functions():
+    traj = trajectories(0.4)
+    options = {"wavelet": "dog(2)", "energy_norm": "L1", "min_scales": 3}
+    beside = found(traj, normalize=False, **options)
+    assert list(beside.rows) == list(ROWS)
+    slopes = ds.slope(traj, **options)
+    expected = {name: ds.contrast(slopes[name], "a", "b", **QUICK) for name in ("total", "norms", "directions")}
+    relative = ds.cse(traj, relative=True, normalize=False, **options)
+    expected["relative"] = ds.contrast(relative, "a", "b", **QUICK)
+    for name, contrast in expected.items():
+        xr.testing.assert_equal(beside.rows[name].table, contrast.table)
+
+
+def test_persistence_is_told_whatever_the_weights():
+    told = {norm: beside_words(found(trajectories(0.6), energy_norm=norm)) for norm in ("L1", "L2")}
+    assert told["L1"] == told["L2"]
+    _, slope = told["L2"]
+    assert slope.startswith(
+        "Whatever the weights of the scales, updates persist more in one direction over depth: the slope "
+    )
+    assert "norms show nothing there (dz " in slope
+    _, slope = beside_words(found(trajectories(-0.6)))
+    assert "updates persist less in one direction" in slope
+
+
+def test_growth_of_norms_alone_is_told_as_that():
+    relative, slope = beside_words(found(trajectories(growth=0.25)))
+    assert slope.startswith(
+        "Whatever the weights of the scales, directions show no difference in the slope of the energy; "
+    )
+    assert "the slope that norms give is " in slope
+    assert relative.endswith("no difference in CSE was found at any depth")
+
+
+@pytest.mark.parametrize(("planted", "word"), [(HIGHER, "higher"), (LOWER, "lower")])
+def test_relative_cse_is_told_with_its_cluster(planted, word):
+    c, none = (
+        compare(measure({"a": planted, "b": NOTHING}), "a", "b"),
+        compare(measure({"a": NOTHING, "b": NOTHING}), "a", "b"),
+    )
+    (k,) = c.significant()
+    told, slope = beside_words(
+        Beside({"cse": c, "relative": c, "total": none, "norms": none, "directions": none}, (5, 8))
+    )
+    assert told == (
+        f"Relative to what the norms of the updates give alone, CSE is {word} at layers 5-8 (p = .005, dz {k.effect} at layer "
+        f"{k.peak_layer})"
+    )
+    assert slope == "Whatever the weights of the scales, directions show no difference in the slope of the energy"
+
+
+def test_the_tables_have_a_row_per_quantity_and_per_layer_and_every_column_is_explained():
+    beside = found(trajectories(0.6))
+    table, layers = beside_table(beside), beside_layers_table(beside)
+    assert list(table["quantity"]) == list(ROWS)
+    assert len(layers) == 4 * DEPTH
+    told = STUDIES["metaphor"]
+    assert list(table) == list(told["relative.csv"])
+    assert set(layers) == set(told["relative-layers.csv"])
+    effect = beside.rows["directions"].over(*beside.window)
+    assert table.set_index("quantity").loc["directions", "window_dz"] == effect.dz
+
+
+def test_cse_that_is_relative_already_stands_beside_itself():
+    beside = found(trajectories(0.6), relative=True)
+    xr.testing.assert_equal(beside.rows["cse"].table, beside.rows["relative"].table)
