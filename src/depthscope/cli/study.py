@@ -55,7 +55,7 @@ class Study(ABC):
             "token_budget",
             "threads",
         ),
-        *("evidence", "confounds", "crossed", "contrasts"),
+        *("evidence", "confounds", "crossed", "cluster_by", "contrasts"),
     )
     # what is compared if nothing is said, and how that is put
     CONTRASTS: ClassVar[tuple[str, ...] | None] = None
@@ -148,6 +148,8 @@ class Study(ABC):
             "ones: surprisal, log_frequency, target_length, n_subtokens, token_index, n_tokens",
         )
         about = "of your table whose levels are crossed with items in the mixed model of --evidence full; repeatable "
+        shared = "of your table that says which items belong together (a word, a frame): families are tested, not items"
+        add("--cluster-by", metavar="COLUMN", help=f"column {shared}")
         add("--crossed", action="append", metavar="COLUMN", help=f"{about}(default: 'frame', if there is one)")
 
     def run(self, options: argparse.Namespace) -> Answer:

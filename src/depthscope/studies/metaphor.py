@@ -16,6 +16,7 @@ from depthscope.statistics.contrast import contrast
 from depthscope.statistics.result import Contrast
 from depthscope.statistics.terms import Terms
 from depthscope.studies.beside import contrast_beside
+from depthscope.studies.dependence import dependence
 from depthscope.studies.evidence import EFFORTS, Sources, gather
 from depthscope.studies.finished import FinishedRun
 from depthscope.studies.settings import Settings, language_told, prepare, settled
@@ -89,7 +90,7 @@ def run_metaphor(
                 clock=clock,
                 progress=progress,
             )
-        noticed = [*remarks(traj, h), *language_told(given, settings, table)]
+        noticed = [*remarks(traj, h), *language_told(given, settings, table), *dependence(contrasts[0], table)]
         found = Findings(traj, h, contrasts, beside, evidence, noticed)
         with clock("report"):
             write_findings(out, found, record, model=settings.model, stimuli=settings.stimuli, measure=settings.cse)

@@ -17,6 +17,7 @@ from depthscope.model.tokenizer import load_tokenizer
 from depthscope.statistics.terms import Terms, parse_terms
 from depthscope.stimuli.builtin import BUILTIN
 from depthscope.stimuli.columns import OURS
+from depthscope.stimuli.families import families
 from depthscope.stimuli.frequency import COLUMN, with_frequency
 from depthscope.stimuli.language import find_language, targets_language
 from depthscope.stimuli.numbers import two_ways
@@ -93,6 +94,7 @@ def preview(
     found.document = {"stimuli": stimuli, "texts": len(table), "items": items, "conditions": counts, "model": model}
     found.document["census"] = []
     _numbers(found, table)
+    _families(found, table)
     contexts = None
     if model is not None:
         tokenizer, limit = load_tokenizer(model, trust_remote_code)
@@ -113,6 +115,15 @@ def preview(
     # as in the document of a table with faults; what can be told of a row was raised above
     found.document |= {"problems": [], "refused": found.refused}
     return found
+
+
+def _families(found: Preview, table: pd.DataFrame) -> None:
+    for column, labels in families(table).items():
+        found.tell(
+            f"shared {column}",
+            f"{len(labels)} items share {len(set(labels.values()))}: they may depend on each other; a run tells how much, and "
+            f"--cluster-by {column} tests families",
+        )
 
 
 def _numbers(found: Preview, table: pd.DataFrame) -> None:

@@ -20,6 +20,7 @@ from depthscope.statistics.contrast import contrast
 from depthscope.statistics.terms import Terms, parse_terms
 from depthscope.stimuli.builtin import BUILTIN
 from depthscope.stimuli.covariates import with_covariates, with_length
+from depthscope.stimuli.families import by_family
 from depthscope.stimuli.frequency import COLUMN
 from depthscope.stimuli.language import targets_language
 from depthscope.stimuli.numbers import finite, no_numbers
@@ -46,6 +47,7 @@ class Settings:
     evidence: Level = "quick"
     confounds: tuple[str, ...] = CONFOUNDS
     crossed: tuple[str, ...] = ()
+    cluster_by: str | None = None
     subtoken: Subtoken = "last"
     surprisal: Surprisal = "tokens"
     keep: Keep = "gram"
@@ -104,7 +106,8 @@ def language_told(asked: Settings, used: Settings, table: pd.DataFrame) -> list[
 
 def _read(settings: Settings) -> pd.DataFrame:
     table = read_stimuli(settings.stimuli, folder=settings.folder, **settings.table)
-    return table if settings.sample is None else sample_items(table, settings.sample)
+    table = table if settings.sample is None else sample_items(table, settings.sample)
+    return table if settings.cluster_by is None else by_family(table, settings.cluster_by)
 
 
 def _language(settings: Settings, table: pd.DataFrame) -> str | None:
