@@ -87,6 +87,14 @@ def test_parts_agree_with_the_public_functions():
         assert imbalance(h, parts.contrast.terms, names, items)["smd"].abs().max() <= TOLERANCE
 
 
+def test_where_nothing_has_to_go_there_is_nothing_to_match_and_nothing_survives_it():
+    parts = held(measured(log_frequency=drawn(seed=3, shift=0.0)), "log_frequency")
+    assert parts.matched == {}
+    assert parts.unmatched["all"].startswith(
+        "nothing to match: no mean difference in log_frequency exceeds 0.1 standard"
+    )
+
+
 def test_only_all_together_are_adjusted_for_unless_each_is_asked_for():
     h = measured(surprisal=drawn(), rarity=drawn(seed=2))
     assert list(held(h, "surprisal", "rarity", each=False).adjusted) == ["all"]

@@ -8,7 +8,7 @@ import xarray as xr
 
 from depthscope.errors import DepthscopeError
 from depthscope.report.evidence import Confounding
-from depthscope.statistics.balance import imbalance, matched_items
+from depthscope.statistics.balance import TOLERANCE, imbalance, matched_items
 from depthscope.statistics.contrast import contrast
 from depthscope.statistics.pairing import group_names
 from depthscope.statistics.result import Contrast
@@ -46,7 +46,12 @@ def confounding(
         if not chosen or items in seen:
             continue
         seen.append(items)
-        if len(items) < MIN_MATCHED:
+        if len(items) == plain.n:  # the same contrast again would survive whatever it was put to
+            unmatched[label] = (
+                f"nothing to match: no mean difference in {', '.join(chosen)} exceeds {TOLERANCE:g} standard deviations, and "
+                f"all {len(items)} items stay"
+            )
+        elif len(items) < MIN_MATCHED:
             unmatched[label] = (
                 f"{len(items)} items can be matched on {', '.join(chosen)}; at least {MIN_MATCHED} are needed"
             )
