@@ -6,7 +6,7 @@ import xarray as xr
 
 import depthscope as ds
 from depthscope.statistics.balance import TOLERANCE, imbalance, matched_items
-from depthscope.studies.confounds import CONFOUNDS, MIN_MATCHED, confounding
+from depthscope.studies.confounds import CONFOUNDS, KNOTS, MIN_MATCHED, confounding
 from tests.studies.same import same_contrast
 
 OPTIONS = {"permutations": 200, "resamples": 30}
@@ -80,7 +80,7 @@ def test_parts_agree_with_the_public_functions():
     h = measured(surprisal=drawn(shift=1.0), log_frequency=drawn(seed=3, shift=0.6))
     parts = held(h, "surprisal", "log_frequency")
     for label, names in (("log_frequency", ["log_frequency"]), ("all", ["surprisal", "log_frequency"])):
-        assert same_contrast(parts.adjusted[label], ds.contrast(h, "a", "b", adjust=names, **OPTIONS))
+        assert same_contrast(parts.adjusted[label], ds.contrast(h, "a", "b", adjust=names, splines=KNOTS, **OPTIONS))
     for label, names in (("all", ["surprisal", "log_frequency"]), ("word", ["log_frequency"])):
         items = matched_items(h, parts.contrast.terms, names)
         assert same_contrast(parts.matched[label], ds.contrast(h.sel(item=items), "a", "b", **OPTIONS))
@@ -187,7 +187,9 @@ def test_truth_values_are_covariates_too():
     parts = held(measured(animate=flag), "animate")
     assert parts.unusable == {}
     number = measured(animate=flag.astype(float))
-    assert same_contrast(parts.adjusted["all"], ds.contrast(number, "a", "b", adjust=["animate"], **OPTIONS))
+    assert same_contrast(
+        parts.adjusted["all"], ds.contrast(number, "a", "b", adjust=["animate"], splines=KNOTS, **OPTIONS)
+    )
 
 
 def test_without_covariates_nothing_is_held_equal():

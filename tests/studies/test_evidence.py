@@ -19,6 +19,7 @@ from depthscope.statistics.mixed import mixed_model
 from depthscope.statistics.nulls import against
 from depthscope.statistics.power import power_curve
 from depthscope.studies.clock import Clock
+from depthscope.studies.confounds import KNOTS
 from depthscope.studies.evidence import EFFORTS, Effort, Sources, gather
 from tests.studies.same import same_contrast, same_null
 
@@ -94,7 +95,7 @@ def test_the_contrast_is_adjusted_for_each_covariate_and_for_all(full, h):
     assert list(held.adjusted) == [*usable, "all"]
     for label, contrast in held.adjusted.items():
         names = usable if label == "all" else [label]
-        assert same_contrast(contrast, ds.contrast(h, "metaphor-literal", adjust=names, **OPTIONS))
+        assert same_contrast(contrast, ds.contrast(h, "metaphor-literal", adjust=names, splines=KNOTS, **OPTIONS))
 
 
 def test_what_exceeds_a_control_is_adjusted_for_all_covariates_together(full, h):
@@ -102,7 +103,9 @@ def test_what_exceeds_a_control_is_adjusted_for_all_covariates_together(full, h)
         assert held.contrast is control.excess
         assert list(held.adjusted) == ["all"]
         names = held.adjusted["all"].settings["adjust"]
-        assert same_contrast(held.adjusted["all"], ds.contrast(h, control.excess.terms, adjust=names, **OPTIONS))
+        assert same_contrast(
+            held.adjusted["all"], ds.contrast(h, control.excess.terms, adjust=names, splines=KNOTS, **OPTIONS)
+        )
 
 
 def test_balance_and_description_are_of_the_covariates_asked_for(full, h):

@@ -40,7 +40,9 @@ class Confounding:
     unusable : dict
         Covariates that cannot be adjusted for, with the reason.
     adjusted : dict of Contrast
-        By covariate, and under ``"all"`` for all of them together.
+        By covariate, and under ``"all"`` for all of them together, along curves of their levels where the items allow it.
+    lines : dict of Contrast
+        The same along straight lines, where ``adjusted`` is along curves.
     matched : dict of Contrast
         On items among which covariates are balanced; by what they are matched on.
     unmatched : dict
@@ -53,6 +55,7 @@ class Confounding:
     adjusted: dict[str, Contrast]
     matched: dict[str, Contrast]
     unmatched: dict[str, str]
+    lines: dict[str, Contrast] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -146,8 +149,8 @@ class Evidence:
             yield "controls", contrast.name, contrast
         for confounding in self.confounding:
             group = f"{confounding.contrast.name}, all else equal"
-            for contrast in confounding.adjusted.values():
-                yield group, f"adjusted for {adjusted_for(contrast)}", contrast
+            for contrast in (*confounding.adjusted.values(), *confounding.lines.values()):
+                yield group, f"adjusted for {adjusted_for(contrast)}{along(contrast)}", contrast
             for name, contrast in confounding.matched.items():
                 yield group, f"matched on {name}", contrast
         for null in self.nulls:
@@ -209,6 +212,12 @@ def sides(contrast: Contrast) -> tuple[str, str]:
 def adjusted_for(contrast: Contrast) -> str:
     names = contrast.settings["adjust"]
     return str(names[0]) if len(names) == 1 else "all"
+
+
+def along(contrast: Contrast) -> str:
+    """How covariates were followed, if they can be followed in several ways."""
+    curved = len(set(contrast.settings["adjust"])) < contrast.covariates.sizes["covariate"]
+    return ", curved" if curved else ""
 
 
 def layers_text(cluster: Cluster) -> str:

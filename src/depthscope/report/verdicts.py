@@ -18,6 +18,7 @@ from depthscope.report.evidence import (
     Control,
     Evidence,
     adjusted_for,
+    along,
     layers_text,
     measured_layers,
     sides,
@@ -263,7 +264,8 @@ def _extrapolated(held: Confounding) -> list[str]:
 
 def _held(held: Confounding) -> list[tuple[str, Contrast]]:
     adjusted = [
-        (f"adjustment for {adjusted_for(c)}".replace("for all", "for all of them"), c) for c in held.adjusted.values()
+        (f"adjustment for {adjusted_for(c)}".replace("for all", "for all of them") + along(c), c)
+        for c in held.adjusted.values()
     ]
     matched = [(f"matching on {'all of them' if k == 'all' else 'the word'}", c) for k, c in held.matched.items()]
     return adjusted + matched

@@ -28,6 +28,7 @@ def contrast(
     b: str | None = None,
     *,
     adjust: Sequence[str] = (),
+    splines: int = 0,
     permutations: int = 10_000,
     forming_p: float = 0.05,
     alternative: Alternative = "two-sided",
@@ -48,6 +49,9 @@ def contrast(
     adjust : sequence of str
         Covariates to hold equal: numeric coordinates of ``h`` over item and condition (``surprisal``,
         ``log_frequency``, ``n_subtokens``, any column of the stimuli). Effects are then those at no difference in them.
+    splines : int
+        Let the dependence on them be curved: knots of the natural cubic splines of their levels, 3 or more; 0: straight lines.
+        Fewer are taken where the items are fewer than five for each column.
     permutations : int
         Random sign flips. All flips are enumerated if there are no more than this.
     forming_p : float
@@ -94,6 +98,7 @@ def contrast(
     adjust = _names(adjust)
     for name, value, kind in (
         *(("permutations", permutations, Integral), ("resamples", resamples, Integral), ("seed", seed, Integral)),
+        ("splines", splines, Integral),
         *(("forming_p", forming_p, Real), ("bound", bound, Real)),
     ):
         if isinstance(value, bool) or not isinstance(value, kind):
@@ -104,8 +109,10 @@ def contrast(
         raise DepthscopeError("resamples must be at least 1, and the seed a whole number from 0")
     if not bound > 0:
         raise DepthscopeError(f"bound={bound:g}: equivalence needs a bound on dz above 0, e.g. 0.2")
+    if splines and splines < 3:
+        raise DepthscopeError(f"splines={splines}: give 3 knots or more, or 0 for straight lines")
     terms = _terms(h, a, b)
-    paired = pair(h, terms, include_same_context, adjust)
+    paired = pair(h, terms, include_same_context, adjust, splines)
     _warn_of_constants(paired.covariates)
     differences = paired.differences
     values: Float = differences.values.astype(np.float64)
@@ -129,6 +136,7 @@ def contrast(
         "resamples": resamples,
         "include_same_context": include_same_context,
         "adjust": list(adjust),
+        "splines": int(splines),
     }
     return Contrast(
         terms,

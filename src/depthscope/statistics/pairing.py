@@ -11,6 +11,7 @@ from depthscope.arrays import Float
 from depthscope.errors import DepthscopeError, listed
 from depthscope.statistics.measured import as_measure
 from depthscope.statistics.missing import complete, thin
+from depthscope.statistics.splines import columns_allowed, natural_splines
 from depthscope.statistics.terms import Side, Terms
 
 
@@ -34,13 +35,20 @@ class Paired:
     thin_layers: list[int] = field(default_factory=list)
 
 
-def pair(h: xr.DataArray, terms: Terms, include_same_context: bool = False, covariates: Sequence[str] = ()) -> Paired:
+def pair(
+    h: xr.DataArray,
+    terms: Terms,
+    include_same_context: bool = False,
+    covariates: Sequence[str] = (),
+    splines: int = 0,
+) -> Paired:
     """Pair the conditions of ``terms`` by item.
 
     An item is incomplete if a condition is missing. It has the same context if two texts that are compared are the same
     up to and including the target, as far as tokens go: a causal model cannot tell them apart there, and the difference is
     zero by construction. Both kinds are left out; the second can be kept. Items without one of the ``covariates``
-    (coordinates of ``h`` over item and condition) are left out too. Of the others, those that lack a layer are left out, or
+    (coordinates of ``h`` over item and condition) are left out too. With ``splines`` the covariates are the differences of
+    curves of their levels (:mod:`depthscope.statistics.splines`). Of the others, those that lack a layer are left out, or
     the layer is, by the rule of :func:`depthscope.statistics.missing.complete`.
     """
     h = as_measure(h)
@@ -71,17 +79,22 @@ def pair(h: xr.DataArray, terms: Terms, include_same_context: bool = False, cova
         raise DepthscopeError(f"{terms.name}: {told}; a paired test needs at least 2 items with all conditions{known}")
     sides = (_side(h, side)[used] for side in (terms.left, terms.right))
     left, right = (_average_groups(side.where(xr.DataArray(cells, dims=side.dims[1:])), groups) for side in sides)
-    gaps = np.zeros((left.sizes["item"], 0))
+    gaps, names = np.zeros((left.sizes["item"], 0)), list(covariates)
     if values is not None:
         signs = np.array([_sign(c, terms) for c in terms.conditions])
         with np.errstate(over="ignore", invalid="ignore"):
             gaps = _mean_by(np.einsum("c,ick->ik", signs, values[used]), groups)
-        beyond = [name for name, column in zip(covariates, gaps.T, strict=True) if not np.isfinite(column).all()]
+            beyond = [name for name, column in zip(covariates, gaps.T, strict=True) if not np.isfinite(column).all()]
+            knots = columns_allowed(len(gaps), len(covariates), splines)
+            if knots > 2 and not beyond:
+                curves = [natural_splines(values[used][..., k], knots) for k in range(len(covariates))]
+                names = [name for name, curve in zip(covariates, curves, strict=True) for _ in range(curve.shape[-1])]
+                gaps = _mean_by(np.einsum("c,ick->ik", signs, np.concatenate(curves, -1)), groups)
         if beyond:
             raise DepthscopeError(
                 f"cannot adjust for {beyond[0]!r}: its differences are too large for a double; rescale it"
             )
-    labelled = {"item": left["item"].values, "covariate": list(covariates)}
+    labelled = {"item": left["item"].values, "covariate": names}
     return Paired(
         left - right,
         left,

@@ -7,7 +7,7 @@ import pandas as pd
 import xarray as xr
 
 from depthscope.errors import DepthscopeError
-from depthscope.report.evidence import Confounding
+from depthscope.report.evidence import Confounding, along
 from depthscope.statistics.balance import TOLERANCE, imbalance, matched_items
 from depthscope.statistics.contrast import contrast
 from depthscope.statistics.pairing import group_names
@@ -18,22 +18,30 @@ CONFOUNDS = ("surprisal", "log_frequency", "target_length", "n_subtokens", "toke
 # what belongs to the word itself, for conditions whose target words differ
 OF_THE_WORD = ("log_frequency", "n_subtokens", "target_length")
 MIN_MATCHED = 20
+# of the curves along which covariates are followed: four columns each
+KNOTS = 5
 
 
 def confounding(
     h: xr.DataArray, plain: Contrast, names: Sequence[str], options: dict[str, Any], *, each: bool
 ) -> Confounding:
-    """Adjust a contrast for all covariates (and, with ``each``, for every one alone), and repeat it on matched items."""
+    """Adjust a contrast for all covariates (and, with ``each``, for every one alone), and repeat it on matched items.
+
+    Along curves: a difference of levels through a straight line leaves an effect where the dependence is curved and the
+    conditions differ in spread. Straight lines stand beside them.
+    """
     balance = _balance(h, plain, names)
     unusable = _unusable(h, plain, names)
     usable = [name for name in names if name not in unusable]
-    adjusted, matched, unmatched = {}, {}, {}
+    adjusted, lines, matched, unmatched = {}, {}, {}, {}
     sets = {name: [name] for name in usable} if each and len(usable) > 1 else {}
     if usable:
         sets["all"] = usable
     for label, chosen in sets.items():
         try:
-            adjusted[label] = contrast(h, plain.terms, adjust=chosen, **options)
+            adjusted[label] = contrast(h, plain.terms, adjust=chosen, **{**options, "splines": KNOTS})
+            if along(adjusted[label]):
+                lines[label] = contrast(h, plain.terms, adjust=chosen, **{**options, "splines": 0})
         except DepthscopeError as problem:
             unusable[label] = str(problem)
     seen: list[list[str]] = []
@@ -57,7 +65,7 @@ def confounding(
             )
         else:
             matched[label] = contrast(_only(h, items), plain.terms, **options)
-    return Confounding(plain, balance, unusable, adjusted, matched, unmatched)
+    return Confounding(plain, balance, unusable, adjusted, matched, unmatched, lines)
 
 
 def _balance(h: xr.DataArray, plain: Contrast, names: Sequence[str]) -> pd.DataFrame:
