@@ -73,3 +73,13 @@ def test_the_census_counts_what_trace_flags(tiny: ds.Model) -> None:
 def test_what_trace_would_refuse_is_refused(tokenizer: Any, pairs: pd.DataFrame, refuses: Any) -> None:
     with refuses("tokens exceed the model's context of 3"):
         lines(tokenizer, pairs, 3)
+
+
+def test_characters_that_a_program_wrote_out_are_told_by_item(tokenizer):
+    table = pd.DataFrame(
+        {"item": ["x", "x"], "condition": ["a", "b"], "text": ["Fish &amp; a shark.", "A shark."], "target": "shark"}
+    )
+    lines = census(tokenizer, ds.read_stimuli(table), "last", None)
+    assert (
+        "texts with characters written out, which the model reads as they stand: 1 ('&amp;' for '&' in item x)" in lines
+    )

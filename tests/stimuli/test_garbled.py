@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from depthscope.stimuli.builtin import read_builtin
-from depthscope.stimuli.garbled import AGAIN, ITSELF, garbled
+from depthscope.stimuli.garbled import AGAIN, garbled, written_out
 from depthscope.stimuli.table import validate
 
 LOST = [
@@ -88,13 +88,16 @@ def test_so_it_is_in_the_encodings_of_other_machines(word, encoding):
 
 
 @pytest.mark.parametrize(("text", "held", "meant"), WRITTEN_OUT)
-def test_characters_that_a_program_wrote_out_are_named(text, held, meant):
-    assert garbled(text) == (f"the text holds {held}, which a program wrote for {meant}", ITSELF)
+def test_characters_that_a_program_wrote_out_are_named_and_not_refused(text, held, meant):
+    written, stands = next(written_out(text))
+    assert (repr(written), repr(stands)) == (held, meant)
+    assert garbled(text) is None
 
 
 @pytest.mark.parametrize("text", [*SOUND, *WORDS])
 def test_sound_texts_are_left_alone(text):
     assert garbled(text) is None
+    assert list(written_out(text)) == []
 
 
 def test_the_items_of_our_own_are_sound():

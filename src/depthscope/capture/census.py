@@ -7,6 +7,7 @@ import pandas as pd
 
 from depthscope.capture.tokens import Subtoken, Tokenized, special_prefix, tokenize
 from depthscope.errors import listed
+from depthscope.stimuli.garbled import written_out
 
 
 def census(tokenizer: Any, table: pd.DataFrame, subtoken: Subtoken, max_length: int | None) -> list[str]:
@@ -49,7 +50,20 @@ def remarks(table: pd.DataFrame, rows: list[Tokenized]) -> list[str]:
         flagged = np.array([bool(getattr(row, flags)) for row in rows])
         if flagged.any():
             found.append(f"{text}: {flagged.sum()} (items {listed(dict.fromkeys(table['item'][flagged]))})")
-    return [*found, *_altered(table, rows), *_one_and_the_same(table, rows)]
+    return [*found, *_written_out(table), *_altered(table, rows), *_one_and_the_same(table, rows)]
+
+
+def _written_out(table: pd.DataFrame) -> list[str]:
+    """Characters that a program wrote out on the way: the model reads what stands there."""
+    held = {}
+    for item, text in zip(table["item"], table["text"], strict=True):
+        for written, meant in written_out(text):
+            held.setdefault(item, f"{written!r} for {meant!r} in item {item}")
+    if not held:
+        return []
+    return [
+        f"texts with characters written out, which the model reads as they stand: {len(held)} ({listed(held.values())})"
+    ]
 
 
 def _altered(table: pd.DataFrame, rows: list[Tokenized]) -> list[str]:

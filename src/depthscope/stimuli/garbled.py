@@ -8,7 +8,6 @@ from functools import partial
 import regex
 
 AGAIN = "save the table again from its source, as UTF-8"
-ITSELF = "write the character itself"
 
 _REPLACED = "\ufffd"
 # a question mark where a letter was that the encoding lacks. Before a capital it may end a question whose space is missing;
@@ -30,16 +29,13 @@ _WRITTEN_OUT = regex.compile(r"&(?:#[0-9]+|#[xX][0-9a-fA-F]+|[A-Za-z]+[0-9]*);|_
 def garbled(text: str) -> tuple[str, str] | None:
     """What has happened to a text, in words, and the way out; None if nothing has, as far as that can be seen.
 
-    Three kinds: letters lost (U+FFFD, ``M?ller``, ``??? ????``), UTF-8 that was read as another encoding (``KÃ¤se``),
-    characters written out (``&amp;``, ``_x000D_``, ``\\u00e4``).
+    Letters lost (U+FFFD, ``M?ller``, ``??? ????``), or UTF-8 that was read as another encoding (``KÃ¤se``).
     """
     for lost in _lost(text):
         way_out = AGAIN if _REPLACED in lost else f"{AGAIN}, or put a space where a question ends"
         return f"the text holds {lost!r}, where an encoding had no place for letters, which are lost", way_out
     for held, meant, encoding in _misread(text):
         return f"the text holds {held!r}, which is {meant!r} in UTF-8 taken for {encoding}", AGAIN
-    for held, meant in _written_out(text):
-        return f"the text holds {held!r}, which a program wrote for {meant!r}", ITSELF
     return None
 
 
@@ -86,7 +82,11 @@ def _byte(sign: str, encoding: str) -> bytes:
         raise
 
 
-def _written_out(text: str) -> Iterator[tuple[str, str]]:
+def written_out(text: str) -> Iterator[tuple[str, str]]:
+    """Characters that a program wrote out, ``&amp;``, ``_x000D_``, ``\\u00e4``, and what they stand for.
+
+    They are told and not refused: a text may be about such things.
+    """
     for found in _WRITTEN_OUT.finditer(text):
         held = found.group()
         meant = html.unescape(held) if held.startswith("&") else chr(int(held.strip("_")[-4:], 16))

@@ -278,7 +278,7 @@ def test_one_contrast_and_nothing_else(model_folder, tmp_path, visit):
     table = hostile_table()
     folder = small(model_folder, tmp_path, table[table["condition"].isin(["metaphor", "literal"])])
     keys = [key for key in section_keys(folder) if key != "left_out"]
-    assert keys == ["depth", "difference", "scalograms", "items", "settings"]
+    assert keys == ["depth", "difference", "beside", "scalograms", "items", "settings"]
     with visit(folder / REPORT) as seen:
         assert seen.page.locator("figure").count() >= 3
 
