@@ -55,7 +55,7 @@ def remarks(table: pd.DataFrame, rows: list[Tokenized]) -> list[str]:
 
 def _written_out(table: pd.DataFrame) -> list[str]:
     """Characters that a program wrote out on the way: the model reads what stands there."""
-    held = {}
+    held: dict[str, str] = {}
     for item, text in zip(table["item"], table["text"], strict=True):
         for written, meant in written_out(text):
             held.setdefault(item, f"{written!r} for {meant!r} in item {item}")
