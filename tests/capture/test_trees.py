@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import depthscope as ds
-from depthscope.capture.trees import LARGEST, forest, grouped, worthwhile
-from depthscope.model.branching import branches, prove
+from depthscope.capture.trees import forest, grouped, worthwhile
+from depthscope.model.branching import LARGEST, branches, prove
 from tests.model.families import build
 
 sequences = st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=8), min_size=1, max_size=12, unique_by=tuple)
@@ -60,6 +60,31 @@ def test_trees_stay_small_unless_two_long_texts_begin_alike():
 def test_only_networks_that_give_the_same_states_may_branch(family, allowed, tokenizer):
     model = ds.load(build(family, len(tokenizer)), tokenizer)
     assert prove(model, 16) is allowed
+
+
+# what the first tokens of a row do not show: where a window, or a table of positions, ends
+@pytest.mark.parametrize(
+    "odd", [{"window_size": 48}, {"window_size": 63}, {"max_position_embeddings": 44}, {"window_size": 128}], ids=str
+)
+@pytest.mark.parametrize("length", [6, 16])
+def test_the_proof_runs_rows_as_long_as_any_may_become(odd, length, tokenizer):
+    from transformers import GPTNeoConfig, GPTNeoForCausalLM
+
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 32, "num_layers": 4, "num_heads": 4, "attention_types": [[["global", "local"], 2]]}
+    config = GPTNeoConfig(**{"vocab_size": len(tokenizer), "max_position_embeddings": 256, **sizes, **odd})
+    model = ds.load(GPTNeoForCausalLM(config).eval(), tokenizer)
+    assert prove(model, length) is (odd == {"window_size": 128})
+
+
+@pytest.mark.parametrize("padding", [0, 1, 5])
+def test_positions_that_are_counted_from_the_padding_token_do_not_branch(padding, tokenizer):
+    from transformers import XLMRobertaConfig, XLMRobertaForCausalLM
+
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 4, "num_attention_heads": 4}
+    config = XLMRobertaConfig(vocab_size=len(tokenizer), is_decoder=True, pad_token_id=padding, **sizes)
+    assert not prove(ds.load(XLMRobertaForCausalLM(config).eval(), tokenizer), 16)
 
 
 def test_states_that_run_from_token_to_token_do_not_branch(tokenizer):

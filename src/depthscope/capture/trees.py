@@ -9,12 +9,10 @@ import torch
 from numpy.typing import NDArray
 
 from depthscope.capture.batches import pad
-from depthscope.model.branching import branches, visible
+from depthscope.model.branching import branches, largest, visible
 from depthscope.model.model import Model
 
-# tokens of a tree at most, unless it has two branches only: its attention takes time by their square
-LARGEST = 64
-# the proof that a network lets rows branch runs some ten times the longest text: what is saved must be worth it
+# the proof that a network lets rows branch runs some ten times the longest text or more: what is saved must be worth it
 WORTH = 30
 # lengths are proven in powers of two, from this on
 SHORTEST = 16
@@ -145,7 +143,7 @@ def grouped(sequences: Sequence[Sequence[int]], branching: bool) -> list[list[in
     for number in sorted(range(len(sequences)), key=lambda i: (sequences[i], i)):
         length = len(sequences[number])
         alike = shared(sequences[groups[-1][-1]], sequences[number]) if groups else 0
-        if alike and size + length - alike <= max(LARGEST, 2 * length):
+        if alike and size + length - alike <= largest(length):
             groups[-1].append(number)
             size += length - alike
         else:

@@ -13,6 +13,13 @@ from depthscope.model.rounding import Rounding, apart
 
 # a row that branches rounds as any other shape does
 MOST_ROUNDINGS = 8.0
+# tokens of a row that branches, at most, unless it has two branches only: its attention takes time by their square
+LARGEST = 64
+
+
+def largest(length: int) -> int:
+    """How many tokens a row may hold whose texts have up to ``length``: as many as the proof has run."""
+    return max(LARGEST, 2 * length)
 
 
 def visible(seen: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
@@ -35,10 +42,11 @@ def branches(model: Model, length: int) -> bool:
 def prove(model: Model, length: int) -> bool:
     """Whether texts of up to ``length`` tokens may branch off each other within a row.
 
-    Proven by two rows: in one, two texts branch off a third, at its middle and at its beginning; the other is shorter and
-    padded. The states of each text must be those that it has alone, to a few roundings of this network. So an attention
-    that looks back no further than some tokens, positions that are counted in the row, states that run from token to
-    token, or a kernel that takes no such mask are found out, whatever the network is called.
+    Proven by two rows: in one, texts branch off another, one at its middle and the rest at its beginning, until the row is
+    as long as any may become (:func:`largest`); the other is shorter and padded. The states of each text must be those that
+    it has alone, to a few roundings of this network. So an attention that looks back no further than some tokens, positions
+    that are counted in the row or among the tokens that are no padding, states that run from token to token, tables that
+    end before, or a kernel that takes no such mask are found out, whatever the network is called.
     """
     if model.quantization is not None or model.dtype not in ROUNDING or model.chain.layout != "batch token feature":
         return False
@@ -47,8 +55,8 @@ def prove(model: Model, length: int) -> bool:
     for part in (model.network, model.trunk):
         if "position_ids" not in inspect.signature(uncompiled(part).forward).parameters:
             return False
-    ids = torch.arange(3 * length, device=model.device).reshape(3, length) * 7919 % model.vocabulary
-    starts = (0, length // 2, 1)
+    starts = _starts(length)
+    ids = _ordinary(model, len(starts), length)
     for row, start in enumerate(starts):
         ids[row, :start] = ids[0, :start]
     plain = _states(model, ids, torch.ones_like(ids))
@@ -60,8 +68,22 @@ def prove(model: Model, length: int) -> bool:
     return rounding.times(apart(model, packed, plain), MOST_ROUNDINGS) <= MOST_ROUNDINGS
 
 
+def _starts(length: int) -> tuple[int, ...]:
+    """Where the texts of the proof branch off the first one."""
+    missing = largest(length) - length - (length - length // 2)
+    return (0, length // 2, *[1] * max(1, -(-missing // (length - 1))))
+
+
+def _ordinary(model: Model, texts: int, length: int) -> torch.Tensor:
+    """Tokens at random, none of which can stand for padding, an image or the end of a text: (texts, length)."""
+    special = {*getattr(model.tokenizer, "all_special_ids", ()), getattr(model.network.config, "pad_token_id", None)}
+    ordinary = [i for i in range(model.vocabulary) if i not in special] or list(range(model.vocabulary))
+    drawn = torch.randint(len(ordinary), (texts, length), generator=torch.Generator().manual_seed(0))
+    return torch.tensor(ordinary)[drawn].to(model.device)
+
+
 def _packed(model: Model, ids: torch.Tensor, starts: tuple[int, ...]) -> list[torch.Tensor]:
-    """States 0 .. L of the texts, each put together from where it stands in the row that branches: (3, length, feature)."""
+    """States 0 .. L of the texts, each put together from where it stands in the row that branches: (texts, length, feature)."""
     length = ids.shape[1]
     own = [torch.arange(length)]
     size = length
