@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import BloomConfig, ByT5Tokenizer, Gemma3Config, GPT2Config, LlamaConfig
+from transformers import BloomConfig, ByT5Tokenizer, Gemma3Config, GPT2Config, LlamaConfig, Phi3Config, Phi3ForCausalLM
 
+import depthscope as ds
 from depthscope.model.pretrained.installed import installed_pieces
 from depthscope.model.pretrained.registry import find
 from depthscope.model.tokenizer import context_length, load_tokenizer
@@ -76,6 +77,40 @@ def test_an_unknown_id_is_refused_offline(refuses: Any) -> None:
 )
 def test_the_configuration_states_the_context_else_the_tokenizer_does(config: Any, limit: int) -> None:
     assert context_length(config, SimpleNamespace(model_max_length=512)) == limit
+
+
+def long_rope(longer: float) -> dict[str, Any]:
+    factors = {"short_factor": [1.0] * 4, "long_factor": [longer] * 4}
+    return {"rope_type": "longrope", "rope_theta": 1e4, "original_max_position_embeddings": 24, **factors}
+
+
+@pytest.mark.parametrize(
+    ("rope", "limit"),
+    [
+        (long_rope(4.0), 24),
+        (long_rope(1.0), 256),
+        ({"sliding": {"rope_type": "default"}, "full": long_rope(4.0)}, 24),
+        ({"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 64}, 256),
+    ],
+)
+def test_the_context_ends_where_a_text_would_turn_its_rotations(rope: dict[str, Any], limit: int) -> None:
+    config = SimpleNamespace(max_position_embeddings=256, rope_parameters=rope)
+    assert context_length(config, SimpleNamespace(model_max_length=512)) == limit
+
+
+def test_a_longer_text_does_not_turn_the_rotations_of_a_shorter_one(tokenizer: Any, refuses: Any) -> None:
+    sizes = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 6, "num_attention_heads": 4}
+    config = Phi3Config(
+        vocab_size=len(tokenizer),
+        pad_token_id=0,
+        original_max_position_embeddings=24,
+        rope_parameters=long_rope(4.0),
+        **sizes,
+    )
+    model = ds.load(Phi3ForCausalLM(config).eval(), tokenizer)
+    short, long = "The old wall stood.", "The old wall stood" + " and stood" * 20
+    with refuses("24"):
+        ds.trace(model, [{"item": "1", "condition": c, "text": c, "target": "wall"} for c in (short, long)])
 
 
 @pytest.mark.parametrize("stated", [None, int(1e30)])

@@ -54,6 +54,8 @@ def context_length(config: Any, tokenizer: Any) -> int | None:
     """Longest context in tokens, if the configuration or the tokenizer states one: the shorter, if both do.
 
     Where positions are counted from behind that of padding (RoBERTa, MPNet), the configuration counts two more than fit.
+    LongRoPE ends where it would rotate by other factors: beyond, a text changes the states of all its tokens, and of the
+    texts beside it in a batch.
     """
     limit = getattr(tokenizer, "model_max_length", None)
     stated = [int(limit)] if limit is not None and limit < 10**7 else []
@@ -63,4 +65,14 @@ def context_length(config: Any, tokenizer: Any) -> int | None:
         if isinstance(value, int) and value > 0:
             stated.append(value)
             break
-    return min(stated, default=None)
+    return min([*stated, *_turning(getattr(text, "rope_parameters", None))], default=None)
+
+
+def _turning(rope: Any) -> list[int]:
+    """Where LongRoPE goes from its factors for short texts to those for long ones, of each kind of layer."""
+    if not isinstance(rope, dict):
+        return []
+    if rope.get("rope_type") != "longrope":
+        return [limit for kind in rope.values() for limit in _turning(kind)]
+    original = rope.get("original_max_position_embeddings")
+    return [original] if isinstance(original, int) and rope.get("short_factor") != rope.get("long_factor") else []
