@@ -1,5 +1,7 @@
 """Texts that lost letters, or got others for them, are refused; others are not."""
 
+from time import process_time
+
 import pandas as pd
 import pytest
 
@@ -108,3 +110,10 @@ def test_a_table_of_such_texts_is_refused_by_row(refuses):
     rows = pd.DataFrame({"item": 1, "condition": ["a", "b"], "text": ["??? ????.", "?? ????."], "target": "????"})
     with refuses("2 problems: item '1', condition 'a': the text holds '??? ????.'", "save the table again"):
         validate(rows)
+
+
+@pytest.mark.parametrize("text", ["? " * 10_000 + "a", "a?" * 10_000, "/a?b " * 10_000])
+def test_a_long_text_takes_time_by_its_length(text):
+    began = process_time()
+    garbled(text)
+    assert process_time() - began < 1

@@ -22,6 +22,7 @@ _USUAL += ["cp932", "gb18030", "big5", "cp949"]
 _OTHERS = [*_USUAL, "koi8_r"]
 # words of one script, no capital behind a small letter; Latin words hold a letter beyond ASCII here and there, and ASCII beside
 _SCRIPTS = ("Greek", "Cyrillic", "Hebrew", "Arabic", "Hangul")
+LOOKED_AT = 40  # characters of a word
 _FOREIGN = regex.compile(r"[^\s;,|\"]*[^\x00-\x7f][^\s;,|\"]*")
 _WORD = regex.compile(
     r"\P{L}*(?:"
@@ -71,7 +72,7 @@ def _plausible(data: bytes, encoding: str) -> float:
         words = _FOREIGN.findall(data.decode(encoding))
     except UnicodeDecodeError:
         return 0.0
-    return sum(_WORD.fullmatch(word) is not None for word in words) / max(1, len(words))
+    return sum(_WORD.fullmatch(word[:LOOKED_AT]) is not None for word in words) / max(1, len(words))
 
 
 def _suggestion(data: bytes, place: int) -> str:

@@ -13,8 +13,7 @@ _REPLACED = "\ufffd"
 # a question mark where a letter was that the encoding lacks. Before a capital it may end a question whose space is missing;
 # in an address it belongs there
 _ASKING = regex.compile(r"(?<=\p{L})\?(?=\p{Ll})|(?<=\s)\?(?=\p{Ll})")
-_ADDRESS = regex.compile(r"[/=.]\S*\?|\?\S*[/=]")
-_NOTHING_ELSE = regex.compile(r"[\s\p{P}]*\?[\s\p{P}]*\?[\s\p{P}]*")
+_ELSE = regex.compile(r"[^\s\p{P}]")
 # what a text in UTF-8 is read as, where it should not have been
 _TAKEN_FOR = ("cp1252", "cp1250", "cp1251", "cp1254", "mac_roman")
 _FOREIGN = regex.compile(r"[^\x00-\x7f]+")
@@ -43,13 +42,18 @@ def _lost(text: str) -> Iterator[str]:
     """Words with a sign that stands for a letter nobody knows."""
     if _REPLACED not in text and "?" not in text:
         return
-    if _NOTHING_ELSE.fullmatch(text):
+    if text.count("?") > 1 and not _ELSE.search(text):
         yield text.strip()
     for found in regex.finditer(r"\S+", text):
         word = found.group()
-        asking = _ASKING.search(text, found.start(), found.end()) and not _ADDRESS.search(word)
+        asking = _ASKING.search(text, found.start(), found.end()) and not _address(word)
         if asking or _REPLACED in word:
             yield word
+
+
+def _address(word: str) -> bool:
+    before, _, after = word.partition("?")
+    return any(sign in before for sign in "/=.") or any(sign in after for sign in "/=")
 
 
 def _misread(text: str) -> Iterator[tuple[str, str, str]]:
