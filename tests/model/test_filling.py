@@ -215,6 +215,33 @@ def test_a_bias_of_zeros_adds_nothing(copied: Path) -> None:
     np.testing.assert_array_equal(measured(copied)["gram"], whole["gram"])
 
 
+@pytest.mark.parametrize("window", [16, 12])
+def test_masks_that_older_releases_saved_pass_if_they_are_those_of_the_network(
+    window: int, tmp_path: Path, refuses: Any
+) -> None:
+    kinds = [[["global", "local"], 2]]
+    sizes = {
+        "hidden_size": 32,
+        "num_layers": 4,
+        "num_heads": 4,
+        "attention_types": kinds,
+        "max_position_embeddings": 64,
+    }
+    config = transformers.GPTNeoConfig(vocab_size=vocabulary(), window_size=16, **sizes)
+    save(tmp_path / "neo", transformers.GPTNeoForCausalLM, config)
+    mask = torch.ones(1, 1, 64, 64, dtype=torch.uint8).tril()
+    masks = {i: mask - mask.tril(-window) if i % 2 else mask for i in range(4)}
+    change(
+        tmp_path / "neo",
+        lambda s: s | {f"transformer.h.{i}.attn.attention.bias": one for i, one in masks.items()},
+    )
+    if window == 16:
+        assert ds.load(tmp_path / "neo").predicts
+    else:
+        with refuses("transformer.h.1.attn.attention.bias, transformer.h.3.attn.attention.bias", "no place"):
+            ds.load(tmp_path / "neo")
+
+
 def test_a_headless_checkpoint_has_no_surprisal_and_the_right_states(copied: Path) -> None:
     whole = measured(copied)
     change(copied, without("lm_head"))

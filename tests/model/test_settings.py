@@ -97,6 +97,12 @@ def test_two_names_of_the_heads_say_the_same(refuses: Any) -> None:
         check_one_meaning({**config.to_dict(), "num_attention_heads": 2}, config, "it")
 
 
+def test_a_size_that_is_the_width_says_it_once_more(llama: Any, refuses: Any) -> None:
+    check_read({"conv_dim": llama.config.hidden_size}, llama, "it")
+    with refuses("conv_dim", "never reads"):
+        check_read({"conv_dim": 2 * llama.config.hidden_size}, llama, "it")
+
+
 def test_a_file_that_is_read_as_a_younger_kind_is_no_contradiction() -> None:
     raw = {"architectures": ["MistralForCausalLM"], "model_type": "mistral"}
     check_one_meaning(raw, transformers.MinistralConfig(), "it")

@@ -60,15 +60,38 @@ def check_twice(folder: Path, files: tuple[str, ...], name: str, prefix: str) ->
         )
 
 
-def idle(folder: Path, files: tuple[str, ...], keys: Iterable[str]) -> set[str]:
-    """Those of the ``keys`` that are biases of nothing but zeros, which change no number wherever they are added."""
-    wanted, found = {key for key in keys if key.endswith("bias")}, set()
+def idle(folder: Path, files: tuple[str, ...], keys: Iterable[str], network: Any) -> set[str]:
+    """Those of the ``keys`` that change no number: biases of nothing but zeros, and what ``network`` computes just so.
+
+    Older releases saved masks and tables of positions that newer ones compute; one with other values is another network's.
+    """
+    computed = _computed(network)
+    wanted, found = {key for key in keys if key.endswith("bias") or key in computed}, set()
     safetensors = require("safetensors", "models")
     for file in files if wanted else ():
         if file.endswith(SAFE):
             with safetensors.safe_open(folder / file, framework="pt") as tensors:
-                found |= {key for key in wanted & set(tensors.keys()) if not tensors.get_tensor(key).any()}
+                for key in wanted & set(tensors.keys()):
+                    tensor = tensors.get_tensor(key)
+                    if _alike(tensor, computed[key]) if key in computed else not tensor.any():
+                        found.add(key)
     return found
+
+
+def _computed(network: Any) -> dict[str, Any]:
+    """Buffers that are in no file, by their names with and without the usual prefix."""
+    stored_ones, prefix = set(network.state_dict()), network.base_model_prefix
+    found = {name: buffer for name, buffer in network.named_buffers() if name not in stored_ones}
+    return {name.removeprefix(f"{prefix}."): buffer for name, buffer in found.items()} | found
+
+
+def _alike(stored_one: Any, buffer: Any) -> bool:
+    """Whether two tensors hold the same numbers, to the precision of the coarser."""
+    if stored_one.shape != buffer.shape:
+        return False
+    places = [one.dtype.itemsize for one in (stored_one, buffer) if one.is_floating_point()]
+    tolerance = 1e-2 if places and min(places) < 4 else 1e-5 if places else 0.0
+    return bool((stored_one.double().cpu() - buffer.double().cpu()).abs().max() <= tolerance)
 
 
 def told(folder: Path, files: tuple[str, ...]) -> str:

@@ -197,7 +197,7 @@ def _account(
     if scheme is None:  # also where they are to be packed here
         floats = {key for key, one in network.named_parameters() if one.is_floating_point()}
         check_plain(folder, files, source, floats, info["unexpected_keys"])
-    info["unexpected_keys"] = set(info["unexpected_keys"]) - idle(folder, files, info["unexpected_keys"])
+    info["unexpected_keys"] = set(info["unexpected_keys"]) - idle(folder, files, info["unexpected_keys"], network)
     return told(folder, files)
 
 

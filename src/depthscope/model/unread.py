@@ -30,6 +30,8 @@ _TELLING = re.compile(
     r".*(eps|epsilon|theta|soft_?cap(ping)?|sliding_window|window_size|rotary_pct|rotary_factor|rope_scaling|rope_parameters)"
 )
 _HEADS = re.compile(r"(n|num)_(attention_)?heads?")
+# a size of something that is as wide as the stream says so once more
+_WIDTH = re.compile(r"(.*_)?(dim|size|width)(_in|_out)?")
 # what one setting may be called, by how a word of its name begins
 _TOPICS = ("eps", "theta", "act", "window", "soft", "scal", "top", "position")
 # scaled positions, by their older and their newer name
@@ -109,6 +111,8 @@ def _is_narrow(config: Any, window: Any) -> bool:
 def _is_said(key: str, value: Any, config: Any) -> bool:
     if _HEADS.fullmatch(key):
         return bool(value == getattr(config, "num_attention_heads", None))
+    if _WIDTH.fullmatch(key) and "window" not in key and value == getattr(config, "hidden_size", None):
+        return True
     said = (other for name, other in vars(config).items() if name != key and _topics(key) & _topics(name))
     return any(other == value and not isinstance(other, bool) for other in said)
 
