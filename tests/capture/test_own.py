@@ -399,6 +399,17 @@ def test_numbers_of_states_are_heeded(refuses):
     assert ds.from_states(whole, last="raw").sizes["layer"] == 12
 
 
+@pytest.mark.parametrize(
+    ("make", "kind"),
+    [(lambda s: torch.nested.nested_tensor(list(s)), "nested"), (lambda s: s.to_sparse(), "sparse_coo")],
+)
+def test_tensors_that_are_no_arrays_are_refused_in_a_sentence(make: Any, kind: str, refuses: Any) -> None:
+    states = torch.ones(3, 8, 16)
+    for given in (make(states), [make(states)] * 8):
+        with refuses(f"a {kind} tensor", "dense"):
+            ds.from_states(given, last="raw")
+
+
 def test_labels_of_the_states_and_of_the_table_must_agree(refuses):
     rows = [{"item": i, "condition": c} for i in "ab" for c in "xy"]
     own = {"item": ("stimulus", list("bbaa")), "condition": ("stimulus", list("xyxy"))}

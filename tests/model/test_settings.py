@@ -103,6 +103,22 @@ def test_a_size_that_is_the_width_says_it_once_more(llama: Any, refuses: Any) ->
         check_read({"conv_dim": 2 * llama.config.hidden_size}, llama, "it")
 
 
+@pytest.mark.parametrize(("key", "value"), [("rotary_pct", 1.0), ("sparse_pred_ignore_index", -100)])
+def test_what_changes_no_state_passes(key: str, value: Any, llama: Any) -> None:
+    check_read({key: value}, llama, "it")
+
+
+def test_a_share_that_is_rotated_and_is_not_the_networks_is_refused(llama: Any, refuses: Any) -> None:
+    with refuses("rotary_pct = 0.25", "never reads"):
+        check_read({"rotary_pct": 0.25}, llama, "it")
+
+
+def test_a_constant_of_the_rotation_that_is_said_twice_passes(llama: Any, refuses: Any) -> None:
+    check_read({"theta": llama.config.rope_parameters["rope_theta"]}, llama, "it")
+    with refuses("theta = 77", "never reads"):
+        check_read({"theta": 77.0}, llama, "it")
+
+
 def test_a_file_that_is_read_as_a_younger_kind_is_no_contradiction() -> None:
     raw = {"architectures": ["MistralForCausalLM"], "model_type": "mistral"}
     check_one_meaning(raw, transformers.MinistralConfig(), "it")

@@ -77,6 +77,7 @@ def stacked(states: Any, axes: Sequence[str] | None, tokens: Any = None, kind: K
     """The ``states`` of anything that holds them, with ``axes`` in the words of :func:`depthscope.from_states`."""
     raw = False
     states = _of_output(states)
+    _check_dense(states)
     if hasattr(states, "keys") and not hasattr(states, "shape"):
         states, raw = in_order(states, kind)
         named = True
@@ -95,6 +96,16 @@ def stacked(states: Any, axes: Sequence[str] | None, tokens: Any = None, kind: K
     if isinstance(array, xr.DataArray):
         check_labels(array, str(array.dims[order.index(DEPTH)]), kind)
     return _built([array], order, tokens, named or said is not None, raw)
+
+
+def _check_dense(states: Any) -> None:
+    """Refuse tensors of torch that are no rectangle of numbers, of which even the shape may be no shape."""
+    for one in states if isinstance(states, list | tuple) else (states,):
+        if is_torch(one) and (one.is_nested or str(one.layout) != "torch.strided"):
+            kind = "nested" if one.is_nested else str(one.layout).removeprefix("torch.")
+            raise DepthscopeError(
+                f"a {kind} tensor is no array of states: make it dense (to_dense(); of a nested one, one token of each text)"
+            )
 
 
 def _of_output(states: Any) -> Any:

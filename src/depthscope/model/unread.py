@@ -15,7 +15,7 @@ from depthscope.errors import DepthscopeError, require
 _IDLE = re.compile(
     r"_.*|architectures|auto_map|(torch_)?dtype|.*version|.*_(token|token_id|token_ids|token_index)|tokenizer_class|"
     r".*(dropout|pdrop|drop_rate|drop_path|layerdrop|jitter|initializer|init|_std|loss|_aux|aux_|label|summary|classifier).*|"
-    r"(init|mask|vision|image|video|audio|task|quantization|neftune)_.*|"
+    r"(init|mask|vision|image|video|audio|task|quantization|neftune)_.*|.*ignore_index|"
     r".*(cache|checkpointing|flash|kernel|implementation|fused|fusion|sdpa|xformers|compile|parallelism|torchscript|fp32).*|"
     r"pretraining_tp|ep_size|tp_size|is_decoder|is_encoder_decoder|add_cross_attention|scale_attn_weights"
 )
@@ -32,6 +32,8 @@ _TELLING = re.compile(
 _HEADS = re.compile(r"(n|num)_(attention_)?heads?")
 # a size of something that is as wide as the stream says so once more
 _WIDTH = re.compile(r"(.*_)?(dim|size|width)(_in|_out)?")
+# the share of each head that is rotated
+_SHARE = re.compile(r"(partial_)?rotary_(pct|percent|percentage|factor)")
 # what one setting may be called, by how a word of its name begins
 _TOPICS = ("eps", "theta", "act", "window", "soft", "scal", "top", "position")
 # scaled positions, by their older and their newer name
@@ -113,7 +115,10 @@ def _is_said(key: str, value: Any, config: Any) -> bool:
         return bool(value == getattr(config, "num_attention_heads", None))
     if _WIDTH.fullmatch(key) and "window" not in key and value == getattr(config, "hidden_size", None):
         return True
-    said = (other for name, other in vars(config).items() if name != key and _topics(key) & _topics(name))
+    rotary = getattr(config, "rope_parameters", None) or {}
+    if _SHARE.fullmatch(key) and rotary and not hasattr(config, "rotary_dim"):
+        return bool(value == rotary.get("partial_rotary_factor", 1.0))
+    said = (other for name, other in (vars(config) | rotary).items() if name != key and _topics(key) & _topics(name))
     return any(other == value and not isinstance(other, bool) for other in said)
 
 
