@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import depthscope as ds
-from depthscope.cli.main import spoken
+from depthscope.cli.main import build_parser, spoken
 from tests.capture.tokenizers import fast, wordlevel
 from tests.conftest import tiny_llama
 from tests.running import QUICK, record_of, strict_json
@@ -559,3 +559,11 @@ def test_a_covariate_that_cannot_be_stored_is_refused(run, table_file, tmp_path,
     assert "a covariate cannot be called" in sentence
     assert name in sentence
     assert "rename the column" in sentence
+
+
+@pytest.mark.parametrize("words", [[], ["show"], ["scan"]])
+def test_the_command_that_help_shows_can_be_copied(depthscope, monkeypatch, words):
+    monkeypatch.setenv("COLUMNS", "60")
+    shown = depthscope(*words, "--help").out
+    (command,) = [line for line in shown.splitlines() if line.startswith("  depthscope ")]
+    build_parser().parse_args(shlex.split(command)[1:])

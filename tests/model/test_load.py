@@ -1,6 +1,7 @@
 """Whatever can be loaded is loaded; whatever cannot is refused in one sentence with the way out."""
 
 import copy
+import logging
 import shutil
 import socket
 from pathlib import Path
@@ -93,6 +94,16 @@ def test_a_folder_without_weights_is_refused(broken: Path, refuses: Any) -> None
     (broken / "model.safetensors").unlink()
     with refuses(str(broken), "cannot load this model", "model.safetensors"):
         ds.load(broken)
+
+
+def test_transformers_says_nothing_while_files_are_read(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    loud = logging.getLogger("transformers")
+    loud.addHandler(caplog.handler)
+    try:
+        ds.load(folder)
+    finally:
+        loud.removeHandler(caplog.handler)
+    assert caplog.messages == []
 
 
 def test_damaged_weights_are_refused(broken: Path, refuses: Any) -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pandas as pd
 
+from depthscope.studies.confounds import CONFOUNDS
 from depthscope.studies.settings import Settings, language_told, prepare, settled
 
 
@@ -80,9 +81,17 @@ def test_a_language_that_is_not_certain_is_asked_for_where_it_matters(tmp_path, 
         prepare(asked)
     with refuses("contrast 'a-b'"):
         prepare(replace(asked, contrasts=("a-b",)))
-    for one in (replace(asked, evidence="none"), replace(asked, confounds=("surprisal",))):
+    for one in (replace(asked, evidence="none", confounds=CONFOUNDS), replace(asked, confounds=("surprisal",))):
         assert settled(one).language is None
         table, _ = prepare(one)
         assert "log_frequency" not in table
         assert "target_length" in table
         assert "the targets have no log_frequency" in language_told(one, settled(one), table)[0]
+
+
+def test_covariates_that_nothing_would_adjust_for_are_refused(pairs, tmp_path, refuses):
+    asked = written(pairs, tmp_path, age=["3,5", "4"] * 4)
+    with refuses("--confound surprisal age", "--evidence none", "quick or full"):
+        prepare(replace(asked, evidence="none"))
+    for heard in (asked, replace(asked, evidence="none", confounds=CONFOUNDS)):
+        assert len(prepare(heard)[0]) == len(pairs)

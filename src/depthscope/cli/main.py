@@ -18,6 +18,7 @@ from depthscope.cli.run import RunCommand
 from depthscope.cli.scan import Scan
 from depthscope.cli.show import Show
 from depthscope.cli.stimuli import Stimuli
+from depthscope.cli.wrapping import COMMAND, Wrapping
 from depthscope.errors import DepthscopeError, DepthscopeWarning, out_of_memory, without
 from depthscope.version import __version__
 
@@ -30,7 +31,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="depthscope",
         description="How a transformer's computation is organised across its depth.",
-        epilog="Start with: depthscope run metaphor --model embedded --stimuli builtin --out runs/first",
+        epilog=f"Start with:{COMMAND}run metaphor --model embedded --stimuli builtin --out runs/first",
+        formatter_class=Wrapping,
     )
     parser.add_argument("--version", action="version", version=f"depthscope {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")

@@ -8,6 +8,7 @@ from typing import Any
 
 from depthscope.cli.output import Answer, add_json
 from depthscope.cli.study import CSE, LOAD, MODEL, add_loading, add_transform, chosen
+from depthscope.cli.wrapping import COMMAND, Wrapping
 from depthscope.errors import DepthscopeError
 
 CUT = ("reading", "window", "context", "token_budget", "part_tokens")
@@ -26,7 +27,8 @@ class Scan:
             "scan",
             help="every token of a corpus, into Parquet files",
             description=self.__doc__,
-            epilog="For example: depthscope scan --model embedded --corpus essays/ --measure cse --out scans/essays",
+            epilog=f"For example:{COMMAND}scan --model embedded --corpus essays/ --measure cse --out scans/essays",
+            formatter_class=Wrapping,
             argument_default=argparse.SUPPRESS,
         )
         texts = parser.add_argument_group("model and corpus")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from depthscope.cli.output import Answer, add_json
 from depthscope.cli.study import CSE, LOAD, MODEL, add_loading, add_transform, chosen
+from depthscope.cli.wrapping import COMMAND, Wrapping
 from depthscope.errors import DepthscopeError, check_count
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ class Show:
             "show",
             help="a text, token by token, as a page",
             description=self.__doc__,
-            epilog='For example: depthscope show --text "The lawyer is a shark." --compare "The fish is a shark."',
+            epilog=f'For example:{COMMAND}show --text "The lawyer is a shark." --compare "The fish is a shark."',
+            formatter_class=Wrapping,
             argument_default=argparse.SUPPRESS,
         )
         texts = parser.add_argument_group("model and text")

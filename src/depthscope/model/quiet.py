@@ -8,6 +8,9 @@ from typing import Any
 # they report kernels for other machines, and deprecations among each other
 _CHATTY = ("torchao", "torch.utils._pytree", "bitsandbytes")
 
+# how the files fit; and, of a network that is on one device, that it is not spread over several
+_REPORTS = ("transformers.modeling_utils", "transformers.distributed.tensor_parallel")
+
 
 @contextmanager
 def quiet(transformers: Any) -> Iterator[None]:
@@ -16,13 +19,14 @@ def quiet(transformers: Any) -> Iterator[None]:
     settings = transformers.utils.logging
     shown = settings.is_progress_bar_enabled()
     settings.disable_progress_bar()
-    report = logging.getLogger("transformers.modeling_utils")
-    level = report.level
-    report.setLevel(logging.ERROR)
+    reports = {logging.getLogger(name): logging.getLogger(name).level for name in _REPORTS}
+    for report in reports:
+        report.setLevel(logging.ERROR)
     try:
         yield
     finally:
-        report.setLevel(level)
+        for report, level in reports.items():
+            report.setLevel(level)
         if shown:
             settings.enable_progress_bar()
 

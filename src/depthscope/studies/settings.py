@@ -69,7 +69,7 @@ def prepare(settings: Settings) -> tuple[pd.DataFrame, list[Terms]]:
     for one in terms:
         check_pairs(table, one)
     check_choice("evidence", settings.evidence, EFFORTS)
-    _check_confounds(settings.confounds, table)
+    _check_confounds(settings, table)
     _check_mixed(settings, table, terms[0])
     _check_statistics(settings)
     # last: what is asked for must not hide what is wrong
@@ -161,13 +161,18 @@ def _check_names(terms: Sequence[Terms]) -> None:
             )
 
 
-def _check_confounds(names: Sequence[str], table: pd.DataFrame) -> None:
+def _check_confounds(settings: Settings, table: pd.DataFrame) -> None:
     """A covariate is measured with the target or stands in the table as a number; anything else is a slip."""
+    names = settings.confounds
     known = [*CONFOUNDS, *(str(c) for c in table if finite(table[c]) and c not in CONFOUNDS)]
     for name in names:
         if name not in known:
             what = no_numbers(table[name]) if name in table else "there is no such column"
             raise DepthscopeError(f"confound {name!r}: {what}; choose among {listed(known, 20)}")
+    if tuple(names) != CONFOUNDS and EFFORTS[settings.evidence] is None:
+        raise DepthscopeError(
+            f"--confound {' '.join(names)}: --evidence none adjusts for nothing; ask for quick or full, or leave it out"
+        )
 
 
 def _check_mixed(settings: Settings, table: pd.DataFrame, main: Terms) -> None:
