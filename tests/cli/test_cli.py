@@ -538,6 +538,7 @@ def test_a_run_prints_its_result_and_keeps_the_command(depthscope, model_folder,
         "resamples": 9,
         "include_same_context": True,
         "adjust": [],
+        "splines": 0,
     }
     assert record["settings"]["confounds"] == ["word frequency", "surprisal"]
     assert [record["settings"][name] for name in ("evidence", "sample", "language")] == ["quick", 3, "fr"]
