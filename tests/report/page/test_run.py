@@ -15,6 +15,7 @@ from depthscope.store.datasets import read_netcdf, write_netcdf
 from depthscope.store.record import RunRecord
 from depthscope.studies.metaphor import run_metaphor
 from depthscope.studies.settings import Settings
+from depthscope.version import __version__
 from tests.report.page.conftest import hostile_table
 from tests.running import seal_again
 
@@ -235,6 +236,8 @@ def test_runs_below_a_folder_are_made_and_linked(copy, tmp_path):
     RunRecord("models", {}, status="finished", title="Two models").write(above / "run.json")
     assert write_reports([above]) == ([one / REPORT, above / REPORT], [])
     assert 'href="a%23b%3Fc%2050%25/report.html"' in (above / REPORT).read_text(encoding="utf-8")
+    assert not run_page(above).about.endswith("depthscope")  # its versions are those of the runs below
+    assert run_page(one).about.endswith(f"; depthscope {__version__}")
 
 
 def test_one_that_is_no_run_keeps_no_other_from_its_page(copy, tmp_path):

@@ -130,7 +130,8 @@ def _page(folder: Path, record: RunRecord) -> Page:
         points=record.words.get("points", ()),
         explained=record.words.get("explained", ()),
         sections=sections,
-        about=f"{study}; depthscope {record.environment.get('depthscope', '')}".rstrip("; "),
+        # folders of several runs have versions below them only
+        about="; depthscope ".join([study, *filter(None, [record.environment.get("depthscope")])]),
         data=data,
         scripts=["items.js"] if data else [],
         charts=["scalogram", "curve"] if data else [],
