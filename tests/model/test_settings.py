@@ -101,6 +101,9 @@ def test_a_size_that_is_the_width_says_it_once_more(llama: Any, refuses: Any) ->
     check_read({"conv_dim": llama.config.hidden_size}, llama, "it")
     with refuses("conv_dim", "never reads"):
         check_read({"conv_dim": 2 * llama.config.hidden_size}, llama, "it")
+    check_read({"attention_head_dim": llama.config.head_dim}, llama, "it")
+    with refuses("attention_head_dim", "never reads"):
+        check_read({"attention_head_dim": 2 * llama.config.head_dim}, llama, "it")
 
 
 @pytest.mark.parametrize(("key", "value"), [("rotary_pct", 1.0), ("sparse_pred_ignore_index", -100)])
@@ -111,6 +114,11 @@ def test_what_changes_no_state_passes(key: str, value: Any, llama: Any) -> None:
 def test_a_share_that_is_rotated_and_is_not_the_networks_is_refused(llama: Any, refuses: Any) -> None:
     with refuses("rotary_pct = 0.25", "never reads"):
         check_read({"rotary_pct": 0.25}, llama, "it")
+
+
+def test_constants_of_other_positions_pass_where_they_are_what_is_taken_unsaid() -> None:
+    published = {"alpha": 1000.0, "beta_fast": 32, "beta_slow": 1, "factor": 1.0, "mscale": 1.0, "type": "dynamic"}
+    check_values({"rope_scaling": published}, "it")
 
 
 def test_a_constant_of_the_rotation_that_is_said_twice_passes(llama: Any, refuses: Any) -> None:

@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 import torch
 
 import depthscope as ds
@@ -162,3 +163,13 @@ def test_a_trunk_that_computes_something_else_than_the_whole_is_refused(tokenize
 
     with refuses("the states differ", "when the network runs without its head"):
         ds.load(Prefixed(), tokenizer)
+
+
+@pytest.mark.parametrize("every", [2, 3, 4, 6])
+def test_a_stream_that_is_rescaled_behind_the_last_block_too_passes(every: int, tokenizer: Any) -> None:
+    from transformers import RwkvConfig, RwkvForCausalLM
+
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 16, "attention_hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 6}
+    network = RwkvForCausalLM(RwkvConfig(vocab_size=len(tokenizer), rescale_every=every, **sizes)).eval()
+    assert ds.load(network, tokenizer).checks["hidden_states"] == "states 1 to 6 equal the model's own"

@@ -27,6 +27,8 @@ _READ = {
     "llama3": {"factor", "low_freq_factor", "high_freq_factor"},
 }
 _FACTORS = set().union(*_READ.values())
+# what the formulas take where nothing is said, so that one who says it says nothing
+_UNSAID = {"beta_fast": 32}
 
 
 def check_values(raw: Mapping[str, Any], name: str) -> None:
@@ -47,7 +49,7 @@ def check_values(raw: Mapping[str, Any], name: str) -> None:
     for where, table in _tables(raw, ""):
         kind = table.get("rope_type", table.get("type", "default"))
         for key in sorted(_FACTORS & set(table)) if isinstance(kind, str) and kind in _READ else ():
-            if key not in _READ[kind] and table[key] not in (None, 1):
+            if key not in _READ[kind] and table[key] not in (None, 1, _UNSAID.get(key)):
                 raise DepthscopeError(
                     f"{name}: config.json says {where}{key} = {repr(table[key])[:60]}, which positions of type {kind!r} never "
                     "read; mend rope_type, or take the key out if it means nothing"

@@ -32,6 +32,7 @@ _TELLING = re.compile(
 _HEADS = re.compile(r"(n|num)_(attention_)?heads?")
 # a size of something that is as wide as the stream says so once more
 _WIDTH = re.compile(r"(.*_)?(dim|size|width)(_in|_out)?")
+_HEAD_SIZE = re.compile(r"(.*_)?head_(dim|size)")
 # the share of each head that is rotated
 _SHARE = re.compile(r"(partial_)?rotary_(pct|percent|percentage|factor)")
 # what one setting may be called, by how a word of its name begins
@@ -113,6 +114,8 @@ def _is_narrow(config: Any, window: Any) -> bool:
 def _is_said(key: str, value: Any, config: Any) -> bool:
     if _HEADS.fullmatch(key):
         return bool(value == getattr(config, "num_attention_heads", None))
+    if _HEAD_SIZE.fullmatch(key) and (size := getattr(config, "head_dim", None)):
+        return bool(value == size)
     if _WIDTH.fullmatch(key) and "window" not in key and value == getattr(config, "hidden_size", None):
         return True
     rotary = getattr(config, "rope_parameters", None) or {}

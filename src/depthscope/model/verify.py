@@ -192,8 +192,9 @@ def _check_hidden_states(model: Model, states: list[torch.Tensor], output: Any, 
         return "not compared: the model does not give one hidden state per block"
     # of one pass: in half precision no more than a rescaling is rounded
     tolerance = torch.finfo(judge.dtype).eps if judge.half else judge.tolerance
-    # as the next block receives them, where the network rescales on the way
-    handed = [state * factor for state, factor in zip(states, (*model.chain.factors, 1.0), strict=True)]
+    # as the next block receives them, where the network rescales on the way; behind the last one only its own word tells
+    factors = (*model.chain.factors, _share(own[-2], states[-1]))
+    handed = [state * factor for state, factor in zip(states, factors, strict=True)]
     for first in (0, 1):
         if all(_agree(a, b, tolerance) for a, b in zip(handed[first:], own[:-1], strict=False)):
             return f"states {first} to {model.depth - 1 + first} equal the model's own"
@@ -201,6 +202,14 @@ def _check_hidden_states(model: Model, states: list[torch.Tensor], output: Any, 
     raise DepthscopeError(
         f"{model.name}: state {number} at {model.path} is not the model's own hidden state {number}; {OVERRIDE}"
     )
+
+
+def _share(part: torch.Tensor, whole: torch.Tensor) -> float:
+    """By which number ``whole`` comes closest to ``part``; 1 where they cannot be compared."""
+    if part.shape != whole.shape or not whole.any():
+        return 1.0
+    a, b = part.double().flatten(), whole.double().flatten()
+    return float((a @ b) / (b @ b))
 
 
 def _agree(a: torch.Tensor, b: torch.Tensor, tolerance: float) -> bool:
