@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+import xarray as xr
 from scipy import stats
 
 import depthscope as ds
@@ -172,3 +173,20 @@ def test_the_joint_tests_are_told_in_words_and_in_a_table():
     frame = curve.joint_dataframe().set_index("question")
     assert frame.loc["median", "observed"] == curve.joint["median"].observed
     assert list(frame.index) == list(curve.joint)
+
+
+def test_at_fixed_layers_a_sign_is_that_of_these_layers_and_not_of_the_strongest_cluster():
+    """A specification whose largest effect lies elsewhere, with the other sign."""
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(30, 12))
+    values[:, 2:5] += 0.8
+    elsewhere = values.copy()
+    elsewhere[:, 8:11] -= 2.0
+    rows = [
+        (name, xr.DataArray(v, {"item": np.arange(30), "layer": np.arange(1, 13)}, ("item", "layer")))
+        for name, v in (("one", values), ("other", elsewhere))
+    ]
+    curve = joint_curve([({"choice": name}, d) for name, d in rows], window=(3, 5), permutations=100, resamples=20)
+    assert (curve.table["dz"] > 0).tolist() == [True, False]
+    means = values[:, 2:5].mean(1)
+    assert curve.table["window_dz"].to_numpy() == pytest.approx([means.mean() / means.std(ddof=1)] * 2)

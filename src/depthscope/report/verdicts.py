@@ -353,11 +353,24 @@ def _choices(curve: Curve) -> str:
         "yes": f"Yes, its sign does: {100 * share:.0f} % of {len(curve.table)} settings give a {asked} effect, "
         f"{100 * (1 - share):.0f} % a {other} one",
     }[_agreement(curve)]
+    fixed = _at_fixed_layers(curve)
     return (
-        f"**Does it depend on an arbitrary choice?** {words}. {100 * sure.observed:.0f} % are significant, "
+        f"**Does it depend on an arbitrary choice?** {words}.{fixed} {100 * sure.observed:.0f} % are significant, "
         f"{100 * right.observed:.0f} % significant and {asked} (with labels swapped {100 * right.null_low:.0f} to "
         f"{100 * right.null_high:.0f} %; joint {p_text(right.p)}); median dz {median.observed:+.2f} (with labels swapped "
         f"{median.null_low:+.2f} to {median.null_high:+.2f}; joint {p_text(median.p)})."
+    )
+
+
+def _at_fixed_layers(curve: Curve) -> str:
+    """The strongest clusters lie at any depth; at the layers of the contrast's own, signs can be others."""
+    window = curve.settings.get("window")
+    if window is None:
+        return ""
+    at = curve.table["window_dz"].dropna()
+    layers = f"layer {window[0]}" if window[0] == window[1] else f"layers {window[0]}-{window[1]}"
+    return (
+        f" That counts the strongest cluster at any depth; over {layers}, {100 * (at > 0).mean():.0f} % are positive."
     )
 
 

@@ -47,8 +47,9 @@ class Curve:
     ----------
     table : DataFrame, one row per specification, in the order given
         The choices; ``dz`` at the peak of the strongest cluster, its 95 % interval ``low``, ``high``, ``layer`` of the
-        peak, ``first`` and ``last`` layer of the cluster, ``mass``, family-wise ``p``. Where no layer passes the forming
-        threshold, the largest effect stands there with p = 1 and no layers.
+        peak, ``first`` and ``last`` layer of the cluster, ``mass``, family-wise ``p``; ``window_dz`` at fixed layers,
+        if there is a window. Where no layer passes the forming threshold, the largest effect stands there with p = 1 and no
+        layers.
     joint : dict of Joint
         ``median`` effect, share ``significant``, share ``significant_expected`` with the expected sign, share with the
         ``expected`` sign.
@@ -114,6 +115,7 @@ def joint_curve(
     specifications: Iterable[tuple[dict[str, str], xr.DataArray]],
     *,
     expected: int = 1,
+    window: tuple[int, int] | None = None,
     permutations: int = 1000,
     forming_p: float = 0.05,
     alpha: float = 0.05,
@@ -129,6 +131,9 @@ def joint_curve(
         gives. The items must be the same, in the same order. May be a generator: no more than one is held at a time.
     expected : {1, -1}
         Sign that the hypothesis asks for.
+    window : (first, last), optional
+        Layers at which all specifications are compared too: ``window_dz``, of the mean over them. Strongest clusters may lie at
+        other depths, where another sign says nothing about these.
     permutations : int
         Joint flips of items: under each, every specification is computed anew.
 
@@ -152,7 +157,9 @@ def joint_curve(
         items = labels
         values = differences.transpose("item", "layer").values
         test = cluster_test(values, permutations=permutations, forming_p=forming_p, seed=seed, peaks=True)
-        rows.append({**choices, **_strongest(test, values, differences["layer"].values, resamples, seed)})
+        layers = differences["layer"].values
+        at = {} if window is None else {"window_dz": _dz_over(values[:, (layers >= window[0]) & (layers <= window[1])])}
+        rows.append({**choices, **_strongest(test, values, layers, resamples, seed), **at})
         masses.append(test.null)
         peaks.append(test.peaks / np.sqrt(len(values)))
     if items is None:
@@ -167,9 +174,18 @@ def joint_curve(
         "seed": seed,
         "expected": expected,
         "choices": list(choices),
+        "window": window,
     }
     band = np.quantile(np.sort(null_dz, axis=0), (0.025, 0.975), axis=1)
     return Curve(table, _joint(table, null_mass, null_dz, expected, alpha), band, settings)
+
+
+def _dz_over(differences: Float) -> float:
+    """dz of the mean over those layers that were measured; NaN for none."""
+    present = np.isfinite(differences).all(0)
+    means = differences[:, present].mean(1) if present.any() else np.full(len(differences), np.nan)
+    spread = float(means.std(ddof=1))
+    return float(means.mean() / spread) if spread > 0 else float("nan")
 
 
 def _strongest(

@@ -69,4 +69,6 @@ def specification_curve(
 
     settings = {name: real.settings[name] for name in ("forming_p", "resamples", "seed")}
     expected = -1 if real.settings["alternative"] == "less" else 1
-    return joint_curve(computed(), expected=expected, permutations=permutations, **settings)
+    main = real.strongest()
+    window = None if main is None else (main.first, main.last)
+    return joint_curve(computed(), expected=expected, window=window, permutations=permutations, **settings)

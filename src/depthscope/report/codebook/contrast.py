@@ -199,6 +199,7 @@ TABLES: Mapping[str, Mapping[str, Meaning]] = {
         **own_effect("at the peak of the strongest cluster"),
         "layer": Meaning("layer of that peak", "layers", LAYER.range),
         **CLUSTER,
+        "window_dz": Meaning("effect size of the mean over the layers of the contrast's strongest cluster", DZ, ANY),
     },
     "specifications-joint.csv": {
         "question": Meaning("what is asked of the whole curve: median dz, shares of the specifications"),
