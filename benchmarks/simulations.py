@@ -22,6 +22,7 @@ from depthscope.statistics.curve import joint_curve
 from depthscope.statistics.effects import equivalence_p
 from depthscope.statistics.permutation import ClusterTest, cluster_test
 from depthscope.statistics.power import power_curve
+from depthscope.statistics.shares import share_of
 
 LAYERS, ITEMS, WIDTH = 30, 60, 64
 PERMUTATIONS = 500
@@ -31,7 +32,9 @@ Row = tuple[str, str, Rate, float]
 
 def main() -> None:
     start = time.perf_counter()
-    rows = [row for study in (nulls, confounds, equivalence, curves, powers) for row in study()]
+    rows = [
+        row for study in (nulls, confounds, curved, families, shares, equivalence, curves, powers) for row in study()
+    ]
     print("| claim | simulated | claimed in | 95 % interval | should be |\n|---|---|---|---|---|")
     for claim, simulated, rate, goal in rows:
         low, high = rate.interval
@@ -133,6 +136,68 @@ def confounds() -> Iterator[Row]:
 
     words = "a confound of 0.4 sd carries all; matching leaves up to 0.1 sd"
     yield "a difference, matched items", words, rate(matched, 1000), 0.05
+
+
+def curved() -> Iterator[Row]:
+    """A covariate that carries all of a difference through a curve, and whose conditions differ in spread too."""
+    shapes = {
+        "U-shaped": lambda x: 0.4 * x**2,
+        "a step": lambda x: 1.5 * (x > 1),
+        "exponential": lambda x: 0.4 * np.exp(0.6 * x),
+    }
+
+    def study(shape: Callable[[np.ndarray], np.ndarray], splines: int, items: int = 200):
+        def run(generator: np.random.Generator) -> bool:
+            levels = generator.normal(size=(items, 2)) * np.array([1.6, 0.7]) + np.array([0.4, 0.0])
+            values = shape(levels)[:, :, None] + generator.normal(size=(items, 2, 6))
+            coords = {"condition": ["a", "b"], "x": (("item", "condition"), levels)}
+            h = xr.DataArray(values, coords, ("item", "condition", "layer"), name="cse")
+            options = {"permutations": 200, "resamples": 1, "splines": splines}
+            return bool(ds.contrast(h, "a", "b", adjust=["x"], **options).significant())
+
+        return rate(run)
+
+    for name, shape in shapes.items():
+        for words, splines in (("a line", 0), ("natural splines", 5)):
+            claim = f"a difference, adjusted along {words}"
+            yield claim, f"{name} dependence on a confound carries all of it, 200 items", study(shape, splines), 0.05
+
+
+def families() -> Iterator[Row]:
+    """Fifty families of four items whose differences correlate at .3 within a family."""
+
+    def study(averaged: bool):
+        def run(generator: np.random.Generator) -> bool:
+            shared = np.sqrt(0.3) * generator.normal(size=(50, 1, 1))
+            differences = shared + np.sqrt(0.7) * rough(generator, 200).reshape(50, 4, LAYERS)
+            values = differences.mean(1) if averaged else differences.reshape(200, LAYERS)
+            return found(cluster_test(values, permutations=PERMUTATIONS))
+
+        return rate(run)
+
+    words = "nothing; 50 families of 4 items, intraclass correlation .3"
+    yield "a difference, items tested", words, study(False), 0.05
+    yield "a difference, families tested (--cluster-by)", words, study(True), 0.05
+
+
+def shares() -> Iterator[Row]:
+    """Half of an effect of .6 sd in another contrast of the same items: the words that are told of it."""
+
+    def study(share: float, items: int, words: tuple[str, ...]):
+        def run(generator: np.random.Generator) -> bool:
+            z = generator.normal(size=(2, items))
+            part = share * 0.6 + 0.5 * (0.7 * z[0] + np.sqrt(1 - 0.49) * z[1])
+            return share_of(part, 0.6 + z[0], resamples=500).word in words
+
+        return rate(run)
+
+    right = {0.0: "too little", 0.5: "a part", 1.0: "enough"}
+    for share, word in right.items():
+        wrong = tuple(other for other in ("too little", "a part", "enough") if other != word)
+        for items in (20, 200):
+            simulated = f"{100 * share:.0f} % of an effect of .6 sd, {items} items"
+            yield f"a wrong word on the share (not '{word}')", simulated, study(share, items, wrong), 0.05
+    yield "the word 'a part'", "50 % of an effect of .6 sd, 200 items", study(0.5, 200, ("a part",)), 1.0
 
 
 def equivalence() -> Iterator[Row]:
