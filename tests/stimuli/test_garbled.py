@@ -117,3 +117,14 @@ def test_a_long_text_takes_time_by_its_length(text):
     began = process_time()
     garbled(text)
     assert process_time() - began < 1
+
+
+def test_beside_the_target_it_is_told_and_in_the_target_refused(refuses):
+    beside = pd.DataFrame(
+        {"item": 1, "condition": ["a", "b"], "text": ["KÃ¤se, a shark.", "A shark."], "target": "shark"}
+    )
+    assert list(validate(beside)["target"]) == ["shark", "shark"]
+    with refuses("the text holds 'Ã¤', which is 'ä' in UTF-8 taken for cp1252"):
+        validate(beside.assign(target=["KÃ¤se,", "shark"]))
+    with refuses("the text holds 'Ã¤'"):  # and not only that the target is not there
+        validate(beside.assign(target=["Käse", "shark"]))

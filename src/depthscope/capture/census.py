@@ -7,7 +7,7 @@ import pandas as pd
 
 from depthscope.capture.tokens import Subtoken, Tokenized, special_prefix, tokenize
 from depthscope.errors import listed
-from depthscope.stimuli.garbled import written_out
+from depthscope.stimuli.garbled import garbled, written_out
 
 
 def census(tokenizer: Any, table: pd.DataFrame, subtoken: Subtoken, max_length: int | None) -> list[str]:
@@ -50,7 +50,19 @@ def remarks(table: pd.DataFrame, rows: list[Tokenized]) -> list[str]:
         flagged = np.array([bool(getattr(row, flags)) for row in rows])
         if flagged.any():
             found.append(f"{text}: {flagged.sum()} (items {listed(dict.fromkeys(table['item'][flagged]))})")
-    return [*found, *_written_out(table), *_altered(table, rows), *_one_and_the_same(table, rows)]
+    return [*found, *_garbled(table), *_written_out(table), *_altered(table, rows), *_one_and_the_same(table, rows)]
+
+
+def _garbled(table: pd.DataFrame) -> list[str]:
+    """Letters beside the target that got lost, or are others, since the text was written."""
+    harmed = {
+        item: f"{harm[0].removeprefix('the text holds ')} in item {item}"
+        for item, text in zip(table["item"], table["text"], strict=True)
+        if (harm := garbled(text))
+    }
+    if not harmed:
+        return []
+    return [f"texts of which an encoding has changed letters: {len(harmed)} items ({listed(harmed.values(), 3)})"]
 
 
 def _written_out(table: pd.DataFrame) -> list[str]:

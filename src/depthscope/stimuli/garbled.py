@@ -38,11 +38,16 @@ def garbled(text: str) -> tuple[str, str] | None:
     return None
 
 
+def without_letters(text: str) -> bool:
+    """Whether nothing is left of a text but question marks."""
+    return text.count("?") > 1 and not _ELSE.search(text)
+
+
 def _lost(text: str) -> Iterator[str]:
     """Words with a sign that stands for a letter nobody knows."""
     if _REPLACED not in text and "?" not in text:
         return
-    if text.count("?") > 1 and not _ELSE.search(text):
+    if without_letters(text):
         yield text.strip()
     for found in regex.finditer(r"\S+", text):
         word = found.group()

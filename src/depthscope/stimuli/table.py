@@ -15,7 +15,7 @@ import pandas as pd
 from depthscope.errors import DepthscopeError, listed
 from depthscope.stimuli.columns import ORDER, REQUIRED, meant
 from depthscope.stimuli.counting import counted_otherwise
-from depthscope.stimuli.garbled import garbled
+from depthscope.stimuli.garbled import garbled, without_letters
 from depthscope.stimuli.plain import Plain, first_difference, look, plain, pointed_apart, unpointed
 from depthscope.stimuli.problems import Problem, RowError, StimuliError
 from depthscope.stimuli.target import check_offsets, locate
@@ -191,9 +191,16 @@ def _target(given: Mapping[str, Any], i: int, row: str, source: str, form: Form 
     if start is None or end is None:
         if not word:
             raise RowError(row, "target", "no target", "give a word, or start and end", ": ")
-        start, end = locate(text, word, _whole(given.get("occurrence"), "occurrence", row), row)
+        try:
+            start, end = locate(text, word, _whole(given.get("occurrence"), "occurrence", row), row)
+        except RowError:
+            if harm := garbled(text):  # which is why it is not there
+                raise RowError(row, "text", *harm) from None
+            raise
         word = text[start:end]
     check_offsets(text, start, end, word, row)
+    if harm := garbled(text[start:end]):  # beside the target it is told: published sets have such places too
+        raise RowError(row, "target", *harm)
     return text, text[start:end], start, end
 
 
@@ -231,7 +238,7 @@ def _check_text(text: object, row: str) -> None:
         tokens = f"the text is a list of tokens written out ({text.strip()[:30]}...)"
         raise RowError(row, "text", tokens, "give running text, as a writer would")
     _check_characters(text, row)
-    if harm := garbled(text):
+    if without_letters(text) and (harm := garbled(text)):
         raise RowError(row, "text", *harm)
 
 
