@@ -266,7 +266,7 @@ def test_places_without_text_are_refused(tmp_path: Path, refuses: Any) -> None:
             texts(tmp_path, split=split)
     with refuses("split='word'", "file, line, paragraph"):
         read_corpus(tmp_path, split="word")  # type: ignore[arg-type]
-    with refuses("a" * 300, "cannot be read", "too long"):
+    with refuses("aaaaaaa...: too long for a name; give another name of a corpus"):
         read_corpus(tmp_path / ("a" * 300))
 
 

@@ -22,7 +22,7 @@ def given(path: object, what: str = "a file or folder") -> Path:
     if not _possible(Path(path)):
         name = str(path)
         shown = name if len(name) <= SHOWN else f"{name[:SHOWN]}..."
-        why = "nothing can have a name of so many characters" if len(name) > SHOWN else "nothing can have such a name"
+        why = "too long for a name" if len(name) > SHOWN else "nothing can have such a name"
         raise DepthscopeError(f"{shown}: {why}; give another name of {what}")
     return Path(path)
 
