@@ -48,3 +48,14 @@ def test_padding_stands_on_the_right_and_is_masked(rows: list[list[int]], filler
 def test_a_gpu_takes_larger_batches_than_a_cpu_and_the_unknown_as_a_cpu() -> None:
     assert default_budget(torch.device("cuda")) > default_budget(torch.device("cpu"))
     assert default_budget(torch.device("meta")) == default_budget(torch.device("cpu"))
+
+
+@given(st.lists(st.tuples(st.integers(1, 30), st.integers(1, 9)), min_size=1, max_size=60), st.integers(1, 20))
+def test_a_batch_holds_no_more_texts_than_it_may_and_every_row_is_there(rows, most):
+    lengths, texts = zip(*rows, strict=True)
+    batches = plan(lengths, 10_000, None, texts, most)
+    assert sorted(row for batch in batches for row in batch) == list(range(len(rows)))
+    assert all(sum(texts[row] for row in batch) <= most or len(batch) == 1 for batch in batches)
+    # no two neighbours could have been one
+    for one, other in pairwise(batches):
+        assert sum(texts[row] for row in one) + texts[other[0]] > most

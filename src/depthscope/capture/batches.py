@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 TOKEN_BUDGET = {"cpu": 1024, "cuda": 16384}
 SLACK = 32
+# texts of a batch on a CPU: each has logits over the whole vocabulary, and more of them at a time are no quicker
+TEXTS = 32
 BUSY, HELD = 4096, 0.06
 
 
@@ -22,6 +24,11 @@ def default_slack(device: torch.device) -> int | None:
     return SLACK if device.type == "cpu" else None
 
 
+def default_texts(device: torch.device) -> int | None:
+    """Texts per forward pass; on an accelerator as many as the budget holds."""
+    return TEXTS if device.type == "cpu" else None
+
+
 def every_budget(device: torch.device, weights: int, states: int) -> int:
     """The same where the states of every token are held until the pass ends: on a GPU as many tokens as take a small share
     of the memory of the weights, but no fewer than keep it busy. ``weights`` of all, ``states`` of a token, in bytes.
@@ -30,22 +37,33 @@ def every_budget(device: torch.device, weights: int, states: int) -> int:
     return budget if device.type == "cpu" else min(budget, max(BUSY, int(HELD * weights / states)))
 
 
-def plan(lengths: Sequence[int], budget: int, slack: int | None = None) -> list[list[int]]:
+def plan(
+    lengths: Sequence[int],
+    budget: int,
+    slack: int | None = None,
+    texts: Sequence[int] | None = None,
+    most: int | None = None,
+) -> list[list[int]]:
     """Rows of similar length, grouped so that rows x longest stays within ``budget`` tokens.
 
     Every row appears once. A row that exceeds the budget alone gets a batch of its own. With ``slack``, a longer row
-    begins another batch if the rows that it joins would need more than that many tokens of padding for it.
+    begins another batch if the rows that it joins would need more than that many tokens of padding for it. With ``texts``,
+    how many of them each row holds, a batch has at most ``most`` of them, or one row.
     """
     batches: list[list[int]] = []
+    held = 0
     for row in sorted(range(len(lengths)), key=lambda i: (lengths[i], i)):
         # rows come shortest first, so the newcomer is the longest
         fits = bool(batches) and (len(batches[-1]) + 1) * lengths[row] <= budget
         if fits and slack is not None:
             fits = sum(lengths[row] - lengths[shorter] for shorter in batches[-1]) <= slack
-        if fits:
+        own = 0 if texts is None else texts[row]
+        if fits and (most is None or held + own <= most):
             batches[-1].append(row)
+            held += own
         else:
             batches.append([row])
+            held = own
     return batches
 
 

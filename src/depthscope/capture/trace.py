@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from depthscope.arrays import DEEP_ENOUGH
-from depthscope.capture.batches import default_budget, default_slack, plan
+from depthscope.capture.batches import default_budget, default_slack, default_texts, plan
 from depthscope.capture.census import remarks
 from depthscope.capture.labels import DIMS, check_covariates, column_coords, layer_coords, model_attrs, update_norm
 from depthscope.capture.prefixes import Prefixes, prefixes
@@ -144,7 +144,10 @@ def trace(
     running = prefixes(tokens, not whole(model))
     branching = budget > 1 and worthwhile(model, running.ids)
     groups, trees = grouped(running.ids, branching), forest(running.ids, branching).trees
-    planned = plan([len(tree.ids) for tree in trees], budget, default_slack(model.device))
+    served = np.bincount(running.owner, minlength=len(running.ids))
+    texts = [int(served[group].sum()) for group in groups]
+    sizes, slack = [len(tree.ids) for tree in trees], default_slack(model.device)
+    planned = plan(sizes, budget, slack, texts, default_texts(model.device))
     batches = [running.texts([sequence for tree in batch for sequence in groups[tree]]) for batch in planned]
     done: list[Arrays] = []
     with bar(len(table), "tracing", unit="text", shown=progress) as advance:
