@@ -3,10 +3,10 @@
 #
 # A linear mixed model whose random intercept has a variance of 0 at the maximum of the likelihood is fitted with
 # MixedLM's defaults (REML). A warning says that the first optimiser failed and that lbfgs is tried; of that retry
-# `result.converged` is True, nothing is said of the boundary, and the variance is reported as 3 % of that of the residuals,
-# at a log-likelihood that is .36 lower than the one which method="powell" reaches on the same data, with a variance of 0
-# and a warning that names the boundary. So `converged` does not mean that the maximum was found, and a singular fit looks
-# like a small real variance.
+# `result.converged` is True, nothing is said of the boundary, and the variance is reported as 3 % of that of the
+# residuals, at a log-likelihood that is .36 lower than the one which method="powell" reaches on the same data, with a
+# variance of 0 and a warning that names the boundary. So `converged` does not mean that the maximum was found, and a
+# singular fit looks like a small real variance.
 #
 # Seen:
 #   default: converged True, variance ratio 0.03369, log-likelihood -84.0049, boundary named: False
