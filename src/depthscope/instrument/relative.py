@@ -89,9 +89,8 @@ def slope(
     >>> bool(abs(ds.slope(noise)["directions"].mean()) < 0.01)
     True
     """
-    source, bank = _planned(
-        data, wavelet, scales, periods, padding, signal, energy_norm, zero_mean, sampling, layers, precision
-    )
+    source = measurable(data, signal, layers, precision)
+    bank = filter_bank(len(source.layers), wavelet, scales, periods, padding, energy_norm, zero_mean, sampling)
     if min_scales < 2:
         raise DepthscopeError(f"min_scales={min_scales}: a slope needs at least 2")
     used = _used(bank, mask_coi, min_scales)
@@ -151,9 +150,8 @@ def energy_map(
     Aitchison (1982), J R Stat Soc B 44:139: the centred log-ratio of a composition.
     """
     check_flag("relative", relative, "the energy relative to that of random directions with the same norms")
-    source, bank = _planned(
-        data, wavelet, scales, periods, padding, signal, energy_norm, zero_mean, sampling, layers, precision
-    )
+    source = measurable(data, signal, layers, precision)
+    bank = filter_bank(len(source.layers), wavelet, scales, periods, padding, energy_norm, zero_mean, sampling)
     used = _used(bank, mask_coi, min_scales)
     logs = _logs(energy_of(bank, source.gram, relative), used)
     xp = namespace(logs)
@@ -173,24 +171,6 @@ def energy_map(
         "relative": int(relative),
     }
     return result
-
-
-def _planned(
-    data: Any,
-    wavelet: str | Wavelet,
-    scales: int | Sequence[float] | Float,
-    periods: tuple[float, float] | None,
-    padding: Padding,
-    signal: Signal,
-    energy_norm: EnergyNorm,
-    zero_mean: ZeroMean,
-    sampling: Sampling | None,
-    layers: tuple[int, int] | None,
-    precision: Precision,
-) -> tuple[Measurable, FilterBank]:
-    source = measurable(data, signal, layers, precision)
-    bank = filter_bank(len(source.layers), wavelet, scales, periods, padding, energy_norm, zero_mean, sampling)
-    return source, bank
 
 
 def _used(bank: FilterBank, mask_coi: bool, min_scales: int) -> NDArray[np.bool_]:
