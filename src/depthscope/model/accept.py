@@ -11,7 +11,7 @@ from depthscope.model.model import Model, inputs_of, measuring
 from depthscope.model.placed import input_device, is_absent
 from depthscope.model.plain import plainly
 from depthscope.model.quantization import check_unpacking, settle
-from depthscope.model.tokenizer import context_length
+from depthscope.model.tokenizer import context_length, ordinary_tokens
 from depthscope.model.verify import verify, verify_head
 
 MIN_BLOCKS = 4
@@ -70,8 +70,7 @@ def probe(network: Any, tokenizer: Any, offset: int) -> dict[str, Any]:
     """
     device = input_device(network)
     vocabulary = network.get_input_embeddings().weight.shape[0]
-    special = set(getattr(tokenizer, "all_special_ids", ()))
-    ordinary = [i for i in range(vocabulary) if i not in special] or list(range(vocabulary))
+    ordinary = ordinary_tokens(tokenizer, vocabulary)
     count = min(PROBE_TOKENS, (context_length(network.config, tokenizer) or 2 * PROBE_TOKENS) // 2)
     ids = torch.tensor([[ordinary[(i * 7919 + offset) % len(ordinary)] for i in range(count)]], device=device)
     return inputs_of(network, ids, torch.ones_like(ids))

@@ -10,6 +10,7 @@ from depthscope.model.compiled import uncompiled
 from depthscope.model.model import Model, inputs_of
 from depthscope.model.narrow import ROUNDING
 from depthscope.model.rounding import Rounding, apart
+from depthscope.model.tokenizer import ordinary_tokens
 
 # a row that branches rounds as any other shape does
 MOST_ROUNDINGS = 8.0
@@ -76,8 +77,7 @@ def _starts(length: int) -> tuple[int, ...]:
 
 def _ordinary(model: Model, texts: int, length: int) -> torch.Tensor:
     """Tokens at random, none of which can stand for padding, an image or the end of a text: (texts, length)."""
-    special = {*getattr(model.tokenizer, "all_special_ids", ()), getattr(model.network.config, "pad_token_id", None)}
-    ordinary = [i for i in range(model.vocabulary) if i not in special] or list(range(model.vocabulary))
+    ordinary = ordinary_tokens(model.tokenizer, model.vocabulary, getattr(model.network.config, "pad_token_id", None))
     drawn = torch.randint(len(ordinary), (texts, length), generator=torch.Generator().manual_seed(0))
     return torch.tensor(ordinary)[drawn].to(model.device)
 

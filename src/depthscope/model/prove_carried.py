@@ -8,6 +8,7 @@ from depthscope.errors import DepthscopeError, reason
 from depthscope.model.carried import Carrier, attended, refusal
 from depthscope.model.judge import TOLERANCE
 from depthscope.model.model import Model
+from depthscope.model.tokenizer import ordinary_tokens
 from depthscope.model.widened import HALF, in_float32
 
 PIECES, PIECE = 3, 12  # of the probe, in tokens
@@ -134,8 +135,7 @@ def _cut(carrier: Carrier, reach: int) -> float:
 
 
 def _probe(model: Model) -> torch.Tensor:
-    special = set(getattr(model.tokenizer, "all_special_ids", ()))
-    ordinary = [i for i in range(model.vocabulary) if i not in special] or list(range(model.vocabulary))
+    ordinary = ordinary_tokens(model.tokenizer, model.vocabulary)
     ids = [ordinary[(i * 7919 + 29) % len(ordinary)] for i in range(PIECES * PIECE)]
     return torch.tensor([ids], device=model.device)
 

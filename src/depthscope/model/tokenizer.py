@@ -50,6 +50,15 @@ def check_fast(tokenizer: Any, name: str) -> None:
         )
 
 
+def ordinary_tokens(tokenizer: Any, vocabulary: int, padding: int | None = None) -> list[int]:
+    """Tokens of a network's ``vocabulary`` that a probe may hold: a special one may stand for ``padding``, or for an image.
+
+    All of them, if every token is a special one.
+    """
+    special = {*getattr(tokenizer, "all_special_ids", ()), padding}
+    return [i for i in range(vocabulary) if i not in special] or list(range(vocabulary))
+
+
 def context_length(config: Any, tokenizer: Any) -> int | None:
     """Longest context in tokens, if the configuration or the tokenizer states one: the shorter, if both do.
 
