@@ -15,7 +15,7 @@ from depthscope.capture.labels import DIMS, check_covariates, column_coords, lay
 from depthscope.capture.prefixes import Prefixes, prefixes
 from depthscope.capture.record import Arrays, NotFiniteError, check_vocabulary, record, whole
 from depthscope.capture.tokens import Subtoken, Tokenized, special_prefix, tokenize
-from depthscope.capture.trees import forest, grouped, worthwhile
+from depthscope.capture.trees import forest, worthwhile
 from depthscope.capture.word import Surprisal, Words
 from depthscope.errors import DepthscopeError, DepthscopeWarning, check_choice, check_count, check_flag
 from depthscope.model.heads import Heads, find_heads
@@ -143,12 +143,12 @@ def trace(
     budget = 1 if model.alone else token_budget or default_budget(model.device)
     running = prefixes(tokens, not whole(model))
     branching = budget > 1 and worthwhile(model, running.ids)
-    groups, trees = grouped(running.ids, branching), forest(running.ids, branching).trees
+    planted = forest(running.ids, branching)
     served = np.bincount(running.owner, minlength=len(running.ids))
-    texts = [int(served[group].sum()) for group in groups]
-    sizes, slack = [len(tree.ids) for tree in trees], default_slack(model.device)
+    texts = [int(served[group].sum()) for group in planted.groups]
+    sizes, slack = [len(tree.ids) for tree in planted.trees], default_slack(model.device)
     planned = plan(sizes, budget, slack, texts, default_texts(model.device))
-    batches = [running.texts([sequence for tree in batch for sequence in groups[tree]]) for batch in planned]
+    batches = [running.texts([sequence for tree in batch for sequence in planted.groups[tree]]) for batch in planned]
     done: list[Arrays] = []
     with bar(len(table), "tracing", unit="text", shown=progress) as advance:
         for number, batch in enumerate(batches):

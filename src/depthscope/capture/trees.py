@@ -74,6 +74,8 @@ class Forest:
     Attributes
     ----------
     trees : list of Tree
+    groups : list of lists of int
+        Of each tree, the numbers of its sequences.
     rows, slots : int arrays
         Of every token of every sequence, one sequence behind the other, its row and its place in there.
     starts : int array
@@ -81,6 +83,7 @@ class Forest:
     """
 
     trees: list[Tree]
+    groups: list[list[int]]
     rows: NDArray[np.int64]
     slots: NDArray[np.int64]
     starts: NDArray[np.int64]
@@ -119,7 +122,7 @@ def forest(sequences: Sequence[Sequence[int]], branching: bool) -> Forest:
     placed = [found[number] for number in range(len(sequences))]
     lengths = [len(slots) for _, slots in placed]
     rows = np.repeat([row for row, _ in placed], lengths)
-    return Forest(trees, rows, np.concatenate([slots for _, slots in placed]), np.cumsum([0, *lengths[:-1]]))
+    return Forest(trees, groups, rows, np.concatenate([slots for _, slots in placed]), np.cumsum([0, *lengths[:-1]]))
 
 
 def worthwhile(model: Model, sequences: Sequence[Sequence[int]]) -> bool:
