@@ -8,17 +8,12 @@ from depthscope.report.answer import answered, asked, points
 from depthscope.report.evidence import Confounding, Evidence
 from depthscope.report.summary import words as told_words
 from depthscope.report.tables import mixed_table, mixed_variances_table
-from depthscope.report.verdicts import (
-    MIXED_MEANS,
-    choices_level,
-    confounds_answer,
-    controls_level,
-    evidence_words,
-    in_short,
-    mixed_level,
-    null_level,
-    trusted,
-)
+from depthscope.report.verdicts import evidence_words, in_short
+from depthscope.report.verdicts.choices import choices_level
+from depthscope.report.verdicts.confounds import confounds_answer
+from depthscope.report.verdicts.controls import controls_level
+from depthscope.report.verdicts.mixed import MIXED_MEANS, mixed_level
+from depthscope.report.verdicts.nulls import null_level, trusted
 from depthscope.statistics.balance import imbalance
 from depthscope.statistics.calibration import Rate
 from depthscope.statistics.curve import Curve, Joint

@@ -5,7 +5,7 @@ import pytest
 
 from depthscope.report.evidence import Confounding, Evidence
 from depthscope.report.sets import compare_sets, replications, summarize_sets
-from depthscope.report.verdicts import control_text
+from depthscope.report.verdicts.controls import control_text
 from depthscope.statistics.balance import imbalance
 from tests.report.planted import ELSEWHERE, HALF, HIGHER, LOWER, NOTHING, compare, evidence, measure, rows_of
 

@@ -9,7 +9,8 @@ import xarray as xr
 import depthscope as ds
 from depthscope.report.evidence import Evidence, every_contrast
 from depthscope.report.summary import contrast_told, evidence_told, summarize, words
-from depthscope.report.verdicts import in_short, verdict
+from depthscope.report.verdicts import in_short
+from depthscope.report.verdicts.contrast import verdict
 from depthscope.statistics.calibration import Rate
 from depthscope.statistics.effects import effect_text
 from depthscope.telling import plain

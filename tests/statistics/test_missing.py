@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import depthscope as ds
-from depthscope.report.verdicts import exclusions
+from depthscope.report.verdicts.contrast import exclusions
 from depthscope.statistics.missing import complete, thin
 
 N, LAYERS = 40, 12

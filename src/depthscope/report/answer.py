@@ -16,14 +16,11 @@ from depthscope.report.evidence import (
     measured_layers,
     sides,
 )
-from depthscope.report.verdicts import (
-    choices_level,
-    confounds_answer,
-    controls_level,
-    mixed_level,
-    null_level,
-    trusted,
-)
+from depthscope.report.verdicts.choices import choices_level
+from depthscope.report.verdicts.confounds import confounds_answer
+from depthscope.report.verdicts.controls import controls_level
+from depthscope.report.verdicts.mixed import mixed_level
+from depthscope.report.verdicts.nulls import null_level, trusted
 from depthscope.statistics.result import Cluster, Contrast
 
 SPECIFIC = {

@@ -16,7 +16,7 @@ import pandas as pd
 from depthscope.drawing.baselines import MeasurePanel, ScoreRow, draw_baselines
 from depthscope.drawing.saving import save
 from depthscope.report.evidence import ALPHA
-from depthscope.report.verdicts import OVERLAP
+from depthscope.report.verdicts.confounds import OVERLAP
 from depthscope.statistics.classify import Classification, Estimate, Gain
 from depthscope.statistics.result import Contrast
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from depthscope.report.across import compare, comparison_table
 from depthscope.report.across import replications as replications_in
 from depthscope.report.evidence import Compared, Evidence
-from depthscope.report.verdicts import control_text
+from depthscope.report.verdicts.controls import control_text
 
 INTRO = """\
 The window, layers {first} to {last}, was chosen by the set `{origin}` alone: there its effect is too large; in every other set

@@ -5,7 +5,8 @@ from itertools import groupby
 from typing import Any
 
 from depthscope.report.evidence import Evidence, cell, corrected, every_contrast
-from depthscope.report.verdicts import evidence_words, exclusions, in_short, verdict
+from depthscope.report.verdicts import evidence_words, in_short
+from depthscope.report.verdicts.contrast import exclusions, verdict
 from depthscope.statistics.effects import effect_text
 from depthscope.statistics.result import Contrast
 from depthscope.telling import Sheet

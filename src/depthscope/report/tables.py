@@ -10,7 +10,8 @@ import xarray as xr
 
 from depthscope.entries import entry_names
 from depthscope.report.evidence import Evidence, corrected
-from depthscope.report.verdicts import mixed_level, mixed_name, null_level
+from depthscope.report.verdicts.mixed import mixed_level, mixed_name
+from depthscope.report.verdicts.nulls import null_level
 from depthscope.statistics.result import Contrast
 from depthscope.statistics.shares import Share
 from depthscope.summaries import describe_layers

@@ -1,0 +1,47 @@
+"""Whether an effect depends on the settings of the measure."""
+
+from depthscope.report.evidence import Evidence
+from depthscope.report.verdicts import in_short
+from depthscope.statistics.curve import joint_curve
+from tests.report.planted import (
+    HIGHER,
+    INSIDE,
+    compare,
+)
+from tests.report.verdicts.planted import two
+
+
+def choices_line(*sizes):
+    """A specification for each size of the effect."""
+    differences = (compare(two(dict.fromkeys(INSIDE, size)), "a", "b").differences for size in sizes)
+    named = (({"wavelet": f"w{k}"}, one) for k, one in enumerate(differences))
+    curve = joint_curve(named, permutations=100, resamples=20)
+    (line,) = in_short(Evidence(compare(two(HIGHER), "a", "b"), curve=curve))
+    return line, curve
+
+
+def test_one_sign_under_all_choices_depends_on_none():
+    line, curve = choices_line(4.0, 3.0, 2.0, 4.0)
+    median = curve.joint["median"]
+    assert "**Does it depend on an arbitrary choice?** No: 100 % of 4 settings have the same sign." in line
+    assert "100 % are significant, 100 % significant and positive (" in line
+    assert f"median dz {median.observed:+.2f} (with labels swapped {median.null_low:+.2f} to " in line
+    assert "joint p = .010)" in line
+
+
+def test_two_signs_depend_on_the_choice():
+    line, _ = choices_line(4.0, 3.0, -2.0, -4.0, -3.0)
+    assert "? ** Yes".replace("? ", "?") in line
+    assert "its sign does: 40 % of 5 settings give a positive effect, 60 % a negative one." in line
+    assert "100 % are significant, 40 % significant and positive" in line
+
+
+def test_one_sign_downward_depends_on_no_choice_either():
+    line, _ = choices_line(-4.0, -3.0)
+    assert "No: 100 % of 2 settings have the same sign. 100 % are significant, 0 % significant and positive" in line
+    assert "joint p = 1.000" in line
+
+
+def test_nine_of_ten_are_enough_for_independence():
+    assert "No: 90 % of 10 settings have the same sign" in choices_line(*[4.0] * 9, -4.0)[0]
+    assert "Yes, its sign does: 80 % of 10" in choices_line(*[4.0] * 8, -4.0, -4.0)[0]

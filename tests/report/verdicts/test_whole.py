@@ -1,0 +1,51 @@
+"""All questions together, in their order."""
+
+import pytest
+
+from depthscope.report.evidence import Control, Evidence
+from depthscope.report.verdicts import in_short
+from depthscope.report.verdicts.contrast import verdict
+from depthscope.statistics.calibration import Rate
+from depthscope.statistics.nulls import against
+from tests.report.planted import (
+    DEPTH,
+    HALF,
+    HIGHER,
+    NOTHING,
+    compare,
+    evidence,
+    measure,
+)
+from tests.report.verdicts.planted import IDLE, covariates, two
+from tests.report.verdicts.test_choices import choices_line
+from tests.report.verdicts.test_confounds import held
+from tests.report.verdicts.test_power import power_line
+
+
+def test_every_part_has_its_sentence_in_the_order_of_the_questions():
+    h = measure({"a": HIGHER, "b": NOTHING, "c": NOTHING})
+    real = compare(h, "a", "b")
+    e = Evidence(
+        real,
+        [Control("c", compare(h, "c", "b"), compare(h, "a", "c"))],
+        confounding=[held(two(HIGHER, **covariates(idle=IDLE)), adjust=[("idle", ["idle"])])],
+        swapped=Rate(10, 200),
+        nulls=[against([h], h, real, "same", "the same again", permutations=100)],
+        curve=choices_line(4.0)[1],
+        power=power_line(4.0, (10,))[1],
+    )
+    begins = ("**Specific to", "**a - b, all else", "**The same again", "**Labels", "**Does it depend", "**How many")
+    lines = in_short(e)
+    assert len(lines) == len(begins)
+    assert all(line.startswith(words) for line, words in zip(lines, begins, strict=True))
+    assert all("nan" not in line and "\n" not in line for line in lines)
+
+
+@pytest.mark.parametrize("name", ["a|b", "**bold**", "a_b_", "`code`", "$x$", "größe 🙂", "%s {x}"])
+def test_names_of_conditions_stand_as_they_are(name):
+    e = evidence(measure({name: HIGHER, "b": NOTHING, f"{name}?": HALF}), name, "b")
+    assert f"**{name} - b: found**" in verdict(e.main, DEPTH)
+    assert (
+        f"**Specific to {name} (layers 5-8)? In part.** In part against {name}?, which shows 50 % [44, 56] of it: "
+        f"{name}? - b is there (" in in_short(e)[0]
+    )
