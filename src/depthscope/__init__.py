@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from depthscope.citation import cite
     from depthscope.drawing.accessor import plot
     from depthscope.instrument.attribution import contributions, energy_by_part, shares
+    from depthscope.instrument.autocorrelation import direction_autocorrelation
     from depthscope.instrument.baselines import baselines
     from depthscope.instrument.carried import carried
     from depthscope.instrument.cse import cse
@@ -65,6 +66,7 @@ _HOMES = {
     "baselines": "depthscope.instrument.baselines",
     "scalogram": "depthscope.instrument.scalogram",
     "slope": "depthscope.instrument.relative",
+    "direction_autocorrelation": "depthscope.instrument.autocorrelation",
     "energy_map": "depthscope.instrument.relative",
     "filter_bank": "depthscope.instrument.filters",
     "FilterBank": "depthscope.instrument.filters",
@@ -105,6 +107,7 @@ __all__ = [
     "contributions",
     "cse",
     "cse_without_heads",
+    "direction_autocorrelation",
     "energy_by_part",
     "energy_map",
     "filter_bank",

@@ -7,7 +7,7 @@ import xarray as xr
 import depthscope as ds
 from depthscope.report.beside import ROWS, Beside, beside_layers_table, beside_table, beside_words
 from depthscope.report.codebook import STUDIES
-from depthscope.studies.beside import contrast_beside
+from depthscope.studies.beside import contrast_beside, quantities_beside
 from tests.instrument.test_attribution import traced
 from tests.report.planted import HIGHER, LOWER, NOTHING, QUICK, compare, measure
 
@@ -25,38 +25,45 @@ def trajectories(persistence=0.0, growth=0.0, seed=0):
     return traced(0 * steps, steps, items, ["a", "b"] * ITEMS, parts=False)
 
 
-def found(traj, **measure):
-    main = ds.contrast(ds.cse(traj, **measure), "a", "b", **QUICK)
-    return contrast_beside(traj, main, measure, QUICK)
+def found(traj, measure=None, **options):
+    measure, options = measure or {}, {**QUICK, **options}
+    main = ds.contrast(ds.cse(traj, **measure), "a", "b", **options)
+    return contrast_beside(*quantities_beside(traj, measure), main, options)
 
 
 def test_the_rows_are_the_contrasts_of_the_public_functions():
     traj = trajectories(0.4)
     options = {"wavelet": "dog(2)", "energy_norm": "L1", "min_scales": 3}
-    beside = found(traj, normalize=False, **options)
+    beside = found(traj, {"normalize": False, **options})
     assert list(beside.rows) == list(ROWS)
     slopes = ds.slope(traj, **options)
     expected = {name: ds.contrast(slopes[name], "a", "b", **QUICK) for name in ("total", "norms", "directions")}
     relative = ds.cse(traj, relative=True, normalize=False, **options)
     expected["relative"] = ds.contrast(relative, "a", "b", **QUICK)
+    expected["autocorrelation"] = ds.contrast(ds.direction_autocorrelation(traj), "a", "b", **QUICK)
     for name, contrast in expected.items():
         xr.testing.assert_equal(beside.rows[name].table, contrast.table)
 
 
 def test_persistence_is_told_whatever_the_weights():
-    told = {norm: beside_words(found(trajectories(0.6), energy_norm=norm)) for norm in ("L1", "L2")}
+    told = {norm: beside_words(found(trajectories(0.6), {"energy_norm": norm})) for norm in ("L1", "L2")}
     assert told["L1"] == told["L2"]
-    _, slope = told["L2"]
+    _, slope, cosine = told["L2"]
+    assert cosine.startswith(
+        "Without wavelets, the mean cosine of updates up to half of the depth apart is higher at layers "
+    )
     assert slope.startswith(
         "Whatever the weights of the scales, updates persist more in one direction over depth: the slope "
     )
     assert "norms show nothing there (dz " in slope
-    _, slope = beside_words(found(trajectories(-0.6)))
+    _, slope, cosine = beside_words(found(trajectories(-0.6)))
+    assert " is lower at layers " in cosine
     assert "updates persist less in one direction" in slope
 
 
 def test_growth_of_norms_alone_is_told_as_that():
-    relative, slope = beside_words(found(trajectories(growth=0.25)))
+    relative, slope, cosine = beside_words(found(trajectories(growth=0.25)))
+    assert cosine.endswith("shows no difference at any depth")
     assert slope.startswith(
         "Whatever the weights of the scales, directions show no difference in the slope of the energy; "
     )
@@ -85,7 +92,7 @@ def test_the_tables_have_a_row_per_quantity_and_per_layer_and_every_column_is_ex
     beside = found(trajectories(0.6))
     table, layers = beside_table(beside), beside_layers_table(beside)
     assert list(table["quantity"]) == list(ROWS)
-    assert len(layers) == 4 * DEPTH
+    assert len(layers) == 5 * DEPTH
     told = STUDIES["metaphor"]
     assert list(table) == list(told["relative.csv"])
     assert set(layers) == set(told["relative-layers.csv"])
@@ -94,5 +101,63 @@ def test_the_tables_have_a_row_per_quantity_and_per_layer_and_every_column_is_ex
 
 
 def test_cse_that_is_relative_already_stands_beside_itself():
-    beside = found(trajectories(0.6), relative=True)
+    beside = found(trajectories(0.6), {"relative": True})
     xr.testing.assert_equal(beside.rows["cse"].table, beside.rows["relative"].table)
+
+
+def test_all_clusters_are_named_the_strongest_first():
+    both = {**HIGHER, **dict.fromkeys(range(12, 19), -4.0)}
+    c = compare(measure({"a": both, "b": NOTHING}), "a", "b")
+    none = compare(measure({"a": NOTHING, "b": NOTHING}), "a", "b")
+    rows = {"cse": c, "relative": c, "total": c, "norms": c, "directions": c, "autocorrelation": none}
+    relative, slope, _ = beside_words(Beside(rows, (5, 8)))
+    high, low = c.significant()
+    told = (
+        f"lower at layers 12-18 (p = .005, dz {low.effect} at layer {low.peak_layer}) and "
+        f"higher at layers 5-8 (p = .005, dz {high.effect} at layer {high.peak_layer})"
+    )
+    assert relative.endswith(f"CSE is {told}")
+    assert "persist less in one direction at some depths, more at others: " in slope
+    assert f"that directions give is {told}; norms go the same way at layers 12-18 (dz " in slope
+    one_way = compare(measure({"a": {**HIGHER, **dict.fromkeys(range(12, 19), 4.0)}, "b": NOTHING}), "a", "b")
+    _, slope, _ = beside_words(Beside({**rows, "directions": one_way, "norms": none}, (5, 8)))
+    assert "persist more in one direction over depth: " in slope
+    assert "; norms show nothing at layers 12-18 (dz " in slope
+
+
+def test_a_signal_without_directions_leaves_cse_alone_and_says_so():
+    beside = found(trajectories(0.6), {"signal": "norm"})
+    assert list(beside.rows) == ["cse"]
+    (told,) = beside_words(beside)
+    assert told == (
+        "Not measured: CSE relative to norms, slope of the energy, slope that norms give, slope that directions give and mean "
+        "cosine of updates (the signal, the logarithm of the norm, has no direction)"
+    )
+    assert list(beside_table(beside)["quantity"]) == ["cse"]
+    layers = beside_layers_table(beside)
+    assert layers.empty
+    assert set(layers) == set(STUDIES["metaphor"]["relative-layers.csv"])
+
+
+def test_too_few_scales_for_a_slope_leave_the_other_rows():
+    beside = found(trajectories(0.6), {"scales": [2.0, 17.0], "min_scales": 1})
+    assert set(beside.rows) == {"cse", "relative", "autocorrelation"}
+    assert beside_words(beside)[-1].startswith(
+        "Not measured: slope of the energy, slope that norms give and slope that directions give (no layer of 24 has 2 scales"
+    )
+    assert len(beside_layers_table(beside)) == 2 * DEPTH
+
+
+def test_a_row_without_a_measured_layer_is_missing_and_no_crash():
+    traj = trajectories(0.6)
+    quantities, missing = quantities_beside(traj, {})
+    quantities["directions"] = quantities["directions"] * np.nan
+    beside = contrast_beside(quantities, missing, ds.contrast(ds.cse(traj), "a", "b", **QUICK), QUICK)
+    assert "directions" not in beside.rows
+    assert beside_words(beside)[-1].startswith("Not measured: slope that directions give (")
+
+
+def test_a_hypothesis_of_one_direction_is_one_about_cse():
+    beside = found(trajectories(0.6), alternative="greater")
+    tails = {name: contrast.settings["alternative"] for name, contrast in beside.rows.items()}
+    assert tails == {"cse": "greater", "relative": "greater", **dict.fromkeys(list(ROWS)[2:], "two-sided")}

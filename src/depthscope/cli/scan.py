@@ -42,7 +42,7 @@ class Scan:
         )
         add("--split", choices=("file", "line", "paragraph"), help="what is a document in plain text (default file)")
         add("--out", metavar="DIR", help="folder for the tables; an unfinished one is continued")
-        about = "repeatable: cse, norm, cosine, participation, surprisal (default cse and norm)"
+        about = "repeatable: cse, norm, cosine, participation, autocorrelation, surprisal (default cse and norm)"
         add("--measure", dest="measures", action="append", metavar="NAME", help=about)
         add_loading(texts, LOAD)
         add = parser.add_argument_group("windows (see docs/scan.md)").add_argument

@@ -87,10 +87,9 @@ def settings_of(
     sampling: str | None,
 ) -> dict[str, str | int]:
     """Attributes that say how a result came about: the model, if ``data`` knows it, and the transform."""
-    known = getattr(data, "attrs", {})
     chosen = wavelet(shape)
     return {
-        **{name: str(known[name]) for name in ORIGIN if known.get(name)},
+        **origin_of(data),
         "signal": signal,
         "wavelet": str(chosen),
         "scales": len(bank.scale),
@@ -100,3 +99,9 @@ def settings_of(
         "zero_mean": zero_mean,
         "sampling": sampling or chosen.sampling,
     }
+
+
+def origin_of(data: Any) -> dict[str, str]:
+    """What ``data`` knows of the model that it comes from."""
+    known = getattr(data, "attrs", {})
+    return {name: str(known[name]) for name in ORIGIN if known.get(name)}

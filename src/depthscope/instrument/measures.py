@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from depthscope.arrays import Array, DepthGram, depth_gram, joined, namespace, participation
 from depthscope.errors import DepthscopeError, check_choice
+from depthscope.instrument.autocorrelation import lags_of, mean_cosine
 from depthscope.instrument.baselines import consecutive_cosine, from_second
 from depthscope.instrument.cse import cse, energy_of, entropy, used_scales
 from depthscope.instrument.filters import filter_bank
@@ -36,7 +37,8 @@ def plan(name: str, depth: int, options: Mapping[str, Any] | None = None) -> Mea
     """A measure for networks of ``depth`` layers; ``options`` are keywords of :func:`depthscope.cse`, for it alone.
 
     ``"cse"``, conditional scale entropy; ``"norm"``, ``|u_l|``; ``"cosine"``, of consecutive updates, NaN at layer 1;
-    ``"participation"``, as a share of the width. See :func:`depthscope.baselines` for what they say.
+    ``"participation"``, as a share of the width (see :func:`depthscope.baselines` for what they say);
+    ``"autocorrelation"``, mean cosine with updates up to half of the depth away (:func:`depthscope.direction_autocorrelation`).
 
     Raises
     ------
@@ -45,6 +47,8 @@ def plan(name: str, depth: int, options: Mapping[str, Any] | None = None) -> Mea
     """
     if name == "cse":
         return _cse(depth, **(options or {}))
+    if name == "autocorrelation":
+        return _autocorrelation(depth)
     if name not in _SIMPLE:
         raise DepthscopeError(f"measure {name!r}: choose among {', '.join(LAYERED)}")
     about, unit, of = _SIMPLE[name]
@@ -136,6 +140,12 @@ def _is_pair(value: Any) -> bool:
     return isinstance(value, list | tuple) and len(value) == 2 and all(isinstance(one, int) for one in value)
 
 
+def _autocorrelation(depth: int) -> Measure:
+    lags = lags_of(None, depth)
+    about = "mean cosine of updates"
+    return Measure("autocorrelation", about, "1", lambda gram: mean_cosine(gram.full(), lags), "gram")
+
+
 def _norm(updates: Array) -> Array:
     return namespace(updates).linalg.vector_norm(updates, axis=-1)
 
@@ -155,4 +165,4 @@ _SIMPLE: dict[str, tuple[str, str, Callable[[Array], Array]]] = {
     "cosine": ("cosine of consecutive updates", "1", _cosine),
     "participation": ("participation ratio of the update", "share of the width", _share),
 }
-LAYERED = ("cse", *_SIMPLE)
+LAYERED = ("cse", *_SIMPLE, "autocorrelation")

@@ -101,12 +101,15 @@ def slope(
     found = {"total": norms + directions, "norms": norms, "directions": directions}
     if is_torch(norms):
         return found
-    coords = {**source.layer_coords(), "valid_scales": ("layer", used.sum(0))}
-    wrapped = {name: _labelled(source, values, ("layer",), coords) for name, values in found.items()}
+    valid = used_scales(bank, mask_coi, min_scales).sum(0)
+    coords = {**source.layer_coords(), "valid_scales": ("layer", valid), "slope": list(found)}
+    # labelled once, all three together
+    together = _labelled(source, np.stack(list(found.values()), axis=-2), ("slope", "layer"), coords)
+    wrapped = together.to_dataset("slope")
     for name, about in SLOPES.items():
         wrapped[name].attrs = {"long_name": about, "units": "1"}
     settings = settings_of(data, bank, wavelet, signal, padding, energy_norm, zero_mean, sampling)
-    return xr.Dataset(wrapped, attrs={**settings, "mask_coi": int(mask_coi), "min_scales": int(min_scales)})
+    return wrapped.assign_attrs({**settings, "mask_coi": int(mask_coi), "min_scales": int(min_scales)})
 
 
 def energy_map(

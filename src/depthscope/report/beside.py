@@ -1,11 +1,12 @@
-"""What of a contrast of CSE hangs on no weight of the scales, in three rows and a sentence each (docs/relative.md)."""
+"""What of a contrast of CSE hangs on no weight of the scales, in rows and a sentence each (docs/relative.md)."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
-from depthscope.drawing.alt import p_text
+from depthscope.drawing.alt import names_text, p_text
 from depthscope.report.evidence import ALPHA, layers_text
 from depthscope.statistics.effects import effect_text
 from depthscope.statistics.result import Cluster, Contrast
@@ -17,12 +18,14 @@ ROWS = {
     "total": "slope of the energy",
     "norms": "slope that norms give",
     "directions": "slope that directions give",
+    "autocorrelation": "mean cosine of updates",
 }
+SLOPES = ("total", "norms", "directions")
 
 
 @dataclass(frozen=True)
 class Beside:
-    """One contrast of five quantities, of which the first hangs on the weights of the scales and the third and fourth too.
+    """One contrast of six quantities, of which the first hangs on the weights of the scales and the third and fourth too.
 
     Attributes
     ----------
@@ -30,23 +33,26 @@ class Beside:
         By the names of :data:`ROWS`.
     window : (first, last)
         Layers at which all are compared: those of the strongest cluster of CSE.
+    missing : mapping
+        Of rows that could not be computed: why not.
     """
 
     rows: dict[str, Contrast]
     window: tuple[int, int]
+    missing: Mapping[str, str] = field(default_factory=dict)
 
 
 def beside_words(beside: Beside) -> list[str]:
-    """What relative CSE and the slopes say, in a sentence each."""
-    return [_relative(beside), _slope(beside)]
+    """What relative CSE, the slopes and the mean cosine say, in a sentence each; then what is missing, and why."""
+    told = {"relative": _relative, "directions": _slope, "autocorrelation": _cosine}
+    return [*(words(beside) for name, words in told.items() if name in beside.rows), *_missing(beside.missing)]
 
 
 def _relative(beside: Beside) -> str:
-    c = beside.rows["relative"]
-    strongest = c.strongest(ALPHA)
-    if strongest is None:
+    found = _found(beside.rows["relative"])
+    if not found:
         return "Relative to what the norms of the updates give alone, no difference in CSE was found at any depth"
-    return f"Relative to what the norms of the updates give alone, CSE is {_found(strongest)}"
+    return f"Relative to what the norms of the updates give alone, CSE is {found}"
 
 
 def _slope(beside: Beside) -> str:
@@ -54,23 +60,52 @@ def _slope(beside: Beside) -> str:
     directions, norms = beside.rows["directions"], beside.rows["norms"]
     strongest = directions.strongest(ALPHA)
     if strongest is None:
-        found = norms.strongest(ALPHA)
-        rest = f"; the slope that norms give is {_found(found)}" if found else ""
+        found = _found(norms)
+        rest = f"; the slope that norms give is {found}" if found else ""
         return f"Whatever the weights of the scales, directions show no difference in the slope of the energy{rest}"
+    signs = {np.sign(k.mass) for k in directions.significant(ALPHA)}
     more = "more" if strongest.mass > 0 else "less"
+    how = (
+        f"{more} in one direction over depth"
+        if len(signs) == 1
+        else "less in one direction at some depths, more at others"
+    )
     first, last = strongest.first, strongest.last
     effect = norms.over(first, last)
     same = np.sign(effect.dz) == np.sign(strongest.mass)
-    told = "norms show nothing there" if effect.p > ALPHA else f"norms go {'the same' if same else 'the other'} way"
+    there = "there" if len(directions.significant(ALPHA)) == 1 else f"at {layers_text(strongest)}"
+    told = f"norms show nothing {there}" if effect.p > ALPHA else f"norms go {'the same' if same else 'the other'} way"
+    told += "" if effect.p > ALPHA or there == "there" else f" {there}"
     return (
-        f"Whatever the weights of the scales, updates persist {more} in one direction over depth: the slope of the energy that "
-        f"directions give is {_found(strongest)}; {told} (dz {effect_text(effect.dz, effect.low, effect.high)})"
+        f"Whatever the weights of the scales, updates persist {how}: the slope of the energy that directions give is "
+        f"{_found(directions)}; {told} (dz {effect_text(effect.dz, effect.low, effect.high)})"
     )
 
 
-def _found(k: Cluster) -> str:
+def _cosine(beside: Beside) -> str:
+    found = _found(beside.rows["autocorrelation"])
+    if not found:
+        return "Without wavelets, the mean cosine of updates up to half of the depth apart shows no difference at any depth"
+    return f"Without wavelets, the mean cosine of updates up to half of the depth apart is {found}"
+
+
+def _found(c: Contrast) -> str:
+    """All significant clusters, the strongest first."""
+    found = sorted(c.significant(ALPHA), key=lambda k: -abs(k.mass))
+    return names_text([_cluster(k) for k in found])
+
+
+def _cluster(k: Cluster) -> str:
     more = "higher" if k.mass > 0 else "lower"
     return f"{more} at {layers_text(k)} ({p_text(k.p)}, dz {k.effect} at layer {k.peak_layer})"
+
+
+def _missing(missing: Mapping[str, str]) -> list[str]:
+    """Rows that are missing for one reason are named together."""
+    return [
+        f"Not measured: {names_text([ROWS[name] for name in missing if missing[name] == reason], len(ROWS))} ({reason})"
+        for reason in dict.fromkeys(missing.values())
+    ]
 
 
 def beside_table(beside: Beside) -> pd.DataFrame:
@@ -97,10 +132,8 @@ def beside_table(beside: Beside) -> pd.DataFrame:
 
 def beside_layers_table(beside: Beside) -> pd.DataFrame:
     """One row per quantity and layer."""
-    frames = []
-    for name, contrast in beside.rows.items():
-        if name != "cse":  # which has a table of its own
-            frame = contrast.to_dataframe()
-            frame.insert(0, "quantity", name)
-            frames.append(frame)
-    return pd.concat(frames, ignore_index=True)
+    frames = {name: contrast.to_dataframe() for name, contrast in beside.rows.items()}
+    head = frames.pop("cse")[:0]  # which has a table of its own
+    for name, frame in frames.items():
+        frame.insert(0, "quantity", name)
+    return pd.concat(frames.values(), ignore_index=True) if frames else head.assign(quantity="")

@@ -78,8 +78,9 @@ def scan_corpus(
     out : path
         Folder for the tables; an unfinished one is continued.
     measures : sequence of str
-        ``"cse"``, ``"norm"``, ``"cosine"``, ``"participation"`` (see :func:`depthscope.instrument.measures.plan`), and
-        ``"surprisal"``, bits, of the token after those before it in its window; it takes the head, the others do not.
+        ``"cse"``, ``"norm"``, ``"cosine"``, ``"participation"``, ``"autocorrelation"`` (see
+        :func:`depthscope.instrument.measures.plan`), and ``"surprisal"``, bits, of the token after those before it in its
+        window; it takes the head, the others do not.
     reading : {"windows", "rolling"}
         Windows overlap, so that each token is measured after its context, which runs again. On the roll every token runs
         once: what the network keeps of those before it (keys and values, a recurrent state) is carried along the document

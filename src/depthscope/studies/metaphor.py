@@ -15,7 +15,7 @@ from depthscope.report.summary import contrast_told, evidence_told
 from depthscope.statistics.contrast import contrast
 from depthscope.statistics.result import Contrast
 from depthscope.statistics.terms import Terms
-from depthscope.studies.beside import contrast_beside
+from depthscope.studies.beside import contrast_beside, quantities_beside
 from depthscope.studies.dependence import dependence
 from depthscope.studies.evidence import EFFORTS, Sources, gather
 from depthscope.studies.finished import FinishedRun
@@ -76,7 +76,8 @@ def run_metaphor(
         with clock("analyse"):
             h = cse(traj, **settings.cse)
             contrasts = [contrast(h, one, **settings.contrast) for one in terms]
-            beside = contrast_beside(traj, contrasts[0], settings.cse, settings.contrast)
+            quantities, missing = quantities_beside(traj, settings.cse)
+            beside = contrast_beside(quantities, missing, contrasts[0], settings.contrast)
         evidence = None
         if effort is not None:
             evidence = gather(

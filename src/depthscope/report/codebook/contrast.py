@@ -31,6 +31,7 @@ MODEL = Meaning("mixed model of the first contrast, by what it holds random")
 QUANTITY = {
     "quantity": Meaning(
         "cse; relative: CSE relative to norms; slope of ln energy over ln period: total, what norms give, what directions give"
+        "; autocorrelation: mean cosine of updates up to half of the depth apart"
     )
 }
 
@@ -104,7 +105,7 @@ TABLES: Mapping[str, Mapping[str, Meaning]] = {
     },
     "relative-layers.csv": {
         **QUANTITY,
-        **contrast_lines("of the quantity", "CSE, or ln energy / ln period for slopes"),
+        **contrast_lines("of the quantity", "CSE; ln energy / ln period for slopes; 1 for the cosine"),
         "valid_scales": VALID,
     },
     "evidence.csv": {

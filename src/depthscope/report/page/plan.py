@@ -96,7 +96,7 @@ PARTS = (
         {"relative": ("relative-layers.csv",)},
         {
             "relative.csv": (
-                "The same contrast of five quantities",
+                "The same contrast of six quantities",
                 (
                     Column("quantity", "{label}"),
                     N,
