@@ -31,7 +31,7 @@ MODEL = Meaning("mixed model of the first contrast, by what it holds random")
 QUANTITY = {
     "quantity": Meaning(
         "cse; relative: CSE relative to norms; slope of ln energy over ln period: total, what norms give, what directions give"
-        "; autocorrelation: mean cosine of updates up to half of the depth apart"
+        "; autocorrelation: mean cosine of updates"
     )
 }
 
