@@ -41,7 +41,7 @@ class Study(ABC):
     HELP: ClassVar[str]
 
     LOAD: ClassVar[tuple[str, ...]] = LOAD
-    CONTRAST = ("permutations", "forming_p", "alternative", "bound", "seed", "resamples", "include_same_context")
+    CONTRAST = ("permutations", "forming_p", "alternative", "bound", "seed", "resamples", "include_same_context", "inference")
     TOP = (
         *(
             "model",
@@ -125,6 +125,11 @@ class Study(ABC):
         add("--permutations", type=int, metavar="N", help="sign flips (default 10000; all of them if fewer exist)")
         add("--forming-p", type=float, metavar="P", help="cluster-forming threshold (default .05)")
         add("--alternative", choices=("two-sided", "greater", "less"), help="default two-sided")
+        add(
+            "--inference",
+            choices=("flips", "bootstrap"),
+            help="p by sign flips (default), or by a studentised bootstrap, for differences that are not symmetric",
+        )
         add("--bound", type=float, metavar="DZ", help="equivalence: smallest |dz| that would matter (default 0.2)")
         add("--seed", type=int, help="default 0")
         add("--resamples", type=int, metavar="N", help="bootstrap resamples (default 2000)")

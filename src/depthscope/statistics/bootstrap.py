@@ -63,12 +63,20 @@ def dz_interval(
     with np.errstate(
         divide="ignore", invalid="ignore"
     ):  # cells without a spread come back as NaN, which is what they are
-        drawn = np.concatenate(list(_drawn_dz(values, _draws(len(values), resamples, seed))))
+        drawn = np.concatenate(list(_drawn_dz(values, drawn_items(len(values), resamples, seed))))
         ends = _bca(drawn, _dz(values, axis=0), _left_out_dz(values), confidence)
     spread = values.std(0) > ROUNDING * np.abs(values).max(0)
     low, high = (_quantiles(drawn, end) for end in ends)
     closed = spread & np.isfinite(low) & np.isfinite(high)
     return np.where(closed, low, np.nan).reshape(shape), np.where(closed, high, np.nan).reshape(shape)
+
+
+def drawn_items(n: int, resamples: int, seed: int, numbers: int = BLOCK) -> Iterator[NDArray[np.int64]]:
+    """Which items each resample holds, (block, n); a block has about as many ``numbers``."""
+    generator = np.random.default_rng(seed)
+    block = max(1, numbers // n)
+    for start in range(0, resamples, block):
+        yield generator.integers(0, n, (min(block, resamples - start), n))
 
 
 def _dz(values: Float, axis: int) -> Float:
@@ -81,14 +89,6 @@ def _ratio(mean: Float, spread: Float) -> Float:
     certain = np.where(np.abs(mean) > ROUNDING, np.copysign(np.inf, mean), 0.0)
     ratio: Float = np.divide(mean, spread, out=certain, where=spread > ROUNDING)
     return ratio
-
-
-def _draws(n: int, resamples: int, seed: int) -> Iterator[NDArray[np.int64]]:
-    """Which items each resample holds, (block, n)."""
-    generator = np.random.default_rng(seed)
-    block = max(1, BLOCK // n)
-    for start in range(0, resamples, block):
-        yield generator.integers(0, n, (min(block, resamples - start), n))
 
 
 def _drawn_dz(values: Float, blocks: Iterator[NDArray[np.int64]]) -> Iterator[Float]:

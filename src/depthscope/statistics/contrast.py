@@ -15,7 +15,8 @@ from depthscope.statistics.bootstrap import dz_interval
 from depthscope.statistics.design import Design, design
 from depthscope.statistics.effects import equivalence_p, holm, noncentral_interval
 from depthscope.statistics.pairing import pair
-from depthscope.statistics.permutation import TAILS, ClusterTest, cluster_test
+from depthscope.statistics.permutation import INFERENCES, TAILS, ClusterTest, Inference, cluster_test
+from depthscope.statistics.resampling import resampled_equivalence
 from depthscope.statistics.result import Cluster, Contrast
 from depthscope.statistics.terms import Terms, parse_terms
 
@@ -36,6 +37,7 @@ def contrast(
     seed: int = 0,
     resamples: int = 2000,
     include_same_context: bool = False,
+    inference: Inference = "flips",
 ) -> Contrast:
     """Paired contrast of two conditions over layers, or over scales and layers.
 
@@ -65,6 +67,10 @@ def contrast(
         Bootstrap resamples for the intervals of dz (with ``adjust`` they come from the noncentral t instead).
     include_same_context : bool
         Keep pairs whose texts are the same up to the target; by default they are reported and left out.
+    inference : {"flips", "bootstrap"}
+        Of p of clusters, of p of a mean over layers and of ``p_equivalence``. Sign flips take differences to be symmetric about
+        0, equivalence takes them to be normal; a studentised bootstrap of the items takes neither, and finds less with ten items
+        or fewer and with heavy tails. ``permutations``, and ``resamples`` for equivalence, are then numbers of its resamples.
 
     Returns
     -------
@@ -94,6 +100,7 @@ def contrast(
     Maris & Oostenveld (2007), J Neurosci Meth 164:177. Freedman & Lane (1983), J Bus Econ Stat 1:292.
     """
     check_choice("alternative", alternative, TAILS)
+    check_choice("inference", inference, INFERENCES)
     check_flag("include_same_context", include_same_context, "keep them")
     adjust = _names(adjust)
     for name, value, kind in (
@@ -119,9 +126,12 @@ def contrast(
     tail = TAILS[alternative]
     gaps = paired.covariates.values
     model = design(len(values), gaps)
-    test = cluster_test(values, covariates=gaps, permutations=permutations, forming_p=forming_p, tail=tail, seed=seed)
+    options = {"permutations": permutations, "forming_p": forming_p, "tail": tail, "seed": seed}
+    test = cluster_test(values, covariates=gaps, inference=inference, **options)
     means = {"mean_a": paired.left.values.mean(0), "mean_b": paired.right.values.mean(0)}
     table = {**means, **_table(values, model, test, tail, bound, resamples, seed)}
+    if inference == "bootstrap":
+        table["p_equivalence"] = _resampled_equivalence(values, model, bound, resamples, seed)
     dims = tuple(str(d) for d in differences.dims[1:])
     coords = {name: c for name, c in differences.coords.items() if "item" not in c.dims}
     dataset = xr.Dataset({name: (dims, column) for name, column in table.items()}, coords)
@@ -137,6 +147,7 @@ def contrast(
         "include_same_context": include_same_context,
         "adjust": list(adjust),
         "splines": int(splines),
+        "inference": inference,
     }
     return Contrast(
         terms,
@@ -246,6 +257,13 @@ def _table(
         "p_equivalence": everywhere(equivalence_p(t, model.degrees, model.leverage, bound)),
         "cluster": number,
     }
+
+
+def _resampled_equivalence(differences: Float, model: Design, bound: float, resamples: int, seed: int) -> Float:
+    present = np.isfinite(differences).all(0)
+    filled = np.full(present.shape, np.nan)
+    filled[present] = resampled_equivalence(model, differences[:, present], bound, resamples, seed)
+    return filled
 
 
 def _cluster(where: np.ndarray[Any, Any], mass: float, test: ClusterTest, table: xr.Dataset) -> Cluster:

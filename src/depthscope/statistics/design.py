@@ -43,6 +43,12 @@ class Design:
         explained = (rest**2).sum(0) <= 1e-26 * (values**2).sum(0)
         return np.where(explained, 0.0, rest)
 
+    def residuals(self, values: Float) -> Float:
+        """Residuals of the whole model: (item, cell)."""
+        rest, column = self.without_covariates(values), self.basis[:, -1]
+        left: Float = rest - np.outer(column, column @ rest)
+        return left
+
     def t_values(self, products: Float, squares: Float) -> Float:
         """t of the effect from ``basis' y`` (..., k + 1, cell) and ``|y|^2`` (cell,)."""
         effect = products[..., -1, :]

@@ -8,14 +8,15 @@ from scipy import special, stats
 from depthscope.arrays import Float
 from depthscope.statistics.bootstrap import dz_interval
 from depthscope.statistics.design import design
-from depthscope.statistics.permutation import cluster_test
+from depthscope.statistics.permutation import Inference, cluster_test
+from depthscope.statistics.resampling import resampled_equivalence
 
 MAX_T = 1e3
 
 
 @dataclass(frozen=True)
 class Effect:
-    """One effect: ``dz`` with its 95 % interval, number of items, p by sign flips (two-sided), ``p_equivalence`` that |dz| is
+    """One effect: ``dz`` with its 95 % interval, number of items, p by sign flips or bootstrap (two-sided), ``p_equivalence`` that |dz| is
     below a bound; and the same effect in the units of the measure, ``difference`` with its 95 % interval (Student).
     """
 
@@ -43,18 +44,23 @@ def mean_effect(
     resamples: int = 2000,
     bound: float = 0.2,
     seed: int = 0,
+    inference: Inference = "flips",
 ) -> Effect:
-    """The effect in one number per item, ``values`` (item,), at equal ``covariates`` (item, k)."""
+    """The effect in one number per item, ``values`` (item,), at equal ``covariates`` (item, k); p by ``inference``."""
     column = np.asarray(values, dtype=np.float64)[:, None]
     model = design(len(column), covariates)
     # a threshold of 0 makes the one cell a cluster whatever its t: its mass is |t|
-    test = cluster_test(column, covariates=covariates, permutations=permutations, forming_p=1 - 1e-15, seed=seed)
+    options = {"permutations": permutations, "seed": seed}
+    test = cluster_test(column, covariates=covariates, forming_p=1 - 1e-15, inference=inference, **options)
     if model.basis.shape[1] == 1:
         low, high = dz_interval(column, resamples=resamples, seed=seed)
     else:
         low, high = noncentral_interval(test.t, model.degrees, model.leverage)
     dz = float(test.t[0] / model.leverage)
-    same = float(equivalence_p(test.t, model.degrees, model.leverage, bound)[0])
+    if inference == "bootstrap":
+        same = float(resampled_equivalence(model, column, bound, resamples, seed)[0])
+    else:
+        same = float(equivalence_p(test.t, model.degrees, model.leverage, bound)[0])
     (mean,), (sigma,) = model.fit(column)
     half = float(stats.t.isf(0.025, model.degrees) * sigma / model.leverage)
     mean = float(mean)

@@ -11,6 +11,7 @@ import xarray as xr
 
 from depthscope.drawing.alt import p_text
 from depthscope.statistics.effects import Effect, effect_text, mean_effect
+from depthscope.statistics.permutation import Inference
 from depthscope.statistics.terms import Terms, side_name
 from depthscope.telling import Sheet
 
@@ -29,7 +30,7 @@ class Cluster:
     mass : float
         Sum of t over its cells.
     p : float
-        Family-wise: how often sign flips give a largest mass at least as great, anywhere.
+        Family-wise: how often sign flips (or resamples) give a largest mass at least as great, anywhere.
     p_low, p_high : float
         95 % Monte-Carlo interval of p (equal to p if all flips were enumerated).
     peak_layer : int
@@ -80,7 +81,7 @@ class Contrast:
     covariates : DataArray (item, covariate)
         The same difference of every covariate adjusted for.
     settings : dict
-        Everything that was chosen: permutations, forming_p, threshold on t, alternative, bound, seed, exact, adjust.
+        Everything that was chosen: permutations, forming_p, threshold on t, alternative, bound, seed, exact, adjust, inference.
     incomplete, same_context, uncovered, partial : list of str
         Items left out, by reason: a condition is missing; the texts are the same up to the target; a covariate is unknown; a
         layer at which most items are measured is missing.
@@ -125,7 +126,15 @@ class Contrast:
         """The smallest p that this many items and flips can give, whatever the effect."""
         flips = self.settings["permutations"]
         both = 2 if self.settings["alternative"] == "two-sided" else 1
+        if self.inference == "bootstrap":  # resamples of one item alone are as certain as can be
+            return float(max(both / (1 + flips), min(1.0, float(self.n) ** (1 - self.n))))
         return float(both / flips if self.settings["exact"] else 1 / (1 + flips))
+
+    @property
+    def inference(self) -> Inference:
+        """Where p comes from: sign flips, or a bootstrap."""
+        # a contrast that an earlier version saved does not say it
+        return "bootstrap" if self.settings.get("inference") == "bootstrap" else "flips"
 
     @property
     def spans(self) -> list[tuple[int, int, float, float]]:
@@ -136,7 +145,8 @@ class Contrast:
     def settings_text(self) -> str:
         """n, settings and seed, for the line below a figure."""
         s = self.settings
-        flips = f"all {s['permutations']:,} sign flips" if s["exact"] else f"{s['permutations']:,} sign flips"
+        drawn = "resamples" if self.inference == "bootstrap" else "sign flips"
+        flips = f"{'all ' if s['exact'] else ''}{s['permutations']:,} {drawn}"
         return (
             f"n = {self.n} items; cluster mass, {flips}, forming p {s['forming_p']:g} (t beyond {s['threshold_t']:.2f}), "
             f"{s['alternative']}, seed {s['seed']}{self._adjusted_text}"
@@ -192,6 +202,7 @@ class Contrast:
 
     def _over(self, first: int, last: int) -> Effect:
         settings = {name: self.settings[name] for name in ("permutations", "resamples", "bound", "seed")}
+        settings["inference"] = self.inference
         means = self.over_items(first, last).to_numpy()
         if np.isnan(means).all():
             return Effect(self.n, *(float("nan"),) * 8)
