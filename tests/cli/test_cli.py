@@ -507,7 +507,7 @@ def test_a_run_prints_its_result_and_keeps_the_command(depthscope, model_folder,
         *("--no-normalize", "--no-mask-coi", "--min-scales", "2", "--permutations", "4", "--forming-p", ".2"),
         *("--alternative", "greater", "--seed", "7", "--resamples", "9", "--include-same-context", "--bound", ".3"),
         *("--evidence", "quick", "--confound", "word frequency", "--confound", "surprisal"),
-        *("--sample", "3", "--language", "fr"),
+        *("--sample", "3", "--language", "fr", "--inference", "bootstrap"),
     ]
     outcome = depthscope(*words)
     assert outcome.status == 0, outcome.err
@@ -539,6 +539,7 @@ def test_a_run_prints_its_result_and_keeps_the_command(depthscope, model_folder,
         "include_same_context": True,
         "adjust": [],
         "splines": 0,
+        "inference": "bootstrap",
     }
     assert record["settings"]["confounds"] == ["word frequency", "surprisal"]
     assert [record["settings"][name] for name in ("evidence", "sample", "language")] == ["quick", 3, "fr"]

@@ -273,7 +273,7 @@ def figure_words(c: Comparison) -> tuple[str, str, str]:
     main = c.models[0].main
     title = f"{title_of(c)}, at the same relative depth"
     words = f"{_spread(c.pooled)}; k = {c.pooled.k}" if c.pooled.k > 1 else "one model: nothing to pool"
-    flips = f"{main.settings['permutations']:,} sign flips, seed {main.settings['seed']}"
+    flips = f"{main.settings['permutations']:,} {main.drawn}, seed {main.settings['seed']}"
     text = (
         f"Thin: one model each; filled marker: p <= .05 ({flips}); intervals 95 % (BCa over items), cut at the axes. Pooled: "
         "random effects, Paule-Mandel, Hartung-Knapp-Sidik-Jonkman, for models like these"

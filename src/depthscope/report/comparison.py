@@ -354,7 +354,8 @@ def _cluster_test(main: Contrast, values: Float, items: Sequence[str], grid: Flo
     both = np.stack([values, np.zeros_like(values)], axis=1)
     h = xr.DataArray(both, {**labels, "relative_depth": ("layer", grid)}, ("item", "condition", "layer"), name="cse")
     names = ("permutations", "forming_p", "alternative", "bound", "seed", "resamples")
-    return contrast(h, Terms(("mean",), ("nothing",)), **{name: main.settings[name] for name in names})
+    options = {name: main.settings[name] for name in names} | {"inference": main.inference}
+    return contrast(h, Terms(("mean",), ("nothing",)), **options)
 
 
 def shared_items(sources: Sequence[Source]) -> list[str]:

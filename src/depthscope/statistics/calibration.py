@@ -7,7 +7,7 @@ from scipy import stats
 
 from depthscope.arrays import Float
 from depthscope.progress import each
-from depthscope.statistics.permutation import cluster_test
+from depthscope.statistics.permutation import Inference, cluster_test
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ def false_positive_rate(
     alpha: float = 0.05,
     seed: int = 0,
     progress: bool = False,
+    inference: Inference = "flips",
 ) -> Rate:
     """How often the test finds a cluster when the labels of each item's two texts are swapped by a coin.
 
@@ -51,6 +52,8 @@ def false_positive_rate(
         Swapping labels is flipping their signs. Covariates swap with them.
     draws, permutations : int
         Labellings, and sign flips of the test on each.
+    inference : {"flips", "bootstrap"}
+        Of the test.
     alpha : float
         Found means family-wise p <= alpha.
 
@@ -71,6 +74,7 @@ def false_positive_rate(
             forming_p=forming_p,
             tail=tail,
             seed=seed + 1 + draw,
+            inference=inference,
         )
         largest = max((abs(c.mass) for c in test.clusters), default=0.0)
         found += bool(test.clusters) and test.p_value(largest)[0] <= alpha

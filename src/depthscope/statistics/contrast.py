@@ -68,9 +68,9 @@ def contrast(
     include_same_context : bool
         Keep pairs whose texts are the same up to the target; by default they are reported and left out.
     inference : {"flips", "bootstrap"}
-        Of p of clusters, of p of a mean over layers and of ``p_equivalence``. Sign flips take differences to be symmetric about
-        0, equivalence takes them to be normal; a studentised bootstrap of the items takes neither, and finds less with ten items
-        or fewer and with heavy tails. ``permutations``, and ``resamples`` for equivalence, are then numbers of its resamples.
+        Of p of clusters, of p of a mean over layers and of ``p_equivalence``. Sign flips take differences to be symmetric
+        about 0, equivalence takes them to be normal; a studentised bootstrap of the items takes neither, and finds less with
+        ten items or fewer and with heavy tails. It draws ``permutations`` times, and ``resamples`` times for equivalence.
 
     Returns
     -------
@@ -126,8 +126,15 @@ def contrast(
     tail = TAILS[alternative]
     gaps = paired.covariates.values
     model = design(len(values), gaps)
-    options = {"permutations": permutations, "forming_p": forming_p, "tail": tail, "seed": seed}
-    test = cluster_test(values, covariates=gaps, inference=inference, **options)
+    test = cluster_test(
+        values,
+        covariates=gaps,
+        permutations=permutations,
+        forming_p=forming_p,
+        tail=tail,
+        seed=seed,
+        inference=inference,
+    )
     means = {"mean_a": paired.left.values.mean(0), "mean_b": paired.right.values.mean(0)}
     table = {**means, **_table(values, model, test, tail, bound, resamples, seed)}
     if inference == "bootstrap":

@@ -16,7 +16,7 @@ MAX_T = 1e3
 
 @dataclass(frozen=True)
 class Effect:
-    """One effect: ``dz`` with its 95 % interval, number of items, p by sign flips or bootstrap (two-sided), ``p_equivalence`` that |dz| is
+    """One effect: ``dz`` with its 95 % interval, number of items, p (two-sided), ``p_equivalence`` that |dz| is
     below a bound; and the same effect in the units of the measure, ``difference`` with its 95 % interval (Student).
     """
 
@@ -50,8 +50,14 @@ def mean_effect(
     column = np.asarray(values, dtype=np.float64)[:, None]
     model = design(len(column), covariates)
     # a threshold of 0 makes the one cell a cluster whatever its t: its mass is |t|
-    options = {"permutations": permutations, "seed": seed}
-    test = cluster_test(column, covariates=covariates, forming_p=1 - 1e-15, inference=inference, **options)
+    test = cluster_test(
+        column,
+        covariates=covariates,
+        permutations=permutations,
+        forming_p=1 - 1e-15,
+        seed=seed,
+        inference=inference,
+    )
     if model.basis.shape[1] == 1:
         low, high = dz_interval(column, resamples=resamples, seed=seed)
     else:

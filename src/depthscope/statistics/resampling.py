@@ -45,8 +45,8 @@ def resampled(model: Design, values: Float, draws: int, seed: int) -> Iterator[R
 
     Notes
     -----
-    A residual with leverage ``h`` has too little spread, and is divided by ``sqrt(1 - h)`` (Davison & Hinkley 1997, section 6.3).
-    With covariates it takes the spread of the residuals to be the same whatever the covariates.
+    A residual with leverage ``h`` has too little spread, and is divided by ``sqrt(1 - h)`` (Davison & Hinkley 1997,
+    section 6.3). With covariates it takes the spread of the residuals to be the same whatever the covariates.
 
     References
     ----------
@@ -76,8 +76,8 @@ def resampled(model: Design, values: Float, draws: int, seed: int) -> Iterator[R
 def resampled_equivalence(model: Design, values: Float, bound: float, draws: int, seed: int) -> Float:
     """Two one-sided tests that a standardised effect lies within ``-bound .. bound``, by resamples: the larger p of each cell.
 
-    What :func:`depthscope.statistics.effects.equivalence_p` asks of the noncentral t, which is that of normal residuals, is asked
-    of resamples to which an effect of just the ``bound`` was added: how often is their t as near to 0 as the observed one?
+    What :func:`depthscope.statistics.effects.equivalence_p` asks of the noncentral t, that of normal residuals, is asked of
+    resamples to which an effect of just the ``bound`` was added: how often is their t as near to 0 as the observed one?
 
     Parameters
     ----------

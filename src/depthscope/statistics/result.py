@@ -137,6 +137,11 @@ class Contrast:
         return "bootstrap" if self.settings.get("inference") == "bootstrap" else "flips"
 
     @property
+    def drawn(self) -> str:
+        """What was drawn for p, in words."""
+        return "resamples" if self.inference == "bootstrap" else "sign flips"
+
+    @property
     def spans(self) -> list[tuple[int, int, float, float]]:
         """First layer, last layer, p and sign of each cluster."""
         return [(c.first, c.last, c.p, float(np.sign(c.mass))) for c in self.clusters]
@@ -145,8 +150,7 @@ class Contrast:
     def settings_text(self) -> str:
         """n, settings and seed, for the line below a figure."""
         s = self.settings
-        drawn = "resamples" if self.inference == "bootstrap" else "sign flips"
-        flips = f"{'all ' if s['exact'] else ''}{s['permutations']:,} {drawn}"
+        flips = f"{'all ' if s['exact'] else ''}{s['permutations']:,} {self.drawn}"
         return (
             f"n = {self.n} items; cluster mass, {flips}, forming p {s['forming_p']:g} (t beyond {s['threshold_t']:.2f}), "
             f"{s['alternative']}, seed {s['seed']}{self._adjusted_text}"

@@ -171,6 +171,7 @@ def _swapped(main: Contrast, effort: Effort, progress: bool) -> Rate | None:
         tail=TAILS[s["alternative"]],
         seed=s["seed"],
         progress=progress,
+        inference=main.inference,
     )
 
 

@@ -15,6 +15,8 @@ from depthscope.statistics.result import Contrast
 from depthscope.statistics.terms import parse_terms
 
 WAY_OUT = "put the original back, or run the study again in another folder"
+# what runs of versions did that had no such setting
+EARLIER = {"splines": 0, "inference": "flips"}
 # columns that follow from the data, the flips and the draws; other processors round the last digits otherwise
 TOLD, CLOSE = ("t", "p", "dz_low", "dz_high", "cluster_p"), 1e-6
 
@@ -54,6 +56,7 @@ def recorded_contrasts(
 def recorded_options(settings: Mapping[str, Any], record: Path) -> dict[str, Any]:
     """The keywords of :func:`depthscope.contrast` that a run recorded: all of them, for defaults are no settings of a run."""
     options = settings.get("contrast")
+    options = {**EARLIER, **options} if isinstance(options, dict) else options
     needed = [p.name for p in inspect.signature(contrast).parameters.values() if p.kind is p.KEYWORD_ONLY]
     if isinstance(options, dict) and set(options) == set(needed):
         return options

@@ -32,5 +32,5 @@ def comparison(out: Path, record: RunRecord, progress: bool) -> Iterator[Clock]:
 def statistics_text(main: Contrast) -> str:
     """What is the same in all runs, for the line below a figure that compares them."""
     s = main.settings
-    flips = f"cluster mass, {s['permutations']:,} sign flips, forming p {s['forming_p']:g}, seed {s['seed']}"
+    flips = f"cluster mass, {s['permutations']:,} {main.drawn}, forming p {s['forming_p']:g}, seed {s['seed']}"
     return f"{flips}; 95 % intervals"
