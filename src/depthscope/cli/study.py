@@ -41,7 +41,16 @@ class Study(ABC):
     HELP: ClassVar[str]
 
     LOAD: ClassVar[tuple[str, ...]] = LOAD
-    CONTRAST = ("permutations", "forming_p", "alternative", "bound", "seed", "resamples", "include_same_context", "inference")
+    CONTRAST = (
+        "permutations",
+        "forming_p",
+        "alternative",
+        "bound",
+        "seed",
+        "resamples",
+        "include_same_context",
+        "inference",
+    )
     TOP = (
         *(
             "model",
