@@ -59,7 +59,17 @@ def finished(words, tmp_path_factory):
 
 
 FILES = {
-    *("run.json", ".lock", "summary.md", "report.html", "cse.nc", "layers.csv", "contrasts.csv", "clusters.csv"),
+    *(
+        "run.json",
+        ".lock",
+        "summary.md",
+        "report.html",
+        "cse.nc",
+        "relative.nc",
+        "layers.csv",
+        "contrasts.csv",
+        "clusters.csv",
+    ),
     *("texts.csv", "codebook.csv", "relative.csv", "relative-layers.csv"),
     *("items.csv", "scalograms.csv", "evidence.csv", "covariates.csv", "balance.csv", "nulls.csv", "null-effects.csv"),
     *("specifications.csv", "specifications-joint.csv", "power.csv", "mixed.csv", "mixed-variances.csv"),

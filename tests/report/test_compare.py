@@ -1,10 +1,12 @@
 """One contrast in many runs: every answer is planted."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from depthscope.report.compare import answer, cautions, mechanism_cells, summarize, told, verdicts
+from depthscope.report.compare import answer, beside_verdicts, cautions, mechanism_cells, summarize, told, verdicts
 from depthscope.report.comparison import MECHANISM, Source, compare_contrasts, shared_items
 from depthscope.statistics.meta import hedges, pool
 from depthscope.telling import plain
@@ -88,6 +90,40 @@ def test_models_that_differ_are_said_to_and_one_that_lacks_it_breaks_every():
     )
     assert any("With 3 models" in line for line in cautions(c))
     assert cautions(c)[-1] == '"Not found" is not "absent".'
+
+
+def test_what_hangs_on_no_weight_is_pooled_and_told_in_a_sentence_each():
+    lower = dict.fromkeys(range(1, 21), -1.0)
+    beside = {"directions": lower, "relative": ALL, "norms": NOTHING}
+    made = []
+    for i in range(3):
+        rows = {
+            name: compare(measure({"a": planted, "b": NOTHING}, items=60, seed=i), "a", "b")
+            for name, planted in beside.items()
+        }
+        made.append(replace(source(f"m{i}", ALL, items=60, seed=i), beside=rows))
+    c = asked(*made)
+    relative, directions = beside_verdicts(c)
+    assert relative.startswith(
+        "CSE relative to norms, which hangs on no weight of the scales, over the same range: higher in 3 of 3 models, lower in "
+        "0, not found in 0; pooled g +"
+    )
+    assert directions.startswith("Slope that directions give, ")
+    assert "higher in 0 of 3 models, lower in 3, not found in 0; pooled g -" in directions
+    assert directions.endswith("; I² 0%, tau 0.00, Q(2) = 1.6, p = .446.")
+    assert {relative, directions} <= set(verdicts(c))
+    assert "lower in 3, not found in 0." in answer(c)[1]
+    assert list(c.meta["quantity"]) == [
+        "relative depth 0 to 0.6",
+        "CSE relative to norms, relative depth 0 to 0.6",
+        "slope that norms give, relative depth 0 to 0.6",
+        "slope that directions give, relative depth 0 to 0.6",
+    ]
+    one = asked(made[0], source("old", ALL, items=60))
+    assert one.beside == {}
+    (relative, directions) = beside_verdicts(one)
+    assert relative.endswith("higher in 1 of 1 models, lower in 0, not found in 0.")
+    assert set(one.besides["model"]) == {"m0"}
 
 
 def test_equivalence_is_told_apart_from_not_found():

@@ -11,7 +11,9 @@ import pytest
 import xarray as xr
 
 import depthscope as ds
+from depthscope.report.beside import ROWS
 from depthscope.report.comparison import MECHANISM
+from depthscope.statistics.meta import pool
 from depthscope.store.datasets import write_netcdf
 from depthscope.studies.compare import compare, read_runs
 from depthscope.studies.metaphor import run_metaphor
@@ -69,6 +71,51 @@ def test_what_is_read_is_what_the_runs_found(runs):
     assert found.notes == ()
     assert len(found.joint.items) == found.models[0].main.n > 20
     assert found.models[1].window == (1, 4)
+
+
+def test_what_hangs_on_no_weight_is_kept_by_item_and_compared(runs):
+    run = ds.open_run(runs / "eight")
+    expected = {
+        "relative": ds.cse(run.trajectories, relative=True),
+        "autocorrelation": ds.direction_autocorrelation(run.trajectories),
+        **ds.slope(run.trajectories).data_vars,
+    }
+    assert set(run.relative) == set(expected) == set(ROWS) - {"cse"}
+    found = compare(runs)
+    for name, values in expected.items():
+        np.testing.assert_array_equal(run.relative[name].values, values.values)
+        m = found.models[0]
+        assert m.beside[name].effect == ds.contrast(run.relative[name], "metaphor-literal", **FEW).over(*m.window)
+        both = [one.beside[name] for one in found.models]
+        pooled = pool(np.array([one.g for one in both]), np.array([one.variance for one in both]))
+        np.testing.assert_equal(vars(found.beside[name]), vars(pooled))
+    assert "kind of word" in run.relative.coords
+
+
+def test_runs_before_it_was_kept_are_told_and_compared_without(copy):
+    (copy / "eight" / "relative.nc").unlink()
+    seal_again(copy / "eight")
+    found = compare(copy)
+    assert [sorted(m.beside) for m in found.models] == [[], sorted(set(ROWS) - {"cse"})]
+    assert found.beside == {}
+    (note,) = found.notes
+    assert note.startswith("eight: no relative.nc is there, as in runs before 0.6.2, so that CSE relative to norms")
+    assert not ds.open_run(copy / "eight").relative.data_vars
+    (copy / "tiny" / "relative.nc").unlink()
+    seal_again(copy / "tiny")
+    found = compare(copy)
+    assert found.notes[0].startswith("eight, tiny: no relative.nc")
+    assert found.besides.empty
+
+
+def test_quantities_of_other_items_are_damage(copy, refuses):
+    path = copy / "eight" / "relative.nc"
+    with xr.open_dataset(path, engine="scipy") as stored:
+        data = stored.load()
+    write_netcdf(data.isel(item=slice(1, None)), path)
+    seal_again(copy / "eight")
+    with refuses(str(path), "not of the items, conditions and layers of cse.nc"):
+        compare(copy)
 
 
 def test_a_folder_of_runs_is_all_of_them(runs):
@@ -210,6 +257,7 @@ def test_a_run_without_the_conditions_is_refused(copy, refuses):
     with xr.open_dataset(path, engine="scipy") as stored:
         data = stored.load()
     write_netcdf(data.assign_coords(condition=[f"not {c}" for c in data["condition"].values]), path)
+    (copy / "eight" / "relative.nc").unlink()
     seal_again(copy / "eight")
     with refuses("eight", "metaphor"):
         compare([copy / "tiny", copy / "eight"])
@@ -304,6 +352,7 @@ def test_a_folder_holds_everything_and_is_the_same_every_time(copy, tmp_path, re
         "meta.csv",
         "mechanism.csv",
         "heads.csv",
+        "relative-models.csv",
         "codebook.csv",
         "run.json",
         "figures",

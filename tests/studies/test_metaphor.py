@@ -71,6 +71,7 @@ def test_the_folder_holds_everything_and_nothing_else(finished):
         ".lock",
         "run.json",
         "cse.nc",
+        "relative.nc",
         "layers.csv",
         "contrasts.csv",
         "clusters.csv",

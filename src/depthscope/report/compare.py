@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from depthscope.drawing.alt import p_text
+from depthscope.report.beside import ROWS
 from depthscope.report.comparison import KEYS, Comparison, Measured
 from depthscope.report.evidence import ALPHA, cell
 from depthscope.report.heads_compared import heads_told
@@ -39,6 +40,7 @@ def verdicts(c: Comparison) -> list[str]:
         *_every(c),
         *_items(c),
         *_along_depth(c),
+        *beside_verdicts(c),
         *_mechanism(c),
         *_heads(c),
     ]
@@ -49,7 +51,7 @@ def answer(c: Comparison) -> list[str]:
     question = (
         f"Does {c.name} in CSE recur in {_models(len(c.models))}, averaged over relative depth {_range(c)} of each?"
     )
-    found = " ".join([_counts(c), *_every(c)])
+    found = " ".join([_counts(c), *_every(c), *(f"{_beside_counts(c, name)}." for name in _told_beside(c))])
     return [question, f"{found[0].upper()}{found[1:]}"]
 
 
@@ -198,6 +200,35 @@ def _along_depth(c: Comparison) -> list[str]:
             f"below 0 at {below} (not corrected for their number: a description)."
         )
     return told
+
+
+# what is said of quantities that hang on no weight; the others stand in the tables
+BESIDE = ("relative", "directions")
+
+
+def beside_verdicts(c: Comparison) -> list[str]:
+    """CSE relative to norms and the slope that directions give, over the same range: a sentence each."""
+    told = []
+    for name in _told_beside(c):
+        p = c.beside.get(name)
+        pooled = "" if p is None else f"; pooled g {_interval(p)}, {p_text(p.p)}; {_spread(p)}"
+        told.append(f"{_beside_counts(c, name)}{pooled}.")
+    return told
+
+
+def _told_beside(c: Comparison) -> list[str]:
+    return [name for name in BESIDE if any(name in m.beside and isfinite(m.beside[name].effect.dz) for m in c.models)]
+
+
+def _beside_counts(c: Comparison, name: str) -> str:
+    effects = [m.beside[name].effect for m in c.models if name in m.beside]
+    asked = [e for e in effects if isfinite(e.dz)]
+    higher, lower = (sum(e.p <= ALPHA and e.dz * sign > 0 for e in asked) for sign in (1, -1))
+    row = ROWS[name]
+    return (
+        f"{row[0].upper()}{row[1:]}, which hangs on no weight of the scales, over the same range: higher in {higher} of "
+        f"{len(asked)} models, lower in {lower}, not found in {len(asked) - higher - lower}"
+    )
 
 
 def _mechanism(c: Comparison) -> list[str]:

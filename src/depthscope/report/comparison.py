@@ -13,6 +13,7 @@ import xarray as xr
 from depthscope.arrays import Float
 from depthscope.drawing.alt import p_text
 from depthscope.errors import DepthscopeError
+from depthscope.report.beside import ROWS
 from depthscope.report.heads_compared import heads_compared
 from depthscope.statistics.alignment import align, depth_grid, layers_between
 from depthscope.statistics.bootstrap import dz_interval
@@ -50,6 +51,8 @@ class Source:
         By item, something that is the same if the item is made of the same texts and targets.
     mechanism, heads : DataFrame, optional
         Its ``mechanism.csv``, its ``heads.csv``.
+    beside : mapping
+        The same contrast of what hangs on no weight of the scales, by the names of :data:`depthscope.report.beside.ROWS`.
     """
 
     label: str
@@ -60,6 +63,16 @@ class Source:
     texts: Mapping[str, object]
     mechanism: pd.DataFrame | None = None
     heads: pd.DataFrame | None = None
+    beside: Mapping[str, Contrast] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Ranged:
+    """One quantity of one model over the range of depth: its effect, dz corrected for bias, and the sampling variance."""
+
+    effect: Effect
+    g: float
+    variance: float
 
 
 @dataclass(frozen=True)
@@ -78,6 +91,8 @@ class Measured:
         ``dz``, ``dz_low``, ``dz_high``, ``g``, ``variance`` on the grid.
     aligned : array (item, points)
         Each item's difference there.
+    beside : dict of Ranged
+        The same layers, of what hangs on no weight of the scales.
     """
 
     source: Source
@@ -87,6 +102,7 @@ class Measured:
     variance: float
     curve: xr.Dataset
     aligned: Float
+    beside: dict[str, Ranged] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -104,9 +120,7 @@ class Measured:
     @property
     def measured(self) -> list[int]:
         """Layers of the window that were measured."""
-        first, last = self.window
-        there = self.main.table["layer"].values[np.isfinite(self.main.table["t"].values)]
-        return [int(layer) for layer in there if first <= layer <= last]
+        return measured_inside(self.main, self.window)
 
     def means(self, items: Sequence[str]) -> Float:
         """Mean difference of each of the items over the window: (item,)."""
@@ -154,6 +168,8 @@ class Comparison:
         In what the runs differ, and what was left out.
     mechanism : dict of Pooled
         By key of the runs' ``mechanism.csv``, the pooled dz of those in two models or more.
+    beside : dict of Pooled
+        CSE relative to norms, slopes and mean cosine over the range, pooled likewise: docs/relative.md.
     """
 
     name: str
@@ -166,6 +182,7 @@ class Comparison:
     notes: tuple[str, ...] = ()
     mechanism: dict[str, Pooled] = field(default_factory=dict)
     command: str = ""
+    beside: dict[str, Pooled] = field(default_factory=dict)
 
     @property
     def grid(self) -> Float:
@@ -195,8 +212,25 @@ class Comparison:
         low, high = self.depth
         joint = {name: getattr(self.joint, name, nan) for name in ("mean", "low", "high")}
         rows = [{"quantity": f"relative depth {low:g} to {high:g}", **_pooled_row(self.pooled, joint)}]
+        rows += [
+            {"quantity": f"{ROWS[key]}, relative depth {low:g} to {high:g}", **_pooled_row(found)}
+            for key, found in self.beside.items()
+        ]
         rows += [{"quantity": key, **_pooled_row(found)} for key, found in self.mechanism.items()]
         return pd.DataFrame(rows)
+
+    @cached_property
+    def besides(self) -> pd.DataFrame:
+        """One row per model and quantity that hangs on no weight: ``relative-models.csv``; empty if no run has any."""
+        return pd.DataFrame(
+            [
+                {"model": m.label, "quantity": key, "label": ROWS[key]}
+                | _ends(measured_inside(m.source.beside[key], m.window))
+                | {**vars(one.effect), "g": one.g, "variance": one.variance}
+                for m in self.models
+                for key, one in m.beside.items()
+            ]
+        )
 
     @cached_property
     def mechanisms(self) -> pd.DataFrame:
@@ -292,7 +326,17 @@ def compare_contrasts(
     )
     joint, no_joint = _joint(models, grid)
     return Comparison(
-        models[0].main.name, depth, models, pooled, curve, joint, no_joint, tuple(notes), _mechanism(models), command
+        models[0].main.name,
+        depth,
+        models,
+        pooled,
+        curve,
+        joint,
+        no_joint,
+        tuple(notes),
+        _mechanism(models),
+        command,
+        _beside(models),
     )
 
 
@@ -300,7 +344,7 @@ def _measure(source: Source, depth: tuple[float, float], grid: Float) -> Measure
     main = source.contrast
     layers = main.table["layer"].values
     window = layers_between(round(layers[-1] / source.depths[-1]), *depth)
-    effect = main.over(*window)
+    own = _ranged(main, window)
     values = main.differences.transpose("item", "layer").values.astype(np.float64)
     # as in the contrast: a layer at which any item is missing is missing
     values = np.where(np.isfinite(values).all(0), values, np.nan)
@@ -322,8 +366,14 @@ def _measure(source: Source, depth: tuple[float, float], grid: Float) -> Measure
         table[name] = np.full(len(grid), np.nan)
         table[name][present] = column
     curve = xr.Dataset({name: ("relative_depth", v) for name, v in table.items()}, {"relative_depth": grid})
+    beside = {name: _ranged(contrast, window) for name, contrast in source.beside.items()}
+    return Measured(source, window, own.effect, own.g, own.variance, curve, aligned, beside)
+
+
+def _ranged(c: Contrast, window: tuple[int, int]) -> Ranged:
+    effect, model = c.over(*window), design(c.n, c.covariates.values)
     g, variance = hedges(np.array(effect.dz), model.degrees + 1, model.leverage)
-    return Measured(source, window, effect, float(g), float(variance), curve, aligned)
+    return Ranged(effect, float(g), float(variance))
 
 
 def _joint(models: Sequence[Measured], grid: Float) -> tuple[Joint | None, str]:
@@ -358,6 +408,12 @@ def _cluster_test(main: Contrast, values: Float, items: Sequence[str], grid: Flo
     return contrast(h, Terms(("mean",), ("nothing",)), **options)
 
 
+def measured_inside(c: Contrast, window: tuple[int, int]) -> list[int]:
+    """Layers of the window at which a contrast is measured."""
+    there = c.table["layer"].values[np.isfinite(c.table["t"].values)]
+    return [int(layer) for layer in there if window[0] <= layer <= window[1]]
+
+
 def shared_items(sources: Sequence[Source]) -> list[str]:
     """Items that were tested in every model and are the same texts there, in the first one's order."""
     tested = [set(map(str, s.contrast.differences["item"].values)) for s in sources]
@@ -367,6 +423,17 @@ def shared_items(sources: Sequence[Source]) -> list[str]:
         for item in map(str, first.contrast.differences["item"].values)
         if all(item in some and s.texts[item] == first.texts[item] for some, s in zip(tested, sources, strict=True))
     ]
+
+
+def _beside(models: Sequence[Measured]) -> dict[str, Pooled]:
+    """Of each quantity that two models or more have, the pooled effect over the range."""
+    found = {name: [m.beside[name] for m in models if name in m.beside] for name in ROWS}
+    known = {name: [one for one in some if np.isfinite(one.variance)] for name, some in found.items()}
+    return {
+        name: pool(np.array([one.g for one in some]), np.array([one.variance for one in some]))
+        for name, some in known.items()
+        if len(some) > 1
+    }
 
 
 def _mechanism(models: Sequence[Measured]) -> dict[str, Pooled]:
@@ -396,18 +463,20 @@ def forest_rows(c: Comparison) -> pd.DataFrame:
 
 
 def _model_row(m: Measured) -> dict[str, Any]:
-    inside = m.measured
     return {
         "label": m.label,
         "model": m.source.model,
         "folder": m.source.folder,
         "layers": m.depth,
-        "first": inside[0] if inside else None,
-        "last": inside[-1] if inside else None,
+        **_ends(m.measured),
         **vars(m.effect),
         "g": m.g,
         "variance": m.variance,
     }
+
+
+def _ends(inside: Sequence[int]) -> dict[str, int | None]:
+    return {"first": inside[0] if inside else None, "last": inside[-1] if inside else None}
 
 
 def _curve_rows(kind: str, label: str, curve: xr.Dataset, **more: Any) -> pd.DataFrame:

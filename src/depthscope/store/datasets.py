@@ -67,18 +67,25 @@ def write_netcdf(data: xr.Dataset | xr.DataArray, path: Path) -> None:
 
 def read_netcdf(path: Path, name: str) -> xr.DataArray:
     """The measure ``name`` that :func:`write_netcdf` wrote, with its labels, which NetCDF brings back as objects."""
+    data = read_netcdf_dataset(path)
+    if name not in data.variables:
+        raise DepthscopeError(f"{path}: damaged (there is no {name} in it); delete its folder and run the study again")
+    # a covariate with a space in its name comes back as a variable
+    return data.set_coords([other for other in data.data_vars if other != name])[name]
+
+
+def read_netcdf_dataset(path: Path) -> xr.Dataset:
+    """Everything that :func:`write_netcdf` wrote."""
     try:
         with xr.open_dataset(path, engine="scipy") as stored:
-            data = stored.load()
+            data: xr.Dataset = stored.load()
         data = data.rename({n: str(n).encode("latin-1").decode() for n in data.variables if not str(n).isascii()})
-        # a covariate with a space in its name comes back as a variable
-        values = data.set_coords([other for other in data.data_vars if other != name])[name]
     except Exception as problem:  # SciPy and xarray raise whatever the damage leads to
         raise DepthscopeError(
             f"{path}: damaged ({reason(problem, 80)}); delete its folder and run the study again"
         ) from None
-    labels = [label for label in ("item", "condition") if label in values.dims]
-    return values.assign_coords({label: [str(v) for v in values[label].values] for label in labels})
+    labels = [label for label in ("item", "condition") if label in data.dims and label in data.coords]
+    return data.assign_coords({label: [str(v) for v in data[label].values] for label in labels})
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import xarray as xr
 
 from depthscope.errors import DepthscopeError, listed, on_one_line, reason
 from depthscope.report.codebook import write_tables
-from depthscope.report.compare import answer, cautions, summarize, title_of, verdicts
+from depthscope.report.compare import answer, beside_verdicts, cautions, summarize, title_of, verdicts
 from depthscope.report.comparison import MECHANISM, Comparison, Source, compare_contrasts
 from depthscope.report.figures import write_meta
 from depthscope.report.heads_compared import READ as HEADS_READ
@@ -27,9 +27,10 @@ from depthscope.store.names import given, inside
 from depthscope.store.record import RunRecord
 from depthscope.store.sealed import Sealed
 from depthscope.store.tables import read_csv
+from depthscope.studies.beside import contrast_beside
 from depthscope.studies.clock import Clock
 from depthscope.studies.finish import check_finish, finish
-from depthscope.studies.opened import MEASURE, read_measure
+from depthscope.studies.opened import BESIDE, MEASURE, read_beside, read_measure
 from depthscope.studies.recorded import recorded_options
 
 PARTS, HEADS = "mechanism.csv", "heads.csv"
@@ -48,6 +49,7 @@ class Finished:
     label: str
     record: RunRecord
     h: xr.DataArray
+    quantities: xr.Dataset
     mechanism: pd.DataFrame | None
     heads: pd.DataFrame | None = None
     cautions: tuple[str, ...] = ()
@@ -111,6 +113,7 @@ def compare(
     name = contrast or _first_contrast(found[0])
     notes += _differences(found)
     sources = [_source(one, name) for one in found]
+    notes += _without_beside(found, sources)
     notes += [
         f"{one.label}: its {' and '.join(names)} are of another contrast, the first one of its run, and left out."
         for one, source in zip(found, sources, strict=True)
@@ -179,7 +182,10 @@ def _read(folder: Path) -> Finished:
         raise DepthscopeError(f"{folder}: there is no {MEASURE}; {WAY_OUT}")
     mechanism = _table(run.file(PARTS), MECHANISM, ["key"], "a mechanism")
     heads = _table(run.file(HEADS), HEADS_READ, ["layer", "head"], "heads")
-    return Finished(folder, folder.name, run.record, read_measure(measure), mechanism, heads, tuple(run.unchecked))
+    h = read_measure(measure)
+    beside = run.file(BESIDE)
+    quantities = xr.Dataset() if beside is None else read_beside(beside, h)
+    return Finished(folder, folder.name, run.record, h, quantities, mechanism, heads, tuple(run.unchecked))
 
 
 def _table(path: Path | None, columns: Sequence[str], keys: list[str], what: str) -> pd.DataFrame | None:
@@ -229,6 +235,7 @@ def _source(run: Finished, name: str) -> Source:
         found = contrast_of(run.h, terms, **options)
         if not np.isfinite(found.table["t"].values).any():
             raise DepthscopeError("no layer is measured in all items")
+        beside = contrast_beside(run.quantities, {}, found, options)
     except DepthscopeError as problem:
         raise DepthscopeError(f"{run.folder}: {problem}") from None
     except (ValueError, TypeError, LookupError, AttributeError) as problem:
@@ -242,7 +249,8 @@ def _source(run: Finished, name: str) -> Source:
     # where a contrast comes from was asked of the run's first one alone
     if any(table is not None for table in own) and not _is_first(run, terms):
         own = (None, None)
-    return Source(run.label, model, str(run.folder), found, depths, texts, *own)
+    rows = {key: one for key, one in beside.rows.items() if key != "cse"}
+    return Source(run.label, model, str(run.folder), found, depths, texts, *own, beside=rows)
 
 
 def _is_first(run: Finished, terms: Terms) -> bool:
@@ -256,6 +264,17 @@ def _left_out(run: Finished, source: Source) -> list[str]:
     """The tables of a run that are of another contrast."""
     both = {PARTS: (run.mechanism, source.mechanism), HEADS: (run.heads, source.heads)}
     return [name for name, (there, used) in both.items() if there is not None and used is None]
+
+
+def _without_beside(runs: Sequence[Finished], sources: Sequence[Source]) -> list[str]:
+    """Runs that hold nothing that hangs on no weight, named together; a signal without directions has nothing to say."""
+    without = [source.label for source in sources if not source.beside]
+    if not without or (runs[0].record.settings.get("cse") or {}).get("signal") == "norm":
+        return []
+    return [
+        f"{listed(without, 20)}: no {BESIDE} is there, as in runs before 0.6.2, so that CSE relative to norms, the slopes "
+        "and the cosine are not compared there; run the study again for them."
+    ]
 
 
 def _texts(h: xr.DataArray, conditions: list[str]) -> dict[str, object]:
@@ -332,6 +351,8 @@ def _write(out: Path, result: Comparison, runs: Sequence[Finished], name: str, p
         record.write(out / RECORD)
         with clock("report"):
             tables = {"models.csv": result.to_dataframe(), "depths.csv": result.depths, "meta.csv": result.meta}
+            if not result.besides.empty:
+                tables["relative-models.csv"] = result.besides
             if not result.mechanisms.empty:
                 tables[PARTS] = result.mechanisms
             if not result.heads.empty:
@@ -340,6 +361,8 @@ def _write(out: Path, result: Comparison, runs: Sequence[Finished], name: str, p
             write_meta(out / "figures", result.plot())
             write_text(out / "summary.md", summarize(result, tables))
             record.title, record.answer = title_of(result), answer(result)
-            record.words = {"short": verdicts(result)[1:], "compare": cautions(result)}
+            beside = beside_verdicts(result)
+            short = [line for line in verdicts(result)[1:] if line not in beside]
+            record.words = {"short": short, "beside": beside, "compare": cautions(result)}
         record.results = {"pooled": vars(result.pooled)}
         finish(out, record, clock)

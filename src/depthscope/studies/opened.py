@@ -13,7 +13,7 @@ import xarray as xr
 from depthscope.errors import DepthscopeError, listed, reason
 from depthscope.report.page.run import STUDIES
 from depthscope.statistics.result import Contrast
-from depthscope.store.datasets import read_netcdf, read_zarr
+from depthscope.store.datasets import read_netcdf, read_netcdf_dataset, read_zarr
 from depthscope.store.folder import RECORD
 from depthscope.store.names import given, inside
 from depthscope.store.record import RunRecord
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Value = TypeVar("Value")
-MEASURE, SUMMARY, FIGURES, TABLE, WRITTEN = "cse.nc", "summary.md", "figures", ".csv", "contrasts.csv"
+MEASURE, BESIDE = "cse.nc", "relative.nc"
+SUMMARY, FIGURES, TABLE, WRITTEN = "summary.md", "figures", ".csv", "contrasts.csv"
 MEASURING = ("metaphor", "mechanism")  # studies that keep a CSE of their own
 WAY_OUT = "give the folder of a finished run; an unfinished one is finished by its own command"
 
@@ -158,6 +159,15 @@ class OpenedRun(FinishedRun):
         return read_measure(path)
 
     @cached_property
+    def relative(self) -> xr.Dataset:
+        """CSE relative to norms, the three slopes and the mean cosine (item, condition, layer): docs/relative.md.
+
+        With the coordinates of :attr:`cse`. Without variables in a run before 0.6.2, or of a signal without directions.
+        """
+        path = self._sealed.file(BESIDE)
+        return xr.Dataset() if path is None else read_beside(path, self.cse)
+
+    @cached_property
     def contrasts(self) -> list[Contrast]:
         """The contrasts asked for, in their order: computed anew from :attr:`cse` with the settings and the seed that the run
         recorded, which gives the same numbers.
@@ -275,3 +285,18 @@ def read_measure(path: Path) -> xr.DataArray:
         whole = {n: c.astype(np.int64) for n, c in h.coords.items() if c.dims == ("layer",) and c.dtype.kind == "i"}
         return h.assign_coords(whole).transpose("item", "condition", "layer")
     raise DepthscopeError(f"{path}: damaged ({problem}); delete its folder and run the study again")
+
+
+def read_beside(path: Path, h: xr.DataArray) -> xr.Dataset:
+    """What hangs on no weight of the scales, as a run wrote it, with the coordinates of its CSE ``h``."""
+    stored = read_netcdf_dataset(path)
+    dims = ("item", "condition", "layer")
+    whole = all(set(one.dims) == set(dims) for one in stored.data_vars.values()) and set(dims) <= set(stored.coords)
+    if not whole or any(list(stored[dim].values) != list(h[dim].values) for dim in dims):
+        raise DepthscopeError(
+            f"{path}: damaged (it is not of the items, conditions and layers of {MEASURE}); delete its folder and run the "
+            "study again"
+        )
+    values = {name: one.transpose(*dims).values for name, one in stored.data_vars.items()}
+    labelled = h.drop_vars("valid_scales", errors="ignore").coords
+    return xr.Dataset({name: (dims, one, stored[name].attrs) for name, one in values.items()}, labelled)

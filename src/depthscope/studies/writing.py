@@ -47,6 +47,7 @@ class Findings:
 
     traj: xr.Dataset
     h: xr.DataArray
+    quantities: xr.Dataset
     contrasts: Sequence[Contrast]
     beside: Beside
     evidence: Evidence | None
@@ -63,6 +64,7 @@ def write_findings(
 ) -> None:
     """Write tables, figures and ``summary.md``, and fill in what the record says was resolved."""
     write_netcdf(found.h, out / "cse.nc")
+    write_quantities(found.quantities, out)
     share = scalogram(found.traj, **transform_options(measure), share=True)
     window = (found.evidence or Evidence(found.contrasts[0])).window
     record.resolved = resolved(found.traj, share, window)
@@ -84,6 +86,15 @@ def write_findings(
     # on the page, the figure that needs it stands beside it
     reading = {"controls_reading": [COMPARED.format(window=e.window_text)]} if e else {}
     record.words = told | reading | {"points": listed, "explained": [WHAT, DZ]}
+
+
+def write_quantities(quantities: xr.Dataset, out: Path) -> None:
+    """``relative.nc``, by item: what hangs on no weight of the scales. Covariates stand in ``cse.nc``."""
+    if quantities.data_vars:
+        kept = [
+            name for name in quantities.coords if name not in ("item", "condition", "layer", "group", "relative_depth")
+        ]
+        write_netcdf(quantities.drop_vars(kept), out / "relative.nc")
 
 
 def _tables(found: Findings, share: xr.DataArray) -> dict[str, pd.DataFrame]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from depthscope.report.codebook.contrast import QUANTITY
 from depthscope.report.codebook.meaning import ANY, COUNT, DEPTH, LAYER, Meaning, N, effect, p_of, share, window_lines
 from depthscope.report.codebook.mechanism import MECHANISM
 
@@ -51,11 +52,22 @@ TABLES: Mapping[str, Mapping[str, Meaning]] = {
         "cluster_p": p_of("family-wise p of this cluster; empty outside clusters"),
     },
     "meta.csv": {
-        "quantity": Meaning("what is pooled: the range of relative depth, then keys of mechanism.csv"),
+        "quantity": Meaning(
+            "what is pooled: CSE over the range of depth, what hangs on no weight there, then keys of mechanism.csv"
+        ),
         **POOLED,
         "these_models_mean": Meaning("mean difference over these models, for new items", "CSE", ANY),
         "these_models_low": Meaning("lower end of the 95 % interval of that mean", "CSE", ANY),
         "these_models_high": Meaning("upper end of this interval", "CSE", ANY),
+    },
+    "relative-models.csv": {
+        "model": LABEL,
+        **QUANTITY,
+        "label": Meaning("the same in words"),
+        "first": Meaning("first measured layer in the range of relative depth", "layers", LAYER.range),
+        "last": Meaning("last measured layer in this range", "layers", LAYER.range),
+        **window_lines("the mean of the quantity over these layers", "that of the quantity"),
+        **HEDGES,
     },
     "mechanism.csv": {"model": LABEL, **MECHANISM},
     "heads.csv": {

@@ -108,7 +108,18 @@ PARTS = (
                         "{window_dz:+.2f} [{window_low:+.2f}, {window_high:+.2f}]",
                     ),
                 ),
-            )
+            ),
+            "relative-models.csv": (
+                "What hangs on no weight, model by model",
+                (
+                    Column("model", "{model}"),
+                    Column("quantity", "{label}"),
+                    Column("layers", "{first} to {last}"),
+                    N,
+                    DZ,
+                    P,
+                ),
+            ),
         },
         BESIDE,
     ),
@@ -245,7 +256,7 @@ PARTS = (
             "meta.csv": (
                 "Pooled quantities",
                 (
-                    Column("quantity", "{label}"),
+                    Column("quantity", "{quantity}"),
                     Column("models", "{k}"),
                     Column("g [95 % interval]", "{estimate:+.2f} [{low:+.2f}, {high:+.2f}]"),
                     P,
