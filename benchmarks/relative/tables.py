@@ -1,0 +1,71 @@
+"""The tables: effects in sixteen settings, in all settings, under weights between L2 and L1, and clusters."""
+
+import numpy as np
+import xarray as xr
+
+import depthscope as ds
+from benchmarks.relative.measures import QUANTITIES, Effect, effect, quantities
+from depthscope.instrument.cse import entropy
+from depthscope.instrument.specifications import Specification
+
+Pairs = tuple[tuple[str, str], ...]
+# contrast -> quantity -> an effect for each setting
+Found = dict[tuple[str, str], dict[str, list[Effect]]]
+WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
+SIGNIFICANT = 0.05
+
+
+def over_settings(traj: xr.Dataset, pairs: Pairs, layers: slice, settings: list[Specification]) -> tuple[Found, float]:
+    """Every quantity in every setting; and by how much relative CSE of any text at any layer differs between L2 and L1."""
+    found: Found = {one: {name: [] for name in QUANTITIES} for one in pairs}
+    apart, kept = 0.0, {}
+    for setting in settings:
+        values = quantities(traj, setting.options)
+        for one in pairs:
+            for name, h in values.items():
+                found[one][name].append(effect(h, *one, layers))
+        same = tuple(word for axis, word in setting.choices.items() if axis != "norm")
+        if same in kept:
+            apart = max(apart, float(np.nanmax(np.abs(kept[same] - values["relative CSE"].values))))
+        kept[same] = values["relative CSE"].values
+    return found, apart
+
+
+def signs(effects: list[Effect]) -> str:
+    """``11 [-0.22, +0.52]``: settings above 0, and the range; bold where all have one sign and each of them p < .05."""
+    dz = [one.dz for one in effects]
+    text = f"{sum(one > 0 for one in dz)} [{min(dz):+.2f}, {max(dz):+.2f}]"
+    one_sign = min(dz) > 0 or max(dz) < 0
+    return f"**{text}**" if one_sign and all(one.p < SIGNIFICANT for one in effects) else text
+
+
+def in_percent(effects: list[Effect]) -> str:
+    """``+ 98 % (82 %), - 2 % (0 %)``: of each sign, and in brackets significantly."""
+    parts = []
+    for sign, name in ((1, "+"), (-1, "-")):
+        these = [one for one in effects if one.dz * sign > 0]
+        sure = sum(one.p < SIGNIFICANT for one in these)
+        parts.append(f"{name} {100 * len(these) / len(effects):.0f} % ({100 * sure / len(effects):.0f} %)")
+    return ", ".join(parts)
+
+
+def weighted(traj: xr.Dataset, one: tuple[str, str], layers: slice) -> list[tuple[float, float, Effect]]:
+    """Energies times ``scale^-a``, a = 0 (L2) to 1 (L1): a, the slope of ln energy over ln period, and the effect on CSE."""
+    energy = ds.scalogram(traj)
+    plain = ds.slope(traj)
+    rows = []
+    for a in WEIGHTS:
+        weights = energy["scale"] ** -a
+        values = (energy * weights).transpose(*energy.dims).values
+        h = plain["total"].copy(data=entropy(values, energy["valid"].values, True, 4))
+        rows.append((a, float(plain["total"].sel(layer=layers).mean()) - a, effect(h, *one, layers)))
+    return rows
+
+
+def clusters(traj: xr.Dataset, one: tuple[str, str]) -> list[str]:
+    """Of each quantity in the default setting, its significant clusters in words."""
+    found = []
+    for h in quantities(traj, {}).values():
+        known = [c for c in ds.contrast(h, *one).clusters if c.p <= SIGNIFICANT]
+        found.append("; ".join(f"{c.first} to {c.last}: {c.dz:+.2f} at {c.peak_layer}" for c in known) or "none")
+    return found
