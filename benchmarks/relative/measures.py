@@ -1,6 +1,6 @@
 """Five quantities in one setting, and the size of a difference between two conditions over fixed layers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,17 +22,27 @@ class Effect(NamedTuple):
     n: int
 
 
-def quantities(traj: xr.Dataset, options: Mapping[str, Any]) -> dict[str, xr.DataArray]:
-    slopes = ds.slope(traj, **options).data_vars.values()
-    values = (ds.cse(traj, **options), ds.cse(traj, relative=True, **options), *slopes)
-    return dict(zip(QUANTITIES, values, strict=True))
+def quantities(traj: xr.Dataset, options: Mapping[str, Any], names: Sequence[str] = QUANTITIES) -> xr.DataArray:
+    """The named quantities (quantity, item, condition, layer), in one array so that items are paired once."""
+    found = {"CSE": ds.cse(traj, **options)}
+    if set(names) != {"CSE"}:
+        slopes = ds.slope(traj, **options).data_vars.values()
+        values = (found["CSE"], ds.cse(traj, relative=True, **options), *slopes)
+        found = dict(zip(QUANTITIES, values, strict=True))
+    kept = xr.concat([found[name] for name in names], "quantity", coords="minimal", compat="override")
+    return kept.assign_coords(quantity=list(names))
 
 
-def effect(h: xr.DataArray, first: str, second: str, layers: slice) -> Effect:
-    """Items are paired, and left out, as :func:`depthscope.contrast` does it."""
-    paired = pair(h, Terms((first,), (second,))).differences.sel(layer=layers).mean("layer", skipna=True).values
-    found = stats.ttest_1samp(paired, 0.0)
-    return Effect(float(paired.mean() / paired.std(ddof=1)), float(found.pvalue), len(paired))
+def effects(h: xr.DataArray, first: str, second: str, layers: slice) -> dict[str, Effect]:
+    """Of each quantity; items are paired, and left out, as :func:`depthscope.contrast` does it."""
+    paired = pair(h, Terms((first,), (second,))).differences.sel(layer=layers).mean("layer", skipna=True)
+    columns = paired.transpose("item", "quantity").values
+    found = stats.ttest_1samp(columns, 0.0)
+    dz = columns.mean(0) / columns.std(0, ddof=1)
+    names = [str(name) for name in paired["quantity"].values]
+    return {
+        name: Effect(float(size), float(p), len(columns)) for name, size, p in zip(names, dz, found.pvalue, strict=True)
+    }
 
 
 def chosen(traj: xr.Dataset, first: str, second: str) -> slice:

@@ -4,7 +4,7 @@ import numpy as np
 import xarray as xr
 
 import depthscope as ds
-from benchmarks.relative.measures import QUANTITIES, Effect, effect, quantities
+from benchmarks.relative.measures import QUANTITIES, Effect, effects, quantities
 from depthscope.instrument.cse import entropy
 from depthscope.instrument.specifications import Specification
 
@@ -15,37 +15,45 @@ WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 SIGNIFICANT = 0.05
 
 
-def over_settings(traj: xr.Dataset, pairs: Pairs, layers: slice, settings: list[Specification]) -> tuple[Found, float]:
-    """Every quantity in every setting; and by how much relative CSE of any text at any layer differs between L2 and L1."""
+def over_settings(
+    traj: xr.Dataset, pairs: Pairs, layers: slice, settings: list[Specification], quick: bool = False
+) -> tuple[Found, float]:
+    """Every quantity in every setting; and by how much relative CSE of any text at any layer differs between L2 and L1.
+
+    ``quick``: under L1 there is CSE alone, for the differences of all other quantities are the same as under L2.
+    """
     found: Found = {one: {name: [] for name in QUANTITIES} for one in pairs}
-    apart, kept = 0.0, {}
+    apart, under_l2 = 0.0, {}
     for setting in settings:
-        values = quantities(traj, setting.options)
+        alone = quick and setting.choices["norm"] == "L1"
+        values = quantities(traj, setting.options, ("CSE",) if alone else QUANTITIES)
         for one in pairs:
-            for name, h in values.items():
-                found[one][name].append(effect(h, *one, layers))
-        same = tuple(word for axis, word in setting.choices.items() if axis != "norm")
-        if same in kept:
-            apart = max(apart, float(np.nanmax(np.abs(kept[same] - values["relative CSE"].values))))
-        kept[same] = values["relative CSE"].values
+            for name, effect in effects(values, *one, layers).items():
+                found[one][name].append(effect)
+        if not alone:
+            relative = values.sel(quantity="relative CSE").values
+            same = tuple(word for axis, word in setting.choices.items() if axis != "norm")
+            if same in under_l2:
+                apart = max(apart, float(np.nanmax(np.abs(relative - under_l2[same]))))
+            under_l2.setdefault(same, relative)
     return found, apart
 
 
-def signs(effects: list[Effect]) -> str:
+def signs(several: list[Effect]) -> str:
     """``11 [-0.22, +0.52]``: settings above 0, and the range; bold where all have one sign and each of them p < .05."""
-    dz = [one.dz for one in effects]
+    dz = [one.dz for one in several]
     text = f"{sum(one > 0 for one in dz)} [{min(dz):+.2f}, {max(dz):+.2f}]"
     one_sign = min(dz) > 0 or max(dz) < 0
-    return f"**{text}**" if one_sign and all(one.p < SIGNIFICANT for one in effects) else text
+    return f"**{text}**" if one_sign and all(one.p < SIGNIFICANT for one in several) else text
 
 
-def in_percent(effects: list[Effect]) -> str:
+def in_percent(several: list[Effect]) -> str:
     """``+ 98 % (82 %), - 2 % (0 %)``: of each sign, and in brackets significantly."""
     parts = []
     for sign, name in ((1, "+"), (-1, "-")):
-        these = [one for one in effects if one.dz * sign > 0]
+        these = [one for one in several if one.dz * sign > 0]
         sure = sum(one.p < SIGNIFICANT for one in these)
-        parts.append(f"{name} {100 * len(these) / len(effects):.0f} % ({100 * sure / len(effects):.0f} %)")
+        parts.append(f"{name} {100 * len(these) / len(several):.0f} % ({100 * sure / len(several):.0f} %)")
     return ", ".join(parts)
 
 
@@ -58,14 +66,15 @@ def weighted(traj: xr.Dataset, one: tuple[str, str], layers: slice) -> list[tupl
         weights = energy["scale"] ** -a
         values = (energy * weights).transpose(*energy.dims).values
         h = plain["total"].copy(data=entropy(values, energy["valid"].values, True, 4))
-        rows.append((a, float(plain["total"].sel(layer=layers).mean()) - a, effect(h, *one, layers)))
+        told = effects(h.expand_dims(quantity=["CSE"]), *one, layers)
+        rows.append((a, float(plain["total"].sel(layer=layers).mean()) - a, told["CSE"]))
     return rows
 
 
 def clusters(traj: xr.Dataset, one: tuple[str, str]) -> list[str]:
     """Of each quantity in the default setting, its significant clusters in words."""
     found = []
-    for h in quantities(traj, {}).values():
-        known = [c for c in ds.contrast(h, *one).clusters if c.p <= SIGNIFICANT]
+    for h in quantities(traj, {}):
+        known = [c for c in ds.contrast(h.drop_vars("quantity"), *one).clusters if c.p <= SIGNIFICANT]
         found.append("; ".join(f"{c.first} to {c.last}: {c.dz:+.2f} at {c.peak_layer}" for c in known) or "none")
     return found

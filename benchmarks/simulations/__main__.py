@@ -14,7 +14,18 @@ from benchmarks.simulations.figure import draw
 from benchmarks.simulations.study import Row
 
 # in the order of the table
-QUESTIONS = ("nulls", "confounds", "curved", "families", "shares", "equivalence", "curves", "power")
+QUESTIONS = (
+    "nulls",
+    "confounds",
+    "curved",
+    "families",
+    "shares",
+    "several",
+    "missing",
+    "equivalence",
+    "curves",
+    "power",
+)
 FIGURE = Path("docs/images/simulations.png")
 
 
