@@ -31,6 +31,7 @@ PROBES = {"metaphor": "So was her love.", "literal": "It was made of stone.", "o
 TABLES = {
     *("mechanism.csv", "contrasts.csv", "clusters.csv", "measures.csv", "correlations.csv"),
     *("scales.csv", "scale-clusters.csv", "scale-contributions.csv", "codebook.csv"),
+    *("energy-map.csv", "energy-map-clusters.csv", "relative.csv", "relative-layers.csv"),
 }
 PARTS, PATCHING = {"parts.csv"}, {"patching.csv", "patching-clusters.csv"}
 
@@ -120,9 +121,9 @@ def rows_of(out):
 def test_the_folder_holds_everything_and_nothing_else(whole):
     out = whole[0].folder
     folders = {"figures", "trajectories.zarr", "patching.zarr"}
-    files = {"run.json", ".lock", "summary.md", "report.html", "cse.nc", *TABLES, *PARTS, *PATCHING}
+    files = {"run.json", ".lock", "summary.md", "report.html", "cse.nc", "relative.nc", *TABLES, *PARTS, *PATCHING}
     assert {path.name for path in out.iterdir()} == folders | files
-    names = ("scales", "parts", "patching", "baselines")
+    names = ("scales", "energy-map", "relative", "parts", "patching", "baselines")
     assert {path.name for path in (out / "figures").iterdir()} == {
         f"{n}.{s}" for n in names for s in ("png", "svg", "pdf")
     }
@@ -149,6 +150,34 @@ def test_parts_add_up_to_the_contrast_of_the_stored_cse(whole):
     for layer, some in pd.read_csv(run.folder / "parts.csv").groupby("layer"):
         inside = some[some["part"].isin(["attention", "mlp", "cross"])]["difference"].sum(min_count=3)
         np.testing.assert_allclose(inside, main.table["difference"].sel(layer=layer), rtol=1e-3, atol=1e-7)
+
+
+def test_parts_of_relative_cse_add_up_to_it_and_the_slope_is_not_split(whole):
+    run, _ = whole
+    rows = rows_of(run.folder)
+    parts = rows.loc[["relative_attention", "relative_mlp", "relative_interaction"]]
+    assert parts["value"].sum() == pytest.approx(rows.loc["relative", "value"], rel=1e-4, abs=1e-8)
+    traj = read_zarr(run.folder / "trajectories.zarr")
+    effect = ds.contrast(ds.cse(traj, relative=True), TERMS, **FEW).over(*run.found.window)
+    assert rows.loc["relative", "value"] == pytest.approx(effect.difference)
+    slope = ds.contrast(ds.slope(traj)["directions"], TERMS, **FEW).over(*run.found.window)
+    assert rows.loc["directions", ["value", "dz"]].tolist() == pytest.approx([slope.difference, slope.dz])
+    table = pd.read_csv(run.folder / "parts.csv")
+    inside = table[table["part"].str.endswith(", relative to norms")].groupby("layer")["difference"].sum(min_count=3)
+    by_layer = pd.read_csv(run.folder / "relative-layers.csv").query("quantity == 'relative'").set_index("layer")
+    np.testing.assert_allclose(inside, by_layer["difference"].loc[inside.index], rtol=1e-3, atol=1e-7)
+    text = (run.folder / "summary.md").read_text(encoding="utf-8")
+    assert "the slope that directions give is not split, for the logarithm of a sum is no sum over parts." in text
+
+
+def test_clusters_of_the_log_ratio_hang_on_no_weight(whole):
+    run, _ = whole
+    traj = read_zarr(run.folder / "trajectories.zarr")
+    stored = pd.read_csv(run.folder / "energy-map-clusters.csv")
+    for norm in ("L1", "L2"):
+        found = ds.contrast(ds.energy_map(traj, energy_norm=norm), TERMS, **FEW).clusters_dataframe()
+        np.testing.assert_allclose(stored["mass"], found["mass"], rtol=1e-6)
+        assert stored["cells"].tolist() == found["cells"].tolist()
 
 
 def test_the_scales_add_up_to_it_as_well(whole):

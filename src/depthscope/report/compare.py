@@ -236,7 +236,13 @@ def _mechanism(c: Comparison) -> list[str]:
     return [
         f"{key}: pooled over {p.k} models dz {_interval(p)}, {p_text(p.p)}; {_spread(p)}."
         for key, p in c.mechanism.items()
+        if _is_told(key)
     ]
+
+
+def _is_told(key: str) -> bool:
+    """Of what hangs on no weight, the headlines; the others stand in the tables alone."""
+    return key in BESIDE or not ((key in ROWS and key != "cse") or key.startswith("relative_"))
 
 
 def _heads(c: Comparison) -> list[str]:
@@ -353,10 +359,10 @@ def mechanism_cells(c: Comparison) -> pd.DataFrame:
     table = c.mechanisms
     if table.empty:
         return pd.DataFrame()
-    found = [str(key) for key in dict.fromkeys(table["key"])]
+    found = [str(key) for key in dict.fromkeys(table["key"]) if _is_told(str(key))]
     keys = [*(k for k in KEYS if k in found), *(k for k in found if k not in KEYS)]
     cells = pd.DataFrame("", index=[m.label for m in c.models], columns=keys)
-    for row in table.to_dict("records"):
+    for row in table[table["key"].isin(keys)].to_dict("records"):
         cells.loc[row["model"], row["key"]] = _value(row["value"], row["low"], row["high"])
     if c.mechanism:
         cells.loc["pooled dz"] = [_interval(c.mechanism[key]) if key in c.mechanism else "" for key in keys]

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 MECHANISM = ("key", "label", "n", "value", "low", "high", "p", "dz", "dz_low", "dz_high")
 KEYS = (
     *("cse", "attention", "mlp", "interaction", "attention_alone", "mlp_alone"),
+    *("relative", "relative_attention", "relative_mlp", "relative_interaction"),
+    *("total", "norms", "directions", "autocorrelation"),
     *("patch_cluster", "patch_other", "patch_difference", "patch_together"),
 )
 

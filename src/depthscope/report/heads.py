@@ -26,6 +26,8 @@ class HeadShares:
         Over ``layer``, the block of a head, and ``attention_head``. Heads have no neighbours, so its clusters mean nothing.
     without : DataArray (layer, attention_head)
         Mean difference in CSE when what the head writes is left out.
+    relative : DataArray (layer, attention_head)
+        Mean contribution to the difference in CSE relative to norms.
     sums : dict of Effect
         ``heads``, all of them together; ``rest``, of attention, that is of no head; ``mlp``.
     about : str
@@ -34,15 +36,18 @@ class HeadShares:
 
     contrast: Contrast
     without: xr.DataArray
+    relative: xr.DataArray
     sums: dict[str, Effect]
     about: str
 
 
 def heads_table(h: HeadShares) -> pd.DataFrame:
     """``heads.csv``: one row per head, those with the largest contribution first."""
-    table = h.contrast.table[list(COLUMNS)].assign(without=h.without)
+    table = h.contrast.table[list(COLUMNS)].assign(without=h.without, relative=h.relative)
     frame = table.to_dataframe().reset_index().dropna(subset=["difference"])
-    frame = frame[["layer", "attention_head", *COLUMNS, "without"]].rename(columns={"attention_head": "head"})
+    frame = frame[["layer", "attention_head", *COLUMNS, "without", "relative"]].rename(
+        columns={"attention_head": "head"}
+    )
     frame.insert(2, "n", h.contrast.n)
     order = np.argsort(-frame["difference"].abs().to_numpy(), kind="stable")
     return frame.iloc[order].reset_index(drop=True)

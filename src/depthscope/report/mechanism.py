@@ -15,7 +15,10 @@ from depthscope.drawing.mechanism import draw_exchange, draw_parts
 from depthscope.drawing.saving import save
 from depthscope.drawing.style import heading, look
 from depthscope.report.baselines import Baselines
+from depthscope.report.beside import ROWS as ROW_NAMES
+from depthscope.report.beside import Beside, beside_layers_table, beside_table
 from depthscope.report.evidence import ALPHA
+from depthscope.report.figures import write_beside
 from depthscope.report.heads import HeadShares, heads_table
 from depthscope.statistics.effects import Effect, mean_effect
 from depthscope.statistics.layers import LayerComparison
@@ -44,6 +47,10 @@ class Attribution:
         CSE of the trajectory that one part alone would make.
     about : str
         Which modules the parts are, or why there are none.
+    map : Contrast, optional
+        Of the centred log-ratio of the energies, over scale and layer: as ``share``, and no weight of the scales moves it.
+    relative_parts : dict of Contrast
+        As ``parts``, of CSE relative to norms.
     """
 
     share: Contrast
@@ -51,6 +58,8 @@ class Attribution:
     parts: dict[str, Contrast] = field(default_factory=dict)
     alone: dict[str, Contrast] = field(default_factory=dict)
     about: str = ""
+    map: Contrast | None = None
+    relative_parts: dict[str, Contrast] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -119,6 +128,7 @@ class Mechanism:
     no_exchange: str = ""
     heads: HeadShares | None = None
     no_heads: str = ""  # why there are none, if they were asked for
+    beside: Beside | None = None
 
     @property
     def found(self) -> Cluster | None:
@@ -172,6 +182,14 @@ def quantities(m: Mechanism) -> Iterator[tuple[str, str, Effect]]:
         yield key, f"of which {PART_NAMES[name]}", c.over(*m.window)
     for name, c in m.attribution.alone.items():
         yield f"{name}_alone", f"difference in CSE of {PART_NAMES[name]} alone", c.over(*m.window)
+    rows = m.beside.rows if m.beside else {}
+    for name, c in rows.items():
+        if name == "cse":
+            continue
+        yield name, f"difference in {ROW_NAMES[name]}", c.over(*m.window)
+        for part, of in (m.attribution.relative_parts if name == "relative" else {}).items():
+            key = "interaction" if part == CROSS else part
+            yield f"relative_{key}", f"of which {PART_NAMES[part]}", of.over(*m.window)
     e = m.exchange
     if e is not None and e.layers is not None:
         yield "patch_cluster", "exchange of one state, mean over the cluster's layers (bits)", e.layers.inside
@@ -200,9 +218,16 @@ def mechanism_tables(m: Mechanism) -> dict[str, pd.DataFrame]:
         "scale-clusters.csv": a.share.clusters_dataframe(),
         "scale-contributions.csv": scale_effects(m),
     }
+    if a.map is not None:
+        tables["energy-map.csv"] = a.map.to_dataframe()
+        tables["energy-map-clusters.csv"] = a.map.clusters_dataframe()
+    if m.beside is not None:
+        tables["relative.csv"] = beside_table(m.beside)
+        tables["relative-layers.csv"] = beside_layers_table(m.beside)
     if a.parts:
         frames = [c.to_dataframe().assign(part=name) for name, c in a.parts.items()]
         frames += [c.to_dataframe().assign(part=f"{name} alone") for name, c in a.alone.items()]
+        frames += [c.to_dataframe().assign(part=f"{name}, relative to norms") for name, c in a.relative_parts.items()]
         tables["parts.csv"] = pd.concat(frames, ignore_index=True)
     if m.heads is not None:
         tables["heads.csv"] = heads_table(m.heads)
@@ -213,13 +238,17 @@ def mechanism_tables(m: Mechanism) -> dict[str, pd.DataFrame]:
 
 
 def write_mechanism_figures(folder: Path, m: Mechanism, source: str) -> list[Path]:
-    """``scales``, ``parts``, ``heads`` and ``patching``."""
+    """``scales``, ``energy-map``, ``relative``, ``parts``, ``heads`` and ``patching``."""
     folder.mkdir(exist_ok=True)
     text = f"{source}; {m.main.settings_text}"
-    ax = m.attribution.share.plot()
-    with look():
-        heading(ax, f"{m.main.name}: share of energy by scale and layer\n({source})")
-    written = save(ax.figure, folder / "scales")
+    written = _plane_figure(
+        folder / "scales", m.attribution.share, f"{m.main.name}: share of energy by scale and layer", source
+    )
+    if m.attribution.map is not None:
+        title = f"{m.main.name}: log-ratio of energy by scale and layer, whatever the weights"
+        written += _plane_figure(folder / "energy-map", m.attribution.map, title, source)
+    if m.beside is not None:
+        written += write_beside(folder, m.beside, source)
     if m.attribution.parts:
         tables = {PART_NAMES[name]: c.table for name, c in m.attribution.parts.items()}
         title = f"{m.main.name}: where the difference in CSE comes from"
@@ -232,6 +261,13 @@ def write_mechanism_figures(folder: Path, m: Mechanism, source: str) -> list[Pat
     if m.exchange is not None:
         written += save(_exchange_figure(m, m.exchange, source), folder / "patching")
     return written
+
+
+def _plane_figure(path: Path, c: Contrast, title: str, source: str) -> list[Path]:
+    ax = c.plot()
+    with look():
+        heading(ax, f"{title}\n({source})")
+    return save(ax.figure, path)
 
 
 def _exchange_figure(m: Mechanism, e: Exchange, source: str) -> Any:

@@ -9,11 +9,12 @@ from depthscope.drawing.alt import p_text
 from depthscope.errors import listed
 from depthscope.report.across import window_text
 from depthscope.report.baselines_words import baselines_in_short, baselines_section
+from depthscope.report.beside import beside_words
 from depthscope.report.evidence import ALPHA, cell, layers_text
 from depthscope.report.heads import heads_words
 from depthscope.report.mechanism import CROSS, PART_NAMES, Exchange, Mechanism, quantities, scale_means, share_of
 from depthscope.statistics.effects import Effect, effect_text
-from depthscope.statistics.result import Cluster
+from depthscope.statistics.result import Cluster, Contrast
 
 # a part carries the difference if more than this share of it is its own
 HALF = 0.5
@@ -68,7 +69,7 @@ def mechanism_in_short(m: Mechanism) -> list[str]:
     parts = mechanism_words(m)
     return [
         line
-        for part in ("difference", "scalograms", "parts", "heads", "causal", "measures")
+        for part in ("difference", "beside", "scalograms", "parts", "heads", "causal", "measures")
         for line in parts.get(part, [])
     ]
 
@@ -77,8 +78,9 @@ def mechanism_words(m: Mechanism) -> dict[str, list[str]]:
     """The same by part of the report."""
     told = {
         "difference": [_claim(m)],
-        "scalograms": [_planes(m), _bands(m)],
-        "parts": _parts(m),
+        "beside": [f"{line}." for line in beside_words(m.beside)] if m.beside else [],
+        "scalograms": [*_planes(m), _bands(m)],
+        "parts": [*_parts(m), *_relative_parts(m)],
         "heads": _heads(m),
         "measures": baselines_in_short(m.baselines)[:1] if m.baselines else [],
         "causal": _exchanges(m, m.exchange) if m.exchange else [f"No states were exchanged: {m.no_exchange}."],
@@ -100,12 +102,20 @@ def _claim(m: Mechanism) -> str:
     )
 
 
-def _planes(m: Mechanism) -> str:
-    found = sorted(m.attribution.share.significant(ALPHA), key=lambda k: -abs(k.mass))
+def _planes(m: Mechanism) -> list[str]:
+    """Clusters of the shares, then of the log-ratios, which hang on no weight of the scales."""
+    told = [_clusters(m.attribution.share, "share of the energy", "")]
+    if m.attribution.map is not None:
+        told.append(_clusters(m.attribution.map, "log-ratio of the energy", ", whatever the weights of the scales"))
+    return told
+
+
+def _clusters(c: Contrast, what: str, free: str) -> str:
+    found = sorted(c.significant(ALPHA), key=lambda k: -abs(k.mass))
     if not found:
-        return "No cluster of scales and layers differs in its share of the energy (p <= .05)."
+        return f"No cluster of scales and layers differs in its {what}{free} (p <= .05)."
     more = f"; and {len(found) - TOLD} smaller ones" if len(found) > TOLD else ""
-    return f"Share of the energy over scale and layer: {'; '.join(map(_plane, found[:TOLD]))}{more}."
+    return f"{what[0].upper()}{what[1:]} over scale and layer{free}: {'; '.join(map(_plane, found[:TOLD]))}{more}."
 
 
 def _plane(k: Cluster) -> str:
@@ -154,6 +164,22 @@ def _parts(m: Mechanism) -> list[str]:
             + f" at {window_text(m.window)}."
         )
     return lines
+
+
+def _relative_parts(m: Mechanism) -> list[str]:
+    """The same of CSE relative to norms, where a difference in it is shown; of the slope there is no such split."""
+    parts = m.attribution.relative_parts
+    if not parts or m.beside is None or "relative" not in m.beside.rows:
+        return []
+    none = "the slope that directions give is not split, for the logarithm of a sum is no sum over parts"
+    whole = m.beside.rows["relative"].over(*m.window)
+    if whole.p > ALPHA:
+        return [
+            f"Relative to norms, no difference in CSE is shown at {window_text(m.window)} that a part could carry; {none}."
+        ]
+    effects = {name: c.over(*m.window) for name, c in parts.items()}
+    told = ", ".join(f"{PART_NAMES[name]} {share_of(e, whole):+.0%} ({p_text(e.p)})" for name, e in effects.items())
+    return [f"Of the difference in CSE relative to norms at {window_text(m.window)}: {told}; {none}."]
 
 
 def _heads(m: Mechanism) -> list[str]:
@@ -228,6 +254,8 @@ def summarize_mechanism(
     rows = "\n".join(f"| {name} | `{cell(value)}` |" for name, value in settings.items())
     first, *more = mechanism_in_short(m)
     figures = ["![Share of energy by scale and layer](figures/scales.png)"]
+    figures += ["![Log-ratio of energy by scale and layer](figures/energy-map.png)"] if m.attribution.map else []
+    figures += ["![What hangs on weights of the scales, and what does not](figures/relative.png)"] if m.beside else []
     figures += ["![Parts of the difference](figures/parts.png)"] if m.attribution.parts else []
     figures += ["![Heads that contribute to it](figures/heads.png)"] if m.heads else []
     figures += ["![Exchange of states](figures/patching.png)"] if m.exchange else []

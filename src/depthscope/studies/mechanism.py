@@ -18,6 +18,7 @@ from depthscope.instrument.attribution import ADDITIVE, contributions, shares
 from depthscope.instrument.carried import by_layer, carried
 from depthscope.instrument.cse import cse
 from depthscope.instrument.heads import cse_without_heads, head_contributions
+from depthscope.instrument.relative import energy_map
 from depthscope.model.cost import reading_speed
 from depthscope.model.heads import find_heads
 from depthscope.model.model import Model
@@ -49,10 +50,11 @@ from depthscope.stimuli.sample import sample_items
 from depthscope.store.datasets import write_netcdf
 from depthscope.store.files import write_text
 from depthscope.studies.baselines import compare_measures
+from depthscope.studies.beside import contrast_beside, quantities_beside
 from depthscope.studies.finished import FinishedRun
 from depthscope.studies.settings import Settings, prepare, settled
 from depthscope.studies.start import Started, started
-from depthscope.studies.writing import described, remarks, resolved, short
+from depthscope.studies.writing import described, remarks, resolved, short, write_quantities
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -139,7 +141,9 @@ def run_mechanism(
             h = cse(traj, **settings.cse)
             main = contrast(h, main_terms, **settings.contrast)
             attribution = _attributed(traj, h, main, settings, about)
-            found = Mechanism(main, attribution, no_exchange=no_patch)
+            quantities, missing = quantities_beside(traj, settings.cse)
+            beside = contrast_beside(quantities, missing, main, settings.contrast)
+            found = Mechanism(main, attribution, no_exchange=no_patch, beside=beside)
             if by_head:
                 found = replace(found, heads=_heads(traj, main, found.window, settings, about_heads))
             elif heads:
@@ -154,6 +158,7 @@ def run_mechanism(
                 exchange = _exchanged(run, probed, found, settings, progress)
                 found = replace(found, exchange=exchange, no_exchange="" if exchange else TOO_FEW)
         with run.clock("report"):
+            write_quantities(quantities, out)
             _write(out, found, traj, h, settings, run)
         run.record.results = {
             found.main.name: [asdict(k) for k in found.main.clusters],
@@ -220,12 +225,11 @@ def _attributed(traj: xr.Dataset, h: xr.DataArray, main: Contrast, settings: Set
     options = settings.contrast
     given = _tested(contributions(traj, a, b, **settings.cse), main)
     share = contrast(shares(traj, **settings.cse), main.terms, **options)
+    map_ = _map(traj, main, settings)
     if "part" not in given.dims:
-        return Attribution(share, against_zero(given, "contribution", **options), about=about)
-    parts = {
-        str(name): against_zero(given.sel(part=name, drop=True).sum("scale", min_count=1), str(name), **options)
-        for name in given["part"].values
-    }
+        return Attribution(share, against_zero(given, "contribution", **options), about=about, map=map_)
+    parts = _by_part(given, options)
+    relative = contributions(traj, a, b, **{**settings.cse, "relative": True})
     alone = {}
     for name in ("attention", "mlp"):
         one = traj.assign(gram=traj["part_gram"].sel(part=name, drop=True))
@@ -234,7 +238,23 @@ def _attributed(traj: xr.Dataset, h: xr.DataArray, main: Contrast, settings: Set
         except DepthscopeError:  # a network without that part
             continue
     scales = against_zero(given.sum("part", min_count=1), "contribution", **options)
-    return Attribution(share, scales, parts, alone, about)
+    return Attribution(share, scales, parts, alone, about, map_, _by_part(_tested(relative, main), options))
+
+
+def _map(traj: xr.Dataset, main: Contrast, settings: Settings) -> Contrast | None:
+    """The contrast of the log-ratios of the energies; None where every layer has a cell without energy."""
+    options = {name: value for name, value in settings.cse.items() if name != "normalize"}
+    try:
+        return contrast(energy_map(traj, **options), main.terms, **settings.contrast)
+    except DepthscopeError:
+        return None
+
+
+def _by_part(given: xr.DataArray, options: dict[str, Any]) -> dict[str, Contrast]:
+    return {
+        str(name): against_zero(given.sel(part=name, drop=True).sum("scale", min_count=1), str(name), **options)
+        for name in given["part"].values
+    }
 
 
 def _heads(traj: xr.Dataset, main: Contrast, window: tuple[int, int], settings: Settings, about: str) -> HeadShares:
@@ -242,17 +262,24 @@ def _heads(traj: xr.Dataset, main: Contrast, window: tuple[int, int], settings: 
     given = _tested(head_contributions(traj, a, b, **settings.cse), main).sel(layer=slice(*window)).mean("layer")
     left = cse_without_heads(traj, **settings.cse).sel(layer=slice(*window)).mean("layer")
     without = _tested(left.sel(condition=a, drop=True) - left.sel(condition=b, drop=True), main)
+    relative = _tested(head_contributions(traj, a, b, **{**settings.cse, "relative": True})["heads"], main)
     whole = given["heads"].sum(["attention_block", "attention_head"])
     options = {name: main.settings[name] for name in ("permutations", "seed", "resamples", "bound")}
     return HeadShares(
         against_zero(given["heads"].rename(attention_block="layer"), "contribution", **settings.contrast),
-        without.groupby("group").mean().mean("group").rename(attention_block="layer"),
+        _mean_of_groups(without),
+        _mean_of_groups(relative.sel(layer=slice(*window)).mean("layer")),
         {
             name: mean_effect(_by_group(values), **options)
             for name, values in {"heads": whole, "rest": given["rest"], "mlp": given["mlp"]}.items()
         },
         about,
     )
+
+
+def _mean_of_groups(values: xr.DataArray) -> xr.DataArray:
+    """By head: entries of one item are averaged first."""
+    return values.groupby("group").mean().mean("group").rename(attention_block="layer")
 
 
 def _tested(values: Labelled, main: Contrast) -> Labelled:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from depthscope.report.codebook import contrast
 from depthscope.report.codebook.meaning import (
     ANY,
     BOTH,
@@ -37,7 +38,9 @@ MECHANISM: Mapping[str, Meaning] = {
     "label": Meaning("quantity, in words"),
     "n": N,
     "value": Meaning(
-        "mean of the quantity over items, at the layers of the cluster", "CSE; bits where label says so", ANY
+        "mean of the quantity over items, at the layers of the cluster",
+        "CSE; ln energy / ln period for slopes; 1 for the cosine; bits where label says so",
+        ANY,
     ),
     "low": Meaning("lower end of the 95 % interval of value (Student)", "as value", ANY),
     "high": Meaning("upper end of this interval", "as value", ANY),
@@ -74,6 +77,16 @@ TABLES: Mapping[str, Mapping[str, Meaning]] = {
         "valid": Meaning("whether no edge effect reaches this scale and layer", "", "True, False"),
     },
     "scale-clusters.csv": cluster_lines(),
+    "energy-map.csv": {
+        **contrast_lines(
+            "centred log-ratio of the energy, ln E less its mean over the scales of the layer", "ln energy"
+        ),
+        **{"scale": SCALE, "period": PERIOD, "coi": COI},
+        "valid": Meaning("whether no edge effect reaches this scale and layer", "", "True, False"),
+    },
+    "energy-map-clusters.csv": cluster_lines(),
+    "relative.csv": contrast.TABLES["relative.csv"],
+    "relative-layers.csv": contrast.TABLES["relative-layers.csv"],
     "scale-contributions.csv": {
         **{"scale": SCALE, "period": PERIOD},
         "layers": Meaning("layers of the window at which the scale enters CSE", "layers", COUNT),
@@ -82,7 +95,7 @@ TABLES: Mapping[str, Mapping[str, Meaning]] = {
     "parts.csv": {
         **contrast_lines("contribution to CSE, or CSE of one part alone", "CSE"),
         "part": Meaning(
-            "attention, mlp or cross, what they have in common: they add up; or the CSE of one of them alone"
+            "attention, mlp or cross, what they have in common: they add up; relative to norms; or the CSE of one of them alone"
         ),
         "coi": COI,
         "valid_scales": Meaning("of CSE of a part alone: scales that no edge effect reaches", "scales", COUNT),
@@ -100,6 +113,7 @@ TABLES: Mapping[str, Mapping[str, Meaning]] = {
         "p_bh": p_of("p corrected for all heads after Benjamini and Hochberg (false discovery rate)"),
         **effect("of the contribution"),
         "without": of_cse("difference in CSE over the window if what the head writes is subtracted"),
+        "relative": of_cse("contribution of the head to the difference in CSE relative to norms, mean over the window"),
     },
     "measures.csv": {
         "contrast": CONTRAST,

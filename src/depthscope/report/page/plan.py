@@ -131,7 +131,11 @@ PARTS = (
         groups=("the contrast", "controls"),
     ),
     Part("specifications", "Does it depend on a choice?", {"specifications": ("specifications.csv",)}),
-    Part("scalograms", "Scalograms", {"scalograms-*": ("scalograms.csv",), "scales": ("scales.csv",)}),
+    Part(
+        "scalograms",
+        "Scalograms",
+        {"scalograms-*": ("scalograms.csv",), "scales": ("scales.csv",), "energy-map": ("energy-map.csv",)},
+    ),
     Part(
         "nulls",
         "Would it be there without organisation in depth?",
