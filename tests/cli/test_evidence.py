@@ -72,7 +72,8 @@ FILES = {
     ),
     *("texts.csv", "codebook.csv", "relative.csv", "relative-layers.csv"),
     *("items.csv", "scalograms.csv", "evidence.csv", "covariates.csv", "balance.csv", "nulls.csv", "null-effects.csv"),
-    *("specifications.csv", "specifications-joint.csv", "power.csv", "mixed.csv", "mixed-variances.csv"),
+    *("specifications.csv", "specifications-joint.csv", "specifications-relative.csv"),
+    *("specifications-relative-joint.csv", "power.csv", "mixed.csv", "mixed-variances.csv"),
 }
 TRACES = {"trajectories", "untrained-0", "untrained-1", "subtoken-first", "subtoken-mean"}
 
@@ -138,6 +139,12 @@ def test_the_tables_of_the_evidence_agree_with_one_another(finished):
     }
     curve = pd.read_csv(finished / "specifications.csv")
     assert len(curve) == 3 * 4
+    free = pd.read_csv(finished / "specifications-relative.csv")
+    assert free["quantity"].value_counts().to_dict() == {"relative": 3 * 4, "directions": 3 * 4}
+    layers = pd.read_csv(finished / "relative-layers.csv").set_index(["quantity", "layer"])
+    default = free.groupby("quantity").first()
+    for name, row in default.iterrows():
+        assert np.isclose(layers.loc[(name, row["layer"]), "dz"], row["dz"])
     main = contrasts[contrasts["contrast"] == "metaphor - literal"].set_index("layer")
     assert np.isclose(main.loc[curve.loc[0, "layer"], "dz"], curve.loc[0, "dz"])
     power = pd.read_csv(finished / "power.csv")

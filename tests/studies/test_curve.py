@@ -71,7 +71,9 @@ def test_items_that_one_choice_leaves_out_are_left_out_of_all(two_tokens, few, r
 def shallow(few):
     """Six of the ten layers, at which some specifications are not possible."""
     real = ds.contrast(ds.cse(few, layers=(3, 8)), "metaphor", "literal", **OPTIONS)
-    return real, specification_curve({"mean": few}, real, layers=(3, 8), permutations=OPTIONS["permutations"])
+    return real, specification_curve(
+        {"mean": few}, real, layers=(3, 8), permutations=OPTIONS["permutations"], beside=True
+    )
 
 
 def test_what_a_shallow_model_does_not_allow_is_left_out(shallow, few):
@@ -128,3 +130,23 @@ def test_a_depth_at_which_the_default_itself_is_not_possible_still_has_a_curve(f
     )
     assert 0 < len(curve.table) < len(specifications(10))
     assert set(curve.table["periods"]) == {"2 to L/3"}  # 2 to L/2 is empty
+
+
+def test_beside_it_is_what_hangs_on_no_weight_over_the_settings_that_are_left(shallow, few):
+    curve = shallow[1]
+    left = curve.table[(curve.table["norm"] == "L2") & (curve.table["signal"] != "norm")]
+    axes = ["wavelet", "periods", "padding", "signal", "edges"]
+    plans = {tuple(plan.choices[axis] for axis in axes): plan for plan in specifications(10, (3, 8))}
+    assert set(curve.beside) == {"relative", "directions"}
+    for name, one in curve.beside.items():
+        assert one.settings["choices"] == axes
+        assert one.table[axes].values.tolist() == left[axes].values.tolist()
+        assert set(one.joint) == set(curve.joint)
+        for row, norm in ((0, "L2"), (0, "L1"), (len(left) // 3, "L1")):
+            options = {**plans[tuple(one.table.loc[row, axes])].options, "energy_norm": norm}
+            h = ds.cse(few, relative=True, **options) if name == "relative" else ds.slope(few, **options)["directions"]
+            assert agrees(one.table.iloc[row], ds.contrast(h, "metaphor", "literal", **OPTIONS)), (name, row)
+
+
+def test_nothing_stands_beside_it_unless_it_is_asked_for(two_tokens):
+    assert two_tokens[1].beside == {}

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from depthscope.arrays import Array, Float, Precision, is_torch, like, namespace
 from depthscope.errors import DepthscopeError, check_flag
-from depthscope.instrument.cse import energy_of, over, used_scales
+from depthscope.instrument.attribution import plan_of
+from depthscope.instrument.cse import energy_of, entropy, over, used_scales
 from depthscope.instrument.filters import EnergyNorm, FilterBank, Padding, ZeroMean, filter_bank
 from depthscope.instrument.inputs import Measurable, measurable
 from depthscope.instrument.labels import settings_of
@@ -174,6 +175,28 @@ def energy_map(
         "relative": int(relative),
     }
     return result
+
+
+def from_one_energy(traj: xr.Dataset, **options: Any) -> xr.Dataset:
+    """``cse``, ``relative`` (CSE relative to norms) and ``directions`` (their slope), of one transform, labelled once.
+
+    The numbers of :func:`depthscope.cse` and :func:`slope` with the same ``options``, those of :func:`depthscope.cse`, for
+    whoever asks for all three of many settings.
+    """
+    plan = plan_of(traj, options)
+    energy = plan.bank.energy(plan.source.gram)
+    relative = over(energy, plan.expected())
+    enough = plan.used & (plan.used.sum(0) >= max(2, plan.min_scales))
+    values = {
+        **{
+            name: entropy(one, plan.used, plan.normalize, plan.min_scales)
+            for name, one in (("cse", energy), ("relative", relative))
+        },
+        "directions": _fitted(_least_squares(np.log(plan.bank.period), enough), relative, enough),
+    }
+    coords = {**plan.source.layer_coords(), "quantity": list(values)}
+    labelled: xr.DataArray = plan.source.wrap(np.stack(list(values.values()), axis=-2), ("quantity", "layer"), coords)
+    return labelled.to_dataset("quantity")
 
 
 def _used(bank: FilterBank, mask_coi: bool, min_scales: int) -> NDArray[np.bool_]:

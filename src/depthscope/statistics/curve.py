@@ -1,7 +1,7 @@
 """A specification curve: one effect per defensible setting, and one inference over all of them."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,12 +57,15 @@ class Curve:
         2.5 and 97.5 % of the permuted curves, each put in order.
     settings : dict
         n, permutations, seed, expected sign, forming p.
+    beside : dict of Curve
+        The same of other quantities of the same trajectories, by their names: :func:`depthscope.specification_curve`.
     """
 
     table: pd.DataFrame
     joint: dict[str, Joint]
     band: Float
     settings: dict[str, Any]
+    beside: dict[str, "Curve"] = field(default_factory=dict)
 
     @property
     def settings_text(self) -> str:
@@ -148,36 +151,67 @@ def joint_curve(
     ----------
     Simonsohn, Simmons & Nelson (2020), Nature Human Behaviour 4:1208.
     """
-    rows, masses, peaks = [], [], []
-    items = None
+    growing = GrowingCurve(expected, window, permutations, forming_p, alpha, resamples, seed)
     for choices, differences in specifications:
+        growing.add(choices, differences)
+    return growing.curve()
+
+
+class GrowingCurve:
+    """:func:`joint_curve`, whose specifications come one at a time, so that several quantities can be asked of each."""
+
+    def __init__(
+        self,
+        expected: int = 1,
+        window: tuple[int, int] | None = None,
+        permutations: int = 1000,
+        forming_p: float = 0.05,
+        alpha: float = 0.05,
+        resamples: int = 2000,
+        seed: int = 0,
+    ) -> None:
+        self.expected, self.window, self.permutations, self.forming_p = expected, window, permutations, forming_p
+        self.alpha, self.resamples, self.seed = alpha, resamples, seed
+        self.choices: list[str] = []
+        self.items: list[Any] | None = None
+        self.rows: list[dict[str, Any]] = []
+        self.masses: list[Float] = []
+        self.peaks: list[Float] = []
+
+    def add(self, choices: dict[str, str], differences: xr.DataArray) -> None:
+        """One more specification: what makes it, and the differences (item, layer) that it gives."""
         labels = list(differences["item"].values)
-        if items is not None and labels != items:
+        if self.items is not None and labels != self.items:
             raise DepthscopeError("a specification has other items than the first one: joint flips need the same items")
-        items = labels
+        self.items, self.choices = labels, list(choices)
         values = differences.transpose("item", "layer").values
-        test = cluster_test(values, permutations=permutations, forming_p=forming_p, seed=seed, peaks=True)
-        layers = differences["layer"].values
+        test = cluster_test(
+            values, permutations=self.permutations, forming_p=self.forming_p, seed=self.seed, peaks=True
+        )
+        layers, window = differences["layer"].values, self.window
         at = {} if window is None else {"window_dz": _dz_over(values[:, (layers >= window[0]) & (layers <= window[1])])}
-        rows.append({**choices, **_strongest(test, values, layers, resamples, seed), **at})
-        masses.append(test.null)
-        peaks.append(test.peaks / np.sqrt(len(values)))
-    if items is None:
-        raise DepthscopeError("a specification curve needs at least one specification that the data allow")
-    table = pd.DataFrame(rows)
-    null_mass, null_dz = np.stack(masses), np.stack(peaks)
-    settings = {
-        "n": len(items),
-        "permutations": null_mass.shape[1],
-        "forming_p": forming_p,
-        "alpha": alpha,
-        "seed": seed,
-        "expected": expected,
-        "choices": list(choices),
-        "window": window,
-    }
-    band = np.quantile(np.sort(null_dz, axis=0), (0.025, 0.975), axis=1)
-    return Curve(table, _joint(table, null_mass, null_dz, expected, alpha), band, settings)
+        self.rows.append({**choices, **_strongest(test, values, layers, self.resamples, self.seed), **at})
+        self.masses.append(test.null)
+        self.peaks.append(test.peaks / np.sqrt(len(values)))
+
+    def curve(self) -> Curve:
+        """All of them together."""
+        if self.items is None:
+            raise DepthscopeError("a specification curve needs at least one specification that the data allow")
+        table = pd.DataFrame(self.rows)
+        null_mass, null_dz = np.stack(self.masses), np.stack(self.peaks)
+        settings = {
+            "n": len(self.items),
+            "permutations": null_mass.shape[1],
+            "forming_p": self.forming_p,
+            "alpha": self.alpha,
+            "seed": self.seed,
+            "expected": self.expected,
+            "choices": self.choices,
+            "window": self.window,
+        }
+        band = np.quantile(np.sort(null_dz, axis=0), (0.025, 0.975), axis=1)
+        return Curve(table, _joint(table, null_mass, null_dz, self.expected, self.alpha), band, settings)
 
 
 def _dz_over(differences: Float) -> float:

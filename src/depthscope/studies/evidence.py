@@ -124,7 +124,12 @@ def gather(
         if effort.joint:
             layers = measure.get("layers")
             curve = specification_curve(
-                sources.target_tokens(), main, layers=layers, permutations=effort.joint, progress=progress
+                sources.target_tokens(),
+                main,
+                layers=layers,
+                permutations=effort.joint,
+                progress=progress,
+                beside=True,
             )
     with clock("power"):
         if effort.studies:

@@ -121,6 +121,13 @@ def _tables(found: Findings, share: xr.DataArray) -> dict[str, pd.DataFrame]:
     if e.curve is not None:
         tables["specifications.csv"] = e.curve.table
         tables["specifications-joint.csv"] = e.curve.joint_dataframe()
+        if e.curve.beside:
+            free = {name: (one.table, one.joint_dataframe()) for name, one in e.curve.beside.items()}
+            each, joint = (
+                pd.concat([frames[i].assign(quantity=name) for name, frames in free.items()], ignore_index=True)
+                for i in range(2)
+            )
+            tables |= {"specifications-relative.csv": each, "specifications-relative-joint.csv": joint}
     if e.power is not None:
         tables["power.csv"] = power_table(e)
     if e.mixed:

@@ -1,5 +1,8 @@
 """Whether an effect depends on the settings of the measure."""
 
+from dataclasses import replace
+
+from depthscope.drawing.alt import p_text
 from depthscope.report.evidence import Evidence
 from depthscope.report.verdicts import in_short
 from depthscope.statistics.curve import joint_curve
@@ -45,3 +48,17 @@ def test_one_sign_downward_depends_on_no_choice_either():
 def test_nine_of_ten_are_enough_for_independence():
     assert "No: 90 % of 10 settings have the same sign" in choices_line(*[4.0] * 9, -4.0)[0]
     assert "Yes, its sign does: 80 % of 10" in choices_line(*[4.0] * 8, -4.0, -4.0)[0]
+
+
+def test_what_hangs_on_no_weight_has_a_sentence_of_its_own():
+    curves = {
+        name: choices_line(*sizes)[1] for name, sizes in (("cse", (4.0, -4.0)), ("directions", (-4.0, -3.0, 2.0)))
+    }
+    curve = replace(curves["cse"], beside={"directions": curves["directions"]})
+    _, line = in_short(Evidence(compare(two(HIGHER), "a", "b"), curve=curve))
+    sure, median = (curves["directions"].joint[name] for name in ("significant", "median"))
+    assert line == (
+        "Slope that directions give, over the 3 settings in which weights cancel: above 0 in 33 %. 100 % are significant (with "
+        f"labels swapped {100 * sure.null_low:.0f} to {100 * sure.null_high:.0f} %; joint {p_text(sure.p)}); median dz "
+        f"{median.observed:+.2f} (joint {p_text(median.p)})."
+    )

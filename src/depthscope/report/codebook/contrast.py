@@ -35,7 +35,7 @@ QUANTITY = {
     )
 }
 
-TABLES: Mapping[str, Mapping[str, Meaning]] = {
+MAIN: Mapping[str, Mapping[str, Meaning]] = {
     "layers.csv": {
         "condition": CONDITION,
         "layer": LAYER,
@@ -244,4 +244,12 @@ TABLES: Mapping[str, Mapping[str, Meaning]] = {
         "sd": Meaning("standard deviation of its random intercepts", "CSE", "0 or more"),
         "at_zero": Meaning("whether the variance is estimated as 0", "", "True, False"),
     },
+}
+
+# of what hangs on no weight of the scales, over the settings in which these cancel
+SETTINGS = {name: said for name, said in MAIN["specifications.csv"].items() if name != "norm"}
+TABLES: Mapping[str, Mapping[str, Meaning]] = {
+    **MAIN,
+    "specifications-relative.csv": {**SETTINGS, **QUANTITY},
+    "specifications-relative-joint.csv": {**MAIN["specifications-joint.csv"], **QUANTITY},
 }

@@ -5,7 +5,7 @@ contrast's strongest cluster, in the same direction, while the mean over the win
 """
 
 from depthscope.report.evidence import Evidence
-from depthscope.report.verdicts.choices import choices_words
+from depthscope.report.verdicts.choices import choices_words, free_words
 from depthscope.report.verdicts.confounds import confounds_words
 from depthscope.report.verdicts.controls import controls_words
 from depthscope.report.verdicts.mixed import mixed_words
@@ -24,7 +24,7 @@ def evidence_words(e: Evidence) -> dict[str, list[str]]:
         "controls": [controls_words(e)] if e.controls else [],
         "confounds": [line for c in e.confounding if (line := confounds_words(e, c))],
         "nulls": [null_words(e, null) for null in e.nulls] + ([swapped_words(e)] if e.swapped is not None else []),
-        "specifications": [choices_words(e.curve)] if e.curve is not None else [],
+        "specifications": [choices_words(e.curve), *free_words(e.curve)] if e.curve is not None else [],
         "power": [power_words(e.power)] if e.power is not None else [],
         "mixed": [mixed_words(e)] if e.mixed else [],
     }

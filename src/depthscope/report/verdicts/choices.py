@@ -3,6 +3,7 @@
 import numpy as np
 
 from depthscope.drawing.alt import p_text
+from depthscope.report.beside import ROWS
 from depthscope.report.evidence import Evidence
 from depthscope.statistics.curve import Curve
 
@@ -35,6 +36,22 @@ def choices_words(curve: Curve) -> str:
         f"{100 * right.observed:.0f} % significant and {asked} (with labels swapped {100 * right.null_low:.0f} to "
         f"{100 * right.null_high:.0f} %; joint {p_text(right.p)}); median dz {median.observed:+.2f} (with labels swapped "
         f"{median.null_low:+.2f} to {median.null_high:+.2f}; joint {p_text(median.p)})."
+    )
+
+
+def free_words(curve: Curve) -> list[str]:
+    """The same of what hangs on no weight of the scales, in a sentence each: counts over the settings that are left."""
+    return [_free(ROWS[name], one) for name, one in curve.beside.items()]
+
+
+def _free(name: str, curve: Curve) -> str:
+    signs = curve.table["dz"].to_numpy()
+    sure, median = curve.joint["significant"], curve.joint["median"]
+    return (
+        f"{name[0].upper()}{name[1:]}, over the {len(curve.table)} settings in which weights cancel: above 0 in "
+        f"{100 * (signs > 0).mean():.0f} %.{_at_fixed_layers(curve)} {100 * sure.observed:.0f} % are significant (with labels "
+        f"swapped {100 * sure.null_low:.0f} to {100 * sure.null_high:.0f} %; joint {p_text(sure.p)}); median dz "
+        f"{median.observed:+.2f} (joint {p_text(median.p)})."
     )
 
 
