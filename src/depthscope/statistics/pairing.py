@@ -16,12 +16,38 @@ from depthscope.statistics.terms import Side, Terms
 
 
 @dataclass(frozen=True)
+class Levels:
+    """Covariates as they are, before differences are taken: what their curves follow.
+
+    Attributes
+    ----------
+    values : array (pair, condition, covariate)
+    signs : array (condition,)
+        How often each condition is added, less how often it is taken away.
+    items : array (pair,)
+        The item of each pair.
+    knots : int
+        Of the curves; below 3, straight lines.
+    """
+
+    values: Float
+    signs: Float
+    items: NDArray[np.object_]
+    knots: int
+
+    def by_item(self, differences: Float) -> Float:
+        """Means of ``differences`` (pair, ...) over the pairs of each item."""
+        return _mean_by(differences, self.items)
+
+
+@dataclass(frozen=True)
 class Paired:
     """Differences ``left - right`` of the items that have all conditions, and what was left out and why.
 
     ``differences`` is (item, ...), ``covariates`` (item, k) the same difference of each covariate; items with several
     pairs are averaged, so that items stay independent. ``partial`` are items that lack a layer which most have,
-    ``thin_layers`` layers that too many items lack (:func:`depthscope.statistics.missing.complete`).
+    ``thin_layers`` layers that too many items lack (:func:`depthscope.statistics.missing.complete`). ``levels`` are those of
+    the covariates, if there are any.
     """
 
     differences: xr.DataArray
@@ -33,6 +59,7 @@ class Paired:
     uncovered: list[str] = field(default_factory=list)
     partial: list[str] = field(default_factory=list)
     thin_layers: list[int] = field(default_factory=list)
+    levels: Levels | None = None
 
 
 def pair(
@@ -79,17 +106,18 @@ def pair(
         raise DepthscopeError(f"{terms.name}: {told}; a paired test needs at least 2 items with all conditions{known}")
     sides = (_side(h, side)[used] for side in (terms.left, terms.right))
     left, right = (_average_groups(side.where(xr.DataArray(cells, dims=side.dims[1:])), groups) for side in sides)
-    gaps, names = np.zeros((left.sizes["item"], 0)), list(covariates)
+    gaps, names, levels = np.zeros((left.sizes["item"], 0)), list(covariates), None
     if values is not None:
-        signs = np.array([_sign(c, terms) for c in terms.conditions])
+        signs = np.array([_sign(c, terms) for c in terms.conditions], dtype=np.float64)
+        knots = columns_allowed(len(set(groups)), len(covariates), splines)
+        levels = Levels(values[used], signs, groups, knots if knots > 2 else 0)
         with np.errstate(over="ignore", invalid="ignore"):
-            gaps = _mean_by(np.einsum("c,ick->ik", signs, values[used]), groups)
+            gaps = levels.by_item(np.einsum("c,ick->ik", signs, levels.values))
             beyond = [name for name, column in zip(covariates, gaps.T, strict=True) if not np.isfinite(column).all()]
-            knots = columns_allowed(len(gaps), len(covariates), splines)
-            if knots > 2 and not beyond:
-                curves = [natural_splines(values[used][..., k], knots) for k in range(len(covariates))]
+            if levels.knots and not beyond:
+                curves = [natural_splines(levels.values[..., k], levels.knots) for k in range(len(covariates))]
                 names = [name for name, curve in zip(covariates, curves, strict=True) for _ in range(curve.shape[-1])]
-                gaps = _mean_by(np.einsum("c,ick->ik", signs, np.concatenate(curves, -1)), groups)
+                gaps = levels.by_item(np.einsum("c,ick->ik", signs, np.concatenate(curves, -1)))
         if beyond:
             raise DepthscopeError(
                 f"cannot adjust for {beyond[0]!r}: its differences are too large for a double; rescale it"
@@ -105,6 +133,7 @@ def pair(
         list(labels[there & ~covered]),
         list(partial),
         _layers(few, chosen),
+        levels,
     )
 
 

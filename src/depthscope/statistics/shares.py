@@ -1,5 +1,6 @@
 """How much of one effect another one has: a ratio of means over the same items, with its interval, and a word for it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,6 +10,8 @@ from depthscope.arrays import Float
 
 # a share below the first is too little to matter, one above the second is as good as all
 LITTLE, ALL = 0.2, 0.8
+# weights that are held at once
+BLOCK = 1_000_000
 
 Word = Literal["too little", "a part", "enough", "undecided"]
 
@@ -73,17 +76,33 @@ def share_of(part: Float, whole: Float, *, resamples: int = 2000, confidence: fl
     n = len(whole)
     if n < 2:
         return Share(np.nan, np.nan, np.nan)
-    observed = float(whole.mean())
-    value = float(draws.mean() / observed)
     generator = np.random.default_rng(seed)
     items = generator.multinomial(n, np.full(n, 1 / n), resamples) / n
     chosen = generator.multinomial(len(draws), np.full(len(draws), 1 / len(draws)), resamples) / len(draws)
-    below = items @ whole
     above = ((chosen @ draws) * items).sum(1)
-    turned = below * observed <= 0
+    return ratio_of(above, items @ whole, float(draws.mean()), float(whole.mean()), n, confidence)
+
+
+def ratio_of(above: Float, below: Float, part: float, whole: float, n: int, confidence: float = 0.95) -> Share:
+    """The share ``part / whole``, with an interval from resamples of both, of ``n`` items."""
+    turned = below * whole <= 0
     ratios = np.where(turned, np.inf, above / np.where(turned, 1.0, below))
     outer = (1 - confidence) / 2
     low = float(np.quantile(np.where(turned, -np.inf, ratios), outer, method="lower"))
     high = float(np.quantile(ratios, 1 - outer, method="higher"))
-    wider = np.sqrt(n / (n - 1))
-    return Share(value, value + wider * (low - value), value + wider * (high - value))
+    value = part / whole
+    return Share(value, *widened(value, low, high, n))
+
+
+def widened(value: float, low: float, high: float, n: int) -> tuple[float, float]:
+    """The ends of an interval further out, by the spread that a bootstrap of few items lacks."""
+    wider = float(np.sqrt(n / (n - 1)))
+    return value + wider * (low - value), value + wider * (high - value)
+
+
+def resampled(n: int, resamples: int, seed: int) -> Iterator[Float]:
+    """Weights of the items (resample, item) in bootstrap resamples, which add up to 1; in blocks, to save memory."""
+    generator = np.random.default_rng(seed)
+    block = max(1, BLOCK // n)
+    for start in range(0, resamples, block):
+        yield generator.multinomial(n, np.full(n, 1 / n), min(block, resamples - start)) / n
