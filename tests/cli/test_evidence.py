@@ -71,7 +71,8 @@ FILES = {
         "clusters.csv",
     ),
     *("texts.csv", "codebook.csv", "relative.csv", "relative-layers.csv"),
-    *("items.csv", "scalograms.csv", "evidence.csv", "covariates.csv", "balance.csv", "nulls.csv", "null-effects.csv"),
+    *("items.csv", "scalograms.csv", "evidence.csv", "covariates.csv", "balance.csv", "attenuation.csv"),
+    *("nulls.csv", "null-effects.csv"),
     *("specifications.csv", "specifications-joint.csv", "specifications-relative.csv"),
     *("specifications-relative-joint.csv", "power.csv", "mixed.csv", "mixed-variances.csv"),
 }
@@ -259,10 +260,12 @@ def test_quick_is_the_default_and_its_answer_is_printed(depthscope, table, model
     outcome = depthscope(
         *("run", "metaphor", "--model", model_folder, "--stimuli", table, "--out", out, *FEW),
         *("--contrast", "(metaphor-literal)-(complex-anomalous)", "--confound", "surprisal"),
+        *("--reliability", "surprisal=.8"),
     )
     assert outcome.status == 0, outcome.err
     record = record_of(out)
     assert record["settings"]["evidence"] == "quick"
+    assert record["settings"]["reliability"] == {"surprisal": 0.8}
     assert set(record["digests"]) == {"trajectories"}
     assert "(metaphor - literal) - (complex - anomalous): cse, n = 24 items" in outcome.out
     assert "mean CSE over layers " in outcome.out
@@ -288,6 +291,9 @@ def test_quick_is_the_default_and_its_answer_is_printed(depthscope, table, model
             [*FULL, "--crossed", "kind", "--crossed", "target"],
             ["--crossed kind target: ", "'target' says", "'item' says"],
         ),
+        (["--reliability", "beauty=.8"], ["--reliability beauty=0.8", "not adjusted for", "surprisal"]),
+        (["--reliability", "surprisal=1.2"], ["--reliability surprisal=1.2", "above 0, up to 1"]),
+        (["--reliability", "surprisal=.8", "--evidence", "none"], ["--reliability", "adjusts for nothing"]),
         (["--sample", "0"], ["--sample 0: ", "24 items", "from 1 to that"]),
         (["--sample", "25"], ["--sample 25: ", "24 items"]),
         (["--sample", "1"], ["metaphor - literal: 1 item(s) with all its conditions"]),

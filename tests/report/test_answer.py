@@ -94,7 +94,7 @@ def test_without_a_finding_no_control_is_spoken_of():
 
 
 @pytest.mark.parametrize(("carried", "answer"), [(0.0, "Yes"), (4.0, "No")])
-def test_whether_it_survives_what_its_conditions_bring_along(carried, answer):
+def test_whether_it_is_left_when_what_its_conditions_bring_along_is_held_equal(carried, answer):
     generator = np.random.default_rng(1)
     size = generator.uniform(0, 2, 24)
     h = measure({"a": HIGHER, "b": NOTHING})
@@ -106,12 +106,11 @@ def test_whether_it_survives_what_its_conditions_bring_along(carried, answer):
     h = h.assign_coords(covariate=(("item", "condition"), values))
     main = compare(h, "a", "b")
     adjusted = compare(h, "a", "b", adjust=["covariate"])
-    held = Confounding(main, imbalance(h, main.terms, ["covariate"]), {}, {"covariate": adjusted}, {}, {})
+    held = Confounding(main, imbalance(h, main.terms, ["covariate"]), {}, {"all": adjusted}, {}, {})
     e = Evidence(main, confounding=[held])
     assert confounds_answer(held).startswith(answer)
-    assert ("it survives" if answer == "Yes" else "it does not survive when covariates are held equal") in found(
-        None, e
-    )
+    left = "all of it is left" if answer == "Yes" else "nothing that matters of it is left"
+    assert f"{left} when covariates are held equal" in found(None, e)
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ import xarray as xr
 from scipy import stats
 
 import depthscope as ds
-from depthscope.report.evidence import Compared, Confounding
+from depthscope.report.evidence import Compared, Confounding, Evidence
 from depthscope.report.tables import (
+    attenuation_table,
     balance_table,
     clusters_table,
     contrasts_table,
@@ -19,11 +20,14 @@ from depthscope.report.tables import (
     power_table,
     texts_table,
 )
+from depthscope.statistics.attenuation import Left
 from depthscope.statistics.balance import imbalance
 from depthscope.statistics.nulls import against
 from depthscope.statistics.power import power_curve
+from depthscope.statistics.shares import Share
 from depthscope.statistics.terms import Terms
 from tests.report.planted import DEPTH, HALF, HIGHER, NOTHING, compare, evidence, measure
+from tests.report.verdicts.planted import IDLE, covariates
 
 
 @pytest.fixture
@@ -196,6 +200,46 @@ def test_balance_says_of_every_contrast_why_a_covariate_was_not_adjusted_for(e):
     first = e.confounding[0].balance.iloc[0]
     names = ["n", "difference", "low", "high", "smd", "overlap"]
     assert table.loc[0, names].tolist() == first[names].tolist()
+
+
+def test_what_is_left_has_a_row_for_whatever_is_held_equal_and_for_every_assumed_reliability():
+    h = measure({"a": HIGHER, "b": NOTHING}).assign_coords(covariates(drive=np.linspace(-1, 2, 24), idle=IDLE))
+    main = compare(h, "a", "b")
+    adjusted = {
+        name: compare(h, "a", "b", adjust=names) for name, names in (("idle", ["idle"]), ("all", ["idle", "drive"]))
+    }
+    assumed = {one: Left(Share(one, 0.0, 1.0), one, 0.0, 1.0) for one in (1.0, 0.5)}
+    balance = imbalance(h, main.terms, ["idle", "drive"])
+    matched = {"all": compare(h[:22], "a", "b")}
+    held = Confounding(
+        main,
+        balance,
+        {},
+        adjusted,
+        matched,
+        {},
+        {},
+        assumed,
+        ["drive"],
+        {"drive": 0.5},
+        Left(Share(0.1, 0, 0.15), 1, 2, 3),
+    )
+    table = attenuation_table(Evidence(main, confounding=[held])).fillna({"reliability": ""})
+    assert list(zip(table["held"], table["covariates"], table["reliability"], table["n"], strict=True)) == [
+        ("adjusted", "idle", "", 24),
+        ("adjusted", "all", "", 24),
+        ("adjusted", "all", "drive=0.5", 24),
+        ("adjusted", "all", "drive=0.5", 24),
+        ("matched", "all", "", 22),
+    ]
+    left = held.left["idle"]
+    assert table.loc[0, ["share", "share_low", "difference_high"]].tolist() == [
+        left.share.value,
+        left.share.low,
+        left.high,
+    ]
+    assert table["left"].tolist()[2:4] == ["No", "Undecided"]
+    assert (set(table["first"]), set(table["last"])) == ({5}, {8})
 
 
 def test_power_has_a_row_per_size_and_number_of_items(e):

@@ -6,7 +6,7 @@ import xarray as xr
 
 import depthscope as ds
 from depthscope.statistics.balance import TOLERANCE, imbalance, matched_items
-from depthscope.studies.confounds import CONFOUNDS, KNOTS, MIN_MATCHED, confounding
+from depthscope.studies.confounds import CONFOUNDS, KNOTS, MIN_MATCHED, RELIABILITIES, confounding
 from tests.studies.same import same_contrast
 
 OPTIONS = {"permutations": 200, "resamples": 30}
@@ -32,9 +32,8 @@ def drawn(items=80, shift=0.0, seed=1):
     return column
 
 
-def held(h, *names, each=True, **options):
-    options = OPTIONS | options
-    return confounding(h, ds.contrast(h, "a", "b", **options), names, options, each=each)
+def held(h, *names, each=True, reliability=None):
+    return confounding(h, ds.contrast(h, "a", "b", **OPTIONS), names, OPTIONS, each=each, reliability=reliability)
 
 
 @pytest.fixture(scope="module")
@@ -226,3 +225,26 @@ def test_a_covariate_that_differs_by_the_same_amount_in_every_item_is_set_aside_
     assert list(parts.unusable) == ["token_index"]
     assert "same amount in every item" in parts.unusable["token_index"]
     assert parts.adjusted["all"].settings["adjust"] == ["rarity"]
+
+
+def test_what_is_left_with_error_in_the_covariates_is_asked_of_those_that_can_have_some(planted):
+    assert planted.noisy == ["surprisal", "rarity"]
+    assert list(planted.assumed) == list(RELIABILITIES)
+    assert planted.corrected is None
+    # without error it is what was adjusted for
+    one, other = planted.assumed[1.0], planted.left["all"]
+    assert (one.difference, vars(one.share)) == (pytest.approx(other.difference), pytest.approx(vars(other.share)))
+    counted = held(measured(2.0 * drawn(shift=1.0), n_tokens=drawn(shift=1.0)), "n_tokens")
+    assert (counted.noisy, counted.assumed) == ([], {})
+    assert held(measured(drawn(shift=2.0), rarity=drawn()), "rarity", each=False).assumed == {}
+
+
+def test_a_covariate_with_error_leaves_an_effect_that_its_reliability_takes_away():
+    true = drawn(items=400, shift=1.0)
+    wrong = true + drawn(items=400, seed=3) * np.sqrt(0.3 / 0.7)
+    h = measured(2.0 * true, items=400, surprisal=wrong)
+    corrected = held(h, "surprisal", reliability={"surprisal": 0.7, "unheard": 0.5})
+    assert corrected.reliability == {"surprisal": 0.7}
+    assert corrected.left["all"].share.low > 0.1
+    assert corrected.corrected.share.low < 0 < corrected.corrected.share.high < 0.2
+    assert corrected.corrected.share == corrected.assumed[0.7].share

@@ -161,6 +161,14 @@ class Study(ABC):
             help="covariate to adjust for and to match on, also a column of your table; repeatable, replaces the default "
             "ones: surprisal, log_frequency, target_length, n_subtokens, token_index, n_tokens",
         )
+        add(
+            "--reliability",
+            action="append",
+            type=_reliability,
+            metavar="NAME=SHARE",
+            help="how well a covariate is measured: the share of the variance of its differences that is not error, as in "
+            "surprisal=.8; what is left of the effect is corrected for it; repeatable",
+        )
         about = "of your table whose levels are crossed with items in the mixed model of --evidence full; repeatable "
         shared = "of your table that says which items belong together (a word, a frame): families are tested, not items"
         add("--cluster-by", metavar="COLUMN", help=f"column {shared}")
@@ -176,6 +184,7 @@ class Study(ABC):
             load=chosen(options, self.LOAD),
             cse=chosen(options, CSE),
             contrast=chosen(options, self.CONTRAST),
+            reliability=dict(getattr(options, "reliability", ())),
             **asked | chosen(options, self.TOP),
         )
         command = shlex.join(["depthscope", *options.words])
@@ -287,6 +296,14 @@ def names(text: str) -> list[str]:
     # a folder may have a comma in its name
     exists = os.path.exists(text)  # noqa: PTH110 - which is also asked of what is longer than any name
     return [text] if exists else [name for part in text.split(",") if (name := part.strip())]
+
+
+def _reliability(text: str) -> tuple[str, float]:
+    name, _, share = text.rpartition("=")
+    try:
+        return name, float(share)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: give a covariate and a number, as in surprisal=.8") from None
 
 
 def _scales(text: str) -> int | list[float]:

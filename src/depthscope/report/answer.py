@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from depthscope.drawing.alt import names_text, p_text
 from depthscope.report.evidence import (
     ALPHA,
+    Confounding,
     Evidence,
     corrected,
     every_contrast,
@@ -17,7 +18,7 @@ from depthscope.report.evidence import (
     sides,
 )
 from depthscope.report.verdicts.choices import choices_level
-from depthscope.report.verdicts.confounds import confounds_answer
+from depthscope.report.verdicts.confounds import BY_EXTRAPOLATION, confounds_answer
 from depthscope.report.verdicts.controls import controls_level
 from depthscope.report.verdicts.mixed import mixed_level
 from depthscope.report.verdicts.nulls import null_level, trusted
@@ -41,13 +42,11 @@ MIXED = {
 UNTRUSTED = "the test finds more than it should where labels mean nothing, so that its p cannot be trusted"
 NULL = "what nulls without organisation in depth show ({})"
 HELD = {
-    "Yes": "it survives when covariates are held equal",
-    "Yes, but by extrapolation": "it survives when covariates are held equal, though only by extrapolation",
-    "In the mean, not everywhere as a cluster": "with covariates held equal it is left in the mean, not in every cluster",
-    "Undecided in part": "it survives some ways of holding covariates equal, and others leave it undecided",
-    "Undecided": "whether it survives when covariates are held equal is undecided",
-    "Not in every way": "it does not survive every way of holding covariates equal",
-    "No": "it does not survive when covariates are held equal",
+    "Yes": "all of it is left when covariates are held equal",
+    "At least in part": "at least a part of it is left when covariates are held equal",
+    "In part": "a part of it is left when covariates are held equal",
+    "Undecided": "how much of it is left when covariates are held equal is undecided",
+    "No": "nothing that matters of it is left when covariates are held equal",
 }
 
 
@@ -127,13 +126,19 @@ def _limits(e: Evidence) -> list[str]:
     level = controls_level(e)
     told = _corrected(e)
     told += [SPECIFIC[level].format(a=e.main.a)] if level else []
-    told += [HELD[answer]] if own and (answer := confounds_answer(own)) in HELD else []
+    told += _held(own) if own else []
     told += _explained(e)
     told += [CHOICES[choices_level(e)]] if choices_level(e) else []
     # with items alone it is the paired test again
     crossed = [model for model in e.mixed[-1:] if model.crossed]
     told += [MIXED[level].format(names_text(m.levels)) for m in crossed if (level := mixed_level(e, m)) in MIXED]
     return told if trusted(e) else [*told, UNTRUSTED]
+
+
+def _held(own: Confounding) -> list[str]:
+    answer = confounds_answer(own)
+    told = HELD.get(answer.removesuffix(BY_EXTRAPOLATION))
+    return [f"{told}{', though only by extrapolation' if BY_EXTRAPOLATION in answer else ''}"] if told else []
 
 
 def _corrected(e: Evidence) -> list[str]:

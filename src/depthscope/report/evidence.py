@@ -10,12 +10,14 @@ import xarray as xr
 
 from depthscope.drawing.alt import ALPHA as ALPHA
 from depthscope.drawing.alt import names_text, p_text
+from depthscope.statistics.attenuation import Left, left_adjusted, left_among
 from depthscope.statistics.calibration import Rate
 from depthscope.statistics.curve import Curve
 from depthscope.statistics.effects import holm
 from depthscope.statistics.mixed import Mixed
 from depthscope.statistics.nulls import Null
 from depthscope.statistics.result import Cluster, Contrast
+from depthscope.statistics.shares import Share
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,10 @@ class Confounding:
         By covariate, and under ``"all"`` for all of them together, along curves of their levels where the items allow it.
     lines : dict of Contrast
         The same along straight lines, where ``adjusted`` is along curves.
+    assumed : dict of Left
+        By reliability: what would be left under all of them, if those that may be measured with error (``noisy``) had it.
+    corrected : Left or None
+        What is left at the reliability that the user gave (``reliability``).
     matched : dict of Contrast
         On items among which covariates are balanced; by what they are matched on.
     unmatched : dict
@@ -56,6 +62,36 @@ class Confounding:
     matched: dict[str, Contrast]
     unmatched: dict[str, str]
     lines: dict[str, Contrast] = field(default_factory=dict)
+    assumed: dict[float, Left] = field(default_factory=dict)
+    noisy: list[str] = field(default_factory=list)
+    reliability: dict[str, float] = field(default_factory=dict)
+    corrected: Left | None = None
+
+    @property
+    def own(self) -> Cluster | None:
+        """The cluster that is asked about: the strongest of the contrast, if it is significant."""
+        return self.contrast.strongest(ALPHA)
+
+    @cached_property
+    def left(self) -> dict[str, Left]:
+        """What is left of the effect over the layers of its own cluster, by what ``adjusted`` holds equal; {} without one."""
+        return {} if self.own is None else {k: _left(c, self.own) for k, c in self.adjusted.items()}
+
+    @cached_property
+    def left_matched(self) -> dict[str, Share]:
+        """The same among the items of ``matched``."""
+        return {} if self.own is None else {k: _among(self.contrast, c, self.own) for k, c in self.matched.items()}
+
+
+def _left(adjusted: Contrast, own: Cluster) -> Left:
+    values = adjusted.over_items(own.first, own.last).to_numpy()
+    return left_adjusted(values, adjusted.covariates.values, seed=adjusted.settings["seed"])
+
+
+def _among(plain: Contrast, matched: Contrast, own: Cluster) -> Share:
+    values = plain.over_items(own.first, own.last)
+    kept = values.index.isin(matched.differences["item"].values)
+    return left_among(values.to_numpy(), kept, seed=plain.settings["seed"])
 
 
 @dataclass(frozen=True)

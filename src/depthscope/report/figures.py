@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from depthscope.drawing.alt import names_text
 from depthscope.drawing.conditions import draw_conditions
 from depthscope.drawing.covariates import draw_covariates
 from depthscope.drawing.depths import Panel, draw_depths
@@ -20,6 +21,7 @@ from depthscope.drawing.forest import draw_forest
 from depthscope.drawing.items import draw_items
 from depthscope.drawing.nulls import draw_nulls
 from depthscope.drawing.power import draw_power
+from depthscope.drawing.reliability import draw_reliability
 from depthscope.drawing.saving import save
 from depthscope.drawing.scalogram import draw_scalograms
 from depthscope.drawing.style import heading, look
@@ -29,6 +31,7 @@ from depthscope.report.tables import evidence_table
 from depthscope.statistics.drift import Drift
 from depthscope.statistics.pairing import group_names
 from depthscope.statistics.result import Contrast
+from depthscope.statistics.shares import ALL, LITTLE
 from depthscope.statistics.terms import Side
 from depthscope.summaries import describe_layers
 
@@ -106,6 +109,12 @@ def write_evidence_figures(folder: Path, h: xr.DataArray, evidence: Evidence, so
         )
         ax = draw_covariates(values, title, f"{source}; n = {h.sizes['item']} items")
         written += save(ax.figure, folder / "covariates")
+    for held in evidence.confounding:
+        if held.assumed:
+            left = {one: (a.share.value, a.share.low, a.share.high) for one, a in held.assumed.items()}
+            title = f"{held.contrast.name} with covariates held equal, if {names_text(held.noisy)} had errors"
+            ax = draw_reliability(left, (LITTLE, ALL), title, f"{source}; n = {held.adjusted['all'].n}, 95 % intervals")
+            written += save(ax.figure, folder / "reliability")
     if evidence.nulls:
         bands = [(f"{null.name} ({null.anywhere.draws} draws)", null.expected) for null in evidence.nulls]
         layers, (a, b) = describe_layers(h), main.terms.conditions[:2]

@@ -10,8 +10,10 @@ import xarray as xr
 
 from depthscope.entries import entry_names
 from depthscope.report.evidence import Evidence, corrected
+from depthscope.report.verdicts.confounds import answer_of
 from depthscope.report.verdicts.mixed import mixed_level, mixed_name
 from depthscope.report.verdicts.nulls import null_level
+from depthscope.statistics.attenuation import Left
 from depthscope.statistics.result import Contrast
 from depthscope.statistics.shares import Share
 from depthscope.summaries import describe_layers
@@ -134,6 +136,41 @@ def balance_table(e: Evidence) -> pd.DataFrame:
     """One row per contrast and covariate: how far apart the conditions are, and whether it could be adjusted for."""
     frames = [held.balance.assign(not_adjusted=held.balance["covariate"].map(held.unusable)) for held in e.confounding]
     return pd.concat(frames, ignore_index=True)
+
+
+def attenuation_table(e: Evidence) -> pd.DataFrame:
+    """One row per contrast that is found and what is held equal: how much of it is left; and, under assumed reliabilities."""
+    rows = []
+    for held in e.confounding:
+        own = held.own
+        if own is None:
+            continue
+        about = {"contrast": held.contrast.name, "first": own.first, "last": own.last}
+        given = ", ".join(f"{name}={value:g}" for name, value in held.reliability.items())
+        lefts = [("adjusted", k, "", left, held.adjusted[k].n) for k, left in held.left.items()]
+        if held.corrected is not None:
+            lefts.append(("adjusted", "all", given, held.corrected, held.adjusted["all"].n))
+        noisy = ", ".join(held.noisy)
+        lefts += [
+            ("adjusted", "all", f"{noisy}={value:g}", left, held.adjusted["all"].n)
+            for value, left in held.assumed.items()
+            if value < 1
+        ]
+        for how, label, reliability, left, n in lefts:
+            rows.append(
+                {**about, "held": how, "covariates": label, "reliability": reliability, "n": n, **_left_columns(left)}
+            )
+        for label, share in held.left_matched.items():
+            n = held.matched[label].n
+            ends = dict(zip(("share", "share_low", "share_high"), _ends(share), strict=True))
+            rows.append({**about, "held": "matched", "covariates": label, "n": n, **ends, "left": answer_of(share)})
+    return pd.DataFrame(rows)
+
+
+def _left_columns(left: Left) -> dict[str, float | str]:
+    shares = dict(zip(("share", "share_low", "share_high"), _ends(left.share), strict=True))
+    differences = {"difference": left.difference, "difference_low": left.low, "difference_high": left.high}
+    return {**shares, **differences, "left": answer_of(left.share)}
 
 
 def mixed_table(e: Evidence) -> pd.DataFrame:

@@ -5,11 +5,14 @@ puts in the place of each column what it is expected to be, ``E[f(X) | W]``: the
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.polynomial.hermite_e import hermegauss
 
 from depthscope.arrays import Float
+from depthscope.statistics.attenuation import Left, left_adjusted
+from depthscope.statistics.pairing import Levels
 from depthscope.statistics.splines import basis_of
 
 # points of the quadrature over what the true level may be; exact for polynomials of degree 13
@@ -88,6 +91,23 @@ def calibrated(levels: Float, signs: Float, knots: int, reliability: Float) -> C
         columns.append(column)
         centres.append(column + np.einsum("c,pc,cj->pj", signs, moved[..., k], slopes))
     return Calibrated(np.concatenate(columns, -1), np.concatenate(centres, -1))
+
+
+def left_at(levels: Levels, differences: Float, reliability: Float, **options: Any) -> Left:
+    """What is left of an effect at equal true levels, if covariates are measured with some ``reliability`` (covariate,).
+
+    Parameters
+    ----------
+    levels : Levels
+        Of the covariates of a pairing (:func:`depthscope.statistics.pairing.pair`).
+    differences : array (item,)
+        Of the same items.
+    **options
+        Those of :func:`depthscope.statistics.attenuation.left_adjusted`. Calibration is not made anew in its resamples, but
+        the means of what was measured are.
+    """
+    found = calibrated(levels.values, levels.signs, levels.knots, reliability)
+    return left_adjusted(differences, levels.by_item(found.columns), levels.by_item(found.centres), **options)
 
 
 def _posterior(deviations: Float, error: Float) -> tuple[Float, Float]:

@@ -1,34 +1,48 @@
 """What the conditions bring along: adjusted for, and matched."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
 from depthscope.errors import DepthscopeError
-from depthscope.report.evidence import Confounding, along
+from depthscope.report.evidence import ALPHA, Confounding, along
+from depthscope.statistics.attenuation import Left
 from depthscope.statistics.balance import TOLERANCE, imbalance, matched_items
 from depthscope.statistics.contrast import contrast
-from depthscope.statistics.pairing import group_names
-from depthscope.statistics.result import Contrast
+from depthscope.statistics.pairing import group_names, pair
+from depthscope.statistics.reliability import left_at
+from depthscope.statistics.result import Cluster, Contrast
 
 # of the target: bits in the same model, Zipf frequency, characters, sub-tokens, position; of the text: tokens
 CONFOUNDS = ("surprisal", "log_frequency", "target_length", "n_subtokens", "token_index", "n_tokens")
 # what belongs to the word itself, for conditions whose target words differ
 OF_THE_WORD = ("log_frequency", "n_subtokens", "target_length")
+# counted without error; whatever else stands in a table is measured
+EXACT = ("target_length", "n_subtokens", "token_index", "n_tokens")
+# at which it is said what would be left
+RELIABILITIES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
 MIN_MATCHED = 20
 # of the curves along which covariates are followed: four columns each
 KNOTS = 5
 
 
 def confounding(
-    h: xr.DataArray, plain: Contrast, names: Sequence[str], options: dict[str, Any], *, each: bool
+    h: xr.DataArray,
+    plain: Contrast,
+    names: Sequence[str],
+    options: dict[str, Any],
+    *,
+    each: bool,
+    reliability: Mapping[str, float] | None = None,
 ) -> Confounding:
     """Adjust a contrast for all covariates (and, with ``each``, for every one alone), and repeat it on matched items.
 
     Along curves: a difference of levels through a straight line leaves an effect where the dependence is curved and the
-    conditions differ in spread. Straight lines stand beside them.
+    conditions differ in spread. Straight lines stand beside them. With ``each``, it is also asked what would be left if
+    covariates were measured with error. ``reliability`` says how well some are measured: what is left is corrected for it.
     """
     balance = _balance(h, plain, names)
     unusable = _unusable(h, plain, names)
@@ -65,7 +79,31 @@ def confounding(
             )
         else:
             matched[label] = contrast(_only(h, items), plain.terms, **options)
-    return Confounding(plain, balance, unusable, adjusted, matched, unmatched, lines)
+    noisy = [name for name in usable if name not in EXACT]
+    given = {name: value for name, value in (reliability or {}).items() if name in usable}
+    own, held = plain.strongest(ALPHA), adjusted.get("all")
+    assumed, corrected = {}, None
+    if own is not None and held is not None and (noisy or given):
+        assumes = [dict.fromkeys(noisy, one) for one in RELIABILITIES] if each and noisy else []
+        curve = _measured_with_error(h, held, own, [*assumes, *([given] if given else [])])
+        assumed = dict(zip(RELIABILITIES, curve, strict=False)) if assumes else {}
+        corrected = curve[-1] if given else None
+    return Confounding(plain, balance, unusable, adjusted, matched, unmatched, lines, assumed, noisy, given, corrected)
+
+
+def _measured_with_error(
+    h: xr.DataArray, adjusted: Contrast, own: Cluster, assumes: Sequence[Mapping[str, float]]
+) -> list[Left]:
+    """What is left over the layers of a cluster, under reliabilities of some covariates."""
+    settings = adjusted.settings
+    names = settings["adjust"]
+    levels = pair(h, adjusted.terms, settings["include_same_context"], names, settings["splines"]).levels
+    assert levels is not None
+    values = adjusted.over_items(own.first, own.last).to_numpy()
+    return [
+        left_at(levels, values, np.array([one.get(name, 1.0) for name in names]), seed=settings["seed"])
+        for one in assumes
+    ]
 
 
 def _balance(h: xr.DataArray, plain: Contrast, names: Sequence[str]) -> pd.DataFrame:

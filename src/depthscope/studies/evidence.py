@@ -94,6 +94,7 @@ def gather(
     effort: Effort,
     *,
     confounds: tuple[str, ...],
+    reliability: Mapping[str, float] | None = None,
     crossed: tuple[str, ...] = (),
     measure: dict[str, Any],
     options: dict[str, Any],
@@ -111,8 +112,10 @@ def gather(
                 no_controls[c] = str(problem)
     with clock("confounds"):
         names = [name for name in confounds if name in h.coords]
-        held = [confounding(h, main, names, options, each=True)]
-        held += [confounding(h, control.excess, names, options, each=False) for control in controls]
+        held = [confounding(h, main, names, options, each=True, reliability=reliability)]
+        held += [
+            confounding(h, control.excess, names, options, each=False, reliability=reliability) for control in controls
+        ]
     with clock("nulls"):
         swapped = _swapped(main, effort, progress)
         nulls = surrogate_nulls(traj, h, main, measure, effort.surrogates, progress) if effort.surrogates else []

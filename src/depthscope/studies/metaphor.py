@@ -85,6 +85,7 @@ def run_metaphor(
                 _sources(tracer, model, table, terms[0], traj, h, settings),
                 effort,
                 confounds=settings.confounds,
+                reliability=settings.reliability,
                 crossed=settings.crossed,
                 measure=settings.cse,
                 options=settings.contrast,

@@ -148,7 +148,7 @@ def run_quantization(
     _, terms = prepare(settings)
     read_passage(text)
     _check_schemes(settings, schemes)
-    asked = {**shared_settings(settings, "evidence", "confounds", "crossed"), "text": text}
+    asked = {**shared_settings(settings, "evidence", "confounds", "reliability", "crossed"), "text": text}
     record = RunRecord("quantization", asked, command=command)
     with comparison(out, record, progress) as clock:
         # not among the settings: more schemes may be asked for later

@@ -24,7 +24,7 @@ from depthscope.studies.usable import check_usable
 
 def scheme_record(settings: Settings, scheme: str, text: str | None) -> RunRecord:
     """What decides whether a scheme's folder may be read, or continued."""
-    asked = shared_settings(settings, "cse", "contrast", "evidence", "confounds", "crossed")
+    asked = shared_settings(settings, "cse", "contrast", "evidence", "confounds", "reliability", "crossed")
     return RunRecord("scheme", {**asked, "scheme": scheme, "text": text})
 
 

@@ -46,6 +46,7 @@ class Settings:
     contrasts: tuple[str, ...] = ("metaphor-literal",)
     evidence: Level = "quick"
     confounds: tuple[str, ...] = CONFOUNDS
+    reliability: dict[str, float] = field(default_factory=dict)
     crossed: tuple[str, ...] = ()
     cluster_by: str | None = None
     subtoken: Subtoken = "last"
@@ -169,6 +170,17 @@ def _check_confounds(settings: Settings, table: pd.DataFrame) -> None:
         if name not in known:
             what = no_numbers(table[name]) if name in table else "there is no such column"
             raise DepthscopeError(f"confound {name!r}: {what}; choose among {listed(known, 20)}")
+    for name, value in settings.reliability.items():
+        if name not in names:
+            raise DepthscopeError(
+                f"--reliability {name}={value:g}: it is not adjusted for; choose among {listed(names, 20)}"
+            )
+        if not 0 < value <= 1:
+            raise DepthscopeError(f"--reliability {name}={value:g}: give a number above 0, up to 1")
+    if settings.reliability and EFFORTS[settings.evidence] is None:
+        raise DepthscopeError(
+            "--reliability: --evidence none adjusts for nothing; ask for quick or full, or leave it out"
+        )
     if tuple(names) != CONFOUNDS and EFFORTS[settings.evidence] is None:
         raise DepthscopeError(
             f"--confound {' '.join(names)}: --evidence none adjusts for nothing; ask for quick or full, or leave it out"

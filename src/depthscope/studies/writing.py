@@ -21,6 +21,7 @@ from depthscope.report.evidence import Evidence, every_contrast
 from depthscope.report.figures import write_beside, write_evidence_figures, write_figures
 from depthscope.report.summary import COMPARED, summarize, words
 from depthscope.report.tables import (
+    attenuation_table,
     balance_table,
     clusters_table,
     contrasts_table,
@@ -116,6 +117,8 @@ def _tables(found: Findings, share: xr.DataArray) -> dict[str, pd.DataFrame]:
         "covariates.csv": e.covariates,
         "balance.csv": balance_table(e),
     }
+    if any(held.left or held.left_matched for held in e.confounding):
+        tables["attenuation.csv"] = attenuation_table(e)
     if e.nulls:
         tables |= {"nulls.csv": nulls_table(e), "null-effects.csv": null_effects_table(e)}
     if e.curve is not None:

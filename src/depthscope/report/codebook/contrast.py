@@ -146,6 +146,24 @@ MAIN: Mapping[str, Mapping[str, Meaning]] = {
         "overlap": share("items on the rarer side of no difference: near 0, adjusting extrapolates"),
         "not_adjusted": Meaning("why it was not adjusted for; empty: it was"),
     },
+    "attenuation.csv": {
+        "contrast": CONTRAST,
+        "first": Meaning("first layer of the contrast's own strongest cluster", "layers", LAYER.range),
+        "last": Meaning("last layer of it", "layers", LAYER.range),
+        "held": Meaning("how covariates are held equal", "", "adjusted, matched"),
+        "covariates": Meaning("covariate that is held equal; all: all that can be; word: those of the word itself"),
+        "reliability": Meaning(
+            "assumed share of the variance of the differences of covariates that is not error; empty: 1, all of it"
+        ),
+        "n": N,
+        "share": Meaning("share of the mean difference over the layers of the cluster that is left", "", ANY),
+        "share_low": Meaning("lower end of its 95 % interval (bootstrap over items)", "", ANY),
+        "share_high": Meaning("upper end of it", "", ANY),
+        "difference": of_cse("what is left of the difference; empty where items are matched"),
+        "difference_low": of_cse("lower end of its 95 % interval (bootstrap over items)"),
+        "difference_high": of_cse("upper end of it"),
+        "left": Meaning("what that means", "", "Yes, At least in part, In part, Undecided, No"),
+    },
     "nulls.csv": {
         "null": Meaning("what was drawn: a kind of trajectory without organisation in depth"),
         "draws": Meaning("draws", "", COUNT),

@@ -165,8 +165,24 @@ PARTS = (
     Part(
         "confounds",
         "All else equal?",
-        {"covariates": ("covariates.csv",)},
+        {"reliability": ("attenuation.csv",), "covariates": ("covariates.csv",)},
         {
+            "attenuation.csv": (
+                "How much of each effect is left",
+                (
+                    Column("contrast", "{contrast}"),
+                    Column("layers", "{first} to {last}"),
+                    Column("held equal", "{held} ({covariates})"),
+                    Column("reliability", "{reliability}"),
+                    N,
+                    Column("left [95 % interval]", "{share:.0%} [{share_low:.0%}, {share_high:.0%}]"),
+                    Column(
+                        "difference left [95 % interval]",
+                        "{difference:+.4g} [{difference_low:+.4g}, {difference_high:+.4g}]",
+                    ),
+                    Column("left?", "{left}"),
+                ),
+            ),
             "evidence.csv": ("The same contrasts with covariates held equal", WINDOWED),
             "balance.csv": (
                 "How far the conditions differ in each covariate",
