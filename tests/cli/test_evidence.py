@@ -84,7 +84,16 @@ def test_the_folder_of_a_full_run_holds_everything_and_nothing_else(finished):
     kinds = [
         f"{kind}-metaphor-minus-{c}" for kind in ("difference", "items", "scalograms") for c in ("literal", "complex")
     ]
-    kinds += ["cse-by-condition", "relative", "evidence", "covariates", "nulls", "specifications", "power"]
+    kinds += [
+        "cse-by-condition",
+        "relative",
+        "evidence",
+        "covariates",
+        "reliability",
+        "nulls",
+        "specifications",
+        "power",
+    ]
     assert {path.name for path in (finished / "figures").iterdir()} == {
         f"{k}.{s}" for k in kinds for s in ("png", "svg", "pdf")
     }
