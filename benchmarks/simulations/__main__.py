@@ -18,6 +18,7 @@ QUESTIONS = (
     "nulls",
     "confounds",
     "curved",
+    "attenuation",
     "families",
     "shares",
     "several",

@@ -44,6 +44,7 @@ NULL = "what nulls without organisation in depth show ({})"
 HELD = {
     "Yes": "all of it is left when covariates are held equal",
     "At least in part": "at least a part of it is left when covariates are held equal",
+    "At most in part": "at most a part of it is left when covariates are held equal",
     "In part": "a part of it is left when covariates are held equal",
     "Undecided": "how much of it is left when covariates are held equal is undecided",
     "No": "nothing that matters of it is left when covariates are held equal",

@@ -162,7 +162,7 @@ MAIN: Mapping[str, Mapping[str, Meaning]] = {
         "difference": of_cse("what is left of the difference; empty where items are matched"),
         "difference_low": of_cse("lower end of its 95 % interval (bootstrap over items)"),
         "difference_high": of_cse("upper end of it"),
-        "left": Meaning("what that means", "", "Yes, At least in part, In part, Undecided, No"),
+        "left": Meaning("what that means", "", "Yes, At least in part, In part, At most in part, Undecided, No"),
     },
     "nulls.csv": {
         "null": Meaning("what was drawn: a kind of trajectory without organisation in depth"),

@@ -8,15 +8,17 @@ from depthscope.report.evidence import Confounding, Evidence, adjusted_for, alon
 from depthscope.report.verdicts.wording import at_cluster, over_window, sentence
 from depthscope.statistics.attenuation import Left
 from depthscope.statistics.result import Cluster, Contrast
+from depthscope.statistics.shares import ALL as ENOUGH
 from depthscope.statistics.shares import LITTLE, Share
 
 # of the items: at least this share must lie on either side of no difference in a covariate, or adjusting extrapolates
 OVERLAP = 0.05
 
 # by what is left: the answer, and how a sentence says it
-NOTHING, PART, SOME, ALL, OPEN = "No", "In part", "At least in part", "Yes", "Undecided"
+NOTHING, MOST, PART, SOME, ALL, OPEN = "No", "At most in part", "In part", "At least in part", "Yes", "Undecided"
 MEANS = {
     NOTHING: "nothing that matters is left",
+    MOST: "at most a part of it is left",
     PART: "a part of it is left",
     SOME: "at least a part of it is left",
     ALL: "all of it is left",
@@ -42,7 +44,7 @@ def confounds_answer(held: Confounding) -> str:
 def answer_of(share: Share) -> str:
     """What a share that is left means: a key of ``MEANS``."""
     if share.word == "undecided":
-        return SOME if share.low > LITTLE else OPEN
+        return SOME if share.low > LITTLE else MOST if share.high < ENOUGH else OPEN
     return {"too little": NOTHING, "a part": PART, "enough": ALL}[share.word]
 
 
