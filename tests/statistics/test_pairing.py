@@ -148,3 +148,14 @@ def test_what_cannot_be_paired_is_refused(refuses):
         pair(h.isel(item=0), A_B)
     with refuses("0 usable"):
         pair(measure(np.full((2, 2, 1), np.nan)), A_B)
+
+
+def test_a_baseline_that_cancels_has_no_part_in_the_curves_of_covariates():
+    generator = np.random.default_rng(0)
+    levels = generator.normal(size=(60, 3)) * [1.0, 1.0, 20.0]
+    h = measure(generator.normal(size=(60, 3, 2)), "acb").assign_coords(x=(("item", "condition"), levels))
+    whole, short = (
+        pair(h, t, covariates=["x"], splines=5) for t in (Terms(("a", "b"), ("c", "b")), Terms(("a",), ("c",)))
+    )
+    np.testing.assert_array_equal(whole.covariates.values, short.covariates.values)
+    assert whole.levels.signs.tolist() == [1, -1]

@@ -248,3 +248,10 @@ def test_a_covariate_with_error_leaves_an_effect_that_its_reliability_takes_away
     assert corrected.left["all"].share.low > 0.1
     assert corrected.corrected.share.low < 0 < corrected.corrected.share.high < 0.2
     assert corrected.corrected.share == corrected.assumed[0.7].share
+
+
+def test_without_error_pairs_of_an_item_give_what_was_adjusted_for_too():
+    h = measured(drawn(shift=2.0), items=80, rarity=drawn(shift=1.0))
+    parts = held(h.assign_coords(group=("item", [f"g{k // 2}" for k in range(80)])), "rarity")
+    assert parts.contrast.n == 40
+    assert parts.assumed[1.0].share.value == pytest.approx(parts.left["all"].share.value)

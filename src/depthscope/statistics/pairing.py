@@ -23,7 +23,7 @@ class Levels:
     ----------
     values : array (pair, condition, covariate)
     signs : array (condition,)
-        How often each condition is added, less how often it is taken away.
+        How often each condition is added, less how often it is taken away; never 0.
     items : array (pair,)
         The item of each pair.
     knots : int
@@ -110,14 +110,16 @@ def pair(
     if values is not None:
         signs = np.array([_sign(c, terms) for c in terms.conditions], dtype=np.float64)
         knots = columns_allowed(len(set(groups)), len(covariates), splines)
-        levels = Levels(values[used], signs, groups, knots if knots > 2 else 0)
+        # a baseline that cancels has no part in it, nor in where knots stand
+        counted = signs != 0
+        levels = Levels(values[used][:, counted], signs[counted], groups, knots if knots > 2 else 0)
         with np.errstate(over="ignore", invalid="ignore"):
-            gaps = levels.by_item(np.einsum("c,ick->ik", signs, levels.values))
+            gaps = levels.by_item(np.einsum("c,ick->ik", levels.signs, levels.values))
             beyond = [name for name, column in zip(covariates, gaps.T, strict=True) if not np.isfinite(column).all()]
             if levels.knots and not beyond:
                 curves = [natural_splines(levels.values[..., k], levels.knots) for k in range(len(covariates))]
                 names = [name for name, curve in zip(covariates, curves, strict=True) for _ in range(curve.shape[-1])]
-                gaps = levels.by_item(np.einsum("c,ick->ik", signs, np.concatenate(curves, -1)))
+                gaps = levels.by_item(np.einsum("c,ick->ik", levels.signs, np.concatenate(curves, -1)))
         if beyond:
             raise DepthscopeError(
                 f"cannot adjust for {beyond[0]!r}: its differences are too large for a double; rescale it"

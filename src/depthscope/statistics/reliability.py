@@ -64,8 +64,6 @@ def calibrated(levels: Float, signs: Float, knots: int, reliability: Float) -> C
     Fuller (1987), Measurement Error Models, ch. 2; Carroll, Ruppert, Stefanski & Crainiceanu (2006), Measurement Error in
     Nonlinear Models, ch. 4.
     """
-    used = signs != 0
-    levels, signs = levels[:, used], signs[used]
     pairs, conditions, covariates = levels.shape
     bases = [basis_of(levels[..., k], knots) for k in range(covariates)]
     gaps = np.einsum("c,pck->pk", signs, levels)
