@@ -177,6 +177,7 @@ def test_the_record_holds_settings_with_their_defaults_and_where_the_numbers_com
         "seed": 3,
         "resamples": 50,
         "include_same_context": False,
+        "inference": "flips",
         "splines": 0,
         "adjust": [],
     }

@@ -69,10 +69,12 @@ def test_verdicts_are_short_and_their_numbers_stand_in_tables(run_folder):
     for row in stored.to_dict("records"):
         dz = beyond.loc[("metaphor - literal, beyond a null", row["null"]), "dz"]
         assert row["dz"] == pytest.approx(dz)
-    groups = {key: {row[0].text for row in sections[key].tables[0].rows} for key in ("controls", "confounds")}
-    assert groups["controls"] == {"the contrast", "controls"}
-    assert all(group.endswith(", all else equal") for group in groups["confounds"])
-    assert [table.folded for table in sections["confounds"].tables] == [False, True]
+    assert {row[0].text for row in sections["controls"].tables[0].rows} == {"the contrast", "controls"}
+    left, groups, _ = sections["confounds"].tables
+    stored = pd.read_csv(run_folder / "attenuation.csv")
+    assert [row[0].text for row in left.rows] == list(stored["contrast"])
+    assert all(row[0].text.endswith(", all else equal") for row in groups.rows)
+    assert [table.folded for table in sections["confounds"].tables] == [False, False, True]
 
 
 def test_small_enough_for_a_letter(run_folder):
@@ -102,7 +104,7 @@ def test_what_the_folder_lacks_is_left_out(copy):
     assert section_keys(copy) == ["left_out", "settings"]
     (gone,) = next(one.words for one in run_page(copy).sections if one.key == "left_out")
     assert gone.startswith(
-        "Of the files that the run wrote, these are not in its folder any more: `balance.csv`, `clusters.csv`"
+        "Of the files that the run wrote, these are not in its folder any more: `attenuation.csv`, `balance.csv`"
     )
     assert "Settings" in write_report(copy).read_text(encoding="utf-8")
 
