@@ -26,6 +26,8 @@ QUESTIONS = (
     "equivalence",
     "curves",
     "power",
+    "asymmetry",
+    "selection",
 )
 FIGURE = Path("docs/images/simulations.png")
 

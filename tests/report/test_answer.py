@@ -76,9 +76,11 @@ def test_what_stands_against_it_is_said_in_the_same_breath(control, level, words
 
 def test_the_headline_as_points_is_the_same_sentence_in_parts():
     e = evidence(measure({"a": HIGHER, "b": NOTHING, "c": HIGHER}), swapped=Rate(60, 200))
-    first, *limits = points(e.main, e, DEPTH)
+    first, size, *limits = points(e.main, e, DEPTH)
     assert first.startswith("**CSE is higher for a than for b at layers 5-8 of 20 (p = ")
     assert first.endswith(".**")
+    assert size.startswith(f"Over layers 5-8 dz is {e.main.over(5, 8).dz:+.2f}, of the items that chose these layers")
+    assert f"have {e.main.halves.window:+.2f} in the other half" in size
     assert limits[0] == "It is not specific to a."
     assert len(limits) == 2
     whole = answered(e.main, e, DEPTH)

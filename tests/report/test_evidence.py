@@ -212,4 +212,4 @@ def test_one_of_many_contrasts_that_is_only_just_found_is_said_to_be_so():
             break
     else:
         raise AssertionError("no such table: the test shows nothing")
-    assert points(e.main, e, DEPTH)[1].startswith("Corrected for 11 contrasts, it has p = ")
+    assert points(e.main, e, DEPTH)[2].startswith("Corrected for 11 contrasts, it has p = ")

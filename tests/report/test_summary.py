@@ -125,7 +125,15 @@ def test_a_terminal_gets_the_table_in_columns_and_the_sentences_without_markup(e
 def test_a_terminal_gets_every_cluster_of_a_contrast(e):
     tested, head, *rows = plain(contrast_told(e.main)).splitlines()
     assert tested == str(e.main).splitlines()[0]
-    assert re.split(" {2,}", head) == ["layers", "mass", "p", "p interval", "dz at peak", "peak layer"]
+    assert re.split(" {2,}", head) == [
+        "layers",
+        "mass",
+        "p",
+        "p interval",
+        "dz at peak",
+        "peak layer",
+        "dz in the other half",
+    ]
     assert [row.split()[0] for row in rows] == [f"{k.first}-{k.last}" for k in e.main.clusters]
     k = e.main.clusters[0]
     assert [f"{k.mass:.1f}", f"{k.p:.4f}", str(k.effect)] == [re.split(" {2,}", rows[0].strip())[i] for i in (1, 2, 4)]
@@ -141,7 +149,7 @@ def test_no_name_breaks_a_table(name):
     odd = evidence(measure({name: HIGHER, "b": NOTHING, f"{name}?": HALF}), name, "b")
     text = told([odd.main], odd, settings={"stimuli": f"{name}.csv"})
     widths = [{len(row) for row in rows_of(part)} for part in text.split("## ")]
-    assert [width for width in widths if width] == [{6}, {8}, {2}]
+    assert [width for width in widths if width] == [{6}, {9}, {2}]
     shown = " ".join(name.split())
     assert f"{shown} - b" in [row[1].replace("\\\\", "\\") for row in rows_of(text) if len(row) == 6]
 

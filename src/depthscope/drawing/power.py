@@ -21,7 +21,8 @@ GRADES = ("#1F9E89", "#3B7FB5", "#8048C0")
 def draw_power(power: xr.Dataset, title: str, text: str, ax: "Axes | None" = None) -> "Axes":
     """Draw the table of :func:`depthscope.statistics.power.power_curve`: one line per size of the effect.
 
-    The effect observed stands out, with the interval of its rates; the dotted line marks the number of items at hand.
+    The effect observed stands out, with the interval of its rates, and dashed the same less what its choice adds; the dotted
+    line marks the number of items at hand.
     """
     ax = axes(ax)
     sizes = power["n"].values
@@ -40,6 +41,10 @@ def draw_power(power: xr.Dataset, title: str, text: str, ax: "Axes | None" = Non
         }
         label = _label(shares[i], float(one["dz"]))
         ax.plot(sizes, one["rate"], color=colours[i], marker="o", ms=3, label=label, **style)
+    shrunken = float(power.attrs.get("shrunken", np.nan))
+    if np.isfinite(shrunken):
+        label = f"dz {shrunken * float(power['dz'].sel(share=1.0)):.2f} (other halves)"
+        ax.plot(sizes, power["shrunken_rate"], color=UP, ls="--", lw=1.6, marker="o", ms=3, zorder=5, label=label)
     ax.set_xscale("log")
     ax.set_xticks(sizes, [str(n) for n in sizes], fontsize=NAMES)
     ax.set_xticks([], minor=True)
@@ -67,7 +72,10 @@ def tell_power(power: xr.Dataset) -> str:
         return first
     enough = [n for n, rate in zip(sizes, observed[0], strict=True) if rate >= GOAL]
     reached = f"reaches {GOAL:.0%} from {enough[0]} items" if enough else f"does not reach {GOAL:.0%}"
-    return f"{first} The effect observed {reached}; at {sizes[-1]} items it is detected in {observed[0][-1]:.0%}."
+    told = f"{first} The effect observed {reached}; at {sizes[-1]} items it is detected in {observed[0][-1]:.0%}"
+    if not np.isfinite(power.attrs.get("shrunken", np.nan)):
+        return f"{told}."
+    return f"{told}, and less what its choice adds in {float(power['shrunken_rate'][-1]):.0%}."
 
 
 def _graded(shares: list[float]) -> list[object]:

@@ -22,6 +22,8 @@ from depthscope.report.verdicts.confounds import BY_EXTRAPOLATION, confounds_ans
 from depthscope.report.verdicts.controls import controls_level
 from depthscope.report.verdicts.mixed import mixed_level
 from depthscope.report.verdicts.nulls import null_level, trusted
+from depthscope.report.verdicts.selection import selection_words
+from depthscope.report.verdicts.symmetry import skewed_limit
 from depthscope.statistics.result import Cluster, Contrast
 
 SPECIFIC = {
@@ -78,9 +80,10 @@ def answered(c: Contrast, evidence: Evidence | None, depth: int) -> str:
 
 
 def points(c: Contrast, evidence: Evidence | None, depth: int, beside: Sequence[str] = ()) -> list[str]:
-    """The same as a list: what was found first, and ``beside`` it, then everything that stands against it by itself."""
+    """The same as a list: what was found, how large it is, and ``beside`` it, then all that stands against it by itself."""
     found, limits = _answer(c, evidence, depth)
-    return [f"**{found}.**", *(f"{one[0].upper()}{one[1:]}." for one in (*beside, *limits))]
+    size = [words for words in [selection_words(c)] if words]
+    return [f"**{found}.**", *(f"{one[0].upper()}{one[1:]}." for one in (*size, *beside, *limits))]
 
 
 def _answer(c: Contrast, evidence: Evidence | None, depth: int) -> tuple[str, list[str]]:
@@ -96,9 +99,10 @@ def _answer(c: Contrast, evidence: Evidence | None, depth: int) -> tuple[str, li
         )
     told = [_found(c, strongest, depth), *_rest(c, strongest)]
     limits = _limits(evidence) if evidence else []
+    skewed = [words for words in [skewed_limit(c)] if words]
     if len(told) > 1 and limits:  # of several clusters that were named, which one the rest is about
         limits[0] = limits[0].replace("it ", f"the difference at {layers_text(strongest)} ", 1)
-    return ", ".join(told), limits
+    return ", ".join(told), [*skewed, *limits]
 
 
 def _found(c: Contrast, k: Cluster, depth: int) -> str:

@@ -4,21 +4,25 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+import numpy as np
+
 from depthscope.report.evidence import Evidence, cell, corrected, every_contrast
 from depthscope.report.verdicts import evidence_words, in_short
 from depthscope.report.verdicts.contrast import exclusions, verdict
 from depthscope.statistics.effects import effect_text
-from depthscope.statistics.result import Contrast
+from depthscope.statistics.result import Cluster, Contrast
 from depthscope.telling import Sheet
 
 READING = """\
 A cluster test asks one question of the whole depth: could differences like these come from labels that mean nothing? Its p is
 corrected for looking at every layer. A small p says that the conditions differ; **it does not say where**: the edges of
 a cluster depend on the forming threshold, and single layers inside it are not each significant. The effect at the peak is
-the largest of many and therefore too large on average. A cluster does not say **why** the conditions differ either:
-differences in surprisal, rarity or length of the words can do it. Compare with the controls before you name a cause. Each
-contrast is a family of its own; "p (Holm)" is corrected for the other contrasts of the table too: with four controls something
-is found in a third of all tables in which there is nothing.\
+the largest of many and therefore too large on average: "dz in the other half" is dz at the peak that one half of the items
+chose, measured in the other half, mean over 200 splits; half of the items choose a little worse than all of them, so that it
+is rather too small. A cluster does not say **why** the conditions differ either: differences in surprisal, rarity or length of
+the words can do it. Compare with the controls before you name a cause. Each contrast is a family of its own; "p (Holm)" is
+corrected for the other contrasts of the table too: with four controls something is found in a third of all tables in which
+there is nothing.\
 """
 
 COMPARED = """\
@@ -44,7 +48,7 @@ that the same data chose: it can weaken the result of the test, and cannot repla
 can be: the data show nothing that is shared.\
 """
 
-CLUSTER_COLUMNS = ("layers", "mass", "p", "p interval", "dz at peak", "peak layer")
+CLUSTER_COLUMNS = ("layers", "mass", "p", "p interval", "dz at peak", "peak layer", "dz in the other half")
 
 
 def words(
@@ -119,6 +123,7 @@ def contrast_told(c: Contrast) -> list[str | Sheet]:
             f"{k.p_low:.4f} to {k.p_high:.4f}",
             str(k.effect),
             str(k.peak_layer),
+            _half(c, k),
         )
         for k in c.clusters
     ]
@@ -135,10 +140,15 @@ def evidence_told(e: Evidence) -> list[str | Sheet]:
     return [table, "", *(line.replace("**", "") for line in in_short(e))]
 
 
+def _half(c: Contrast, k: Cluster) -> str:
+    """dz at the peak that the other half of the items chose: of the strongest cluster alone."""
+    return f"{c.halves.peak:+.2f}" if k is c.strongest() and np.isfinite(c.halves.peak) else ""
+
+
 def _table(contrasts: Sequence[Contrast]) -> str:
     lines = [
         f"| {cell(c.name)} | {k.first}-{k.last} | {k.mass:.1f} | {k.p:.4f} | {k.p_low:.4f} to {k.p_high:.4f} "
-        f"| {k.effect} | {k.peak_layer} | {p:.4f} |"
+        f"| {k.effect} | {k.peak_layer} | {_half(c, k)} | {p:.4f} |"
         for c, ps in zip(contrasts, corrected(contrasts), strict=True)
         for k, p in zip(c.clusters, ps, strict=True)
     ]

@@ -30,13 +30,32 @@ def contrasts_table(contrasts: Sequence[Contrast]) -> pd.DataFrame:
 
 
 def clusters_table(contrasts: Sequence[Contrast]) -> pd.DataFrame:
-    """One row per contrast and cluster, with p corrected for the number of contrasts as well (``p_holm``)."""
+    """One row per contrast and cluster.
+
+    Beside what :class:`Cluster` has: ``p_holm``, corrected for the number of contrasts as well; ``p_other``, by the other
+    inference where differences are skewed; and of the strongest cluster of each contrast, dz over its layers, and dz at the
+    peak and over the layers that other halves of the items chose.
+    """
     filled = [
-        c.clusters_dataframe().assign(p_holm=p) for c, p in zip(contrasts, corrected(contrasts), strict=True) if p
+        c.clusters_dataframe().assign(p_holm=p, **_beside(c))
+        for c, p in zip(contrasts, corrected(contrasts), strict=True)
+        if p
     ]
-    table = pd.concat(filled, ignore_index=True) if filled else contrasts[0].clusters_dataframe().assign(p_holm=[])
-    table.insert(list(table).index("p") + 1, "p_holm", table.pop("p_holm"))
+    added = ("p_holm", "p_other", "dz_half", "window_dz", "window_dz_half")
+    none = pd.DataFrame(columns=[*contrasts[0].clusters_dataframe(), *added])
+    table = pd.concat(filled, ignore_index=True) if filled else none
+    for name, place in (("p_other", "p"), ("p_holm", "p"), *((name, "dz_high") for name in added[:1:-1])):
+        table.insert(list(table).index(place) + 1, name, table.pop(name))
     return table
+
+
+def _beside(c: Contrast) -> dict[str, list[float]]:
+    """Columns of the clusters of one contrast that need more than its test."""
+    strongest = c.strongest()
+    window = c.over(strongest.first, strongest.last).dz if strongest else np.nan
+    of = {"dz_half": c.halves.peak, "window_dz": window, "window_dz_half": c.halves.window}
+    columns = {name: [value if k is strongest else np.nan for k in c.clusters] for name, value in of.items()}
+    return {"p_other": list(c.otherwise.p) if c.skewed else [np.nan] * len(c.clusters), **columns}
 
 
 def items_table(contrasts: Sequence[Contrast]) -> pd.DataFrame:

@@ -68,6 +68,39 @@ def _largest_run(t: Float, threshold: float, peaks: bool) -> tuple[Float, Float]
     return largest, peak
 
 
+def strongest_runs(
+    t: Float, threshold: float, tail: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp], Float]:
+    """Of each map ``t`` (map, layer), the run of largest absolute mass; without any, the layer of the largest t.
+
+    Returns
+    -------
+    start, stop, peak, sign : arrays (map,)
+        First layer, the one after the last, the layer of the largest |t| in it, counted from 0, and the direction.
+    """
+    rows = np.arange(len(t))
+    # without a run: one layer, the farthest in the direction asked for
+    peak = (np.abs(t) if tail == 0 else tail * t).argmax(1)
+    sign = np.where(t[rows, peak] < 0, -1.0, 1.0) if tail == 0 else np.full(len(t), float(tail))
+    start, stop = peak.copy(), peak + 1
+    largest = np.zeros(len(t))
+    for side in _signs(tail):
+        mass, top = np.zeros(len(t)), np.zeros(len(t))
+        began, where = np.zeros(len(t), dtype=np.intp), np.zeros(len(t), dtype=np.intp)
+        for layer, column in enumerate(side * t.T):
+            inside = column > threshold
+            fresh = inside & (mass == 0)
+            began[fresh], top[fresh] = layer, 0.0
+            higher = inside & (column > top)
+            where[higher], top[higher] = layer, column[higher]
+            mass = np.where(inside, mass + column, 0.0)
+            # within a run the mass only grows, so the last to exceed is the whole run
+            more = mass > largest
+            largest[more], sign[more] = mass[more], side
+            start[more], stop[more], peak[more] = began[more], layer + 1, where[more]
+    return start, stop, peak, sign
+
+
 def _largest_label(t: Float, threshold: float) -> Float:
     """In two dimensions: label all maps at once, joined within a map, never across maps."""
     structure = ndimage.generate_binary_structure(t.ndim, 1)

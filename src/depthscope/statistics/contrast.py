@@ -13,10 +13,9 @@ from depthscope.arrays import Float
 from depthscope.errors import DepthscopeError, DepthscopeWarning, check_choice, check_flag
 from depthscope.statistics.bootstrap import dz_interval
 from depthscope.statistics.design import Design, design
-from depthscope.statistics.effects import equivalence_p, holm, noncentral_interval
+from depthscope.statistics.effects import equivalence, holm, noncentral_interval
 from depthscope.statistics.pairing import pair
 from depthscope.statistics.permutation import INFERENCES, TAILS, ClusterTest, Inference, cluster_test
-from depthscope.statistics.resampling import resampled_equivalence
 from depthscope.statistics.result import Cluster, Contrast
 from depthscope.statistics.terms import Terms, parse_terms
 
@@ -136,9 +135,7 @@ def contrast(
         inference=inference,
     )
     means = {"mean_a": paired.left.values.mean(0), "mean_b": paired.right.values.mean(0)}
-    table = {**means, **_table(values, model, test, tail, bound, resamples, seed)}
-    if inference == "bootstrap":
-        table["p_equivalence"] = _resampled_equivalence(values, model, bound, resamples, seed)
+    table = {**means, **_table(values, model, test, tail, bound, resamples, seed, inference)}
     dims = tuple(str(d) for d in differences.dims[1:])
     coords = {name: c for name, c in differences.coords.items() if "item" not in c.dims}
     dataset = xr.Dataset({name: (dims, column) for name, column in table.items()}, coords)
@@ -222,7 +219,14 @@ def _terms(h: xr.DataArray, a: str | Terms, b: str | None) -> Terms:
 
 
 def _table(
-    differences: Float, model: Design, test: ClusterTest, tail: int, bound: float, resamples: int, seed: int
+    differences: Float,
+    model: Design,
+    test: ClusterTest,
+    tail: int,
+    bound: float,
+    resamples: int,
+    seed: int,
+    inference: Inference,
 ) -> dict[str, Any]:
     present = np.isfinite(differences).all(0)
 
@@ -261,16 +265,9 @@ def _table(
         ),
         "dz_low": everywhere(dz_low),
         "dz_high": everywhere(dz_high),
-        "p_equivalence": everywhere(equivalence_p(t, model.degrees, model.leverage, bound)),
+        "p_equivalence": everywhere(equivalence(kept, model, bound, inference, resamples=resamples, seed=seed)),
         "cluster": number,
     }
-
-
-def _resampled_equivalence(differences: Float, model: Design, bound: float, resamples: int, seed: int) -> Float:
-    present = np.isfinite(differences).all(0)
-    filled = np.full(present.shape, np.nan)
-    filled[present] = resampled_equivalence(model, differences[:, present], bound, resamples, seed)
-    return filled
 
 
 def _cluster(where: np.ndarray[Any, Any], mass: float, test: ClusterTest, table: xr.Dataset) -> Cluster:

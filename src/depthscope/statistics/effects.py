@@ -7,7 +7,7 @@ from scipy import special, stats
 
 from depthscope.arrays import Float
 from depthscope.statistics.bootstrap import dz_interval
-from depthscope.statistics.design import design
+from depthscope.statistics.design import Design, design
 from depthscope.statistics.permutation import Inference, cluster_test
 from depthscope.statistics.resampling import resampled_equivalence
 
@@ -63,10 +63,7 @@ def mean_effect(
     else:
         low, high = noncentral_interval(test.t, model.degrees, model.leverage)
     dz = float(test.t[0] / model.leverage)
-    if inference == "bootstrap":
-        same = float(resampled_equivalence(model, column, bound, resamples, seed)[0])
-    else:
-        same = float(equivalence_p(test.t, model.degrees, model.leverage, bound)[0])
+    same = float(equivalence(column, model, bound, inference, resamples=resamples, seed=seed)[0])
     (mean,), (sigma,) = model.fit(column)
     half = float(stats.t.isf(0.025, model.degrees) * sigma / model.leverage)
     mean = float(mean)
@@ -86,6 +83,15 @@ def noncentral_interval(t: Float, degrees: int, leverage: float, confidence: flo
     low = special.nctdtrinc(degrees, 1 - outer, sound) / leverage
     high = special.nctdtrinc(degrees, outer, sound) / leverage
     return low, high
+
+
+def equivalence(
+    values: Float, model: Design, bound: float, inference: Inference, *, resamples: int, seed: int
+) -> Float:
+    """p that the standardised effect of a ``model`` on ``values`` (item, cell) is below the bound, of each cell."""
+    if inference == "bootstrap":
+        return resampled_equivalence(model, values, bound, resamples, seed)
+    return equivalence_p(model.t(values), model.degrees, model.leverage, bound)
 
 
 def equivalence_p(t: Float, degrees: int, leverage: float, bound: float) -> Float:

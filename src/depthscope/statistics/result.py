@@ -11,7 +11,10 @@ import xarray as xr
 
 from depthscope.drawing.alt import p_text
 from depthscope.statistics.effects import Effect, effect_text, mean_effect
-from depthscope.statistics.permutation import Inference
+from depthscope.statistics.halves import Halves, split_half
+from depthscope.statistics.otherwise import Otherwise, otherwise
+from depthscope.statistics.permutation import TAILS, Inference
+from depthscope.statistics.symmetry import Symmetry, symmetry_test
 from depthscope.statistics.terms import Terms, side_name
 from depthscope.telling import Sheet
 
@@ -211,6 +214,33 @@ class Contrast:
         if np.isnan(means).all():
             return Effect(self.n, *(float("nan"),) * 8)
         return mean_effect(means, self.covariates.values, **settings)
+
+    @cached_property
+    def symmetry(self) -> Symmetry:
+        """Whether the differences are skewed: the triples test over all layers; NaN with fewer than ten items."""
+        return symmetry_test(self.differences.transpose("item", ...).values, self.covariates.values)
+
+    @property
+    def skewed(self) -> bool:
+        """p <= .05 in that test: sign flips may then give too small a p."""
+        return self.symmetry.p <= 0.05
+
+    @cached_property
+    def otherwise(self) -> Otherwise:
+        """p of the same clusters by the other inference: the bootstrap beside flips, flips beside the bootstrap."""
+        return otherwise(self)
+
+    @cached_property
+    def halves(self) -> Halves:
+        """dz of the strongest cluster where other items chose its layers; NaN with few items, covariates, or scales."""
+        values = self.differences.transpose("item", ...).values
+        if values.ndim > 2 or self.settings["adjust"]:
+            return Halves(float("nan"), float("nan"))
+        s = self.settings
+        found = split_half(values, forming_p=s["forming_p"], tail=TAILS[s["alternative"]], seed=s["seed"])
+        strongest = self.strongest()
+        sign = -1.0 if strongest is not None and strongest.mass < 0 else 1.0
+        return Halves(sign * found.peak, sign * found.window)
 
     def to_dataframe(self) -> pd.DataFrame:
         """Tidy: one row per layer (and scale), with effect, interval, t, p and the cluster it belongs to."""

@@ -51,6 +51,14 @@ MAIN: Mapping[str, Mapping[str, Meaning]] = {
     "clusters.csv": {
         **cluster_lines(),
         "p_holm": p_of("the same p, corrected for the contrasts of this table after Holm"),
+        "p_other": p_of("p by a studentised bootstrap, or by flips if p is of a bootstrap; only of skewed differences"),
+        "dz_half": Meaning(
+            "dz at the peak that one half of the items chose, in the other half, mean over splits", DZ, ANY
+        ),
+        "window_dz": Meaning(
+            "dz of the mean over the layers of the strongest cluster, which its own items chose", DZ, ANY
+        ),
+        "window_dz_half": Meaning("the same where one half of the items chose the layers, in the other half", DZ, ANY),
     },
     "items.csv": {
         "contrast": CONTRAST,
@@ -235,6 +243,15 @@ MAIN: Mapping[str, Mapping[str, Meaning]] = {
         "low": share("lower end of the 95 % interval of this share"),
         "high": share("upper end of this interval"),
         "dz": Meaning("effect at its peak", DZ, ANY),
+        **{
+            f"shrunken_{name}": share(
+                f"{words} of studies that detect the effect less what its choice adds; one value for each n"
+            )
+            for name, words in {
+                **{"rate": "share", "low": "lower end of the 95 % interval of the share"},
+                **{"high": "upper end of the 95 % interval of the share"},
+            }.items()
+        },
         "smallest_dz": Meaning("smallest peak effect that n items detect in 80 % of the studies", DZ, "0 or more"),
     },
     "mixed.csv": {

@@ -55,7 +55,11 @@ CLUSTERS = (
     Column("mass", "{mass:.1f}"),
     Column("p", "{p:.4f} [{p_low:.4f}, {p_high:.4f}]"),
     Column("p (Holm)", "{p_holm:.4f}"),
+    Column("p, skewness allowed for", "{p_other:.4f}"),
     Column("dz at the peak", "{dz:+.2f} [{dz_low:+.2f}, {dz_high:+.2f}]"),
+    Column("the same in the other half", "{dz_half:+.2f}"),
+    Column("dz over its layers", "{window_dz:+.2f}"),
+    Column("the same in the other half of items", "{window_dz_half:+.2f}"),
     Column("peak layer", "{peak_layer}"),
     Column("scheme", "{scheme}"),
 )

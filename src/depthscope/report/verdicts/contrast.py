@@ -5,11 +5,16 @@ from collections.abc import Sequence
 from depthscope.drawing.alt import p_text
 from depthscope.errors import listed
 from depthscope.report.evidence import ALPHA, measured_layers, sides
+from depthscope.report.verdicts.symmetry import skewed_words
 from depthscope.statistics.result import Cluster, Contrast
 
 
 def verdict(c: Contrast, depth: int) -> str:
     """One paragraph on one contrast: is it there?"""
+    return " ".join(filter(None, [_verdict(c, depth), skewed_words(c)]))
+
+
+def _verdict(c: Contrast, depth: int) -> str:
     found = c.significant(ALPHA)
     if c.smallest_p > ALPHA:
         return (

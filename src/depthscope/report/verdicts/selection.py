@@ -1,0 +1,18 @@
+"""How large is the effect where other items chose its layers?"""
+
+import numpy as np
+
+from depthscope.report.evidence import ALPHA, layers_text
+from depthscope.statistics.result import Contrast
+
+
+def selection_words(c: Contrast) -> str:
+    """dz over the layers of the strongest cluster, too large, beside that of split halves; empty without either."""
+    strongest = c.strongest(ALPHA)
+    if strongest is None or np.isnan(c.halves.window):
+        return ""
+    own = c.over(strongest.first, strongest.last).dz
+    return (
+        f"over {layers_text(strongest)} dz is {own:+.2f}, of the items that chose these layers and so too large on average; "
+        f"layers that one half of the items chose have {c.halves.window:+.2f} in the other half"
+    )
