@@ -28,6 +28,7 @@ QUESTIONS = (
     "power",
     "asymmetry",
     "selection",
+    "promised",
 )
 FIGURE = Path("docs/images/simulations.png")
 
