@@ -1,4 +1,4 @@
-"""The power that items promise in which an effect was found: of the effect as observed (the rule of 0.6.0), and of a smaller one."""
+"""The power that items promise in which an effect was found: of the observed effect (as 0.6.0), and of a smaller one."""
 
 from collections.abc import Iterator
 
