@@ -16,7 +16,7 @@ from benchmarks.relative import figures
 from benchmarks.relative.measures import QUANTITIES, Effect, chosen
 from benchmarks.relative.sets import CONTRASTS
 from benchmarks.relative.settings import directed, sixteen
-from benchmarks.relative.tables import clusters, in_percent, over_settings, signs, weighted
+from benchmarks.relative.tables import clusters, cosine, in_percent, over_settings, signs, weighted
 from benchmarks.relative.trajectories import trajectories
 from depthscope.instrument.specifications import Specification
 
@@ -53,7 +53,7 @@ def main() -> None:
 
 def sixteen_settings(models: Iterable[str], sets: Iterable[str], folder: Path) -> figures.Rows:
     """One line for each contrast and model."""
-    head("contrast", "model", "n", "layers", *QUANTITIES)
+    head("contrast", "model", "n", "layers", *QUANTITIES, "cosine")
     rows: figures.Rows = {}
     largest = 0.0
     for name in sets:
@@ -65,9 +65,10 @@ def sixteen_settings(models: Iterable[str], sets: Iterable[str], folder: Path) -
         largest = max(largest, *(apart for _, apart in measured.values()))
         for first, second in CONTRASTS[name]:
             for model, (found, _) in measured.items():
-                effects = found[first, second]
+                effects, (traj, layers) = found[first, second], traces[model]
                 contrast = f"{name}: {first} - {second}"
-                line(contrast, model, effects["CSE"][0].n, place(traces[model][1]), *map(signs, effects.values()))
+                cells = (*map(signs, effects.values()), cosine(traj, (first, second), layers))
+                line(contrast, model, effects["CSE"][0].n, place(layers), *cells)
                 rows[contrast, model] = effects
     print(f"\nmax |L1 - L2| of relative CSE, over all of it: {largest:.1e}\n", flush=True)
     return rows

@@ -47,6 +47,12 @@ def signs(several: list[Effect]) -> str:
     return f"**{text}**" if one_sign and all(one.p < SIGNIFICANT for one in several) else text
 
 
+def cosine(traj: xr.Dataset, one: tuple[str, str], layers: slice) -> str:
+    """dz of the mean cosine of updates, for which there is nothing to set; bold where p < .05."""
+    told = effects(ds.direction_autocorrelation(traj).expand_dims(quantity=["cosine"]), *one, layers)["cosine"]
+    return f"**{told.dz:+.2f}**" if told.p < SIGNIFICANT else f"{told.dz:+.2f}"
+
+
 def in_percent(several: list[Effect]) -> str:
     """``+ 98 % (82 %), - 2 % (0 %)``: of each sign, and in brackets significantly."""
     parts = []

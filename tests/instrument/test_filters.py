@@ -180,3 +180,17 @@ def test_the_form_takes_split_matrices_batches_and_tensors():
 def test_the_form_of_a_matrix_over_other_layers_is_refused(refuses):
     with refuses("15 layers", "16"):
         filter_bank(16).form(np.eye(15))
+
+
+def test_white_noise_is_flat_under_l2_for_paul_and_morlet_and_bent_for_dog_and_haar():
+    """What docs/definition.md and docs/relative.md say, of the cells outside the cone."""
+
+    def profile(wavelet):
+        bank = filter_bank(30, wavelet)
+        flat = np.where(bank.valid, (np.abs(bank.filters) ** 2).sum(-1), np.nan)
+        return np.nanmean(flat[bank.valid.any(1)], axis=1)
+
+    assert profile("paul(4)") == pytest.approx(1, abs=0.05)
+    assert profile("morlet(6)") == pytest.approx(1, abs=0.05)
+    assert profile("dog(2)")[[0, -1]] == pytest.approx([2.0, 1.0], abs=0.03)
+    assert profile("haar")[[0, -1]] == pytest.approx([0.17, 0.91], abs=0.01)

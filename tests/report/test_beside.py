@@ -45,6 +45,28 @@ def test_the_rows_are_the_contrasts_of_the_public_functions():
         xr.testing.assert_equal(beside.rows[name].table, contrast.table)
 
 
+def test_clusters_of_the_map_are_the_same_under_any_weight_and_those_of_shares_are_not():
+    traj = trajectories(0.5)
+    energy = ds.scalogram(traj).where(ds.scalogram(traj)["valid"])
+    weight = xr.DataArray(np.random.default_rng(5).lognormal(sigma=2, size=(16, DEPTH)), dims=("scale", "layer"))
+
+    def log_ratio(energies):
+        logs = np.log(energies)
+        return logs - logs.mean("scale")
+
+    def clusters(h):
+        return ds.contrast(h, "a", "b", **QUICK).clusters
+
+    ours, theirs = clusters(ds.energy_map(traj)), clusters(log_ratio(energy * weight))
+    assert ours
+    for one, other in zip(ours, theirs, strict=True):
+        same = ("first", "last", "periods", "cells", "p", "peak_layer")
+        assert [getattr(one, name) for name in same] == [getattr(other, name) for name in same]
+        assert one.mass == pytest.approx(other.mass, rel=1e-9)
+    turned = [clusters(energies / energies.sum("scale")) for energies in (energy, energy * weight)]
+    assert [c.cells for c in turned[0]] != [c.cells for c in turned[1]]
+
+
 def test_persistence_is_told_whatever_the_weights():
     told = {norm: beside_words(found(trajectories(0.6), {"energy_norm": norm})) for norm in ("L1", "L2")}
     assert told["L1"] == told["L2"]

@@ -176,8 +176,9 @@ def filter_bank(
         the other end (each extends by L layers on both sides); or nothing, with each truncated filter scaled back
         to its full energy.
     energy_norm : {"L2", "L1"}
-        Filters scaled by ``s^-1/2`` (white noise has a flat spectrum) or by ``s^-1`` (an oscillation of given
-        amplitude has the same height at every scale).
+        Filters scaled by ``s^-1/2`` (white noise has a flat spectrum, with Paul and Morlet wavelets; DOG(2) doubles it at
+        its shortest scale, Haar lowers it there) or by ``s^-1`` (an oscillation of given amplitude has the same height at
+        every scale).
     zero_mean : {"none", "filter", "signal"}
         A sampled wavelet is not exactly zero-mean at periods near 2 layers. Leave it; correct the filter by a
         multiple of its envelope; or take the mean over depth from the signal.
