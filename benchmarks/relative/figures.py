@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.relative.measures import Effect
+from benchmarks.relative.settings import sixteen
 from depthscope.drawing.style import COLOURS, FAINT, INK, MUTED, PAGE, RULE, inches, look
 from depthscope.errors import require
 
@@ -12,6 +13,8 @@ from depthscope.errors import require
 Rows = dict[tuple[str, str], dict[str, list[Effect]]]
 BY_NORM = ("CSE, L2", "CSE, L1", "relative CSE", "slope of directions")
 SHOWN = ("CSE", "relative CSE", "slope of directions")
+# the contrasts that are drawn; the table has all
+DRAWN = ("metaphor - literal", "anomalous - literal", "metaphor - anomalous", "metaphor - apt")
 L2, L1 = COLOURS[1], COLOURS[0]
 SIGNIFICANT = 0.05
 
@@ -51,9 +54,13 @@ def ascending(ax, effects: list[Effect], colour: str, label: str) -> None:
 
 
 def models(rows: Rows, path: Path) -> None:
-    """One line for each contrast and model, one point for each of sixteen settings."""
+    """One line for each contrast and model, one point for each setting; CSE alone differs between the norms.
+
+    Grey: where p would be .05 or more.
+    """
     plt = require("matplotlib.pyplot", "figures")
-    contrasts = list(dict.fromkeys(contrast for contrast, _ in rows))
+    norms = [one.choices["norm"] for one in sixteen(30)]
+    contrasts = [one for one in dict.fromkeys(contrast for contrast, _ in rows) if one.endswith(DRAWN)]
     places, y = {}, 0.0
     for contrast in contrasts:
         for key in (one for one in rows if one[0] == contrast):
@@ -68,12 +75,12 @@ def models(rows: Rows, path: Path) -> None:
             ax.axvline(0, color=RULE, lw=0.8, zorder=0)
             for key, at in places.items():
                 effects = rows[key][quantity]
-                bound = 1.96 / np.sqrt(effects[0].n)
+                bound = 1.96 / np.sqrt(max(one.n for one in effects))
                 ax.barh(at, 2 * bound, left=-bound, height=0.9, color=FAINT, lw=0, zorder=-1)
-                # the settings alternate: L2, L1
-                for one, colour in ((effects[0::2], L2), (effects[1::2], L1)):
-                    colour = colour if quantity == "CSE" else INK
-                    ax.plot([e.dz for e in one], np.full(len(one), at), "|", color=colour, ms=5, mew=0.8)
+                for norm, colour in (("L2", L2), ("L1", L1)) if quantity == "CSE" else (("L2", INK),):
+                    dz = [one.dz for one, known in zip(effects, norms, strict=True) if known == norm]
+                    label = norm if quantity == "CSE" and at == 0 else None
+                    ax.plot(dz, np.full(len(dz), at), "o", color=colour, ms=2.2, mew=0, label=label)
             for contrast in contrasts:
                 top = min(at for key, at in places.items() if key[0] == contrast)
                 if ax is panels[0]:
@@ -83,5 +90,6 @@ def models(rows: Rows, path: Path) -> None:
             ax.set_title(quantity, loc="left", fontsize=8)
             ax.set_xlabel("dz")
         panels[0].set_yticks(list(places.values()), [model for _, model in places], fontsize=5.5, color=MUTED)
-        panels[0].set_ylim(y - 1, -1.5)
+        panels[0].set_ylim(y - 1.5, -1.5)
+        panels[0].legend(loc="lower left", fontsize=7, markerscale=2, handletextpad=0.2)
         figure.savefig(path, dpi=150, metadata={"Software": None})

@@ -35,8 +35,12 @@ def quantities(traj: xr.Dataset, options: Mapping[str, Any], names: Sequence[str
 
 def effects(h: xr.DataArray, first: str, second: str, layers: slice) -> dict[str, Effect]:
     """Of each quantity; items are paired, and left out, as :func:`depthscope.contrast` does it."""
-    paired = pair(h, Terms((first,), (second,))).differences.sel(layer=layers).mean("layer", skipna=True)
-    columns = paired.transpose("item", "quantity").values
+    paired = pair(h, Terms((first,), (second,))).differences.sel(layer=layers)
+    columns = paired.transpose("item", "quantity", "layer").values
+    columns = columns[..., np.isfinite(columns).all((0, 1))]  # layers that the setting measures
+    if columns.shape[-1] == 0:
+        return {str(name): Effect(float("nan"), float("nan"), 0) for name in h["quantity"].values}
+    columns = columns.mean(-1)
     found = stats.ttest_1samp(columns, 0.0)
     dz = columns.mean(0) / columns.std(0, ddof=1)
     names = [str(name) for name in paired["quantity"].values]

@@ -1,10 +1,13 @@
 """The tables: effects in sixteen settings, in all settings, under weights between L2 and L1, and clusters."""
 
+from itertools import product
+
 import numpy as np
 import xarray as xr
 
 import depthscope as ds
 from benchmarks.relative.measures import QUANTITIES, Effect, effects, quantities
+from depthscope.errors import DepthscopeError
 from depthscope.instrument.cse import entropy
 from depthscope.instrument.specifications import Specification
 
@@ -13,6 +16,7 @@ Pairs = tuple[tuple[str, str], ...]
 Found = dict[tuple[str, str], dict[str, list[Effect]]]
 WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 SIGNIFICANT = 0.05
+NONE = Effect(float("nan"), float("nan"), 0)
 
 
 def over_settings(
@@ -26,7 +30,13 @@ def over_settings(
     apart, under_l2 = 0.0, {}
     for setting in settings:
         alone = quick and setting.choices["norm"] == "L1"
-        values = quantities(traj, setting.options, ("CSE",) if alone else QUANTITIES)
+        names = ("CSE",) if alone else QUANTITIES
+        try:
+            values = quantities(traj, setting.options, names)
+        except DepthscopeError:  # a model too shallow for the setting: no layer has enough scales
+            for one, name in product(pairs, names):
+                found[one][name].append(NONE)
+            continue
         for one in pairs:
             for name, effect in effects(values, *one, layers).items():
                 found[one][name].append(effect)
@@ -40,11 +50,16 @@ def over_settings(
 
 
 def signs(several: list[Effect]) -> str:
-    """``11 [-0.22, +0.52]``: settings above 0, and the range; bold where all have one sign and each of them p < .05."""
-    dz = [one.dz for one in several]
-    text = f"{sum(one > 0 for one in dz)} [{min(dz):+.2f}, {max(dz):+.2f}]"
+    """``11 [-0.22, +0.52]``: settings above 0, and the range; bold where all have one sign and each of them p < .05.
+
+    ``6 of 12`` where the model is too shallow for the others.
+    """
+    known = [one for one in several if np.isfinite(one.dz)]
+    dz = [one.dz for one in known]
+    of = "" if len(known) == len(several) else f" of {len(known)}"
+    text = f"{sum(one > 0 for one in dz)}{of} [{min(dz):+.2f}, {max(dz):+.2f}]"
     one_sign = min(dz) > 0 or max(dz) < 0
-    return f"**{text}**" if one_sign and all(one.p < SIGNIFICANT for one in several) else text
+    return f"**{text}**" if one_sign and all(one.p < SIGNIFICANT for one in known) else text
 
 
 def cosine(traj: xr.Dataset, one: tuple[str, str], layers: slice) -> str:
