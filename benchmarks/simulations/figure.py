@@ -1,6 +1,7 @@
 """The figure of the simulations: every share with its interval, a tick where it should be, a panel for each question."""
 
 from pathlib import Path
+from textwrap import wrap
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from depthscope.errors import require
 
 def draw(found: dict[str, list[Row]], path: Path) -> None:
     plt = require("matplotlib.pyplot", "figures")
+    found = {name: [row for row in rows if row.drawn] for name, rows in found.items()}
     heights = [len(rows) + 1 for rows in found.values()]
     with look():
         size = (inches(PAGE), 0.24 * sum(heights) + 1)
@@ -25,9 +27,18 @@ def draw(found: dict[str, list[Row]], path: Path) -> None:
             ax.plot([row.goal for row in rows], y, "|", color=COLOURS[0], ms=10, mew=2, label="should be")
             before = [(row.before.share, place) for row, place in zip(rows, y, strict=True) if row.before]
             ax.plot([x for x, _ in before], [place for _, place in before], "x", color=COLOURS[1], ms=5, label="0.6.0")
-            ax.set_yticks(y, [f"{row.claim}: {row.simulated}" for row in rows], fontsize=6)
+            ax.set_yticks(y, labels(rows), fontsize=6)
             ax.set_ylim(-0.7, len(rows) - 0.3)
             ax.set_title(name, loc="left", fontsize=8)
         ax.set_xlabel("share of simulated studies")
         figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=7)
         figure.savefig(path, dpi=150, metadata={"Software": None})
+
+
+def labels(rows: list[Row]) -> list[str]:
+    """What is claimed stands with the first of several rows that claim it."""
+    found = []
+    for last, row in zip([None, *rows], rows, strict=False):
+        again = last is not None and last.claim == row.claim
+        found.append("\n".join(wrap(row.simulated if again else f"{row.claim}: {row.simulated}", 78)))
+    return found

@@ -37,13 +37,14 @@ def rows() -> Iterator[Row]:
         for share, (word, borders) in RIGHT.items():
             for items in (20, 40, 80, 200):
                 told = [words(simulated, old, share, items, seed) for seed in range(STUDIES)]
+                drawn = items in (40, 200)
                 where = f"{kind} with {100 * share:.0f} % of an effect of .6 sd, {items} items"
                 if sum(missed(share, border, spread, items) for border in borders) <= 0.2:
                     now, then = (Rate(sum(one[i] == word for one in told), STUDIES) for i in (0, 1))
-                    yield Row(f"the right word ('{word}')", where, now, 0.8, "at least", then)
+                    yield Row(f"the right word ('{word}')", where, now, 0.8, "at least", then, drawn)
                 else:
                     now, then = (Rate(sum(one[i] not in (word, "undecided") for one in told), STUDIES) for i in (0, 1))
-                    yield Row(f"a wrong word (not '{word}' or 'undecided')", where, now, 0.05, "at most", then)
+                    yield Row(f"a wrong word (not '{word}' or 'undecided')", where, now, 0.05, "at most", then, drawn)
 
 
 def words(

@@ -27,6 +27,8 @@ class Row(NamedTuple):
         ``"at most"`` or ``"at least"``, where the goal is a limit.
     before : Rate or None
         The same studies under the rule of depthscope 0.6.0, where the rule is another one now.
+    drawn : bool
+        Whether the figure has it: of many rows that are alike it shows some.
     """
 
     claim: str
@@ -35,6 +37,7 @@ class Row(NamedTuple):
     goal: float
     bound: Literal["", "at most", "at least"] = ""
     before: Rate | None = None
+    drawn: bool = True
 
 
 def rate(study: Callable[[np.random.Generator], bool], draws: int = 400) -> Rate:
