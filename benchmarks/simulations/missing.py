@@ -10,7 +10,6 @@ from benchmarks.simulations.study import ITEMS, LAYERS, PERMUTATIONS, Row, rough
 from depthscope.statistics.calibration import Rate
 from depthscope.statistics.permutation import cluster_test
 
-STUDIES = 200
 EFFECT = slice(9, 20)
 
 
@@ -26,12 +25,17 @@ def rows() -> Iterator[Row]:
         ("one of 60 items lacks layer 15", hole),
     )
     for words, lose in cases:
-        told = [study(np.random.default_rng(seed), 1.0, lose) for seed in range(STUDIES)]
-        now, then = (Rate(sum(one[i] == 1 for one in told), STUDIES) for i in (0, 1))
+        now, then = rates(1.0, lose, 200, one=True)
         yield Row("an effect at layers 10 to 20, as one cluster", words, now, 1.0, "", then)
-        told = [study(np.random.default_rng(seed), 0.0, lose) for seed in range(STUDIES)]
-        now, then = (Rate(sum(one[i] > 0 for one in told), STUDIES) for i in (0, 1))
-        yield Row("a difference", f"nothing; {words}", now, 0.05, "", then)
+    now, then = rates(0.0, hole, 1000, one=False)
+    yield Row("a difference", "nothing; one of 60 items lacks layer 15", now, 0.05, "", then)
+
+
+def rates(effect: float, lose: Callable[[np.ndarray], None], draws: int, one: bool) -> tuple[Rate, Rate]:
+    """How often there is a cluster, or just one: now, and then."""
+    told = np.array([study(np.random.default_rng(seed), effect, lose) for seed in range(draws)])
+    now, then = (told == 1 if one else told > 0).sum(0)
+    return Rate(int(now), draws), Rate(int(then), draws)
 
 
 def study(generator: np.random.Generator, effect: float, lose: Callable[[np.ndarray], None]) -> tuple[int, int]:
