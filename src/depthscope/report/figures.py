@@ -152,7 +152,8 @@ def write_depths(
 
 
 def write_beside(folder: Path, beside: Beside, source: str) -> list[Path]:
-    """Draw the contrast of CSE, of CSE relative to norms, and of the slopes, one below the other."""
+    """Draw the contrast of CSE, of CSE relative to norms, and of the slopes and the cosine, one below the other."""
+    folder.mkdir(exist_ok=True)
     main = beside.rows["cse"]
     panels = [Panel(ROWS[name], contrast.table, contrast.spans) for name, contrast in beside.rows.items()]
     depth = total_depth(main.table)
