@@ -92,7 +92,7 @@ def _cosine(beside: Beside) -> str:
 def _found(c: Contrast) -> str:
     """All significant clusters, the strongest first."""
     found = sorted(c.significant(ALPHA), key=lambda k: -abs(k.mass))
-    return names_text([_cluster(k) for k in found])
+    return names_text([_cluster(k) for k in found], len(found))
 
 
 def _cluster(k: Cluster) -> str:
