@@ -5,7 +5,7 @@ import pytest
 
 from depthscope.statistics.attenuation import left_adjusted, left_among
 from depthscope.statistics.design import design
-from depthscope.statistics.shares import resampled
+from depthscope.statistics.shares import item_weights
 from depthscope.statistics.splines import natural_splines
 
 RIGHT = {0.0: "too little", 0.5: "a part", 1.0: "enough"}
@@ -19,7 +19,7 @@ def drawn(n=60, columns=3, seed=0):
 
 def one_by_one(d, x, resamples, seed=0):
     """Adjusted effect and its share of the mean, by least squares on the items of each resample."""
-    for weights in np.concatenate(list(resampled(len(d), resamples, seed))):
+    for weights in np.concatenate(list(item_weights(len(d), resamples, seed))):
         items = np.repeat(np.arange(len(d)), np.rint(weights * len(d)).astype(int))
         model = np.column_stack([np.ones(len(items)), x[items]])
         effect = np.linalg.lstsq(model, d[items], rcond=None)[0][0]
@@ -62,6 +62,12 @@ def test_without_covariates_all_of_it_is_left():
     d, x = drawn()
     left = left_adjusted(d, x[:, :0]).share
     assert (left.value, left.low, left.high) == pytest.approx((1, 1, 1))
+
+
+def test_columns_that_say_the_same_take_no_items():
+    d, x = drawn(3, 1)
+    twice = left_adjusted(d, np.column_stack([x, 2 * x]))
+    assert twice.difference == pytest.approx(left_adjusted(d, x).difference)
 
 
 def test_fewer_items_than_columns_leave_no_answer():

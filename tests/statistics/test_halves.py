@@ -95,6 +95,19 @@ def test_the_unit_does_not_matter_and_missing_layers_take_no_part():
     assert split_half(-values) == split_half(values)
 
 
+def test_an_effect_without_a_spread_has_none():
+    found = split_half(np.full((20, 5), 0.3))
+    assert np.isnan([found.peak, found.window]).all()
+
+
+def test_layers_in_other_units_are_averaged_all_the_same():
+    """A layer that is a billion times another: over it alone dz is what it is."""
+    values = np.column_stack(
+        [1e9 * np.random.default_rng(3).normal(size=40), 1.0 + 0.1 * np.random.default_rng(4).normal(size=40)]
+    )
+    assert split_half(values).window == pytest.approx(split_half(values[:, 1:]).window)
+
+
 def test_a_contrast_has_it_in_the_direction_of_its_strongest_cluster():
     def found(sign, **options):
         values = np.stack([sign * planted(4), np.zeros((40, 16))], axis=1)

@@ -58,3 +58,8 @@ def test_families_that_are_alike_make_a_test_of_items_find_too_much():
         stats.ttest_1samp(grouped(0.3, 50, 4, seed)[0].reshape(50, 4).mean(1), 0).pvalue <= 0.05 for seed in range(400)
     ]
     assert np.mean(averaged) < 0.08
+
+
+def test_values_that_are_all_the_same_tell_nothing():
+    found = intraclass([0.25] * 6, list("aabbcc"))
+    assert np.isnan([found.value, found.low, found.high, found.p]).all()

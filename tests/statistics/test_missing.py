@@ -110,3 +110,11 @@ def test_it_is_saved_with_the_contrast(tmp_path):
     again = ds.Contrast.load(found.save(tmp_path / "c.json"))
     assert again.partial == found.partial
     assert again.thin_layers == found.thin_layers
+
+
+def test_where_every_layer_is_too_thin_there_is_nothing_to_test(refuses):
+    h = measured()
+    h[: N // 2, :, : LAYERS // 2] = np.nan
+    h[N // 2 :, :, LAYERS // 2 :] = np.nan
+    with refuses(f"no layer is measured in at least nine tenths of its {N} pairs"):
+        ds.contrast(h, "a", "b", permutations=200)

@@ -160,6 +160,12 @@ def test_beside_it_stands_the_effect_less_what_its_choice_adds():
     assert np.isnan(few["shrunken_rate"].values).all()
 
 
+@pytest.mark.filterwarnings("error")
+def test_of_an_effect_without_a_spread_nothing_is_shrunken():
+    found = power_curve(np.ones((20, 4)), sizes=(10,), shares=(1.0,), draws=2, permutations=100)
+    assert np.isnan(found.attrs["shrunken"])
+
+
 def test_studies_that_found_an_effect_promise_too_much_unless_it_is_shrunken():
     """Ten studies of 20 items that found a dz of .45 in 4 of 12 layers, which a third of such studies do."""
     known, promised = [], []

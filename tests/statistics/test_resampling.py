@@ -102,6 +102,24 @@ def test_equivalence_of_a_long_tail_against_the_effect_holds_its_rate():
     assert claimed <= stats.binom.ppf(0.999, 200, 0.06)
 
 
+@pytest.mark.parametrize("size", [0.3, -1.0, 1e-9])
+def test_differences_that_are_all_the_same_are_as_certain_by_resamples_as_by_flips(size):
+    h = measure(np.zeros((12, 2, 4)))
+    h[:, 0] += size
+    flips, drawn = (ds.contrast(h, "a", "b", permutations=200, inference=one) for one in ("flips", "bootstrap"))
+    assert drawn.clusters[0].p == drawn.smallest_p == pytest.approx(2 / 201)
+    assert (drawn.equivalence(), flips.equivalence()) == (1.0, 1.0)
+    assert drawn.over(1, 4).p_equivalence == flips.over(1, 4).p_equivalence == 1.0
+
+
+def test_no_difference_in_any_item_is_as_equivalent_by_resamples_as_by_flips():
+    flips, drawn = (
+        ds.contrast(measure(np.zeros((300, 2, 4))), "a", "b", permutations=200, inference=one)
+        for one in ("flips", "bootstrap")
+    )
+    assert drawn.equivalence() == flips.equivalence() < 0.05
+
+
 def test_a_contrast_says_where_its_p_comes_from():
     h = measure(np.random.default_rng(1).normal(size=(12, 2, 8)) + np.array([[0.9], [0]]))
     flips, drawn = (ds.contrast(h, "a", "b", permutations=300, inference=name) for name in ("flips", "bootstrap"))

@@ -82,3 +82,13 @@ def test_words_follow_the_interval(low, high, word):
 def test_in_words_it_is_percent():
     assert str(Share(0.55, 0.2, 0.95)) == "55 % [20, 95]"
     assert str(Share(-0.001, -0.2, 0.1)) == "0 % [-20, 10]"
+
+
+def test_an_interval_without_ends_and_a_share_of_nothing_are_said_in_words():
+    rng = np.random.default_rng(4)
+    open_ended = share_of(rng.normal(size=20), 0.02 + rng.normal(size=20))
+    assert (open_ended.low, open_ended.high) == (-np.inf, np.inf)
+    assert str(open_ended).endswith(" % [open, open]")
+    for nothing in (share_of(np.ones(20), np.zeros(20)), share_of(np.ones(1), np.ones(1))):
+        assert (str(nothing), nothing.word) == ("an unknown share", "undecided")
+    assert str(Share(-0.001, -0.25, 0.304)) == "0 % [-25, 30]"

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from depthscope.arrays import Float
-from depthscope.statistics.shares import Share, ratio_of, resampled, widened
+from depthscope.statistics.shares import Share, item_weights, ratio_of, widened
 
 # of the scale of the columns: keeps a resample in which some of them are equal from having no answer
 RIDGE = 1e-9
@@ -47,19 +47,18 @@ def left_adjusted(
     Returns
     -------
     Left
-        NaN with fewer than two items, or no more items than columns + 1.
+        NaN with fewer than two items, or no more items than columns that tell something of their own + 1.
 
     Notes
     -----
     ``d_i = effect + x_i' g + e_i``; the share is ``effect / mean(d)``. Weighted by how often each item was drawn, all
     resamples are one batch of normal equations: 2,000 of 200 items and 24 columns take a tenth of a second.
     """
-    n, k = covariates.shape
-    nan = float("nan")
-    if n < max(2, k + 2):
+    n, nan = len(covariates), float("nan")
+    columns, turn = _uncorrelated(covariates)
+    if n < max(2, columns.shape[1] + 2):
         return Left(Share(nan, nan, nan), nan, nan, nan)
     top = float(np.abs(differences).max()) or 1.0
-    columns, turn = _uncorrelated(covariates)
     x = np.column_stack([np.ones(n), columns])
     z = (covariates if centres is None else centres) @ turn
     d = differences / top
@@ -77,7 +76,7 @@ def left_adjusted(
         return mean[:, 0] - (g * at).sum(1), mean[:, 0]
 
     (effect,), (observed,) = effects(np.full((1, n), 1 / n))
-    drawn = [effects(weights) for weights in resampled(n, resamples, seed)]
+    drawn = [effects(weights) for weights in item_weights(n, resamples, seed)]
     above, below = (np.concatenate([one[i] for one in drawn]) for i in (0, 1))
     share = ratio_of(above, below, float(effect), float(observed), n, confidence)
     outer = (1 - confidence) / 2
@@ -104,7 +103,7 @@ def left_among(
     if n < 2 or not kept.any():
         return Share(*(float("nan"),) * 3)
     above, below = [], []
-    for weights in resampled(n, resamples, seed):
+    for weights in item_weights(n, resamples, seed):
         chosen = weights @ kept
         above.append(np.where(chosen > 0, weights @ (differences * kept), 0.0) / np.where(chosen > 0, chosen, 1.0))
         below.append(weights @ differences)

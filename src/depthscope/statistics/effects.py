@@ -89,9 +89,11 @@ def equivalence(
     values: Float, model: Design, bound: float, inference: Inference, *, resamples: int, seed: int
 ) -> Float:
     """p that the standardised effect of a ``model`` on ``values`` (item, cell) is below the bound, of each cell."""
+    p = equivalence_p(model.t(values), model.degrees, model.leverage, bound)
     if inference == "bootstrap":
-        return resampled_equivalence(model, values, bound, resamples, seed)
-    return equivalence_p(model.t(values), model.degrees, model.leverage, bound)
+        drawn = resampled_equivalence(model, values, bound, resamples, seed)
+        return np.where(np.isnan(drawn), p, drawn)
+    return p
 
 
 def equivalence_p(t: Float, degrees: int, leverage: float, bound: float) -> Float:

@@ -13,6 +13,8 @@ from depthscope.statistics.units import in_own_units
 
 # of items in a half: with fewer, standard deviations are worth nothing
 MIN_HALF = 6
+# of values whose largest is about 1: what rounding makes of no spread at all, where a sum is taken from another
+NONE = 1e-7
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ def split_half(
     Returns
     -------
     Halves
-        NaN with fewer than twelve items, and without any layer.
+        NaN with fewer than twelve items, without any layer, and where a half has an effect without a spread.
 
     Notes
     -----
@@ -80,14 +82,16 @@ def split_half(
     # in the units of the measure, for layers are averaged: sums of layers up to each, whose differences are windows
     raw = in_own_units(np.where(present, differences, 0.0).reshape(-1, 1))[0].reshape(differences.shape)
     above = np.concatenate([np.zeros((n, 1)), raw.cumsum(1)], axis=1)
-    means = ((above[:, stop] - above[:, start]) / (stop - start)).T
+    means = in_own_units((above[:, stop] - above[:, start]) / (stop - start))[0].T
     over = _dz((measured * means).sum(1)[:, None], (measured * means**2).sum(1)[:, None], size)[:, 0]
-    means_of_splits = np.array([(sign * at_peak).mean(), (sign * over).mean()])
-    peak_dz, window_dz = hedges(means_of_splits, n // 2)[0]
+    means_of_splits = [float(one.mean()) if np.isfinite(one).all() else np.nan for one in (sign * at_peak, sign * over)]
+    peak_dz, window_dz = hedges(np.array(means_of_splits), n // 2)[0]
     return Halves(float(peak_dz), float(window_dz))
 
 
 def _dz(total: Float, squares: Float, size: NDArray[np.float64]) -> Float:
+    """Of values whose largest is about 1; infinite without a spread, 0 if there is no mean either."""
     mean = total / size
     spread = np.sqrt(np.maximum(squares - size * mean**2, 0.0) / (size - 1))
-    return np.divide(mean, spread, out=np.zeros_like(mean), where=spread > 1e-12)
+    certain = np.where(np.abs(mean) > NONE, np.copysign(np.inf, mean), 0.0)
+    return np.divide(mean, spread, out=certain, where=spread > NONE)

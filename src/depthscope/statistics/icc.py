@@ -49,7 +49,7 @@ def intraclass(values: Sequence[float] | Float, families: Sequence[object]) -> I
     Returns
     -------
     Intraclass
-        NaN with fewer than two families, or where every family has one value.
+        NaN with fewer than two families, where every family has one value, or where all values are the same.
 
     References
     ----------
@@ -60,7 +60,7 @@ def intraclass(values: Sequence[float] | Float, families: Sequence[object]) -> I
     groups = frame.groupby("family")["value"]
     sizes, means = groups.size().to_numpy(), groups.mean().to_numpy()
     n, count = len(frame), len(sizes)
-    if count < 2 or n == count:
+    if count < 2 or n == count or frame["value"].nunique() == 1:
         return Intraclass(*(np.nan,) * 4, count, 1.0)
     size = float((n - (sizes**2).sum() / n) / (count - 1))
     between = float((sizes * (means - frame["value"].mean()) ** 2).sum() / (count - 1))

@@ -95,6 +95,11 @@ def pair(
         )
     measured = np.isfinite(chosen.values).all(1)
     whole, cells = complete(measured[used]) if used.any() else (used[used], measured.any(0))
+    if not cells.any():
+        raise DepthscopeError(
+            f"{terms.name}: no layer is measured in at least nine tenths of its {int(used.sum())} pairs, so that none is left to "
+            "test: leave out the items that lack most layers"
+        )
     few = thin(measured[used], cells)
     partial = labels[used][~whole]
     left_out = (labels[~there], labels[same & ~used], labels[there & ~covered], partial)

@@ -121,8 +121,8 @@ def power_curve(
 def _shrunken(values: Float, main: Cells, forming_p: float, seed: int) -> float:
     """How much of the effect over its layers is left where other items choose the layers, 0 to 1; NaN with few items."""
     window = values[:, main.where].mean(1)
-    own = np.sign(main.mass) * window.mean() / window.std(ddof=1)
-    return float(np.clip(split_half(values, forming_p=forming_p, seed=seed).window / own, 0.0, 1.0))
+    elsewhere = split_half(values, forming_p=forming_p, seed=seed).window
+    return float(np.clip(elsewhere * window.std(ddof=1) / abs(window.mean()), 0.0, 1.0))
 
 
 def _detected(

@@ -84,6 +84,11 @@ def resampled_equivalence(model: Design, values: Float, bound: float, draws: int
     values : array (item, cell)
     bound : float
         The smallest standardised effect (dz) that would matter, > 0.
+
+    Returns
+    -------
+    array (cell,)
+        NaN without a spread, of which nothing can be drawn.
     """
     effect, sigma = model.fit(values)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -94,7 +99,7 @@ def resampled_equivalence(model: Design, values: Float, bound: float, draws: int
             shift = bound * model.leverage / one.sigma
         beyond += [(one.t + shift <= observed).sum(0), (one.t - shift >= observed).sum(0)]
     p: Float = (1 + beyond.max(0)) / (1 + draws)
-    return np.where(np.isfinite(observed), p, np.nan)
+    return np.where(sigma > 1e-13 * np.abs(effect), p, np.nan)
 
 
 def _residuals(model: Design, values: Float) -> Float:
@@ -102,4 +107,6 @@ def _residuals(model: Design, values: Float) -> Float:
     free = 1 - (model.basis**2).sum(1)
     rest = rest / np.sqrt(np.where(free > FREE, free, 1.0))[:, None]  # what is fitted exactly has no residual
     centred: Float = rest - rest.mean(0)
-    return centred
+    # what is fitted to the last digit leaves rounding errors, which are no residuals
+    exact = (centred**2).sum(0) <= 1e-26 * (values**2).sum(0)
+    return np.where(exact, 0.0, centred)

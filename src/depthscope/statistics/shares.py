@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import isfinite
 from typing import Literal
 
 import numpy as np
@@ -23,7 +24,8 @@ class Share:
     Attributes
     ----------
     value, low, high : float
-        The ratio of the mean differences, and its 95 % interval; below 0 where the other effect goes the other way.
+        The ratio of the mean differences, and its 95 % interval; below 0 where the other effect goes the other way. Ends are
+        infinite where the effect may well be nothing, which then has no share; NaN where it cannot be asked.
     """
 
     value: float
@@ -44,8 +46,10 @@ class Share:
         return "a part" if self.low > 0 and self.high < 1 else "undecided"
 
     def __str__(self) -> str:
-        value, low, high = (round(100 * one) + 0 for one in (self.value, self.low, self.high))
-        return f"{value} % [{low}, {high}]"
+        if not isfinite(self.value):
+            return "an unknown share"
+        ends = (f"{round(100 * end)}" if isfinite(end) else "open" for end in (self.low, self.high))
+        return f"{round(100 * self.value)} % [{', '.join(ends)}]"
 
 
 def share_of(part: Float, whole: Float, *, resamples: int = 2000, confidence: float = 0.95, seed: int = 0) -> Share:
@@ -90,8 +94,8 @@ def ratio_of(above: Float, below: Float, part: float, whole: float, n: int, conf
     outer = (1 - confidence) / 2
     low = float(np.quantile(np.where(turned, -np.inf, ratios), outer, method="lower"))
     high = float(np.quantile(ratios, 1 - outer, method="higher"))
-    value = part / whole
-    return Share(value, *widened(value, low, high, n))
+    value = part / whole if whole else float("nan")
+    return Share(value, *(widened(value, low, high, n) if whole else (-np.inf, np.inf)))
 
 
 def widened(value: float, low: float, high: float, n: int) -> tuple[float, float]:
@@ -100,7 +104,7 @@ def widened(value: float, low: float, high: float, n: int) -> tuple[float, float
     return value + wider * (low - value), value + wider * (high - value)
 
 
-def resampled(n: int, resamples: int, seed: int) -> Iterator[Float]:
+def item_weights(n: int, resamples: int, seed: int) -> Iterator[Float]:
     """Weights of the items (resample, item) in bootstrap resamples, which add up to 1; in blocks, to save memory."""
     generator = np.random.default_rng(seed)
     block = max(1, BLOCK // n)

@@ -27,6 +27,12 @@ COLUMNS = (
 )
 
 
+def test_ends_that_an_interval_does_not_have_are_open():
+    frame = pd.DataFrame({"share": [0.6], "low": [-np.inf], "high": [np.inf]})
+    table = tabulate("t", "Caption", frame, (Column("left", "{share:.0%} [{low:.0%}, {high:.0%}]"),))
+    assert table.rows == [[Cell("60% [open, open]", 0.6)]]
+
+
 def test_cells_are_read_and_sorted():
     table = tabulate("t", "Caption", FRAME, COLUMNS)
     assert table.columns == ["who", "n", "dz", "p"]  # neither what nobody has nor what is empty in all rows

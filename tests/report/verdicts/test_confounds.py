@@ -232,8 +232,16 @@ def test_a_reliability_that_was_given_decides():
     (line,) = on_confounds(half_carried(), adjust=[("all", ["drive"])], corrected=corrected, reliability={"drive": 0.7})
     assert (
         "? No.** With drive held equal, drive taken to be measured with a reliability of .7, nothing that matters is "
-        "left: 5 % [-10, 15] (" in line
+        "left: 5 % [-10, 15] (before that correction, " in line
     )
+
+
+def test_covariates_alone_are_not_corrected_and_a_small_reliability_has_its_digits():
+    corrected = Left(Share(0.05, -0.1, 0.15), 0.0, 0.0, 0.0)
+    both = [("idle", ["idle"]), *BOTH[1:]]
+    (line,) = on_confounds(half_carried(), adjust=both, corrected=corrected, reliability={"drive": 0.004})
+    assert "measured with a reliability of .004," in line
+    assert "Left with one of them alone, all of them taken to be exact: idle " in line
 
 
 def test_what_could_not_be_used_is_named_with_its_reason():

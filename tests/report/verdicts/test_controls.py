@@ -1,5 +1,6 @@
 """How specific an effect is, where it is known what the controls have."""
 
+import numpy as np
 import pytest
 
 from depthscope.drawing.alt import p_text
@@ -105,6 +106,19 @@ def spelled(words, contrast):
         (k,) = (k for k in contrast.significant() if (k.first, k.last) == (5, 8))
         words += f" (layers {k.first}-{k.last}, {p_text(k.p)}, dz {k.dz:+.2f}; MEAN)"
     return words.replace("MEAN", mean).replace("SAME", p_text(effect.p_equivalence))
+
+
+def test_a_control_that_few_items_have_leaves_it_undecided():
+    """Among the few, the effect itself may be nothing: then its share has no ends."""
+    h = measure({"a": HIGHER, "b": NOTHING, "c": NOTHING})
+    h.loc[{"item": ["i1", "i2"], "condition": "b"}] += 7.0
+    h.loc[{"condition": "c", "item": [f"i{k}" for k in range(5, 24)]}] = np.nan
+    e = evidence(h)
+    (control,) = e.controls
+    assert control.alone.n == 5
+    assert control_text(e, control)[0] == "undecided"
+    assert "which shows" in in_short(e)[0]
+    assert "% [open, open] of it" in in_short(e)[0]
 
 
 @pytest.mark.parametrize("case", CONTROLS)

@@ -4,7 +4,7 @@ import base64
 import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isnan
+from math import isinf, isnan
 from typing import Any
 
 import pandas as pd
@@ -64,6 +64,8 @@ class _Formatter(string.Formatter):
             return p_text(float(value))
         if _missing(value):
             return "?"
+        if isinstance(value, float) and isinf(value):  # the end of an interval that has none
+            return "open"
         # a column of whole numbers with gaps comes back as floats
         whole = format_spec == "" and isinstance(value, float) and value.is_integer()
         return str(int(value)) if whole else super().format_field(value, format_spec)

@@ -75,7 +75,8 @@ def _together(held: Confounding, own: Cluster) -> str:
     how = ", along curves" if along(c) else ""
     for name, value in held.reliability.items():
         how += f", {name} taken to be measured with a reliability of {_plain(value)}"
-    return sentence(f"with {names} held equal{how}, {MEANS[answer_of(left.share)]}: {left.share} ({_shown(c, own)})")
+    test = f"{'before that correction, ' if held.corrected else ''}{_shown(c, own)}"
+    return sentence(f"with {names} held equal{how}, {MEANS[answer_of(left.share)]}: {left.share} ({test})")
 
 
 def _shown(c: Contrast, own: Cluster) -> str:
@@ -88,7 +89,8 @@ def _shown(c: Contrast, own: Cluster) -> str:
 def _alone(held: Confounding) -> list[str]:
     """Each covariate's own share of what is left."""
     single = [f"{adjusted_for(held.adjusted[k])} {left.share}" for k, left in held.left.items() if k != "all"]
-    return [f"Left with one of them alone: {', '.join(single)}."] if single else []
+    taken = ", all of them taken to be exact" if held.corrected else ""
+    return [f"Left with one of them alone{taken}: {', '.join(single)}."] if single else []
 
 
 def _error(held: Confounding) -> list[str]:
@@ -160,7 +162,7 @@ def _aside(e: Evidence, held: Confounding) -> str:
 
 def _plain(reliability: float) -> str:
     """``.62``."""
-    return f"{reliability:.2f}".removeprefix("0").rstrip("0").rstrip(".")
+    return f"{reliability:.2g}".removeprefix("0")
 
 
 def _extrapolated(held: Confounding) -> list[str]:
