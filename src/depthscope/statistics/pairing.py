@@ -97,8 +97,8 @@ def pair(
     whole, cells = complete(measured[used]) if used.any() else (used[used], measured.any(0))
     if not cells.any():
         raise DepthscopeError(
-            f"{terms.name}: no layer is measured in at least nine tenths of its {int(used.sum())} pairs, so that none is left to "
-            "test: leave out the items that lack most layers"
+            f"{terms.name}: no layer is measured in at least nine tenths of its {int(used.sum())} pairs, so that none is left "
+            "to test: leave out the items that lack most layers"
         )
     few = thin(measured[used], cells)
     partial = labels[used][~whole]
