@@ -57,7 +57,7 @@ def calibrated(levels: Float, signs: Float, knots: int, reliability: Float) -> C
     ``(1 - reliability) var(difference) / sum(signs^2)``. The true levels are taken to be normal around the means of their
     conditions, given what was measured, so that ``X | W`` is normal with mean ``m + L (W - m)``, ``L = I - S_u S_w^-1``; the
     expectation is by Gauss-Hermite quadrature. Along straight lines, and where levels spread alike in the conditions, this is
-    the attenuation-corrected estimator of moments, ``(S_w - S_u)^-1 S_wd`` (one covariate: the slope divided by the reliability).
+    the attenuation-corrected estimator of moments, ``(S_w - S_u)^-1 S_wd``: of one covariate, the slope by the reliability.
 
     References
     ----------
