@@ -77,6 +77,15 @@ def test_the_evidence_stands_in_sentences_and_in_a_table(e):
         assert row[1:] == [compared.label, str(compared.n), effect, f"{compared.p:.4f}", compared.said]
 
 
+def test_what_p_is_of_is_said_as_it_was_computed():
+    h = measure({"a": HIGHER, "b": NOTHING})
+    for inference, drawn in (("flips", "sign flips"), ("bootstrap", "resamples")):
+        main = compare(h, "a", "b", inference=inference)
+        text = told([main], Evidence(main))
+        assert f"p is of {drawn}." in text
+        assert f"p ({drawn})" in text
+
+
 def test_the_sentences_follow_the_verdict_and_the_table_follows_them(e):
     text = told([e.main], e)
     places = [text.index(part) for part in ("**a - b: found", "**Specific to a", "## The evidence", "## All clusters")]

@@ -73,7 +73,14 @@ def test_the_excess_is_the_contrast_of_what_the_draws_do_not_explain(h, real):
 
 
 def test_the_excess_keeps_the_settings_of_the_contrast(h):
-    options = {"forming_p": 0.01, "alternative": "greater", "bound": 0.4, "seed": 7, **OPTIONS}
+    options = {
+        "forming_p": 0.01,
+        "alternative": "greater",
+        "bound": 0.4,
+        "seed": 7,
+        "inference": "bootstrap",
+        **OPTIONS,
+    }
     excess = put(h, ds.contrast(h, "a-b", **options), [texts(seed=1)]).excess
     assert {name: excess.settings[name] for name in options} == options
 

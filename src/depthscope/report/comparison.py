@@ -405,9 +405,7 @@ def _cluster_test(main: Contrast, values: Float, items: Sequence[str], grid: Flo
     labels = {"item": list(items), "condition": ["mean", "nothing"], "layer": np.arange(1, len(grid) + 1)}
     both = np.stack([values, np.zeros_like(values)], axis=1)
     h = xr.DataArray(both, {**labels, "relative_depth": ("layer", grid)}, ("item", "condition", "layer"), name="cse")
-    names = ("permutations", "forming_p", "alternative", "bound", "seed", "resamples")
-    options = {name: main.settings[name] for name in names} | {"inference": main.inference}
-    return contrast(h, Terms(("mean",), ("nothing",)), **options)
+    return contrast(h, Terms(("mean",), ("nothing",)), **main.tested_by)
 
 
 def measured_inside(c: Contrast, window: tuple[int, int]) -> list[int]:

@@ -103,7 +103,7 @@ class Compared:
     group, label : str
     n : int
     dz, low, high, p : float
-        The effect on the mean over the window, its 95 % interval, and p by sign flips.
+        The effect on the mean over the window, its 95 % interval, and p by sign flips or resamples.
     p_equivalence : float
         That |dz| of this mean is below the bound.
     difference, difference_low, difference_high : float

@@ -27,9 +27,9 @@ there is nothing.\
 
 COMPARED = """\
 Every analysis at the same {window}: CSE is averaged over them, item by item; dz and its 95 % interval are of that one number,
-and p is of sign flips. Where a cluster of the first row chose the layers, its own effect is too large. "Cluster" names the
+and p is of {drawn}. Where a cluster of the first row chose the layers, its own effect is too large. "Cluster" names the
 significant cluster of the analysis that overlaps them, if there is one. Adjusted dz is in units of what the covariates leave;
-intervals (bootstrap, noncentral t) and p (flips) come from different tests and can part at the margin.\
+intervals (bootstrap, noncentral t) and p ({drawn}) come from different tests and can part at the margin.\
 """
 
 BESIDE = """\
@@ -96,6 +96,11 @@ def summarize(
     return "\n\n".join(sections) + "\n"
 
 
+def compared_reading(e: Evidence) -> str:
+    """What the table of all analyses shows."""
+    return COMPARED.format(window=e.window_text, drawn=e.main.drawn)
+
+
 def _evidence(e: Evidence) -> list[str]:
     lines = ["| | analysis | n | dz [95 % interval] | p | cluster |\n|---|---|---|---|---|---|"]
     for group, rows in groupby(e.compared, lambda row: row.group):
@@ -105,7 +110,7 @@ def _evidence(e: Evidence) -> list[str]:
             lines.append(f"| {shown} | {cell(r.label)} | {r.n} | {effect} | {r.p:.4f} | {r.said} |")
     return [
         "## The evidence in one table",
-        COMPARED.format(window=e.window_text),
+        compared_reading(e),
         "\n".join(lines),
     ]
 

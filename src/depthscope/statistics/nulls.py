@@ -114,10 +114,7 @@ def against(
         contrast(
             h.copy(data=h.values - total / len(means)),
             real.terms,
-            **{
-                option: s[option]
-                for option in ("permutations", "forming_p", "alternative", "bound", "seed", "resamples")
-            },
+            **real.tested_by,
             include_same_context=s["include_same_context"],
         ),
     )

@@ -95,11 +95,6 @@ def pair(
         )
     measured = np.isfinite(chosen.values).all(1)
     whole, cells = complete(measured[used]) if used.any() else (used[used], measured.any(0))
-    if not cells.any():
-        raise DepthscopeError(
-            f"{terms.name}: no layer is measured in at least nine tenths of its {int(used.sum())} pairs, so that none is left "
-            "to test: leave out the items that lack most layers"
-        )
     few = thin(measured[used], cells)
     partial = labels[used][~whole]
     left_out = (labels[~there], labels[same & ~used], labels[there & ~covered], partial)
@@ -109,6 +104,11 @@ def pair(
         known = f" and known {listed(covariates)}" if len(covariates) else ""
         told = usable_text(len(labels), *left_out, covariates)
         raise DepthscopeError(f"{terms.name}: {told}; a paired test needs at least 2 items with all conditions{known}")
+    if not cells.any():
+        raise DepthscopeError(
+            f"{terms.name}: no layer is measured in at least nine tenths of its {len(groups)} pairs, so that none is left "
+            "to test: leave out the items that lack most layers"
+        )
     sides = (_side(h, side)[used] for side in (terms.left, terms.right))
     left, right = (_average_groups(side.where(xr.DataArray(cells, dims=side.dims[1:])), groups) for side in sides)
     gaps, names, levels = np.zeros((left.sizes["item"], 0)), list(covariates), None

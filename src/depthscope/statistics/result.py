@@ -140,6 +140,12 @@ class Contrast:
         return "bootstrap" if self.settings.get("inference") == "bootstrap" else "flips"
 
     @property
+    def tested_by(self) -> dict[str, Any]:
+        """Keywords of :func:`contrast` with which another one is tested just as this one was; covariates are not among them."""
+        names = ("permutations", "forming_p", "alternative", "bound", "seed", "resamples")
+        return {name: self.settings[name] for name in names} | {"inference": self.inference}
+
+    @property
     def drawn(self) -> str:
         """What was drawn for p, in words."""
         return "resamples" if self.inference == "bootstrap" else "sign flips"

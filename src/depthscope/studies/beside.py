@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from depthscope.errors import DepthscopeError
@@ -62,12 +61,7 @@ def contrast_beside(
             values = values.drop_vars("valid_scales", errors="ignore")
         chosen = dict(options) if name == "relative" else {**options, "alternative": "two-sided"}
         try:
-            found = contrast(values, main.terms, **chosen)
+            rows[str(name)] = contrast(values, main.terms, **chosen)
         except DepthscopeError as problem:
             without[str(name)] = str(problem)
-            continue
-        if np.isfinite(found.table["t"].values).any():
-            rows[str(name)] = found
-        else:
-            without[str(name)] = "no layer is measured in enough items"
     return Beside(rows, Evidence(main).window, without)

@@ -309,7 +309,7 @@ def _exchanged(
     moved = _tested(carried(patched), found.main)
     if len(set(moved["group"].values)) < 2:
         return None
-    options = {name: found.main.settings[name] for name in ("permutations", "forming_p", "seed", "resamples", "bound")}
+    options = {name: value for name, value in found.main.tested_by.items() if name != "alternative"}
     effects = by_layer(moved["effect"], int(patched.attrs["depth"]))
     each = against_zero(effects, "exchange", **options)
     only = {name: value for name, value in options.items() if name != "forming_p"}

@@ -19,7 +19,7 @@ from depthscope.report.beside import Beside, beside_layers_table, beside_table, 
 from depthscope.report.codebook import write_tables
 from depthscope.report.evidence import Evidence, every_contrast
 from depthscope.report.figures import write_beside, write_evidence_figures, write_figures
-from depthscope.report.summary import COMPARED, summarize, words
+from depthscope.report.summary import compared_reading, summarize, words
 from depthscope.report.tables import (
     attenuation_table,
     balance_table,
@@ -85,7 +85,7 @@ def write_findings(
     headline = [record.answer[0], "\n".join(f"- {point}" for point in listed), f"{WHAT} {DZ}"]
     write_text(out / "summary.md", summarize(record.title, headline, told, found.tested, e, about, record.command))
     # on the page, the figure that needs it stands beside it
-    reading = {"controls_reading": [COMPARED.format(window=e.window_text)]} if e else {}
+    reading = {"controls_reading": [compared_reading(e)]} if e else {}
     record.words = told | reading | {"points": listed, "explained": [WHAT, DZ]}
 
 

@@ -109,7 +109,7 @@ MAIN: Mapping[str, Mapping[str, Meaning]] = {
         "window_dz": Meaning("effect size of the mean over these layers", DZ, ANY),
         "window_low": Meaning("lower end of the 95 % interval of this dz", DZ, ANY),
         "window_high": Meaning("upper end of it", DZ, ANY),
-        "window_p": p_of("p of that mean, by sign flips"),
+        "window_p": p_of("p of that mean, by sign flips or resamples"),
     },
     "relative-layers.csv": {
         **QUANTITY,
@@ -121,7 +121,7 @@ MAIN: Mapping[str, Mapping[str, Meaning]] = {
         "label": Meaning("analysis"),
         "n": N,
         **own_effect("of mean CSE over the window, in units of what the covariates leave where they are adjusted for"),
-        "p": p_of("p of that mean, by sign flips"),
+        "p": p_of("p of that mean, by sign flips or resamples"),
         "p_equivalence": p_of("p that |dz| of that mean lies below the bound"),
         "difference": of_cse("difference of mean CSE over the window"),
         "difference_low": of_cse("lower end of the 95 % interval of this difference (Student)"),
@@ -202,7 +202,7 @@ MAIN: Mapping[str, Mapping[str, Meaning]] = {
         "size_high": Meaning("upper end of this range", "shares of the observed difference", ANY),
         "reached": share("share of the draws that reach the observed difference"),
         **effect("in the window of what is measured less what the null gives"),
-        "p": p_of("p of that mean, by sign flips"),
+        "p": p_of("p of that mean, by sign flips or resamples"),
         "cluster": Meaning("significant cluster beyond the null that overlaps the window, in words; no: none"),
         "explains": Meaning(
             "how much of the effect the null explains",

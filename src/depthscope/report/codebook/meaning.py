@@ -58,7 +58,7 @@ CLUSTER = {
     "first": Meaning("first layer of the cluster", "layers", LAYER.range),
     "last": Meaning("last layer of the cluster", "layers", LAYER.range),
     "mass": Meaning("sum of t over the cluster; its sign is that of the difference", "t", ANY),
-    "p": p_of("family-wise p of the cluster, by sign flips: corrected for all layers"),
+    "p": p_of("family-wise p of the cluster, by sign flips or resamples: corrected for all layers"),
 }
 
 
@@ -105,7 +105,7 @@ def window_lines(of: str, unit: str) -> Mapping[str, Meaning]:
     return {
         "n": N,
         **own_effect(f"of {of}"),
-        "p": p_of("p of that mean, by sign flips"),
+        "p": p_of("p of that mean, by sign flips or resamples"),
         "p_equivalence": p_of("p that |dz| of that mean lies below the bound"),
         "difference": Meaning(f"difference of {of}", unit, ANY),
         "difference_low": Meaning("lower end of the 95 % interval of this difference (Student)", unit, ANY),

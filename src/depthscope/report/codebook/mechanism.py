@@ -44,7 +44,7 @@ MECHANISM: Mapping[str, Meaning] = {
     ),
     "low": Meaning("lower end of the 95 % interval of value (Student)", "as value", ANY),
     "high": Meaning("upper end of this interval", "as value", ANY),
-    "p": p_of("p of value, by sign flips"),
+    "p": p_of("p of value, by sign flips or resamples"),
     **effect("of value"),
 }
 

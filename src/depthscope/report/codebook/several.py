@@ -24,7 +24,7 @@ CORPORA: Mapping[str, Mapping[str, Meaning]] = {
         ),
         "label": Meaning("set of stimuli"),
         **window_lines("mean CSE over the layers of the group", "CSE"),
-        "p": p_of("p of that mean, by sign flips; at a set's own peak the family-wise p of the cluster"),
+        "p": p_of("p of that mean, by sign flips or resamples; at a set's own peak the family-wise p of the cluster"),
         "found": Meaning("whether p <= .05", "", "True, False"),
         "said": Meaning("the same in words: p and equivalence; at a set's own peak the layers of the cluster"),
     }
