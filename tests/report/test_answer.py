@@ -19,7 +19,7 @@ from depthscope.statistics.calibration import Rate
 from depthscope.statistics.curve import Curve, Joint
 from depthscope.statistics.mixed import Mixed
 from depthscope.statistics.nulls import against
-from tests.report.planted import DEPTH, ELSEWHERE, HALF, HIGHER, LOWER, NOTHING, compare, evidence, measure
+from tests.report.planted import DEPTH, ELSEWHERE, HALF, HIGHER, INSIDE, LOWER, NOTHING, compare, evidence, measure
 
 
 def found(planted, e: Evidence | None = None):
@@ -161,6 +161,17 @@ def test_what_nulls_explain_is_said(drawn, level, words):
     assert null_level(e, null) == level
     assert words in found(None, e)
     assert ("nulls" in found(None, e)) == bool(words)
+
+
+def test_that_a_null_may_explain_it_is_said():
+    """One draw has half of the effect, and the other more than all of it."""
+    main = compare(measure({"a": HIGHER, "b": NOTHING}), "a", "b")
+    draws = [measure({"a": dict.fromkeys(INSIDE, size), "b": NOTHING}, seed=7) for size in (2.0, 5.0)]
+    h = measure({"a": HIGHER, "b": NOTHING})
+    null = against(draws, h, main, "planted", "words", permutations=100)
+    e = Evidence(main, nulls=[null])
+    assert null_level(e, null) == "undecided"
+    assert "whether what nulls without organisation in depth show (planted) explains it is undecided" in found(None, e)
 
 
 def test_a_test_that_finds_too_much_is_not_trusted():

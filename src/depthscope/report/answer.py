@@ -25,6 +25,7 @@ from depthscope.report.verdicts.nulls import null_level, trusted
 from depthscope.report.verdicts.selection import selection_words
 from depthscope.report.verdicts.symmetry import skewed_limit
 from depthscope.statistics.result import Cluster, Contrast
+from depthscope.statistics.shares import Word
 
 SPECIFIC = {
     "not specific": "it is not specific to {a}",
@@ -43,6 +44,11 @@ MIXED = {
 }
 UNTRUSTED = "the test finds more than it should where labels mean nothing, so that its p cannot be trusted"
 NULL = "what nulls without organisation in depth show ({})"
+EXPLAINS: dict[Word, str] = {
+    "enough": "{} is enough to explain it",
+    "a part": "{} explains a part of it",
+    "undecided": "whether {} explains it is undecided",
+}
 HELD = {
     "Yes": "all of it is left when covariates are held equal",
     "At least in part": "at least a part of it is left when covariates are held equal",
@@ -154,8 +160,10 @@ def _corrected(e: Evidence) -> list[str]:
 
 
 def _explained(e: Evidence) -> list[str]:
-    """By which nulls it is explained; random networks count as one."""
+    """By which nulls it is explained, or may be; random networks count as one."""
     levels = {null.name: null_level(e, null) for null in e.nulls}
-    enough, part = ([name for name, level in levels.items() if level == word] for word in ("enough", "a part"))
-    told = [f"{NULL.format(names_text(enough))} is enough to explain it"] if enough else []
-    return told + ([f"{NULL.format(names_text(part))} explains a part of it"] if part and not enough else [])
+    told = {}
+    for word, explains in EXPLAINS.items():
+        if names := [name for name, level in levels.items() if level == word]:
+            told[word] = explains.format(NULL.format(names_text(names)))
+    return [told["enough"]] if "enough" in told else list(told.values())

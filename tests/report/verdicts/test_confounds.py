@@ -239,8 +239,11 @@ def test_a_reliability_that_was_given_decides():
 def test_covariates_alone_are_not_corrected_and_a_small_reliability_has_its_digits():
     corrected = Left(Share(0.05, -0.1, 0.15), 0.0, 0.0, 0.0)
     both = [("idle", ["idle"]), *BOTH[1:]]
-    (line,) = on_confounds(half_carried(), adjust=both, corrected=corrected, reliability={"drive": 0.004})
-    assert "measured with a reliability of .004," in line
+    (line,) = on_confounds(
+        half_carried(), adjust=both, corrected=corrected, reliability={"drive": 0.004}, noisy=["idle", "drive"]
+    )
+    assert "measured with a reliability of .004, " in line
+    assert ", idle without error, nothing" in line
     assert "Left with one of them alone, all of them taken to be exact: idle " in line
 
 

@@ -75,6 +75,8 @@ def _together(held: Confounding, own: Cluster) -> str:
     how = ", along curves" if along(c) else ""
     for name, value in held.reliability.items():
         how += f", {name} taken to be measured with a reliability of {_plain(value)}"
+    exact = [name for name in held.noisy if name not in held.reliability]
+    how += f", {listed(exact, 12)} without error" if held.corrected and exact else ""
     test = f"{'before that correction, ' if held.corrected else ''}{_shown(c, own)}"
     return sentence(f"with {names} held equal{how}, {MEANS[answer_of(left.share)]}: {left.share} ({test})")
 

@@ -26,7 +26,7 @@ def _shrunken(power: xr.Dataset) -> str:
     if not np.isfinite(share):
         return ""
     return (
-        "An effect that was found is on average smaller than it looks, because the same items say where it is largest: over "
+        "The largest of many effects is on average smaller than it looks, because the same items say where it is: over "
         f"layers that one half of the items chose, the other half shows {100 * share:.0f} % of it. For an effect of that size "
         f"(dz {share * float(power['dz'].sel(share=1.0)):+.2f} at its peak), {_answer(power['shrunken_rate'])}. "
     )
