@@ -94,6 +94,15 @@ def test_where_nothing_has_to_go_there_is_nothing_to_match_and_nothing_survives_
     )
 
 
+def test_items_without_a_covariate_do_not_make_a_matching_that_removes_nothing():
+    column = drawn(seed=3, shift=0.0)
+    column[:5, 0] = np.nan
+    parts = held(measured(log_frequency=column), "log_frequency")
+    assert parts.matched == {}
+    assert parts.unmatched["all"].startswith("nothing to match: ")
+    assert parts.unmatched["all"].endswith("all 75 items for which they are known stay")
+
+
 def test_only_all_together_are_adjusted_for_unless_each_is_asked_for():
     h = measured(surprisal=drawn(), rarity=drawn(seed=2))
     assert list(held(h, "surprisal", "rarity", each=False).adjusted) == ["all"]

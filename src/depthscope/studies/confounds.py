@@ -47,7 +47,7 @@ def confounding(
     balance = _balance(h, plain, names)
     unusable = _unusable(h, plain, names)
     usable = [name for name in names if name not in unusable]
-    adjusted, lines, matched, unmatched = {}, {}, {}, {}
+    adjusted, lines = {}, {}
     sets = {name: [name] for name in usable} if each and len(usable) > 1 else {}
     if usable:
         sets["all"] = usable
@@ -58,6 +58,36 @@ def confounding(
                 lines[label] = contrast(h, plain.terms, adjust=chosen, **{**options, "splines": 0})
         except DepthscopeError as problem:
             unusable[label] = str(problem)
+    matched, unmatched = _matched(h, plain, usable, options)
+    noisy = [name for name in usable if name not in EXACT]
+    given = {name: value for name, value in (reliability or {}).items() if name in usable}
+    own, held = plain.strongest(ALPHA), adjusted.get("all")
+    assumed, corrected = {}, None
+    if own is not None and held is not None and (noisy or given):
+        assumes = [dict.fromkeys(noisy, one) for one in RELIABILITIES] if each and noisy else []
+        curve = _measured_with_error(h, held, own, [*assumes, *([given] if given else [])])
+        assumed = dict(zip(RELIABILITIES, curve, strict=False)) if assumes else {}
+        corrected = curve[-1] if given else None
+    return Confounding(
+        plain,
+        balance=balance,
+        unusable=unusable,
+        adjusted=adjusted,
+        matched=matched,
+        unmatched=unmatched,
+        lines=lines,
+        assumed=assumed,
+        noisy=noisy,
+        reliability=given,
+        corrected=corrected,
+    )
+
+
+def _matched(
+    h: xr.DataArray, plain: Contrast, usable: Sequence[str], options: dict[str, Any]
+) -> tuple[dict[str, Contrast], dict[str, str]]:
+    """The contrast on items that are matched on all covariates, and on those of the word; and why others are not."""
+    matched, unmatched = {}, {}
     seen: list[list[str]] = []
     for label, chosen in (("all", usable), ("word", [name for name in OF_THE_WORD if name in usable])):
         try:
@@ -68,10 +98,12 @@ def confounding(
         if not chosen or items in seen:
             continue
         seen.append(items)
-        if len(items) == plain.n:  # the same contrast again would survive whatever it was put to
+        known = int(imbalance(h, plain.terms, chosen)["n"].iloc[0])
+        if len(items) == known:  # the same contrast again would survive whatever it was put to
+            where = "" if known == plain.n else " for which they are known"
             unmatched[label] = (
                 f"nothing to match: no mean difference in {', '.join(chosen)} exceeds {TOLERANCE:g} standard deviations, and "
-                f"all {len(items)} items stay"
+                f"all {known} items{where} stay"
             )
         elif len(items) < MIN_MATCHED:
             unmatched[label] = (
@@ -79,16 +111,7 @@ def confounding(
             )
         else:
             matched[label] = contrast(_only(h, items), plain.terms, **options)
-    noisy = [name for name in usable if name not in EXACT]
-    given = {name: value for name, value in (reliability or {}).items() if name in usable}
-    own, held = plain.strongest(ALPHA), adjusted.get("all")
-    assumed, corrected = {}, None
-    if own is not None and held is not None and (noisy or given):
-        assumes = [dict.fromkeys(noisy, one) for one in RELIABILITIES] if each and noisy else []
-        curve = _measured_with_error(h, held, own, [*assumes, *([given] if given else [])])
-        assumed = dict(zip(RELIABILITIES, curve, strict=False)) if assumes else {}
-        corrected = curve[-1] if given else None
-    return Confounding(plain, balance, unusable, adjusted, matched, unmatched, lines, assumed, noisy, given, corrected)
+    return matched, unmatched
 
 
 def _measured_with_error(
