@@ -147,6 +147,37 @@ def test_all_clusters_are_named_the_strongest_first():
     assert "; norms show nothing at layers 12-18 (dz " in slope
 
 
+def test_of_many_clusters_the_strongest_three_are_named_and_the_rest_counted():
+    sizes = {layer: 3.0 + 0.5 * layer for layer in (2, 5, 8, 11, 14)}
+    c = compare(measure({"a": sizes, "b": NOTHING}), "a", "b")
+    weakest, *_, third, second, first = c.significant()
+    assert [k.first for k in (weakest, first)] == [2, 14]
+    told = "; ".join(f"higher at layer {k.first} (p = .005, dz {k.effect})" for k in (first, second, third))
+    relative, *_ = beside_words(Beside({"cse": c, "relative": c}, (2, 2)))
+    assert relative.endswith(f"CSE is {told} and 2 more")
+
+
+def test_too_few_items_decide_nothing():
+    h = measure({"a": HIGHER, "b": NOTHING}, items=4)
+    c = compare(h, "a", "b")
+    assert beside_words(Beside(dict.fromkeys(ROWS, c), (5, 8))) == [
+        "Cannot be decided: CSE relative to norms, slope that directions give and mean cosine of updates (with 4 items no "
+        "effect, however large, could be found)"
+    ]
+
+
+def test_of_states_nothing_is_said_of_updates():
+    for line in beside_words(found(trajectories(0.6), {"signal": "state"})):
+        assert "update" not in line
+    assert any("states persist" in line for line in beside_words(found(trajectories(2.0), {"signal": "state"})))
+
+
+def test_norms_of_directions_are_equal_and_show_nothing():
+    beside = found(trajectories(0.6), {"signal": "direction"})
+    assert not beside.rows["norms"].differences.fillna(0).values.any()
+    assert beside.rows["norms"].clusters == ()
+
+
 def test_a_signal_without_directions_leaves_cse_alone_and_says_so():
     beside = found(trajectories(0.6), {"signal": "norm"})
     assert list(beside.rows) == ["cse"]

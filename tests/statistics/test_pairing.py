@@ -25,6 +25,24 @@ def test_a_difference_of_differences_is_taken_item_by_item():
     assert paired.differences.values == pytest.approx(values[:, 3] - values[:, 1] - values[:, 0] + values[:, 2])
 
 
+def test_differences_of_the_last_digits_are_none_whatever_the_unit():
+    digits = 1e-15 * np.random.default_rng(0).integers(-3, 4, size=(6, 4, 1))
+    levels = np.concatenate([1 + digits, 1 + digits + np.array([0, 0, 1e-9, 0])[:, None]], axis=2)
+    for unit in (1.0, 1e-9, 1e9):
+        h = measure(unit * levels, "abcd")
+        for terms in (A_B, Terms(("a", "b"), ("b", "d"))):
+            assert not pair(h, terms).differences.values.any()
+        found = pair(h, Terms(("c",), ("a",))).differences.values / unit
+        assert not found[:, 0].any()
+        assert found[:, 1] == pytest.approx(1e-9, rel=1e-5)
+
+
+def test_a_missing_difference_is_not_taken_for_one_of_rounding():
+    values = np.ones((12, 2, 2))
+    values[:3, :, 1] = np.nan
+    assert np.isnan(pair(measure(values), A_B).differences.values[:, 1]).all()
+
+
 def test_layers_without_numbers_are_counted_from_1():
     h = measure(np.zeros((2, 2, 3))).drop_vars("layer")
     assert pair(h, A_B).differences["layer"].values.tolist() == [1, 2, 3]

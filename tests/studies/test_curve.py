@@ -150,3 +150,15 @@ def test_beside_it_is_what_hangs_on_no_weight_over_the_settings_that_are_left(sh
 
 def test_nothing_stands_beside_it_unless_it_is_asked_for(two_tokens):
     assert two_tokens[1].beside == {}
+
+
+def test_settings_whose_scales_are_one_filter_have_no_effect_of_either_sign(few, real):
+    curve = specification_curve(few, real, permutations=10, beside=True)
+    for name, one in curve.beside.items():
+        table = one.table
+        # averaged over cells, Haar at periods of 2 to 3.3 layers
+        same = (table["wavelet"] == "haar") & (table["periods"] == "2 to L/3")
+        assert same.any(), name
+        assert (table.loc[same, "dz"] == 0).all(), name
+        assert (table.loc[same, "p"] == 1).all(), name
+        assert (table.loc[~same, "dz"].abs() > 1e-6).all(), name

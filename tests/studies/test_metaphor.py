@@ -13,6 +13,7 @@ import xarray as xr
 from PIL import Image
 
 import depthscope as ds
+from depthscope.report.beside import beside_words
 from depthscope.store.datasets import digest
 from depthscope.studies.metaphor import run_metaphor
 from depthscope.studies.settings import Settings
@@ -198,6 +199,12 @@ def test_the_summary_names_the_pair_that_was_left_out_and_the_command(finished):
     assert "1 pair(s) with the same text up to the target" in text
     assert "left out: river." in text
     assert "the command" in text
+
+
+def test_a_terminal_is_told_what_hangs_on_no_weight(finished):
+    words = beside_words(finished.beside)
+    assert words
+    assert [line for line in finished.told if str(line).rstrip(".") in words] == [f"{line}." for line in words]
 
 
 def test_running_a_finished_folder_again_changes_nothing_but_the_clock(finished, settings, tmp_path):

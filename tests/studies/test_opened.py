@@ -175,6 +175,13 @@ def test_a_study_that_nobody_knows_and_a_measure_that_is_gone_are_told(copy, ref
             ask()
 
 
+def test_rows_beside_it_that_are_gone_are_told(opened, copy, refuses):
+    assert set(opened.relative) == {"relative", "total", "norms", "directions", "autocorrelation"}
+    (copy / "relative.nc").unlink()
+    with refuses("relative.nc: not there any more", "put the file back"):
+        _ = ds.open_run(copy).relative
+
+
 def test_a_run_of_runs_opens_those(copy, tmp_path, refuses):
     (tmp_path / "half").mkdir()
     RunRecord("metaphor", {}).write(tmp_path / "half" / "run.json")

@@ -18,6 +18,9 @@ from depthscope.instrument.scalogram import scale_coords
 from depthscope.instrument.signals import Signal
 from depthscope.instrument.wavelets import Sampling, Wavelet
 
+# of a logarithm of an energy, a sum whose terms may cancel
+ROUNDING = 1e-13
+
 SLOPES = {
     "total": "slope of ln energy over ln period",
     "norms": "slope of ln energy over ln period that the norms of the updates give alone",
@@ -216,8 +219,12 @@ def _least_squares(x: Float, used: NDArray[np.bool_]) -> Float:
 
 
 def _fitted(fit: Float, energy: Array, used: NDArray[np.bool_]) -> Array:
+    """The slopes (..., L); 0 of energies that are equal but for rounding, whose slopes would have a sign of their own."""
     logs = _logs(energy, used)
-    return namespace(logs).sum(logs * like(fit, logs), axis=-2)
+    xp, steep = namespace(logs), like(fit, logs)
+    slopes = xp.sum(logs * steep, axis=-2)
+    least = ROUNDING * xp.sum((1 + xp.abs(logs)) * xp.abs(steep), axis=-2)
+    return xp.where(xp.abs(slopes) <= least, xp.zeros_like(slopes), slopes)
 
 
 def _logs(energy: Array, used: NDArray[np.bool_]) -> Array:

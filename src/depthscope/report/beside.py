@@ -21,6 +21,7 @@ ROWS = {
     "autocorrelation": "mean cosine of updates",
 }
 SLOPES = ("total", "norms", "directions")
+TOLD = 3  # clusters that are named; relative-layers.csv has all
 
 
 @dataclass(frozen=True)
@@ -35,17 +36,28 @@ class Beside:
         Layers at which all are compared: those of the strongest cluster of CSE.
     missing : mapping
         Of rows that could not be computed: why not.
+    signal : str
+        What was transformed.
     """
 
     rows: dict[str, Contrast]
     window: tuple[int, int]
     missing: Mapping[str, str] = field(default_factory=dict)
+    signal: str = "update"
 
 
 def beside_words(beside: Beside) -> list[str]:
     """What relative CSE, the slopes and the mean cosine say, in a sentence each; then what is missing, and why."""
     told = {"relative": _relative, "directions": _slope, "autocorrelation": _cosine}
-    return [*(words(beside) for name, words in told.items() if name in beside.rows), *_missing(beside.missing)]
+    few = {
+        name: f"with {c.n} items no effect, however large, could be found"
+        for name, c in beside.rows.items()
+        if name in told and c.smallest_p > ALPHA
+    }
+    found = [words(beside) for name, words in told.items() if name in beside.rows and name not in few]
+    if beside.signal == "state":
+        found = [line.replace("update", "state") for line in found]
+    return [*found, *_by_reason("Cannot be decided", few), *_by_reason("Not measured", beside.missing)]
 
 
 def _relative(beside: Beside) -> str:
@@ -90,21 +102,22 @@ def _cosine(beside: Beside) -> str:
 
 
 def _found(c: Contrast) -> str:
-    """All significant clusters, the strongest first."""
+    """The significant clusters, the strongest first."""
     found = sorted(c.significant(ALPHA), key=lambda k: -abs(k.mass))
-    return names_text([_cluster(k) for k in found], len(found))
+    return names_text(map(_cluster, found), TOLD)
 
 
 def _cluster(k: Cluster) -> str:
     more = "higher" if k.mass > 0 else "lower"
-    return f"{more} at {layers_text(k)} ({p_text(k.p)}, dz {k.effect} at layer {k.peak_layer})"
+    peak = "" if k.first == k.last else f" at layer {k.peak_layer}"
+    return f"{more} at {layers_text(k)} ({p_text(k.p)}, dz {k.effect}{peak})"
 
 
-def _missing(missing: Mapping[str, str]) -> list[str]:
-    """Rows that are missing for one reason are named together."""
+def _by_reason(what: str, reasons: Mapping[str, str]) -> list[str]:
+    """A sentence for each reason, with the rows that share it."""
     return [
-        f"Not measured: {names_text([ROWS[name] for name in missing if missing[name] == reason], len(ROWS))} ({reason})"
-        for reason in dict.fromkeys(missing.values())
+        f"{what}: {names_text([ROWS[name] for name in reasons if reasons[name] == reason], len(ROWS))} ({reason})"
+        for reason in dict.fromkeys(reasons.values())
     ]
 
 

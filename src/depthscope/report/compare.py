@@ -227,7 +227,7 @@ def _beside_counts(c: Comparison, name: str) -> str:
     row = ROWS[name]
     return (
         f"{row[0].upper()}{row[1:]}, which hangs on no weight of the scales, over the same range: higher in {higher} of "
-        f"{len(asked)} models, lower in {lower}, not found in {len(asked) - higher - lower}"
+        f"{_models(len(asked))}, lower in {lower}, not found in {len(asked) - higher - lower}"
     )
 
 

@@ -14,6 +14,9 @@ from depthscope.statistics.missing import complete, thin
 from depthscope.statistics.splines import columns_allowed, natural_splines
 from depthscope.statistics.terms import Side, Terms
 
+# of the largest of the levels that are compared: differences below it are of their last digits, and none
+ROUNDING = 1e-12
+
 
 @dataclass(frozen=True)
 class Levels:
@@ -44,10 +47,10 @@ class Levels:
 class Paired:
     """Differences ``left - right`` of the items that have all conditions, and what was left out and why.
 
-    ``differences`` is (item, ...), ``covariates`` (item, k) the same difference of each covariate; items with several
-    pairs are averaged, so that items stay independent. ``partial`` are items that lack a layer which most have,
-    ``thin_layers`` layers that too many items lack (:func:`depthscope.statistics.missing.complete`). ``levels`` are those of
-    the covariates, if there are any.
+    ``differences`` is (item, ...), 0 where there is none but that of rounding; ``covariates`` (item, k) is the same difference
+    of each covariate; items with several pairs are averaged, so that items stay independent. ``partial`` are items that lack
+    a layer which most have, ``thin_layers`` layers that too many items lack
+    (:func:`depthscope.statistics.missing.complete`). ``levels`` are those of the covariates, if there are any.
     """
 
     differences: xr.DataArray
@@ -111,6 +114,7 @@ def pair(
         )
     sides = (_side(h, side)[used] for side in (terms.left, terms.right))
     left, right = (_average_groups(side.where(xr.DataArray(cells, dims=side.dims[1:])), groups) for side in sides)
+    size = _mean_by(np.abs(chosen.values[used]).max(1), groups)
     gaps, names, levels = np.zeros((left.sizes["item"], 0)), list(covariates), None
     if values is not None:
         signs = np.array([_sign(c, terms) for c in terms.conditions], dtype=np.float64)
@@ -131,7 +135,7 @@ def pair(
             )
     labelled = {"item": left["item"].values, "covariate": names}
     return Paired(
-        left - right,
+        _without_rounding(left - right, size),
         left,
         right,
         xr.DataArray(gaps, labelled, dims=("item", "covariate")),
@@ -142,6 +146,12 @@ def pair(
         _layers(few, chosen),
         levels,
     )
+
+
+def _without_rounding(differences: xr.DataArray, size: Float) -> xr.DataArray:
+    """0 where a difference is below what rounding leaves of levels of that ``size``: its sign would be one of rounding."""
+    values = differences.values
+    return differences.copy(data=np.where(np.abs(values) <= ROUNDING * size, 0.0, values))
 
 
 def _layers(cells: NDArray[np.bool_], h: xr.DataArray) -> list[int]:

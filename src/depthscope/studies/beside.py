@@ -64,4 +64,5 @@ def contrast_beside(
             rows[str(name)] = contrast(values, main.terms, **chosen)
         except DepthscopeError as problem:
             without[str(name)] = str(problem)
-    return Beside(rows, Evidence(main).window, without)
+    signals = {one.attrs["signal"] for one in quantities.data_vars.values() if "signal" in one.attrs}
+    return Beside(rows, Evidence(main).window, without, signals.pop() if signals else "update")

@@ -10,6 +10,7 @@ import xarray as xr
 from depthscope.instrument.cse import cse
 from depthscope.model.model import Model
 from depthscope.model.untrained import untrained
+from depthscope.report.beside import Beside, beside_words
 from depthscope.report.evidence import Evidence
 from depthscope.report.summary import contrast_told, evidence_told
 from depthscope.statistics.contrast import contrast
@@ -36,6 +37,7 @@ class Run(FinishedRun):
     folder: Path
     cse: xr.DataArray
     contrasts: list[Contrast]
+    beside: Beside
     evidence: Evidence | None
     timings: dict[str, float]
     remarks: list[str]
@@ -44,6 +46,7 @@ class Run(FinishedRun):
     def told(self) -> list[str | Sheet]:
         """The run for a terminal: what was found, what stands against it, how long it took."""
         lines = [one for c in self.contrasts for one in ("", *contrast_told(c))][1:]
+        lines += ["", *(f"{line}." for line in beside_words(self.beside))]
         if self.evidence is not None:
             lines += ["", *evidence_told(self.evidence)]
         lines += [f"note: {remark}" for remark in self.remarks]
@@ -97,7 +100,7 @@ def run_metaphor(
         with clock("report"):
             write_findings(out, found, record, model=settings.model, stimuli=settings.stimuli, measure=settings.cse)
         record.results = {c.name: [asdict(k) for k in c.clusters] for c in found.tested}
-    return Run(out, h, contrasts, evidence, clock.seconds, list(found.remarks))
+    return Run(out, h, contrasts, beside, evidence, clock.seconds, list(found.remarks))
 
 
 def _sources(

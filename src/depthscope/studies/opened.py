@@ -147,12 +147,7 @@ class OpenedRun(FinishedRun):
         The numbers are those of the run to the last digit. Of whole numbers and truth values among the coordinates, which the
         file holds in 32 bits, those of layers are whole numbers again.
         """
-        path = self._sealed.file(MEASURE)
-        if path is None and (MEASURE in self.record.files or self.study in MEASURING):
-            raise DepthscopeError(
-                f"{self.folder / MEASURE}: not there any more, and CSE with it: put the file back, or delete the folder and "
-                "run the study again"
-            )
+        path = self._kept(MEASURE, "CSE", self.study in MEASURING)
         if path is None:
             below = f"; those of its runs are in .runs: {listed(self.runs, 12)}" if self.runs else ""
             raise DepthscopeError(f"{self.folder}: a run of {self.study!r} holds no CSE of its own{below}")
@@ -164,8 +159,24 @@ class OpenedRun(FinishedRun):
 
         With the coordinates of :attr:`cse`. Without variables in a run before 0.6.2, or of a signal without directions.
         """
-        path = self._sealed.file(BESIDE)
+        path = self._kept(BESIDE, "what hangs on no weight of the scales")
         return xr.Dataset() if path is None else read_beside(path, self.cse)
+
+    def _kept(self, name: str, what: str, always: bool = False) -> Path | None:
+        """A file of measures; None if the run wrote none.
+
+        Raises
+        ------
+        DepthscopeError
+            It wrote one, which is gone.
+        """
+        path = self._sealed.file(name)
+        if path is None and (always or name in self.record.files):
+            raise DepthscopeError(
+                f"{self.folder / name}: not there any more, and {what} with it: put the file back, or delete the folder and "
+                "run the study again"
+            )
+        return path
 
     @cached_property
     def contrasts(self) -> list[Contrast]:

@@ -58,7 +58,22 @@ def test_what_hangs_on_no_weight_has_a_sentence_of_its_own():
     _, line = in_short(Evidence(compare(two(HIGHER), "a", "b"), curve=curve))
     sure, median = (curves["directions"].joint[name] for name in ("significant", "median"))
     assert line == (
-        "Slope that directions give, over the 3 settings in which weights cancel: above 0 in 33 %. 100 % are significant (with "
-        f"labels swapped {100 * sure.null_low:.0f} to {100 * sure.null_high:.0f} %; joint {p_text(sure.p)}); median dz "
+        "Difference in slope that directions give, over the 3 settings in which weights cancel: above 0 in 33 %. 100 % are "
+        f"significant (with labels swapped {100 * sure.null_low:.0f} to {100 * sure.null_high:.0f} %; joint "
+        f"{p_text(sure.p)}); median dz "
         f"{median.observed:+.2f} (joint {p_text(median.p)})."
     )
+
+
+def test_settings_in_which_nothing_differs_are_of_neither_sign():
+    some = compare(two(dict.fromkeys(INSIDE, 4.0)), "a", "b").differences
+
+    def line(*sizes):
+        curve = joint_curve((({"wavelet": f"w{k}"}, size * some) for k, size in enumerate(sizes)), permutations=100)
+        (told,) = in_short(Evidence(compare(two(HIGHER), "a", "b"), curve=curve))
+        return told
+
+    nothing = "1 more leave no difference, beyond rounding, between any two texts. "
+    assert f"No: 100 % of 2 settings have the same sign. {nothing}" in line(1, 2, 0)
+    yes = "Yes, its sign does: 33 % of 3 settings give a positive effect, 67 % a negative one."
+    assert f"{yes} {nothing}" in line(0, 1, -1, -1)

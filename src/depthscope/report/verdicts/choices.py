@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from depthscope.arrays import Float
 from depthscope.drawing.alt import p_text
 from depthscope.report.beside import ROWS
 from depthscope.report.evidence import Evidence
@@ -19,20 +20,19 @@ def choices_level(e: Evidence) -> str:
 
 
 def choices_words(curve: Curve) -> str:
-    positive, sure, right, median = (
-        curve.joint[name] for name in ("expected", "significant", "significant_expected", "median")
-    )
-    share = positive.observed
+    sure, right, median = (curve.joint[name] for name in ("significant", "significant_expected", "median"))
+    signs = _signs(curve)
     asked, other = ("positive", "negative") if curve.settings["expected"] > 0 else ("negative", "positive")
+    share = float((signs == curve.settings["expected"]).mean()) if signs.size else 0.0
     words = {
-        "no": f"No: {100 * _like_default(curve):.0f} % of {len(curve.table)} settings have the same sign",
-        "opposite": f"Yes: {100 * (1 - _like_default(curve)):.0f} % of {len(curve.table)} settings have the opposite sign",
-        "yes": f"Yes, its sign does: {100 * share:.0f} % of {len(curve.table)} settings give a {asked} effect, "
+        "no": f"No: {100 * _like_default(curve):.0f} % of {len(signs)} settings have the same sign",
+        "opposite": f"Yes: {100 * (1 - _like_default(curve)):.0f} % of {len(signs)} settings have the opposite sign",
+        "yes": f"Yes, its sign does: {100 * share:.0f} % of {len(signs)} settings give a {asked} effect, "
         f"{100 * (1 - share):.0f} % a {other} one",
     }[_agreement(curve)]
-    fixed = _at_fixed_layers(curve)
+    rest = f"{_without_sign(curve)}{_at_fixed_layers(curve)}"
     return (
-        f"**Does it depend on an arbitrary choice?** {words}.{fixed} {100 * sure.observed:.0f} % are significant, "
+        f"**Does it depend on an arbitrary choice?** {words}.{rest} {100 * sure.observed:.0f} % are significant, "
         f"{100 * right.observed:.0f} % significant and {asked} (with labels swapped {100 * right.null_low:.0f} to "
         f"{100 * right.null_high:.0f} %; joint {p_text(right.p)}); median dz {median.observed:+.2f} (with labels swapped "
         f"{median.null_low:+.2f} to {median.null_high:+.2f}; joint {p_text(median.p)})."
@@ -45,12 +45,13 @@ def free_words(curve: Curve) -> list[str]:
 
 
 def _free(name: str, curve: Curve) -> str:
-    signs = curve.table["dz"].to_numpy()
+    signs = _signs(curve)
     sure, median = curve.joint["significant"], curve.joint["median"]
+    share = f"{100 * (signs > 0).mean():.0f} %" if signs.size else "none"
     return (
-        f"{name[0].upper()}{name[1:]}, over the {len(curve.table)} settings in which weights cancel: above 0 in "
-        f"{100 * (signs > 0).mean():.0f} %.{_at_fixed_layers(curve)} {100 * sure.observed:.0f} % are significant (with labels "
-        f"swapped {100 * sure.null_low:.0f} to {100 * sure.null_high:.0f} %; joint {p_text(sure.p)}); median dz "
+        f"Difference in {name}, over the {len(signs)} settings in which weights cancel: above 0 in {share}."
+        f"{_without_sign(curve)}{_at_fixed_layers(curve)} {100 * sure.observed:.0f} % are significant (with labels swapped "
+        f"{100 * sure.null_low:.0f} to {100 * sure.null_high:.0f} %; joint {p_text(sure.p)}); median dz "
         f"{median.observed:+.2f} (joint {p_text(median.p)})."
     )
 
@@ -62,16 +63,29 @@ def _agreement(curve: Curve) -> str:
 
 def _like_default(curve: Curve) -> float:
     """Share of the specifications whose effects have the sign of the first one, which is the default."""
+    signs = _signs(curve)
+    return float((signs == signs[0]).mean()) if signs.size else 1.0
+
+
+def _signs(curve: Curve) -> Float:
+    """Of the specifications that have one: where all scales have the same filter, as some have of Haar in a shallow model,
+    texts differ by rounding alone, which is no difference.
+    """
     signs = np.sign(curve.table["dz"].to_numpy())
-    return float((signs == signs[0]).mean())
+    return signs[signs != 0]
+
+
+def _without_sign(curve: Curve) -> str:
+    count = len(curve.table) - len(_signs(curve))
+    return f" {count} more leave no difference, beyond rounding, between any two texts." if count else ""
 
 
 def _at_fixed_layers(curve: Curve) -> str:
     """The strongest clusters lie at any depth; at the layers of the contrast's own, signs can be others."""
     window = curve.settings.get("window")
-    if window is None:
+    at = curve.table["window_dz"].dropna() if window else []
+    if not len(at):
         return ""
-    at = curve.table["window_dz"].dropna()
     layers = f"layer {window[0]}" if window[0] == window[1] else f"layers {window[0]}-{window[1]}"
     return (
         f" That counts the strongest cluster at any depth; over {layers}, {100 * (at > 0).mean():.0f} % are positive."
