@@ -71,7 +71,7 @@ def _signs(curve: Curve) -> Float:
     """Of the specifications that have one: where all scales have the same filter, as some have of Haar in a shallow model,
     texts differ by rounding alone, which is no difference.
     """
-    signs = np.sign(curve.table["dz"].to_numpy())
+    signs: Float = np.sign(curve.table["dz"].to_numpy())
     return signs[signs != 0]
 
 
@@ -83,9 +83,9 @@ def _without_sign(curve: Curve) -> str:
 def _at_fixed_layers(curve: Curve) -> str:
     """The strongest clusters lie at any depth; at the layers of the contrast's own, signs can be others."""
     window = curve.settings.get("window")
-    at = curve.table["window_dz"].dropna() if window else []
-    if not len(at):
+    if window is None or not (known := curve.table["window_dz"].notna()).any():
         return ""
+    at = curve.table.loc[known, "window_dz"]
     layers = f"layer {window[0]}" if window[0] == window[1] else f"layers {window[0]}-{window[1]}"
     return (
         f" That counts the strongest cluster at any depth; over {layers}, {100 * (at > 0).mean():.0f} % are positive."
