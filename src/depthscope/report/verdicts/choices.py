@@ -71,8 +71,9 @@ def _signs(curve: Curve) -> Float:
     """Of the specifications that have one: where all scales have the same filter, as some have of Haar in a shallow model,
     texts differ by rounding alone, which is no difference.
     """
-    signs: Float = np.sign(curve.table["dz"].to_numpy())
-    return signs[signs != 0]
+    dz: Float = curve.table["dz"].to_numpy(dtype=np.float64)
+    signs: Float = np.sign(dz[dz != 0])
+    return signs
 
 
 def _without_sign(curve: Curve) -> str:
