@@ -122,7 +122,7 @@ def test_what_hangs_on_no_weight_is_pooled_and_told_in_a_sentence_each():
     one = asked(made[0], source("old", ALL, items=60))
     assert one.beside == {}
     (relative, directions) = beside_verdicts(one)
-    assert relative.endswith("higher in 1 of 1 models, lower in 0, not found in 0.")
+    assert relative.endswith("higher in 1 of 1 model, lower in 0, not found in 0.")
     assert set(one.besides["model"]) == {"m0"}
 
 
