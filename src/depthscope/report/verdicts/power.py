@@ -12,12 +12,20 @@ def power_words(power: xr.Dataset) -> str:
         for n, dz in zip(power["n"].values, power["smallest_dz"].values, strict=True)
         if np.isfinite(dz)
     )
-    dz = float(power["dz"].sel(share=1.0))
-    taken = "Taken as it was observed" if np.isfinite(power.attrs["shrunken"]) else "For an effect like this one"
     return (
-        f"**How many items?** {_shrunken(power)}{taken} (dz {dz:+.2f} at its peak), "
-        f"{_answer(power['rate'].sel(share=1.0))}. Smallest peak |dz| found at {100 * GOAL:.0f} % power: {smallest or 'none'}."
+        f"**How many items?** {_shrunken(power)}{_observed(power)}"
+        f"Smallest peak |dz| found at {100 * GOAL:.0f} % power: {smallest or 'none'}."
     )
+
+
+def _observed(power: xr.Dataset) -> str:
+    """Of the effect as it was observed; empty where that is the size that other halves show."""
+    share = power.attrs["shrunken"]
+    if np.isfinite(share) and round(100 * share) == 100:
+        return ""
+    dz = float(power["dz"].sel(share=1.0))
+    taken = "Taken as it was observed" if np.isfinite(share) else "For an effect like this one"
+    return f"{taken} (dz {dz:+.2f} at its peak), {_answer(power['rate'].sel(share=1.0))}. "
 
 
 def _shrunken(power: xr.Dataset) -> str:
@@ -40,7 +48,10 @@ def _answer(rate: xr.DataArray) -> str:
         if enough
         else "more items are needed than were tried"
     )
-    rates = ", ".join(
-        f"{100 * float(r):.0f} % with {int(n)}" for n, r in zip(rate["n"].values, rate.values, strict=True)
-    )
-    return f"{answer}: it is detected in {rates} items"
+    told = []
+    for n, share in zip(rate["n"].values, rate.values, strict=True):
+        told.append(f"{100 * float(share):.0f} % with {int(n)}")
+        if share == 1.0:  # so it is with all that follow
+            break
+    more = " and more" if len(told) < rate.sizes["n"] else ""
+    return f"{answer}: it is detected in {', '.join(told)}{more} items"

@@ -5,6 +5,9 @@ import numpy as np
 from depthscope.report.evidence import ALPHA, layers_text
 from depthscope.statistics.result import Contrast
 
+# of dz: from this share on, what other halves show is told as being as much
+AS_MUCH = 0.95
+
 
 def selection_words(c: Contrast) -> str:
     """dz over the layers of the strongest cluster, too large, beside that of split halves; empty without either."""
@@ -12,7 +15,7 @@ def selection_words(c: Contrast) -> str:
     if strongest is None or np.isnan(c.halves.window):
         return ""
     own = c.over(strongest.first, strongest.last).dz
-    return (
-        f"over {layers_text(strongest)} dz is {own:+.2f}, of the items that chose these layers and so too large on average; "
-        f"layers that one half of the items chose have {c.halves.window:+.2f} in the other half"
-    )
+    chosen = "of the items that chose these layers, which makes it too large on average"
+    others = f"layers that one half of the items chose have {c.halves.window:+.2f} in the other half"
+    as_much = c.halves.window / own >= AS_MUCH
+    return f"over {layers_text(strongest)} dz is {own:+.2f}, {chosen}; {others}{', as much' if as_much else ''}"
