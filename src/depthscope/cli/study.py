@@ -5,7 +5,7 @@ import json
 import os
 import shlex
 from abc import ABC, abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -184,7 +184,7 @@ class Study(ABC):
             load=chosen(options, self.LOAD),
             cse=chosen(options, CSE),
             contrast=chosen(options, self.CONTRAST),
-            reliability=dict(getattr(options, "reliability", ())),
+            reliability=reliabilities(getattr(options, "reliability", ())),
             **asked | chosen(options, self.TOP),
         )
         command = shlex.join(["depthscope", *options.words])
@@ -304,6 +304,17 @@ def _reliability(text: str) -> tuple[str, float]:
         return name, float(share)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r}: give a covariate and a number, as in surprisal=.8") from None
+
+
+def reliabilities(told: Sequence[tuple[str, float]]) -> dict[str, float]:
+    """By covariate; one that was told two of them is refused."""
+    found = dict(told)
+    for name, share in told:
+        if found[name] != share:
+            raise DepthscopeError(
+                f"--reliability: {name} is told twice, {share:g} and {found[name]:g}; give one of them"
+            )
+    return found
 
 
 def _scales(text: str) -> int | list[float]:

@@ -5,7 +5,7 @@ from itertools import groupby
 from math import isfinite
 
 from depthscope.drawing.alt import p_text
-from depthscope.report.evidence import ALPHA, Compared, Evidence, cell, layers_text
+from depthscope.report.evidence import ALPHA, Compared, Evidence, cell, layers_text, window_text
 from depthscope.statistics.effects import effect_text
 from depthscope.statistics.result import Cluster, Contrast
 from depthscope.telling import Sheet
@@ -55,11 +55,6 @@ def at_window(group: str, name: str, contrast: Contrast, window: Window, tell: b
     same = f"; |dz| < {bound:g}, {p_text(effect.p_equivalence)}" if effect.p_equivalence <= ALPHA else ""
     layers = f"{window_text(window)}, " if tell else ""
     return Compared(group, name, **vars(effect), found=effect.p <= ALPHA, said=f"{layers}{p_text(effect.p)}{same}")
-
-
-def window_text(window: Window) -> str:
-    first, last = window
-    return f"layer {first}" if first == last else f"layers {first}-{last}"
 
 
 def _at_peak(name: str, contrast: Contrast, own: Cluster) -> Compared:

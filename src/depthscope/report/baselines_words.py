@@ -4,9 +4,8 @@ import numpy as np
 
 from depthscope.drawing.alt import p_text
 from depthscope.errors import listed
-from depthscope.report.across import window_text
 from depthscope.report.baselines import ALL, CSE, FEEDS, SIMPLE, Baselines, adds, gain_of, measures_table, signed, state
-from depthscope.report.evidence import ALPHA, cell, layers_text
+from depthscope.report.evidence import ALPHA, cell, layers_text, window_text
 from depthscope.statistics.classify import Classification, Gain, Score
 from depthscope.statistics.effects import Effect, effect_text
 

@@ -9,7 +9,7 @@ import pandas as pd
 from depthscope.drawing.alt import p_text
 from depthscope.report.beside import ROWS
 from depthscope.report.comparison import KEYS, Comparison, Measured
-from depthscope.report.evidence import ALPHA, cell
+from depthscope.report.evidence import ALPHA, cell, window_text
 from depthscope.report.heads_compared import heads_told
 from depthscope.report.models import EARLY
 from depthscope.statistics.alignment import layers_between
@@ -398,8 +398,7 @@ def _difference(m: Measured) -> str:
 
 
 def _layers(m: Measured) -> str:
-    inside = m.measured
-    return f"layer {inside[0]}" if len(inside) == 1 else f"layers {inside[0]}-{inside[-1]}"
+    return window_text((m.measured[0], m.measured[-1]))
 
 
 def _range(c: Comparison) -> str:

@@ -9,6 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from depthscope.drawing.alt import ALPHA as ALPHA
+from depthscope.drawing.alt import layers_text as layers_to
 from depthscope.drawing.alt import names_text, p_text
 from depthscope.statistics.attenuation import Left, left_adjusted, left_among
 from depthscope.statistics.calibration import Rate
@@ -170,9 +171,9 @@ class Evidence:
         """The window and where it comes from, in words."""
         first, last = self.window
         if self.main.clusters:
-            return f"layers {first} to {last}, those of the strongest cluster of {self.main.name}"
+            return f"{layers_to(first, last)}, those of the strongest cluster of {self.main.name}"
         none = f"for no layer of {self.main.name} passes the forming threshold"
-        return f"layers {first} to {last}, all that were measured, {none}"
+        return f"{layers_to(first, last)}, all that were measured, {none}"
 
     @property
     def control_contrasts(self) -> list[Contrast]:
@@ -257,7 +258,12 @@ def along(contrast: Contrast) -> str:
 
 
 def layers_text(cluster: Cluster) -> str:
-    return f"layer {cluster.first}" if cluster.first == cluster.last else f"layers {span(cluster)}"
+    return window_text((cluster.first, cluster.last))
+
+
+def window_text(window: tuple[int, int]) -> str:
+    first, last = window
+    return f"layer {first}" if first == last else f"layers {first}-{last}"
 
 
 def measured_layers(contrast: Contrast) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from depthscope.drawing.alt import names_text
+from depthscope.drawing.alt import layers_text, names_text
 from depthscope.drawing.conditions import draw_conditions
 from depthscope.drawing.covariates import draw_covariates
 from depthscope.drawing.depths import Panel, draw_depths
@@ -94,7 +94,7 @@ def write_evidence_figures(folder: Path, h: xr.DataArray, evidence: Evidence, so
     main, (first, last) = evidence.main, evidence.window
     text = f"{source}; {main.settings_text}"
     written = []
-    title = f"CSE over layers {first} to {last}: {main.name}, its controls and its rivals"
+    title = f"CSE over {layers_text(first, last)}: {main.name}, its controls and its rivals"
     ax = draw_forest(
         evidence_table(evidence),
         title,

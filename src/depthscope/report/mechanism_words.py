@@ -7,10 +7,9 @@ import numpy as np
 
 from depthscope.drawing.alt import p_text
 from depthscope.errors import listed
-from depthscope.report.across import window_text
 from depthscope.report.baselines_words import baselines_in_short, baselines_section
 from depthscope.report.beside import beside_words
-from depthscope.report.evidence import ALPHA, cell, layers_text
+from depthscope.report.evidence import ALPHA, cell, layers_text, window_text
 from depthscope.report.heads import heads_words
 from depthscope.report.mechanism import CROSS, PART_NAMES, Exchange, Mechanism, quantities, scale_means, share_of
 from depthscope.statistics.effects import Effect, effect_text

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 
 from depthscope.drawing.alt import p_text
-from depthscope.report.across import HELD_EQUAL, Window, comparison_table, replications, window_text
-from depthscope.report.evidence import ALPHA, Compared, cell, layers_text
+from depthscope.report.across import HELD_EQUAL, Window, comparison_table, replications
+from depthscope.report.evidence import ALPHA, Compared, cell, layers_text, window_text
 from depthscope.report.models import (
     EARLY,
     Outcome,

@@ -16,7 +16,7 @@ from depthscope.model.device import chosen_device
 from depthscope.model.quantization import quantization_config
 from depthscope.progress import step
 from depthscope.report.codebook import write_tables
-from depthscope.report.evidence import ALPHA
+from depthscope.report.evidence import ALPHA, layers_text
 from depthscope.report.figures import write_schemes
 from depthscope.report.limits import NO_LIMITS, Limits
 from depthscope.report.quantization import (
@@ -282,7 +282,7 @@ def _write(
         tables["clusters.csv"] = pd.concat(filled, ignore_index=True)
     write_tables(out, tables, "quantization")
     strongest = c.strongest(ALPHA)
-    window = f"at layers {strongest.first}-{strongest.last}" if strongest else ""
+    window = f"at {layers_text(strongest)}" if strongest else ""
     name = Path(settings.model).name
     worth = [(row.scheme, row.weight_bytes, row.share) for row in rows if row.scheme in found.drifts]
     title = f"{name}: what quantisation does to {c.name}"

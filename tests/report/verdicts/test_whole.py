@@ -49,3 +49,15 @@ def test_names_of_conditions_stand_as_they_are(name):
         f"**Specific to {name} (layers 5-8)? In part.** In part against {name}?, which shows 50 % [44, 56] of it: "
         f"{name}? - b is there (" in in_short(e)[0]
     )
+
+
+def test_a_window_of_one_layer_is_told_as_one_layer():
+    confounding = held(two({6: 4.0}, **covariates(idle=IDLE)), adjust=[("all", ["idle"])])
+    e = evidence(measure({"a": {6: 4.0}, "b": NOTHING, "c": NOTHING}), confounding=[confounding])
+    difference = verdict(e.main, DEPTH)
+    specific, equal = in_short(e)
+    assert "over layer 6 of 20 (relative depth 0.30)," in difference
+    assert specific.startswith("**Specific to a (layer 6)? Yes.**")
+    assert equal.startswith("**a - b, all else equal (layer 6)? ")
+    assert "mean over layer 6: dz" in equal
+    assert not any("layers 6" in line for line in (difference, specific, equal, e.window_text))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from depthscope.drawing.alt import layers_text
 from depthscope.errors import DepthscopeError
 from depthscope.instrument.cse import transform_options
 from depthscope.instrument.scalogram import scalogram
@@ -42,7 +43,7 @@ def explorer(run: Sealed) -> tuple[Section, dict[str, Any]] | None:
     data = {"items": _data(h.isel(item=order), None if share is None else share.isel(item=order), terms, window)}
     table = _table(h.isel(item=order), differences, terms, (first, last))
     words = [
-        f"CSE is averaged over layers {first} to {last}. Open an item for its texts, its CSE by layer and its scalograms.",
+        f"CSE is averaged over {layers_text(first, last)}. Open an item for its texts, its CSE by layer and its scalograms.",
         *([] if share is None else _partial(share, h)),
     ]
     return Section("items", "Item by item", words, tables=[table], template="items.html.j2"), data
@@ -125,7 +126,7 @@ def _table(
     wide = h.reset_coords(drop=True).to_series().unstack("layer").dropna(how="all")
     download = csv_download("cse.csv", csv_text(wide, index=True, float_format="%.5f"))
     numeric = frozenset(range(2, len(columns)))
-    return Table("items", f"Mean CSE over layers {window[0]} to {window[1]}", columns, rows, numeric, (download,))
+    return Table("items", f"Mean CSE over {layers_text(*window)}", columns, rows, numeric, (download,))
 
 
 def _number(value: float, form: str, missing: str) -> Cell:

@@ -5,7 +5,7 @@ import numpy as np
 from depthscope.arrays import Float
 from depthscope.drawing.alt import p_text
 from depthscope.report.beside import ROWS
-from depthscope.report.evidence import Evidence
+from depthscope.report.evidence import Evidence, window_text
 from depthscope.statistics.curve import Curve
 
 # of the specifications: at least this share must have one sign for it to be called independent of the choices
@@ -87,7 +87,7 @@ def _at_fixed_layers(curve: Curve) -> str:
     if window is None or not (known := curve.table["window_dz"].notna()).any():
         return ""
     at = curve.table.loc[known, "window_dz"]
-    layers = f"layer {window[0]}" if window[0] == window[1] else f"layers {window[0]}-{window[1]}"
     return (
-        f" That counts the strongest cluster at any depth; over {layers}, {100 * (at > 0).mean():.0f} % are positive."
+        f" That counts the strongest cluster at any depth; over {window_text(window)}, {100 * (at > 0).mean():.0f} % are "
+        "positive."
     )

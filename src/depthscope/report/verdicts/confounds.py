@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 from depthscope.errors import listed
-from depthscope.report.evidence import Confounding, Evidence, adjusted_for, along, there
+from depthscope.report.evidence import Confounding, Evidence, adjusted_for, along, layers_text, there
 from depthscope.report.verdicts.wording import at_cluster, over_window, sentence
 from depthscope.statistics.attenuation import Left
 from depthscope.statistics.result import Cluster, Contrast
@@ -62,7 +62,7 @@ def confounds_words(e: Evidence, held: Confounding) -> str:
     told += _matched(held)
     words = " ".join(told) if held.adjusted or held.matched else "Nothing could be adjusted for."
     return (
-        f"**{held.contrast.name}, all else equal (layers {own.first}-{own.last})? {confounds_answer(held)}.** {words}"
+        f"**{held.contrast.name}, all else equal ({layers_text(own)})? {confounds_answer(held)}.** {words}"
         f"{_aside(e, held)}"
     )
 

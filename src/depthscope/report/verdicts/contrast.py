@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from depthscope.drawing.alt import layers_text as layers_to
 from depthscope.drawing.alt import p_text
 from depthscope.errors import listed
 from depthscope.report.evidence import ALPHA, measured_layers, sides
@@ -23,7 +24,7 @@ def _verdict(c: Contrast, depth: int) -> str:
         )
     if not found:
         best = min(c.clusters, key=lambda k: k.p, default=None)
-        nearest = f" The nearest: layers {best.first} to {best.last}, {cluster_p(best)}." if best else ""
+        nearest = f" The nearest: {layers_to(best.first, best.last)}, {cluster_p(best)}." if best else ""
         return (
             f"**{c.name}: not found.** No cluster of layers reaches family-wise p <= {ALPHA:g} in {c.n} items.{nearest} "
             f"{equivalence_text(c)}"
@@ -33,13 +34,18 @@ def _verdict(c: Contrast, depth: int) -> str:
     for k in found:
         higher = "higher" if k.mass > 0 else "lower"
         parts.append(
-            f"{c.measure.upper()} is {higher} for {left} than for {right} over layers {k.first} to {k.last} of {depth} "
-            f"(relative depth {k.first / depth:.2f} to {k.last / depth:.2f}), {cluster_p(k)}, dz = {k.effect} at layer "
+            f"{c.measure.upper()} is {higher} for {left} than for {right} over {layers_to(k.first, k.last)} of {depth} "
+            f"(relative depth {_relative(k, depth)}), {cluster_p(k)}, dz = {k.effect} at layer "
             f"{k.peak_layer}"
         )
     signs = {k.mass > 0 for k in found}
     mixed = " The direction changes along depth." if len(signs) > 1 else ""
     return f"**{c.name}: found** in {c.n} items. {'; '.join(parts)}.{mixed}"
+
+
+def _relative(k: Cluster, depth: int) -> str:
+    first, last = (f"{layer / depth:.2f}" for layer in (k.first, k.last))
+    return first if k.first == k.last else f"{first} to {last}"
 
 
 def equivalence_text(c: Contrast) -> str:

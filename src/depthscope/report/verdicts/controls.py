@@ -1,6 +1,6 @@
 """Is an effect specific, or do other conditions show it as well?"""
 
-from depthscope.report.evidence import Control, Evidence
+from depthscope.report.evidence import Control, Evidence, window_text
 from depthscope.report.verdicts.wording import sentence, shown, sign_of
 from depthscope.statistics.shares import Share, Word, share_of
 
@@ -37,7 +37,7 @@ def controls_words(e: Evidence) -> str:
         )
     sentences = [control_text(e, control)[1] for control in e.controls]
     words = {"not specific": "No", "undecided": "Undecided", "in part": "In part", "specific": "Yes"}[controls_level(e)]
-    return f"**Specific to {e.main.a} (layers {e.window[0]}-{e.window[1]})? {words}.** {sentence('; '.join(sentences))}"
+    return f"**Specific to {e.main.a} ({window_text(e.window)})? {words}.** {sentence('; '.join(sentences))}"
 
 
 def controls_level(e: Evidence) -> str:

@@ -1,7 +1,7 @@
 """Do mixed models, which hold random what texts share, agree with the cluster test?"""
 
 from depthscope.drawing.alt import p_text
-from depthscope.report.evidence import ALPHA, Evidence
+from depthscope.report.evidence import ALPHA, Evidence, window_text
 from depthscope.report.verdicts.wording import sign_of
 from depthscope.statistics.mixed import Mixed
 
@@ -33,9 +33,8 @@ def mixed_words(e: Evidence) -> str:
     asked = f"**With what texts share held random ({factors}), is it there too? {MIXED_MEANS[level]}.**"
     if level == "failed":
         return asked
-    first, last = e.window
     told = (
-        f"The mean over layers {first}-{last} differs by {model.difference:+.4g} [{model.low:+.4g}, {model.high:+.4g}] "
+        f"The mean over {window_text(e.window)} differs by {model.difference:+.4g} [{model.low:+.4g}, {model.high:+.4g}] "
         f"({model.n} texts, t({model.df}) = {model.t:.2f}, {p_text(model.p)})"
     )
     why = ""

@@ -3,7 +3,7 @@
 import numpy as np
 
 from depthscope.drawing.alt import p_text
-from depthscope.report.evidence import ALPHA, Evidence, layers_text, there
+from depthscope.report.evidence import ALPHA, Evidence, layers_text, there, window_text
 from depthscope.statistics.effects import effect_text
 from depthscope.statistics.result import Cluster, Contrast
 
@@ -31,7 +31,7 @@ def at_cluster(cluster: Cluster | None) -> str:
 
 def over_window(contrast: Contrast, window: tuple[int, int]) -> str:
     effect = contrast.over(*window)
-    return f"mean over layers {window[0]}-{window[1]}: dz {effect_text(effect.dz, effect.low, effect.high)}"
+    return f"mean over {window_text(window)}: dz {effect_text(effect.dz, effect.low, effect.high)}"
 
 
 def sentence(text: str) -> str:
