@@ -39,8 +39,10 @@ def rows() -> Iterator[Row]:
             simulated = f"{100 * share:.0f} % is left, reliability .7, corrected for it, {items} items"
             wrong = {NOTHING, MOST, PART, SOME, ALL} - right
             told = {"share": share, "reliability": 0.7, "corrected": 0.7}
-            yield Row("a wrong word on what is left", simulated, _told(items, wrong, **told), 0.05, "at most")
-            yield Row("a right word on it (else 'undecided')", simulated, _told(items, right, **told), 0.8, "at least")
+            shown = {"drawn": items == 200}
+            yield Row("a wrong word on what is left", simulated, _told(items, wrong, **told), 0.05, "at most", **shown)
+            claim = "a right word on it (else 'undecided')"
+            yield Row(claim, simulated, _told(items, right, **told), 0.8, "at least", **shown)
 
 
 def drawn(

@@ -31,6 +31,7 @@ def rows() -> Iterator[Row]:
                     now,
                     0.5,
                     before=before,
+                    drawn="peak" in what and bool(words),
                 )
 
 
