@@ -265,7 +265,7 @@ def _table(
         ),
         "dz_low": everywhere(dz_low),
         "dz_high": everywhere(dz_high),
-        "p_equivalence": everywhere(equivalence(kept, model, bound, inference, resamples=resamples, seed=seed)),
+        "p_equivalence": everywhere(equivalence(kept, t, model, bound, inference, resamples=resamples, seed=seed)),
         "cluster": number,
     }
 

@@ -62,11 +62,6 @@ class Design:
         # equal, non-zero differences: as certain as can be, and still a number
         return np.where(flat, np.sign(effect) * 1e6, t) if flat.any() else t
 
-    def t(self, values: Float) -> Float:
-        """t of the effect on each cell of ``values`` (item, cell)."""
-        rest = self.without_covariates(in_own_units(values)[0])
-        return self.t_values(self.basis.T @ rest, (rest**2).sum(0))
-
     def fit(self, values: Float) -> tuple[Float, Float]:
         """The effect and the residual standard deviation of each cell of ``values`` (item, cell): twice (cell,)."""
         values, powers = in_own_units(values)

@@ -63,7 +63,7 @@ def mean_effect(
     else:
         low, high = noncentral_interval(test.t, model.degrees, model.leverage)
     dz = float(test.t[0] / model.leverage)
-    same = float(equivalence(column, model, bound, inference, resamples=resamples, seed=seed)[0])
+    same = float(equivalence(column, test.t, model, bound, inference, resamples=resamples, seed=seed)[0])
     (mean,), (sigma,) = model.fit(column)
     half = float(stats.t.isf(0.025, model.degrees) * sigma / model.leverage)
     mean = float(mean)
@@ -86,10 +86,10 @@ def noncentral_interval(t: Float, degrees: int, leverage: float, confidence: flo
 
 
 def equivalence(
-    values: Float, model: Design, bound: float, inference: Inference, *, resamples: int, seed: int
+    values: Float, t: Float, model: Design, bound: float, inference: Inference, *, resamples: int, seed: int
 ) -> Float:
-    """p that the standardised effect of a ``model`` on ``values`` (item, cell) is below the bound, of each cell."""
-    p = equivalence_p(model.t(values), model.degrees, model.leverage, bound)
+    """p that the standardised effect of a ``model`` on ``values`` (item, cell), with its ``t`` (cell,), is below the bound."""
+    p = equivalence_p(t, model.degrees, model.leverage, bound)
     if inference == "bootstrap":
         drawn = resampled_equivalence(model, values, bound, resamples, seed)
         return np.where(np.isnan(drawn), p, drawn)

@@ -46,8 +46,10 @@ def otherwise(c: "Contrast") -> Otherwise:
         seed=s["seed"],
         inference=other,
     )
-    kept = values[:, np.isfinite(values).all(0)]
-    same = equivalence(kept, design(len(kept), gaps), s["bound"], other, resamples=s["resamples"], seed=s["seed"])
+    present = np.isfinite(values).all(0)
+    model = design(len(values), gaps)
+    draws = {"resamples": s["resamples"], "seed": s["seed"]}
+    same = equivalence(values[:, present], test.t[present], model, s["bound"], other, **draws)
     return Otherwise(
         other, tuple(test.p_value(k.mass)[0] for k in c.clusters), float(same.max()) if same.size else np.nan
     )
