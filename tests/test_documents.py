@@ -11,8 +11,10 @@ DOCUMENTS = [
     *ROOT.glob("*.md"),
     *(ROOT / "docs").rglob("*.md"),
     *(ROOT / "docs").glob("*.ipynb"),
+    *(ROOT / "findings").glob("*.md"),
     *(ROOT / "src").rglob("*.md"),
 ]
+PROSE = [document for document in DOCUMENTS if document.suffix == ".md"]
 
 
 def words(document: Path) -> str:
@@ -22,6 +24,14 @@ def words(document: Path) -> str:
         cells = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "markdown"]
         text = "\n\n".join("".join(cell["source"]) for cell in cells)
     return re.sub(r"^( *)(```+).*?^\1\2 *$", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def long_lines(text: str) -> list[str]:
+    """Lines of prose beyond 120 characters. No prose: code, tables, equations, and a line that is one word (an address)."""
+    text = re.sub(r"^( *)(```+|\$\$).*?^\1\2 *$", "", text, flags=re.MULTILINE | re.DOTALL)
+    return [
+        line for line in text.splitlines() if len(line) > 120 and len(line.split()) > 1 and not line.startswith("|")
+    ]
 
 
 def anchor(title: str) -> str:
@@ -53,3 +63,14 @@ def test_every_figure_is_shown():
         Path(target).name for document in DOCUMENTS for target in re.findall(r"\]\(([^)\s]+\.png)\)", words(document))
     }
     assert {path.name for path in (ROOT / "docs" / "images").iterdir()} <= shown
+
+
+def test_a_long_line_of_prose_is_seen():
+    long = "a word and " * 12
+    assert long_lines(f"{long}\n\n- {long}\n") == [long, f"- {long}"]
+    assert not long_lines(f"| {long} |\n\n```text\n{long}\n```\n\n$$\n{long}\n$$\n\nhttps://{'a' * 120}\n")
+
+
+@pytest.mark.parametrize("document", PROSE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_lines_are_short_enough_to_be_compared(document):
+    assert not long_lines(document.read_text(encoding="utf-8"))

@@ -107,11 +107,11 @@ def coverage_document(rows: Sequence[Covered], versions: str, command: str) -> s
         *ABOUT,
         "",
     ]
-    lines += [f"**{count(rows)}.**"]
+    lines += [_filled(f"**{count(rows)}.**")]
     for kind, title in KINDS.items():
         some = [row for row in rows if row.kind == kind]
         if some:
-            lines += ["", f"## {title}", "", f"{count(some)}.", ""]
+            lines += ["", f"## {title}", "", _filled(f"{count(some)}."), ""]
             lines += ["| model type | class | result | blocks | parts | remark |", "|---|---|---|---|---|---|"]
             lines += [_line(row) for row in some]
     return "\n".join(lines) + "\n"
@@ -120,6 +120,10 @@ def coverage_document(rows: Sequence[Covered], versions: str, command: str) -> s
 def named(row: Covered) -> str:
     """The model type, with the stack where there are two."""
     return row.model_type + (f" ({row.stack})" if row.kind == "encoder-decoder" else "")
+
+
+def _filled(sentence: str) -> str:
+    return textwrap.fill(sentence, 120, break_long_words=False, break_on_hyphens=False)
 
 
 def _line(row: Covered) -> str:
