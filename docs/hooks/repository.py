@@ -11,7 +11,7 @@ from mkdocs.structure.pages import Page
 ROOT = Path(__file__).parents[2]
 # document in the repository: page of the site
 PAGES = {
-    "README.md": "findings.md",
+    "README.md": "index.md",
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changelog.md",
     "src/depthscope/stimuli/data/README.md": "builtin-stimuli.md",

@@ -106,7 +106,7 @@ def test_every_document_is_a_page_that_can_be_found(site: Path) -> None:
     for document in (ROOT / "docs").rglob("*.md"):
         page = document.relative_to(ROOT / "docs").with_suffix(".html").as_posix()
         assert f'href="{page}"' in home or page == "index.html", f"{page} is not in the navigation"
-    for page in ("findings", "contributing", "changelog", "builtin-stimuli", "tutorial"):
+    for page in ("contributing", "changelog", "builtin-stimuli", "tutorial"):
         assert f'href="{page}.html"' in home, page
 
 
@@ -198,8 +198,8 @@ def test_an_equation_that_mathml_lacks_is_refused(hook) -> None:
         ("README.md", "![x](docs/images/a.png)", "![x](images/a.png)"),
         ("README.md", "[x](CONTRIBUTING.md)", "[x](contributing.md)"),
         ("README.md", "[x](src/depthscope/cli/main.py)", "x"),
-        ("docs/mechanism.md", "[x](../README.md#five-lines)", "[x](findings.md#five-lines)"),
-        ("docs/index.md", "[x](tutorial.ipynb)", "[x](tutorial.md)"),
+        ("docs/mechanism.md", "[x](../README.md#five-lines)", "[x](index.md#five-lines)"),
+        ("docs/reports.md", "[x](tutorial.ipynb)", "[x](tutorial.md)"),
         ("docs/api/model.md", "[x](../coverage.md)", "[x](../coverage.md)"),
         ("docs/compare.md", "[x](https://example.org)", "[x](https://example.org)"),
         ("docs/compare.md", "[x](#the-numbers)", "[x](#the-numbers)"),
