@@ -74,3 +74,20 @@ def test_a_long_line_of_prose_is_seen():
 @pytest.mark.parametrize("document", PROSE, ids=lambda path: str(path.relative_to(ROOT)))
 def test_lines_are_short_enough_to_be_compared(document):
     assert not long_lines(document.read_text(encoding="utf-8"))
+
+
+def test_every_surprise_in_a_library_is_listed_and_shown_by_a_script_in_the_form():
+    folder = ROOT / "findings"
+    scripts = {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir() if path.name != "README.md"}
+    listed = re.findall(r"^\| \[(.+?)\]", (folder / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert listed == sorted(scripts)
+    for name, script in scripts.items():
+        comment = re.match(r"#!/usr/bin/env bash\n((?:#.*\n)+)", script)
+        assert comment, name
+        # versions that are named are those that are installed
+        pinned = dict(re.findall(r'"([\w.-]+)==([\d.]+)"', script))
+        assert pinned, name
+        assert all(version in comment[1] for version in pinned.values()), name
+        for part in ("# Seen", "# Exits with 0", "mktemp -d", "python3 -m venv"):
+            assert part in script, f"{name}: {part}"
+        assert "depthscope" not in script, name

@@ -14,6 +14,7 @@ PAGES = {
     "README.md": "index.md",
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changelog.md",
+    "findings/README.md": "surprises.md",
     "src/depthscope/stimuli/data/README.md": "builtin-stimuli.md",
     "docs/tutorial.ipynb": "tutorial.md",
 }

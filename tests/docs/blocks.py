@@ -29,6 +29,7 @@ ROOT = Path(__file__).parents[2]
 DOCUMENTS = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
     *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted((ROOT / "findings").glob("*.md")),
     *sorted((ROOT / "src").rglob("*.md")),
 ]
 LANGUAGES = ("python", "sh", "text", "r")

@@ -106,7 +106,7 @@ def test_every_document_is_a_page_that_can_be_found(site: Path) -> None:
     for document in (ROOT / "docs").rglob("*.md"):
         page = document.relative_to(ROOT / "docs").with_suffix(".html").as_posix()
         assert f'href="{page}"' in home or page == "index.html", f"{page} is not in the navigation"
-    for page in ("contributing", "changelog", "builtin-stimuli", "tutorial"):
+    for page in ("surprises", "contributing", "changelog", "builtin-stimuli", "tutorial"):
         assert f'href="{page}.html"' in home, page
 
 
