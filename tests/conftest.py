@@ -18,6 +18,8 @@ from hypothesis import settings
 
 import depthscope as ds
 
+pytest_plugins = ["tests.interrupts"]
+
 torch.manual_seed(0)
 # a busy machine must not fail a test
 settings.register_profile("untimed", deadline=None)
