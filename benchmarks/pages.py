@@ -12,8 +12,8 @@ from typing import Any
 from playwright.sync_api import sync_playwright
 
 import depthscope as ds
-from depthscope.report.page.run import write_report
 from depthscope.stimuli.builtin import read_builtin
+from depthscope.studies.reports import report
 
 TOKENS, GOAL_BYTES, GOAL_SECONDS = 1000, 5e6, 2.0
 TIMES = """
@@ -41,7 +41,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         shown = Path(folder) / "show.html"
         ds.show(model, long_text(model.tokenizer, TOKENS)).save(shown)
-        pages = {f"report of {options.run.name}": write_report(options.run), f"show, {TOKENS:,} tokens": shown}
+        pages = {f"report of {options.run.name}": report(options.run), f"show, {TOKENS:,} tokens": shown}
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         print("| page | size | first paint | opened | goals: under 5 MB, under 2 s |\n|---|---|---|---|---|")
         for name, path in pages.items():

@@ -9,7 +9,7 @@ import xarray as xr
 
 import depthscope as ds
 from benchmarks.measure import Row
-from depthscope.studies.curve import specification_curve
+from depthscope.studies.contrast.curve import specification_curve
 
 PAIRS, LAYERS, WIDTH, FLIPS = 160, 30, 576, 1000
 TRIED = 16  # texts that PyWavelets is given; its time is theirs, times as many as there are

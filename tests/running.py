@@ -19,9 +19,10 @@ import torch
 
 from depthscope.cli.main import main
 from depthscope.model.tokenizer import load_tokenizer
-from depthscope.report.codebook import NAME, OWN_LINES, STUDIES
+from depthscope.report.codebook import NAME, OWN_LINES
 from depthscope.store.record import RunRecord
 from depthscope.store.sealed import seal
+from depthscope.studies.registry import wing
 from tests.conftest import tiny_llama
 
 # quick, and the same in every process; what is asked beyond the contrast has tests of its own
@@ -153,7 +154,11 @@ def columns_told(folder: Path, study: str) -> set[tuple[str, str]]:
     columns = [(path.name, column) for path in folder.glob("*.csv") for column in pd.read_csv(path, nrows=0)]
     assert sorted(zip(book["file"], book["column"], strict=True)) == sorted(columns)
     assert (book["meaning"] != "").all()
-    said = {(file, column): meaning for file, lines in STUDIES[study].items() for column, meaning in lines.items()}
+    said = {
+        (file, column): meaning
+        for file, lines in wing(study, "codebook").TABLES.items()
+        for column, meaning in lines.items()
+    }
     for row in book.to_dict("records"):
         known = said.get((row["file"], row["column"]))
         assert known is None or (row["meaning"], row["unit"], row["range"]) == tuple(vars(known).values())
@@ -162,7 +167,7 @@ def columns_told(folder: Path, study: str) -> set[tuple[str, str]]:
 
 def lines_of(study: str) -> set[tuple[str, str]]:
     """Every file and column that the codebook of a study knows."""
-    return {(file, column) for file, lines in STUDIES[study].items() for column in lines}
+    return {(file, column) for file, lines in wing(study, "codebook").TABLES.items() for column in lines}
 
 
 def results_of(out: Path) -> dict[str, Any]:

@@ -6,11 +6,11 @@ import numpy as np
 from scipy import stats
 
 from benchmarks.simulations.study import Row, rate
-from depthscope.report.verdicts.confounds import ALL, MOST, NOTHING, PART, SOME, answer_of
 from depthscope.statistics.attenuation import left_adjusted
 from depthscope.statistics.design import design
 from depthscope.statistics.effects import equivalence_p
 from depthscope.statistics.reliability import calibrated
+from depthscope.studies.contrast.verdicts.confounds import ALL, MOST, NOTHING, PART, SOME, answer_of
 
 SIGNS = np.array([1.0, -1.0])
 KNOTS = 5

@@ -36,16 +36,16 @@ if TYPE_CHECKING:
     from depthscope.model.load import load
     from depthscope.model.model import Model
     from depthscope.model.untrained import untrained
-    from depthscope.scan.scan import scan_corpus
+    from depthscope.scan.study import scan_corpus
     from depthscope.statistics.contrast import contrast
     from depthscope.statistics.power import power_curve
     from depthscope.statistics.result import Contrast
     from depthscope.stimuli.covariates import with_covariates
     from depthscope.stimuli.read import read_stimuli
-    from depthscope.studies.compare import compare
-    from depthscope.studies.curve import specification_curve
+    from depthscope.studies.compare.study import compare
+    from depthscope.studies.contrast.curve import specification_curve
     from depthscope.studies.opened import open_run
-    from depthscope.studies.show import show
+    from depthscope.studies.show.study import show
 
 # Where each public name lives: imported when first asked for, so that nothing unused is paid for.
 _HOMES = {
@@ -77,14 +77,14 @@ _HOMES = {
     "surrogate": "depthscope.instrument.surrogates",
     "untrained": "depthscope.model.untrained",
     "power_curve": "depthscope.statistics.power",
-    "specification_curve": "depthscope.studies.curve",
-    "show": "depthscope.studies.show",
+    "specification_curve": "depthscope.studies.contrast.curve",
+    "show": "depthscope.studies.show.study",
     "open_run": "depthscope.studies.opened",
     "with_covariates": "depthscope.stimuli.covariates",
-    "compare": "depthscope.studies.compare",
+    "compare": "depthscope.studies.compare.study",
     "cite": "depthscope.citation",
     "plot": "depthscope.drawing.accessor",
-    "scan_corpus": "depthscope.scan.scan",
+    "scan_corpus": "depthscope.scan.study",
     "contrast": "depthscope.statistics.contrast",
     "Contrast": "depthscope.statistics.result",
 }

@@ -22,8 +22,8 @@ WITH_BLOCKS = [path for path in DOCUMENTS if languages(path)]
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory, embedded: ds.Model) -> Path:
     """A finished run, as documents have it in runs/demo."""
-    from depthscope.studies.metaphor import run_metaphor
-    from depthscope.studies.settings import Settings
+    from depthscope.studies.contrast.settings import Settings
+    from depthscope.studies.contrast.study import run_metaphor
 
     out = tmp_path_factory.mktemp("runs") / "demo"
     run_metaphor(Settings(sample=ITEMS, evidence="none"), out, progress=False, model=embedded)

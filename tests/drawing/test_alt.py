@@ -5,7 +5,8 @@ from xml.etree import ElementTree
 import matplotlib.pyplot as plt
 import pytest
 
-from depthscope.drawing.alt import Alt, alt, clusters_text, describe, layers_text, names_text, p_text
+from depthscope.drawing.alt import Alt, alt, clusters_text, describe
+from depthscope.words import layers_text, names_text, p_text
 
 
 @pytest.fixture(autouse=True)

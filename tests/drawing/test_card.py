@@ -11,10 +11,10 @@ import pytest
 
 import depthscope as ds
 from depthscope.drawing.card import ROWS, card, picture, strip
-from depthscope.report.comparison import Comparison
 from depthscope.statistics.curve import joint_curve
+from depthscope.studies.compare.results import Comparison
 from depthscope.telling import Sheet
-from tests.report.planted import HIGHER, NOTHING, compare, measure
+from tests.studies.contrast.planted import HIGHER, NOTHING, compare, measure
 
 BAD = "<script>alert('x')</script> & \"y\""
 
@@ -110,7 +110,7 @@ def test_a_contrast_over_scales_and_a_curve_have_cards_too():
 
 
 def test_a_comparison_has_a_row_for_every_model_and_one_for_all():
-    from tests.report.test_compare import asked, source
+    from tests.studies.compare.test_words import asked, source
 
     found: Comparison = asked(source(BAD, HIGHER), source("y", HIGHER, 10))
     read = Read(found._repr_html_())
@@ -125,7 +125,7 @@ def test_without_matplotlib_there_is_the_card_and_no_picture():
     code = (
         "import sys; sys.modules['matplotlib'] = None\n"
         "import numpy as np, depthscope as ds\n"
-        "from tests.report.planted import *\n"
+        "from tests.studies.contrast.planted import *\n"
         "h = measure({'a': HIGHER, 'b': NOTHING})\n"
         "print(compare(h, 'a', 'b')._repr_html_(), h.depthscope._repr_html_())"
     )

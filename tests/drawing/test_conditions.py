@@ -10,9 +10,9 @@ import xarray as xr
 from depthscope.drawing.alt import alt
 from depthscope.drawing.conditions import draw_conditions
 from depthscope.drawing.difference import draw_difference
-from depthscope.drawing.items import FEW, draw_items
+from depthscope.studies.contrast.draw_items import FEW, draw_items
 from depthscope.summaries import describe_layers
-from tests.report.planted import DEPTH, HIGHER, LOWER, NOTHING, measure
+from tests.studies.contrast.planted import DEPTH, HIGHER, LOWER, NOTHING, measure
 
 SPANS = [(5, 8, 0.0001, 1.0), (12, 12, 0.4, -1.0)]
 

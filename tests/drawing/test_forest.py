@@ -6,9 +6,10 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
-from depthscope.drawing.alt import MANY, alt
+from depthscope.drawing.alt import alt
 from depthscope.drawing.forest import REACH, draw_forest
 from depthscope.drawing.style import DOWN, MUTED, PAPER, UP
+from depthscope.words import MANY
 
 NAN = float("nan")
 COLUMNS = ["group", "label", "n", "dz", "low", "high", "p", "found", "said"]

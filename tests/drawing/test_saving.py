@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 
 from depthscope.drawing.alt import describe
-from depthscope.drawing.items import draw_items
 from depthscope.drawing.saving import KINDS, encoded, save
 from depthscope.drawing.style import COLOURS, NEUTRALS, PAGE, axes, heading, look
 from depthscope.errors import DepthscopeWarning
-from tests.report.planted import HIGHER, NOTHING, compare, measure
+from depthscope.studies.contrast.draw_items import draw_items
+from tests.studies.contrast.planted import HIGHER, NOTHING, compare, measure
 
 DC = "{http://purl.org/dc/elements/1.1/}"
 ODD = 'a <script>alert("1 & 2")</script> $x$ \x07'

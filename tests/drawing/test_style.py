@@ -24,7 +24,7 @@ from depthscope.drawing.style import (
     note,
     sheet,
 )
-from tests.drawing.test_mechanism import table
+from tests.studies.mechanism.test_draw_parts import table
 
 DARK = "#14171a"
 

@@ -17,7 +17,7 @@ from depthscope.capture.reading import read_text
 from depthscope.model.miniature import byte_tokenizer
 from depthscope.model.model import measuring
 from depthscope.model.plain import _asked, plainly, settings
-from depthscope.studies.environment import environment
+from depthscope.run.environment import environment
 from tests.conftest import tiny_llama
 
 TOKENIZER = byte_tokenizer()

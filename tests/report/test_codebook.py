@@ -1,10 +1,14 @@
 """The codebook says what every column holds; that none is missing is tested on a whole run (tests/cli/test_evidence.py)."""
 
+from importlib.util import find_spec
+
 import numpy as np
 import pandas as pd
 
-from depthscope.report.codebook import GIVEN, OPEN, OWN_LINES, STUDIES, codebook
+from depthscope.report.codebook import GIVEN, OPEN, OWN_LINES, codebook
 from depthscope.store.tables import read_csv, write_csv
+from depthscope.studies.contrast.codebook import TABLES
+from depthscope.studies.registry import WINGS, wing
 
 TEXTS = pd.DataFrame(
     {
@@ -18,19 +22,26 @@ TEXTS = pd.DataFrame(
 )
 
 
+def every_study():
+    """The lines of each study that writes tables."""
+    for study, folder in WINGS.items():
+        if find_spec(f"{folder}.codebook"):
+            yield wing(study, "codebook").TABLES
+
+
 def test_every_column_is_told_with_its_values_and_gaps():
-    book = codebook({OPEN: TEXTS}, "metaphor").set_index(["file", "column"])
+    book = codebook({OPEN: TEXTS}, TABLES).set_index(["file", "column"])
     told = book.loc[OPEN]
     assert list(told.index) == list(TEXTS)
     assert list(told["observed"]) == ["9 different", "a, b", "0.95 to 0.97", "True, False", "0 to 7", "it is a _, a _"]
     assert list(told["missing"]) == [0, 0, 1, 0, 1, 4]
-    assert told.loc["cse", "meaning"] == STUDIES["metaphor"][OPEN]["cse"].meaning
+    assert told.loc["cse", "meaning"] == TABLES[OPEN]["cse"].meaning
     assert list(told.loc[["arousal", "frame"], "meaning"]) == [GIVEN.meaning] * 2
     assert list(book.loc["codebook.csv"].index) == list(OWN_LINES)
 
 
 def test_every_meaning_is_short():
-    for file, columns in ((file, columns) for tables in STUDIES.values() for file, columns in tables.items()):
+    for file, columns in ((file, columns) for tables in every_study() for file, columns in tables.items()):
         for column, said in columns.items():
             assert said.meaning.strip(), (file, column)
             assert len(said.meaning) < 180, (file, column)
@@ -41,12 +52,12 @@ def test_every_meaning_is_short():
 
 
 def test_it_is_a_table_that_reads_back(tmp_path):
-    write_csv(tmp_path / "codebook.csv", codebook({OPEN: TEXTS}, "metaphor"))
+    write_csv(tmp_path / "codebook.csv", codebook({OPEN: TEXTS}, TABLES))
     again = read_csv(tmp_path / "codebook.csv", keep_default_na=False)
     assert list(again) == list(OWN_LINES)
     assert (again["meaning"] != "").all()
 
 
 def test_a_table_without_rows_has_its_columns_told():
-    book = codebook({"clusters.csv": pd.DataFrame(columns=list(STUDIES["metaphor"]["clusters.csv"]))}, "metaphor")
+    book = codebook({"clusters.csv": pd.DataFrame(columns=list(TABLES["clusters.csv"]))}, TABLES)
     assert list(book["observed"][:3]) == ["", "", ""]

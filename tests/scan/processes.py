@@ -51,7 +51,7 @@ def words(network, corpus, out, **more: object) -> list[str]:
 def start() -> Iterator[Callable[..., Any]]:
     """``start(function, ...)``: a real process, forked from one that has imported torch, which takes seconds, once."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, "depthscope.scan.scan", "pyarrow.parquet"])
+    context.set_forkserver_preload([__name__, "depthscope.scan.study", "pyarrow.parquet"])
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
         patch.setenv("OMP_NUM_THREADS", "1")  # the server has no threads that a fork would lose

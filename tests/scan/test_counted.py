@@ -7,9 +7,9 @@ import pytest
 
 import depthscope as ds
 from depthscope.capture.around import surrounding_ids
+from depthscope.capture.parts import Cut
 from depthscope.corpus.read import read_corpus
 from depthscope.scan.counted import _run, count
-from depthscope.scan.parts import Cut
 from tests.scan.conftest import SMALL, prose
 
 CUT = Cut(48, 12, 200)

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import depthscope as ds
-from depthscope.scan.scan import scan_corpus
+from depthscope.scan.study import scan_corpus
 from depthscope.scan.verify import verify
 from tests.conftest import tiny_llama
 from tests.running import depthscope, record_of

@@ -13,7 +13,7 @@ from depthscope.model.miniature import byte_tokenizer, families, miniature
 from depthscope.scan.estimate import estimate
 from depthscope.scan.verify import verify
 from tests.scan.conftest import SMALL, prose
-from tests.scan.test_scan import files_of, rows_of, stacked
+from tests.scan.test_study import files_of, rows_of, stacked
 
 ROLLING = {**SMALL, "reading": "rolling", "measures": ["cse", "norm", "surprisal"]}
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import depthscope as ds
-from depthscope.scan.scan import scan_corpus
+from depthscope.scan.study import scan_corpus
 from tests.running import record_of
 from tests.scan.conftest import prose
 from tests.scan.processes import command, ended, fork, network, start, tokenizer, words

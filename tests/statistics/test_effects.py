@@ -9,13 +9,8 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import ttost_paired
 
 from depthscope.statistics.design import design
-from depthscope.statistics.effects import (
-    effect_text,
-    equivalence_p,
-    holm,
-    mean_effect,
-    noncentral_interval,
-)
+from depthscope.statistics.effects import equivalence_p, holm, mean_effect, noncentral_interval
+from depthscope.words import effect_text
 
 
 @pytest.mark.parametrize("degrees", [5, 29, 185])

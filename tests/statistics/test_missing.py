@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import depthscope as ds
-from depthscope.report.verdicts.contrast import exclusions
 from depthscope.statistics.missing import complete, thin
+from depthscope.studies.contrast.verdicts.contrast import exclusions
 
 N, LAYERS = 40, 12
 

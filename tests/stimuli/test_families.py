@@ -4,7 +4,7 @@ import pytest
 
 from depthscope.statistics.contrast import contrast
 from depthscope.stimuli.families import by_family, families
-from depthscope.studies.dependence import dependence
+from depthscope.studies.contrast.dependence import dependence
 from tests.statistics.test_missing import measured
 
 

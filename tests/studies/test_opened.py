@@ -12,8 +12,8 @@ import depthscope as ds
 from depthscope.statistics.result import Contrast
 from depthscope.store.record import RunRecord
 from depthscope.store.sealed import runs_below, seal
-from depthscope.studies.metaphor import run_metaphor
-from depthscope.studies.settings import Settings
+from depthscope.studies.contrast.settings import Settings
+from depthscope.studies.contrast.study import run_metaphor
 
 CONTRASTS = ("metaphor-literal", "(metaphor-literal)-(complex-literal)")
 

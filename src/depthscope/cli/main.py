@@ -10,19 +10,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from depthscope.cli.compare import Compare
 from depthscope.cli.models import Models
-from depthscope.cli.output import Answer, deliver, let_go, only_the_document, prepare_streams
 from depthscope.cli.report import Report
-from depthscope.cli.run import RunCommand
-from depthscope.cli.scan import Scan
-from depthscope.cli.show import Show
+from depthscope.cli.run import Run
 from depthscope.cli.stimuli import Stimuli
-from depthscope.cli.wrapping import COMMAND, Wrapping
+from depthscope.console.output import Answer, deliver, let_go, only_the_document, prepare_streams
+from depthscope.console.wrapping import COMMAND, Wrapping
 from depthscope.errors import DepthscopeError, DepthscopeWarning, out_of_memory, without
+from depthscope.studies.registry import commands as every_command
 from depthscope.version import __version__
-
-COMMANDS = (RunCommand(), Scan(), Compare(), Report(), Show(), Models(), Stimuli())
 
 BAD_INPUT, INTERRUPTED = 2, 130
 
@@ -36,8 +32,17 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"depthscope {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in COMMANDS:
-        command.add_to(commands)
+    # those of studies stand where they say; these four have no study
+    places = {"": commands, Run.NAME: Run().add_to(commands)}
+    studies = [(command, places.get(command.PARENT)) for command in every_command()]
+    for command, place in studies:
+        if place is not None:
+            command.add_to(place)
+    Report().add_to(commands)
+    places = {group.NAME: group.add_to(commands) for group in (Models(), Stimuli())}
+    for command, place in studies:
+        if place is None:
+            command.add_to(places[command.PARENT])
     return parser
 
 

@@ -1,30 +1,27 @@
-"""``depthscope models list``, ``depthscope models get`` and ``depthscope models coverage``."""
+"""``depthscope models list`` and ``depthscope models get``."""
 
 import argparse
-import shlex
-from dataclasses import asdict
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from depthscope.cli.output import Answer, add_json, say
-from depthscope.errors import DepthscopeError
-from depthscope.report.coverage import KINDS, count, coverage_document, named
-from depthscope.store.files import write_text
+from depthscope.console.output import Answer, add_json, say
 from depthscope.telling import Sheet
 
 
 class Models:
     """Pretrained models that need no model hub, how to get them, and which classes of models can be measured."""
 
-    def add_to(self, commands: Any) -> None:
-        parser = commands.add_parser("models", help="models that need no hub", description=self.__doc__)
+    NAME = "models"
+
+    def add_to(self, commands: Any) -> Any:
+        """Its parser, and where studies add actions."""
+        parser = commands.add_parser(self.NAME, help="models that need no hub", description=self.__doc__)
         actions = parser.add_subparsers(dest="action", metavar="ACTION")
         ListModels().add_to(actions)
         GetModels().add_to(actions)
-        Coverage().add_to(actions)
         add_json(parser)
         parser.set_defaults(handler=ListModels().run)  # without an action
+        return actions
 
 
 class ListModels:
@@ -99,52 +96,6 @@ class GetModels:
                 for line in (f"{name}: {folder}", f"  {load}", f"  licence: {entry.licence}"):
                     say(line)  # now, for the next one may take long, or fail
         return Answer([], {"models": got})
-
-
-class Coverage:
-    """Try every class of models in the installed transformers, built small with random weights: what works, and why not."""
-
-    def add_to(self, actions: Any) -> None:
-        parser = actions.add_parser("coverage", help="which classes of models work", description=self.__doc__)
-        parser.add_argument(
-            "--family",
-            nargs="+",
-            action="extend",
-            default=[],
-            metavar="NAME",
-            help="model types, e.g. llama (default: all)",
-        )
-        parser.add_argument(
-            "--kind", nargs="+", action="extend", default=[], choices=list(KINDS), help="kinds of models (default: all)"
-        )
-        parser.add_argument("--out", type=Path, metavar="FILE.md", help="write the whole table to this file")
-        parser.add_argument("--no-progress", action="store_true", help="no bars")
-        add_json(parser)
-        parser.set_defaults(handler=self.run)
-
-    def run(self, options: argparse.Namespace) -> Answer:
-        from depthscope.studies.coverage import coverage
-
-        if options.out is not None:
-            _check_place(options.out)  # before minutes are spent
-        rows = list(coverage(options.family, options.kind, progress=not options.no_progress))
-        versions = {name: metadata.version(name) for name in ("transformers", "torch")}
-        open_ = [(row.outcome, named(row), row.class_name, row.note) for row in rows if row.outcome != "works"]
-        told: list[str | Sheet] = [Sheet(("result", "model type", "class", "reason"), open_)] if open_ else []
-        told.append(count(rows))
-        if options.out is not None:
-            measured = ", ".join(f"{name} {version}" for name, version in versions.items())
-            write_text(options.out, coverage_document(rows, measured, shlex.join(["depthscope", *options.words])))
-            told.append(f"written: {options.out}")
-        document = {"classes": [asdict(row) for row in rows], "versions": versions, "written": options.out}
-        return Answer(told, document)
-
-
-def _check_place(path: Path) -> None:
-    if path.is_dir():
-        raise DepthscopeError(f"{path} is a folder: give --out a file, e.g. {path / 'coverage.md'}")
-    if not path.parent.is_dir():
-        raise DepthscopeError(f"{path}: there is no folder {path.parent}; make it first")
 
 
 def loading_line(name: str, kind: str, folder: Path) -> str:

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from depthscope.cli.output import Answer, add_json, say
+from depthscope.console.output import Answer, add_json, say
 from depthscope.errors import DepthscopeError
 
 
@@ -20,12 +20,12 @@ class Report:
         parser.set_defaults(handler=self.run)
 
     def run(self, options: argparse.Namespace) -> Answer:
-        from depthscope.report.page.run import write_reports
-        from depthscope.studies.finish import check_finish
+        from depthscope.run.finish import check_finish
+        from depthscope.studies.reports import write_reports
 
         check_finish()
-        written, problems = write_reports(options.runs)
-        told = [f"written: {path}" for path in written]
+        written, passed, problems = write_reports(options.runs)
+        told = [*(f"written: {path}" for path in written), *(f"note: {one}" for one in passed)]
         if problems:
             for line in told:
                 say(line)

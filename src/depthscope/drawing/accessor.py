@@ -11,13 +11,13 @@ import numpy as np
 import xarray as xr
 
 from depthscope.arrays import Float
-from depthscope.drawing.alt import names_text
 from depthscope.drawing.card import card, picture
 from depthscope.drawing.conditions import draw_conditions
 from depthscope.drawing.scalogram import draw_scalogram
 from depthscope.drawing.style import note, styled
 from depthscope.errors import DepthscopeError, listed, require
 from depthscope.summaries import describe_rows
+from depthscope.words import names_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

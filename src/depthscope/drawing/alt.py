@@ -4,10 +4,12 @@ Each drawing says it by its own rules, from the numbers that it draws.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
+
+from depthscope.words import ALPHA, layers_text, names_text, p_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,9 +18,6 @@ if TYPE_CHECKING:
 # first layer, last layer, p, sign of the effect
 Span = tuple[int, int, float, float]
 
-ALPHA = 0.05
-# names in one sentence
-MANY = 6
 # characters that XML 1.0 cannot hold, escaped or not
 UNSPEAKABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -49,24 +48,6 @@ def alt(figure: "Figure") -> Alt:
 
 def _plain(text: str) -> str:
     return UNSPEAKABLE.sub("\ufffd", " ".join(text.split()))
-
-
-def p_text(p: float) -> str:
-    return "p < .001" if p < 0.001 else f"p = {p:.3f}".replace("0.", ".", 1)
-
-
-def layers_text(first: float, last: float) -> str:
-    return f"layer {first:g}" if first == last else f"layers {first:g} to {last:g}"
-
-
-def names_text(names: Iterable[object], many: int = MANY) -> str:
-    """``a, b and c``; of more than ``many``, the first of them and how many more."""
-    shown = [str(name) for name in names]
-    # where names have commas of their own, these would not show where one ends
-    comma = "; " if any(", " in name for name in shown) else ", "
-    if len(shown) > many:
-        return f"{comma.join(shown[:many])} and {len(shown) - many} more"
-    return " and ".join(filter(None, [comma.join(shown[:-1]), *shown[-1:]]))
 
 
 def clusters_text(spans: Sequence[Span], what: str = "The difference") -> str:

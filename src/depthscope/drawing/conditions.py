@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from depthscope.drawing.alt import Span, clusters_text, describe, names_text
+from depthscope.drawing.alt import Span, clusters_text, describe
 from depthscope.drawing.difference import leave_room, mark_clusters, total_depth
 from depthscope.drawing.style import COLOURS, axes, depth_axis, heading, note, styled
+from depthscope.words import names_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

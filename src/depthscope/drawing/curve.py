@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from depthscope.drawing.alt import ALPHA, describe
+from depthscope.drawing.alt import describe
 from depthscope.drawing.fitting import text_width
 from depthscope.drawing.forest import column
 from depthscope.drawing.style import DOWN, FAINT, INK, NAMES, RULE, UP, heading, note, sheet, styled
+from depthscope.words import ALPHA
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from depthscope.drawing.alt import ALPHA, Span, describe, names_text, p_text
+from depthscope.drawing.alt import Span, describe
 from depthscope.drawing.difference import mark_clusters, total_depth
 from depthscope.drawing.style import FAINT, INK, RULE, note, sheet, styled, title_above
+from depthscope.words import ALPHA, names_text, p_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from depthscope.drawing.alt import ALPHA, Span, clusters_text, describe, p_text
+from depthscope.drawing.alt import Span, clusters_text, describe
 from depthscope.drawing.style import DOWN, FAINT, INK, NAMES, PAPER, RULE, UP, axes, depth_axis, heading, note, styled
+from depthscope.words import ALPHA, p_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from depthscope.drawing.alt import MANY, describe, names_text, p_text
+from depthscope.drawing.alt import describe
 from depthscope.drawing.fitting import text_width
 from depthscope.drawing.style import DOWN, INK, MUTED, PAPER, RULE, UP, axes, heading, note, styled
+from depthscope.words import MANY, names_text, p_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,10 +6,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from depthscope.drawing.alt import describe, layers_text
+from depthscope.drawing.alt import describe
 from depthscope.drawing.scalogram import cell_edges, draw_scalogram, tell_peaks, tell_plane
 from depthscope.drawing.style import DIVERGING, INK, axes, note, styled
 from depthscope.errors import require
+from depthscope.words import layers_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,8 +7,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from depthscope.drawing.alt import describe, names_text
+from depthscope.drawing.alt import describe
 from depthscope.drawing.style import DIVERGING, INK, axes, heading, sheet, styled, title_above
+from depthscope.words import names_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

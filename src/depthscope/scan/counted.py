@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from depthscope.capture.around import surrounding_ids
+from depthscope.capture.parts import Cut
 from depthscope.corpus.documents import Corpus
 from depthscope.errors import DepthscopeError
-from depthscope.scan.parts import Cut
 
 MOST = 8_000_000  # characters that are cut into tokens: some ten seconds
 PIECES = 200

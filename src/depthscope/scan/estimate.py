@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from depthscope.arrays import CHUNK_BYTES, DEVICE_CHUNK_BYTES
+from depthscope.capture.parts import Cut, window_lengths
 from depthscope.capture.windows import check_window
 from depthscope.corpus.documents import Split
 from depthscope.corpus.read import read_corpus
@@ -15,7 +16,6 @@ from depthscope.scan.counted import count
 from depthscope.scan.given import asked_for
 from depthscope.scan.job import SURPRISAL, layers_of
 from depthscope.scan.memory import memory_available, resident
-from depthscope.scan.parts import Cut, window_lengths
 from depthscope.scan.timing import time_head, time_measuring
 
 KEYS = 12  # bytes of a token's place and text in Parquet, compressed, as measured on English

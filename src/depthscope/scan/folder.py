@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from depthscope.capture.parts import Place
 from depthscope.errors import DepthscopeError, listed
 from depthscope.scan.job import Asked
-from depthscope.scan.parts import Place
 from depthscope.store.folder import RECORD, SUMMARY
 from depthscope.store.jsonable import jsonable
 from depthscope.store.manifest import Entry, Manifest

@@ -9,6 +9,10 @@ from depthscope.errors import DepthscopeError
 SAME = 1e-9
 
 
+# "early to mid": the centre of a cluster lies below this relative depth
+EARLY = 0.6
+
+
 def depth_grid(points: int = 20) -> Float:
     """Relative depths ``1 / points .. 1``, as those of the layers of a network that has so many: (points,).
 

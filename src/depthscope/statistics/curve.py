@@ -10,11 +10,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from depthscope.arrays import Float
-from depthscope.drawing.alt import p_text
 from depthscope.errors import DepthscopeError
 from depthscope.statistics.bootstrap import dz_interval
 from depthscope.statistics.permutation import ClusterTest, cluster_test
 from depthscope.telling import Sheet
+from depthscope.words import p_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -31,11 +31,6 @@ class Effect:
     difference_high: float
 
 
-def effect_text(dz: float, low: float, high: float) -> str:
-    """``+0.40 [+0.27, +0.52]``; says so where there is no interval (too few items, or no spread)."""
-    return f"{dz:+.2f} [no interval]" if np.isnan(low) else f"{dz:+.2f} [{low:+.2f}, {high:+.2f}]"
-
-
 def mean_effect(
     values: Float,
     covariates: Float | None = None,

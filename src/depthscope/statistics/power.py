@@ -6,7 +6,6 @@ import numpy as np
 import xarray as xr
 
 from depthscope.arrays import Float
-from depthscope.drawing.power import GOAL as GOAL
 from depthscope.errors import DepthscopeError
 from depthscope.progress import bar
 from depthscope.statistics.calibration import Rate
@@ -14,6 +13,8 @@ from depthscope.statistics.clusters import Cells
 from depthscope.statistics.halves import split_half
 from depthscope.statistics.permutation import ClusterTest, cluster_test
 
+# what power is asked for, by convention
+GOAL = 0.8
 SIZES = (10, 20, 40, 80, 120, 160, 240, 320)
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5)
 

@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from depthscope.drawing.alt import p_text
-from depthscope.statistics.effects import Effect, effect_text, mean_effect
+from depthscope.statistics.effects import Effect, mean_effect
 from depthscope.statistics.halves import Halves, split_half
 from depthscope.statistics.otherwise import Otherwise, otherwise
 from depthscope.statistics.permutation import TAILS, Inference
 from depthscope.statistics.symmetry import Symmetry, symmetry_test
 from depthscope.statistics.terms import Terms, side_name
 from depthscope.telling import Sheet
+from depthscope.words import effect_text, p_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,28 +6,27 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
 from depthscope.errors import DepthscopeError, listed, reason
-from depthscope.report.page.run import STUDIES
+from depthscope.run.measures import BESIDE, MEASURE, read_beside, read_measure
+from depthscope.run.recorded import recorded_contrasts
+from depthscope.run.result import FinishedRun
 from depthscope.statistics.result import Contrast
-from depthscope.store.datasets import read_netcdf, read_netcdf_dataset, read_zarr
+from depthscope.store.datasets import read_zarr
 from depthscope.store.folder import RECORD
 from depthscope.store.names import given, inside
 from depthscope.store.record import RunRecord
 from depthscope.store.sealed import Sealed
 from depthscope.store.tables import read_csv
-from depthscope.studies.finished import FinishedRun
-from depthscope.studies.recorded import recorded_contrasts
+from depthscope.studies.registry import WINGS, layout_of
 from depthscope.telling import Sheet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Value = TypeVar("Value")
-MEASURE, BESIDE = "cse.nc", "relative.nc"
 SUMMARY, FIGURES, TABLE, WRITTEN = "summary.md", "figures", ".csv", "contrasts.csv"
 MEASURING = ("metaphor", "mechanism")  # studies that keep a CSE of their own
 WAY_OUT = "give the folder of a finished run; an unfinished one is finished by its own command"
@@ -61,10 +60,10 @@ def open_run(folder: str | Path) -> "OpenedRun":
     """
     place = given(folder, "a run folder")
     sealed = Sealed.opened(place, WAY_OUT)
-    if sealed.record.study not in STUDIES:
+    if sealed.record.study not in WINGS:
         raise DepthscopeError(
             f"{place / RECORD}: a study called {sealed.record.study!r}, which this version does not know (it knows "
-            f"{listed(STUDIES, 20)}); open it with the version that ran it, or get the folder anew"
+            f"{listed(WINGS, 20)}); open it with the version that ran it, or get the folder anew"
         )
     return OpenedRun(place, sealed)
 
@@ -265,7 +264,7 @@ class OpenedRun(FinishedRun):
         return [*self.record.answer, "", *has, *(f"note: {remark}" for remark in self.remarks), *self.ending]
 
     def __str__(self) -> str:
-        return f"{self.record.title or self.study} ({STUDIES.get(self.study, self.study)}): {self.folder}"
+        return f"{self.record.title or self.study} ({layout_of(self.study).about}): {self.folder}"
 
     __repr__ = __str__
 
@@ -282,32 +281,4 @@ def _is_run(path: Path) -> bool:
         record = RunRecord.read(path)
     except DepthscopeError:
         return False
-    return record.status == "finished" and record.study in STUDIES
-
-
-def read_measure(path: Path) -> xr.DataArray:
-    """What :func:`depthscope.cse` gave and a run wrote, (item, condition, layer)."""
-    h = read_netcdf(path, "cse")
-    if set(h.dims) != {"item", "condition", "layer"} or "relative_depth" not in h.coords:
-        problem = "its dimensions are not those of a run"
-    elif not (np.diff(h["relative_depth"].values) > 0).all() or not np.isfinite(h.values).any():
-        problem = "its numbers are not those of a run"
-    else:
-        whole = {n: c.astype(np.int64) for n, c in h.coords.items() if c.dims == ("layer",) and c.dtype.kind == "i"}
-        return h.assign_coords(whole).transpose("item", "condition", "layer")
-    raise DepthscopeError(f"{path}: damaged ({problem}); delete its folder and run the study again")
-
-
-def read_beside(path: Path, h: xr.DataArray) -> xr.Dataset:
-    """What hangs on no weight of the scales, as a run wrote it, with the coordinates of its CSE ``h``."""
-    stored = read_netcdf_dataset(path)
-    dims = ("item", "condition", "layer")
-    whole = all(set(one.dims) == set(dims) for one in stored.data_vars.values()) and set(dims) <= set(stored.coords)
-    if not whole or any(list(stored[dim].values) != list(h[dim].values) for dim in dims):
-        raise DepthscopeError(
-            f"{path}: damaged (it is not of the items, conditions and layers of {MEASURE}); delete its folder and run the "
-            "study again"
-        )
-    values = {name: one.transpose(*dims).values for name, one in stored.data_vars.items()}
-    labelled = h.drop_vars("valid_scales", errors="ignore").coords
-    return xr.Dataset({name: (dims, one, stored[name].attrs) for name, one in values.items()}, labelled)
+    return record.status == "finished" and record.study in WINGS

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Browser, Page
 
-from depthscope.studies.metaphor import run_metaphor
-from depthscope.studies.settings import Settings
+from depthscope.studies.contrast.settings import Settings
+from depthscope.studies.contrast.study import run_metaphor
 from tests.conftest import CI
 from tests.running import model_folder
 

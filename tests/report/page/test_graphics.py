@@ -5,9 +5,9 @@ import matplotlib.pyplot as plt
 import pytest
 
 from depthscope.drawing.style import NEUTRALS
-from depthscope.report.figures import save
 from depthscope.report.page.content import Download
 from depthscope.report.page.graphics import inline_figure, own_ids, themed
+from depthscope.studies.contrast.figures import save
 
 
 @pytest.fixture

@@ -10,11 +10,12 @@ import pytest
 import xarray as xr
 
 from depthscope.report.page.brief import brief
-from depthscope.report.page.run import REPORT, run_page, write_report, write_reports
 from depthscope.store.datasets import read_netcdf, write_netcdf
 from depthscope.store.record import RunRecord
-from depthscope.studies.metaphor import run_metaphor
-from depthscope.studies.settings import Settings
+from depthscope.store.sealed import REPORT
+from depthscope.studies.contrast.settings import Settings
+from depthscope.studies.contrast.study import run_metaphor
+from depthscope.studies.reports import page_of, report, write_reports
 from depthscope.version import __version__
 from tests.report.page.conftest import hostile_table
 from tests.running import seal_again
@@ -27,13 +28,13 @@ def copy(run_folder, tmp_path):
 
 
 def section_keys(folder):
-    return [section.key for section in run_page(folder).sections]
+    return [section.key for section in page_of(folder).sections]
 
 
 def test_every_run_ends_in_its_page_and_the_page_can_be_made_again(run_folder, copy):
     made = (copy / REPORT).read_bytes()
     (copy / REPORT).unlink()
-    assert write_report(copy) == copy / REPORT
+    assert report(copy) == copy / REPORT
     assert (copy / REPORT).read_bytes() == made == (run_folder / REPORT).read_bytes()
 
 
@@ -44,7 +45,7 @@ def test_reading_order(copy):
 
 
 def test_the_answer_and_the_words_are_those_of_the_summary(copy):
-    page, summary = run_page(copy), (copy / "summary.md").read_text(encoding="utf-8")
+    page, summary = page_of(copy), (copy / "summary.md").read_text(encoding="utf-8")
     assert len(page.answer) == 2
     for sentence in page.answer:
         assert sentence in summary
@@ -58,7 +59,7 @@ def test_the_answer_and_the_words_are_those_of_the_summary(copy):
 
 
 def test_verdicts_are_short_and_their_numbers_stand_in_tables(run_folder):
-    sections = {section.key: section for section in run_page(run_folder).sections}
+    sections = {section.key: section for section in page_of(run_folder).sections}
     nulls = sections["nulls"]
     assert nulls.words == [brief(one) for one in nulls.numbers]
     assert not re.search(r"interval|\bdz\b", " ".join(nulls.words))
@@ -91,7 +92,7 @@ def test_what_the_folder_lacks_is_left_out(copy):
     record.words.pop("nulls")
     record.write(copy / "run.json")
     assert section_keys(copy) == [key for key in whole if key != "nulls"]
-    page = run_page(copy)
+    page = page_of(copy)
     noticed = next(one.words for one in page.sections if one.key == "left_out")
     assert noticed[-1].endswith("any more: `figures/nulls.svg`, `null-effects.csv`, `nulls.csv`, `trajectories.zarr`.")
     assert "plane" not in page.data["items"]
@@ -102,11 +103,11 @@ def test_what_the_folder_lacks_is_left_out(copy):
     record.words, record.answer = {}, []
     record.write(copy / "run.json")
     assert section_keys(copy) == ["left_out", "settings"]
-    (gone,) = next(one.words for one in run_page(copy).sections if one.key == "left_out")
+    (gone,) = next(one.words for one in page_of(copy).sections if one.key == "left_out")
     assert gone.startswith(
         "Of the files that the run wrote, these are not in its folder any more: `attenuation.csv`, `balance.csv`"
     )
-    assert "Settings" in write_report(copy).read_text(encoding="utf-8")
+    assert "Settings" in report(copy).read_text(encoding="utf-8")
 
 
 def test_records_of_older_versions_have_no_words(copy):
@@ -115,7 +116,7 @@ def test_records_of_older_versions_have_no_words(copy):
         del stored[name]
     del stored["resolved"]["window"]
     (copy / "run.json").write_text(json.dumps(stored), encoding="utf-8")
-    page = run_page(copy)
+    page = page_of(copy)
     assert page.answer == []
     assert not page.points
     assert not page.explained
@@ -130,7 +131,7 @@ def test_settings_versions_and_the_command_are_there(run_folder):
 
 
 def test_every_item_is_there_with_its_texts_and_numbers(run_folder):
-    table, data = hostile_table(), run_page(run_folder).data["items"]
+    table, data = hostile_table(), page_of(run_folder).data["items"]
     h = read_netcdf(run_folder / "cse.nc", "cse")
     assert {item["name"] for item in data["items"]} == set(table["item"])
     for item in data["items"]:
@@ -146,7 +147,7 @@ def test_numbers_of_the_table_are_means_over_the_window(run_folder):
     record = RunRecord.read(run_folder / "run.json")
     first, last = record.resolved["window"]
     h = read_netcdf(run_folder / "cse.nc", "cse").sel(layer=slice(first, last)).mean("layer")
-    (table,) = next(one for one in run_page(run_folder).sections if one.key == "items").tables
+    (table,) = next(one for one in page_of(run_folder).sections if one.key == "items").tables
     sizes = []
     for row in table.rows:
         means = h.sel(item=row[0].text)
@@ -174,7 +175,7 @@ def test_damage_is_told_in_one_sentence(copy, refuses, spoil, words):
     with suppress(ValueError, OSError):
         edit_record(copy, files={})
     with refuses(*words):
-        write_report(copy)
+        report(copy)
 
 
 @pytest.mark.parametrize("name", ["cse.nc", "figures/evidence.svg", "clusters.csv", "items.csv"])
@@ -184,7 +185,7 @@ def test_what_changed_since_the_run_wrote_it_is_refused(copy, refuses, name):
     (copy / name).write_bytes(content)
     before = (copy / REPORT).read_bytes()
     with refuses(str(copy / name), "changed since the run wrote it", "put the original back"):
-        write_report(copy)
+        report(copy)
     assert (copy / REPORT).read_bytes() == before
 
 
@@ -193,12 +194,12 @@ def test_what_somebody_added_is_not_on_the_page(copy):
     shutil.copy(copy / "figures" / "nulls.svg", copy / "figures" / "nulls-2.svg")
     (copy / "power.csv").write_text("rate,n\n1,2\n")
     (copy / "notes.txt").write_text("mine")
-    assert write_report(copy).read_bytes() == made
+    assert report(copy).read_bytes() == made
 
 
 def test_of_a_run_without_digests_it_is_said_that_nothing_can_be_checked(copy):
     edit_record(copy, files={})
-    noticed = next(one.words for one in run_page(copy).sections if one.key == "left_out")
+    noticed = next(one.words for one in page_of(copy).sections if one.key == "left_out")
     assert "without digests of its files" in noticed[-1]
 
 
@@ -207,7 +208,7 @@ def test_a_drawing_of_somebody_else_is_drawn_without_what_would_run(copy):
     svg = path.read_text(encoding="utf-8")
     path.write_text(svg.replace("</svg>", "<script>MARK</script><a href='MARK'/></svg>"), encoding="utf-8")
     seal_again(copy)
-    page = write_report(copy).read_text(encoding="utf-8")
+    page = report(copy).read_text(encoding="utf-8")
     assert "MARK" not in page
     assert "holds what no drawing of ours does, and that is left out: <code>a</code>, <code>script</code>." in page
 
@@ -216,7 +217,7 @@ def test_a_link_out_of_the_folder_is_not_followed(copy, tmp_path, refuses):
     shutil.move(copy / "cse.nc", tmp_path / "elsewhere.nc")
     (copy / "cse.nc").symlink_to(tmp_path / "elsewhere.nc")
     with refuses("cse.nc", "a link leads out"):
-        write_report(copy)
+        report(copy)
 
 
 def edit_record(folder, **changes):
@@ -234,12 +235,12 @@ def test_runs_below_a_folder_are_made_and_linked(copy, tmp_path):
     above = tmp_path / "above"
     one = shutil.copytree(copy, above / "a#b?c 50%")
     (one / REPORT).unlink()
-    assert write_reports([above]) == ([one / REPORT], [])
+    assert write_reports([above]) == ([one / REPORT], [], [])
     RunRecord("models", {}, status="finished", title="Two models").write(above / "run.json")
-    assert write_reports([above]) == ([one / REPORT, above / REPORT], [])
+    assert write_reports([above]) == ([one / REPORT, above / REPORT], [], [])
     assert 'href="a%23b%3Fc%2050%25/report.html"' in (above / REPORT).read_text(encoding="utf-8")
-    assert not run_page(above).about.endswith("depthscope")  # its versions are those of the runs below
-    assert run_page(one).about.endswith(f"; depthscope {__version__}")
+    assert not page_of(above).about.endswith("depthscope")  # its versions are those of the runs below
+    assert page_of(one).about.endswith(f"; depthscope {__version__}")
 
 
 def test_one_that_is_no_run_keeps_no_other_from_its_page(copy, tmp_path):
@@ -249,7 +250,7 @@ def test_one_that_is_no_run_keeps_no_other_from_its_page(copy, tmp_path):
     empty.mkdir()
     part = shutil.copytree(copy, tmp_path / "above" / "scheme")
     RunRecord("scheme", {}, status="finished").write(part / "run.json")
-    written, problems = write_reports([empty, nowhere, tmp_path / "above", copy])
+    written, _, problems = write_reports([empty, nowhere, tmp_path / "above", copy])
     assert written == [copy / REPORT]
     for problem, words in zip(problems, ("no run folder", "no such folder", "not finished"), strict=True):
         assert words in problem
@@ -260,7 +261,7 @@ def test_numbers_that_are_too_many_for_the_page_are_pointed_to(copy):
     with (copy / "items.csv").open("a") as table:
         table.write("a - b,x,1,0.5\n" * 60_000)
     seal_again(copy)
-    write_report(copy)
+    report(copy)
     text = (copy / REPORT).read_text(encoding="utf-8")
     assert '<a href="items.csv">items.csv</a> (large, in the run folder)' in text
 
@@ -307,7 +308,7 @@ def test_no_item_is_left_to_test(copy, visit):
     h = read_netcdf(copy / "cse.nc", "cse")
     write_netcdf(h.where(h["condition"] != "literal"), copy / "cse.nc")
     seal_again(copy)
-    write_report(copy)
+    report(copy)
     with visit(copy / REPORT) as seen:
         cells = seen.page.locator('[data-table="items"] tbody td:nth-child(3)').all_inner_texts()
         assert set(cells) == {"not tested"}
@@ -317,7 +318,7 @@ def test_a_measure_that_is_missing_everywhere(copy, visit):
     h = read_netcdf(copy / "cse.nc", "cse")
     write_netcdf(xr.full_like(h, np.nan), copy / "cse.nc")
     seal_again(copy)
-    write_report(copy)
+    report(copy)
     with visit(copy / REPORT) as seen:
         assert seen.page.locator('[data-table="items"] tbody tr').count() == 13
         assert not re.search(r"\bnan\b", seen.page.locator("main").inner_text(), re.IGNORECASE)

@@ -6,22 +6,13 @@ from typing import Any
 
 import pandas as pd
 
-from depthscope.report.codebook import compared, contrast, mechanism, quantization, several
-from depthscope.report.codebook.contrast import OPEN
 from depthscope.report.codebook.meaning import COUNT, Meaning
 from depthscope.store.tables import write_csv
 
 NAME = "codebook.csv"
 Tables = Mapping[str, Mapping[str, Meaning]]
-# by what a run is called in its record
-STUDIES: Mapping[str, Tables] = {
-    "metaphor": contrast.TABLES,
-    "mechanism": mechanism.TABLES,
-    "corpora": several.CORPORA,
-    "models": several.MODELS,
-    "quantization": quantization.TABLES,
-    "compare": compared.TABLES,
-}
+# the table whose other columns are those of the stimuli
+OPEN = "texts.csv"
 OWN_LINES = {
     "file": Meaning("table of the run folder"),
     "column": Meaning("its column"),
@@ -35,17 +26,18 @@ GIVEN = Meaning("a column of the stimuli", "as given", "as given")
 UNTOLD = Meaning("")  # a test sees to it that there is none
 
 
-def codebook(tables: Mapping[str, pd.DataFrame], study: str) -> pd.DataFrame:
+def codebook(tables: Mapping[str, pd.DataFrame], known: Tables) -> pd.DataFrame:
     """One row per file and column: its meaning, unit and possible range, what occurs in it, and how many cells are empty.
 
-    Columns that the stimuli brought, in ``texts.csv``, are named as such. Its own columns stand at its end.
+    ``known``: the lines of the study, by file and column (``codebook.TABLES`` of its folder). Columns that the stimuli
+    brought, in ``texts.csv``, are named as such. Its own columns stand at its end.
     """
-    return pd.DataFrame([*_rows(tables, STUDIES[study]), *_self()], columns=list(OWN_LINES))
+    return pd.DataFrame([*_rows(tables, known), *_self()], columns=list(OWN_LINES))
 
 
-def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame], study: str) -> None:
+def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame], known: Tables) -> None:
     """Write all tables of a run by the names of their files, and the codebook that explains them."""
-    for name, frame in {**tables, NAME: codebook(tables, study)}.items():
+    for name, frame in {**tables, NAME: codebook(tables, known)}.items():
         write_csv(folder / name, frame)
 
 

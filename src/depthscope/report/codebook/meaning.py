@@ -111,3 +111,20 @@ def window_lines(of: str, unit: str) -> Mapping[str, Meaning]:
         "difference_low": Meaning("lower end of the 95 % interval of this difference (Student)", unit, ANY),
         "difference_high": Meaning("upper end of the 95 % interval of this difference (Student)", unit, ANY),
     }
+
+
+# what runs are compared by
+MECHANISM: Mapping[str, Meaning] = {
+    "key": Meaning("quantity, by a name that is the same in all runs"),
+    "label": Meaning("quantity, in words"),
+    "n": N,
+    "value": Meaning(
+        "mean of the quantity over items, at the layers of the cluster",
+        "CSE; ln energy / ln period for slopes; 1 for the cosine; bits where label says so",
+        ANY,
+    ),
+    "low": Meaning("lower end of the 95 % interval of value (Student)", "as value", ANY),
+    "high": Meaning("upper end of this interval", "as value", ANY),
+    "p": p_of("p of value, by sign flips or resamples"),
+    **effect("of value"),
+}

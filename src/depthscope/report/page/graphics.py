@@ -12,7 +12,7 @@ PIXELS = 4 / 3
 
 
 def inline_figure(path: Path, downloads: tuple[Download, ...] = ()) -> Figure:
-    """Read an SVG that :func:`depthscope.report.figures.save` wrote."""
+    """Read an SVG that :func:`depthscope.studies.contrast.figures.save` wrote."""
     text = path.read_text(encoding="utf-8")
     alt = described(text) or path.stem.replace("-", " ")
     drawn, dropped = sanitised(text)

@@ -1,6 +1,6 @@
 """A finished run folder as a page: from what is stored in it, and from nothing else."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from fnmatch import fnmatch, fnmatchcase
 from pathlib import Path, PurePosixPath
@@ -11,15 +11,12 @@ from depthscope.errors import DepthscopeError, listed, reason
 from depthscope.report.page.brief import brief
 from depthscope.report.page.content import Download, Figure, Link, Page, Section, Table
 from depthscope.report.page.graphics import inline_figure
-from depthscope.report.page.items import explorer
-from depthscope.report.page.plan import PARTS, Part
 from depthscope.report.page.render import render
 from depthscope.report.page.settings import settings_section
 from depthscope.report.page.tables import csv_download, tabulate
-from depthscope.report.scan import write_scan
+from depthscope.report.part import Layout, Made, Part
 from depthscope.store.files import write_text
 from depthscope.store.folder import RECORD, finished_run
-from depthscope.store.names import given
 from depthscope.store.record import RunRecord
 from depthscope.store.sealed import REPORT, Sealed
 from depthscope.store.tables import read_csv
@@ -27,57 +24,9 @@ from depthscope.store.tables import read_csv
 WAY_OUT = "give run folders; an unfinished run is finished by its own command"
 # larger files stay in the folder, and the page says so: it must open at once
 LARGEST = 700_000
-STUDIES = {
-    "metaphor": "a contrast of conditions",
-    "mechanism": "from signature to mechanism",
-    "corpora": "one contrast, set by set",
-    "models": "one contrast in several models",
-    "quantization": "what quantisation does",
-    "compare": "finished runs compared",
-    "scan": "every token of a corpus",
-}
 
 
-def write_reports(folders: Iterable[Path]) -> tuple[list[Path], list[str]]:
-    """Write the pages of runs, and first those of the runs directly below them.
-
-    Returns
-    -------
-    (written, problems)
-        The pages; and a sentence for each folder that neither is a finished run nor holds one, or is damaged. One of them keeps
-        no other from its page.
-    """
-    written, problems = [], []
-    for folder in folders:
-        try:
-            runs = _runs(given(folder, "a run folder"))
-        except DepthscopeError as problem:
-            problems.append(str(problem))
-            continue
-        for run in runs:
-            try:
-                written.append(write_report(run))
-            except DepthscopeError as problem:
-                problems.append(str(problem))
-    return written, problems
-
-
-def _runs(folder: Path) -> list[Path]:
-    """The runs below a folder, then itself if it is a run, or if there is nothing else to ask about."""
-    below = sorted(path.parent for path in folder.glob(f"*/{RECORD}")) if folder.is_dir() else []
-    below = [run for run in below if _has_page(run)]
-    return [*below, folder] if not below or (folder / RECORD).is_file() else below
-
-
-def _has_page(run: Path) -> bool:
-    """Parts of a run, such as a scheme of a study of schemes, have none; what is damaged is told when it is written."""
-    try:
-        return RunRecord.read(run / RECORD).study in STUDIES
-    except DepthscopeError:
-        return True
-
-
-def write_report(folder: Path, record: RunRecord | None = None) -> Path:
+def write_report(folder: Path, layout: Layout, record: RunRecord | None = None) -> Path:
     """Write ``report.html`` into a finished run folder, or into one whose ``record`` says so and is not written yet.
 
     Raises
@@ -85,17 +34,17 @@ def write_report(folder: Path, record: RunRecord | None = None) -> Path:
     DepthscopeError
         No run folder, a run that is not finished, files that are not those that the run wrote, or damaged ones.
     """
-    page = run_page(folder, record)
+    page = run_page(folder, layout, record)
     path = folder / REPORT
     write_text(path, render(page))
     return path
 
 
-def run_page(folder: Path, record: RunRecord | None = None) -> Page:
-    """Read a run folder, and its record, unless that is given."""
+def run_page(folder: Path, layout: Layout, record: RunRecord | None = None) -> Page:
+    """Read a run folder, and its record, unless that is given; ``layout`` is that of its study."""
     record = record or finished_run(folder, WAY_OUT)
     try:
-        return _page(folder, record)
+        return _page(folder, layout, record)
     except DepthscopeError:
         raise
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as problem:
@@ -107,23 +56,17 @@ def run_page(folder: Path, record: RunRecord | None = None) -> Page:
         ) from problem
 
 
-def _page(folder: Path, record: RunRecord) -> Page:
-    # figures and small tables of a scan are made when they are wanted: it has enough to do
-    record = write_scan(folder, record) if record.study == "scan" else record
+def _page(folder: Path, layout: Layout, record: RunRecord) -> Page:
+    record = layout.prepare(folder, record)
     run = Sealed(folder, record)
-    sections = [section for part in PARTS if (section := _section(part, run)) is not None]
-    found = explorer(run)
-    data: dict[str, Any] = {}
-    if found is not None:
-        section, data = found
-        sections.append(section)
+    made = [found for part in layout.parts if (found := _made(part, run)) is not None]
+    sections = [one.section for one in made]
     strange = [figure for section in sections for figure in section.figures if figure.dropped]
     noticed = [*record.words.get("left_out", []), *run.unchecked, *run.gone, *map(_strange, strange)]
     if noticed:
         sections.append(Section("left_out", "Left out, and noticed", noticed))
     sections += _below(folder)
     sections.append(_settings(record))
-    study = STUDIES.get(record.study, record.study)
     return Page(
         title=record.title or f"{record.study} in {folder.resolve().name}",
         answer=record.answer,
@@ -131,11 +74,18 @@ def _page(folder: Path, record: RunRecord) -> Page:
         explained=record.words.get("explained", ()),
         sections=sections,
         # folders of several runs have versions below them only
-        about="; depthscope ".join([study, *filter(None, [record.environment.get("depthscope")])]),
-        data=data,
-        scripts=["items.js"] if data else [],
-        charts=["scalogram", "curve"] if data else [],
+        about="; depthscope ".join([layout.about, *filter(None, [record.environment.get("depthscope")])]),
+        data={name: value for one in made for name, value in one.data.items()},
+        scripts=list(dict.fromkeys(name for one in made for name in one.scripts)),
+        charts=list(dict.fromkeys(name for one in made for name in one.charts)),
     )
+
+
+def _made(part: Part, run: Sealed) -> Made | None:
+    if part.make is not None:
+        return part.make(run)
+    section = _section(part, run)
+    return None if section is None else Made(section)
 
 
 def _strange(figure: Figure) -> str:

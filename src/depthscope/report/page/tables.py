@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from depthscope.drawing.alt import p_text
 from depthscope.report.page.content import Cell, Download, Table
+from depthscope.words import p_text
 
 
 @dataclass(frozen=True)

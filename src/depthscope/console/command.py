@@ -1,0 +1,18 @@
+"""What a command is to the command line: where it belongs, and a parser that it adds there."""
+
+from typing import Any, Protocol
+
+
+class Command(Protocol):
+    """One command of a study.
+
+    Attributes
+    ----------
+    PARENT : str
+        The command below which it stands, as in ``depthscope run NAME``; empty: beside these.
+    """
+
+    PARENT: str
+
+    def add_to(self, commands: Any) -> None:
+        """Add its parser, whose default ``handler`` takes the options and returns an ``Answer``."""

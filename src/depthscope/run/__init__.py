@@ -1,0 +1,1 @@
+"""A run folder under way: from its first file to its page."""

@@ -1,0 +1,1 @@
+"""Finished runs of many models, compared."""

@@ -1,0 +1,162 @@
+"""The answer before everything else: what was asked, and what was found, in two plain sentences.
+
+The rules are those of ``summary.md`` (docs/evidence.md): a cluster of family-wise p <= .05 is found; what stands against it is
+said in the same breath.
+"""
+
+from collections.abc import Sequence
+
+from depthscope.statistics.result import Cluster, Contrast
+from depthscope.statistics.shares import Word
+from depthscope.studies.contrast.results import Confounding, Evidence, corrected, every_contrast, measured_layers, sides
+from depthscope.studies.contrast.verdicts.choices import choices_level
+from depthscope.studies.contrast.verdicts.confounds import BY_EXTRAPOLATION, confounds_answer
+from depthscope.studies.contrast.verdicts.controls import controls_level
+from depthscope.studies.contrast.verdicts.mixed import mixed_level
+from depthscope.studies.contrast.verdicts.nulls import null_level, trusted
+from depthscope.studies.contrast.verdicts.selection import selection_words
+from depthscope.studies.contrast.verdicts.symmetry import skewed_limit
+from depthscope.words import ALPHA, layers_text, names_text, p_text
+
+SPECIFIC = {
+    "not specific": "it is not specific to {a}",
+    "undecided": "whether it is specific to {a} is undecided",
+    "in part": "it is specific to {a} in part",
+    "specific": "it is specific to {a} as far as the controls tell",
+}
+CHOICES = {
+    "no": "its sign does not depend on a choice",
+    "yes": "its sign depends on arbitrary choices",
+    "opposite": "nearly all other settings give the opposite sign",
+}
+MIXED = {
+    "undecided": "whether it is there with {} held random is undecided",
+    "disagrees": "a mixed model that holds {} random does not agree with it",
+}
+UNTRUSTED = "the test finds more than it should where labels mean nothing, so that its p cannot be trusted"
+NULL = "what nulls without organisation in depth show ({})"
+EXPLAINS: dict[Word, str] = {
+    "enough": "{} is enough to explain it",
+    "a part": "{} explains a part of it",
+    "undecided": "whether {} explains it is undecided",
+}
+HELD = {
+    "Yes": "all of it is left when covariates are held equal",
+    "At least in part": "at least a part of it is left when covariates are held equal",
+    "At most in part": "at most a part of it is left when covariates are held equal",
+    "In part": "a part of it is left when covariates are held equal",
+    "Undecided": "how much of it is left when covariates are held equal is undecided",
+    "No": "nothing that matters of it is left when covariates are held equal",
+}
+
+
+# what a reader must know before any number, in a sentence each
+WHAT = (
+    "CSE (conditional scale entropy) says how evenly what the blocks of the model add to a token is spread over fast and slow "
+    "structure along depth: 0 if all of it is of one scale, 1 if every scale has an equal share."
+)
+DZ = (
+    "dz is a mean difference between paired texts in standard deviations of these differences: 0 is none, by convention 0.2 is "
+    "small, 0.5 medium and 0.8 large; the brackets behind it hold its 95 % interval."
+)
+
+
+def asked(c: Contrast, model: str, depth: int, stimuli: str) -> str:
+    """What was asked, of what."""
+    left, right = sides(c)
+    return (
+        f"Does conditional scale entropy (CSE) differ between {left} and {right} in `{model}` ({depth} layers)? "
+        f"Asked of {c.n} items of `{stimuli}`."
+    )
+
+
+def answered(c: Contrast, evidence: Evidence | None, depth: int) -> str:
+    """What was found, and what stands against it, in one sentence."""
+    found, limits = _answer(c, evidence, depth)
+    return f"{found}{'; ' if limits else ''}{names_text(limits)}."
+
+
+def points(c: Contrast, evidence: Evidence | None, depth: int, beside: Sequence[str] = ()) -> list[str]:
+    """The same as a list: what was found, how large it is, and ``beside`` it, then all that stands against it by itself."""
+    found, limits = _answer(c, evidence, depth)
+    size = [words for words in [selection_words(c)] if words]
+    return [f"**{found}.**", *(f"{one[0].upper()}{one[1:]}." for one in (*size, *beside, *limits))]
+
+
+def _answer(c: Contrast, evidence: Evidence | None, depth: int) -> tuple[str, list[str]]:
+    if c.smallest_p > ALPHA:
+        return f"It cannot be decided: with {c.n} items no effect, however large, could be found", []
+    strongest = c.strongest(ALPHA)
+    if strongest is None:
+        same = f"; at {measured_layers(c)} it is smaller than |dz| = {c.settings['bound']:g}"
+        return (
+            f"No difference was found at any depth (no cluster of layers with p <= {ALPHA:g})"
+            f"{same if c.equivalence() <= ALPHA else ', which is no evidence that there is none'}",
+            [],
+        )
+    told = [_found(c, strongest, depth), *_rest(c, strongest)]
+    limits = _limits(evidence) if evidence else []
+    skewed = [words for words in [skewed_limit(c)] if words]
+    if len(told) > 1 and limits:  # of several clusters that were named, which one the rest is about
+        limits[0] = limits[0].replace("it ", f"the difference at {layers_text(strongest.first, strongest.last)} ", 1)
+    return ", ".join(told), [*skewed, *limits]
+
+
+def _found(c: Contrast, k: Cluster, depth: int) -> str:
+    left, right = sides(c)
+    return f"CSE is {_word(k)} for {left} than for {right} at {layers_text(k.first, k.last)} of {depth} ({p_text(k.p)})"
+
+
+def _rest(c: Contrast, strongest: Cluster) -> list[str]:
+    """The other clusters, those of the same direction first."""
+    others = [k for k in c.significant(ALPHA) if k is not strongest]
+    told = []
+    for same in (True, False):
+        some = [k for k in others if (_word(k) == _word(strongest)) is same]
+        told += (
+            [f"{'also' if same else _word(some[0])} at {names_text([layers_text(k.first, k.last) for k in some])}"]
+            if some
+            else []
+        )
+    return told
+
+
+def _word(k: Cluster) -> str:
+    return "higher" if k.mass > 0 else "lower"
+
+
+def _limits(e: Evidence) -> list[str]:
+    own = next((held for held in e.confounding if held.contrast is e.main), None)
+    level = controls_level(e)
+    told = _corrected(e)
+    told += [SPECIFIC[level].format(a=e.main.a)] if level else []
+    told += _held(own) if own else []
+    told += _explained(e)
+    told += [CHOICES[choices_level(e)]] if choices_level(e) else []
+    # with items alone it is the paired test again
+    crossed = [model for model in e.mixed[-1:] if model.crossed]
+    told += [MIXED[level].format(names_text(m.levels)) for m in crossed if (level := mixed_level(e, m)) in MIXED]
+    return told if trusted(e) else [*told, UNTRUSTED]
+
+
+def _held(own: Confounding) -> list[str]:
+    answer = confounds_answer(own)
+    told = HELD.get(answer.removesuffix(BY_EXTRAPOLATION))
+    return [f"{told}{', though only by extrapolation' if BY_EXTRAPOLATION in answer else ''}"] if told else []
+
+
+def _corrected(e: Evidence) -> list[str]:
+    """That it would not be found if its p were corrected for the controls that are printed beside it."""
+    contrasts = every_contrast([e.main], e)
+    p = min(corrected(contrasts)[0])
+    return [f"corrected for {len(contrasts)} contrasts, it has {p_text(p)} (Holm)"] if p > ALPHA else []
+
+
+def _explained(e: Evidence) -> list[str]:
+    """By which nulls it is explained, or may be; random networks count as one."""
+    levels = {null.name: null_level(e, null) for null in e.nulls}
+    told = {}
+    for word, explains in EXPLAINS.items():
+        if names := [name for name, level in levels.items() if level == word]:
+            told[word] = explains.format(NULL.format(names_text(names)))
+    return [told["enough"]] if "enough" in told else list(told.values())

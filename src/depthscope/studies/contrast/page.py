@@ -1,0 +1,167 @@
+"""The page of a contrast of conditions."""
+
+from depthscope.report.columns import DZ, N, P
+from depthscope.report.page.tables import Column
+from depthscope.report.part import Layout, Part
+from depthscope.studies.contrast.items import explorer
+from depthscope.studies.contrast.words import BESIDE, MIXED, READING
+
+ANALYSIS = (Column("", "{group}"), Column("analysis", "{label}"), N, DZ, P)
+WINDOWED = (*ANALYSIS, Column("cluster there", "{cluster}"))
+CLUSTERS = (
+    Column("contrast", "{contrast}"),
+    Column("layers", "{first} to {last}"),
+    Column("mass", "{mass:.1f}"),
+    Column("p", "{p:.4f} [{p_low:.4f}, {p_high:.4f}]"),
+    Column("p (Holm)", "{p_holm:.4f}"),
+    Column("p, skewness allowed for", "{p_other:.4f}"),
+    Column("dz at the peak", "{dz:+.2f} [{dz_low:+.2f}, {dz_high:+.2f}]"),
+    Column("the same in the other half", "{dz_half:+.2f}"),
+    Column("dz over its layers", "{window_dz:+.2f}"),
+    Column("the same in the other half of items", "{window_dz_half:+.2f}"),
+    Column("peak layer", "{peak_layer}"),
+    Column("scheme", "{scheme}"),
+)
+
+
+BESIDE_PART = Part(
+    "beside",
+    "Does it hang on the weights of the scales?",
+    {"relative": ("relative-layers.csv",)},
+    {
+        "relative.csv": (
+            "The same contrast of six quantities",
+            (
+                Column("quantity", "{label}"),
+                N,
+                Column("strongest cluster", "{first} to {last}"),
+                P,
+                Column("dz at its peak", "{dz:+.2f} [{dz_low:+.2f}, {dz_high:+.2f}]"),
+                Column(
+                    "dz over the layers of CSE's cluster",
+                    "{window_dz:+.2f} [{window_low:+.2f}, {window_high:+.2f}]",
+                ),
+            ),
+        ),
+    },
+    BESIDE,
+)
+
+PARTS = (
+    Part("depth", "CSE by depth and condition", {"cse-by-condition": ("layers.csv",)}),
+    Part(
+        "difference",
+        "The difference, with clusters",
+        {"difference-*": ("contrasts.csv",), "items-*": ("items.csv",)},
+        {"clusters.csv": ("All clusters, whatever their p", CLUSTERS)},
+        READING,
+        folded=("clusters.csv",),
+    ),
+    BESIDE_PART,
+    Part(
+        "controls",
+        "Is it specific? The evidence at the same layers",
+        {"evidence": ("evidence.csv",)},
+        {"evidence.csv": ("The contrast and its controls at the same layers", WINDOWED)},
+        groups=("the contrast", "controls"),
+    ),
+    Part("specifications", "Does it depend on a choice?", {"specifications": ("specifications.csv",)}),
+    Part("scalograms", "Scalograms", {"scalograms-*": ("scalograms.csv",)}),
+    Part(
+        "nulls",
+        "Would it be there without organisation in depth?",
+        {"nulls": ("nulls.csv",)},
+        {
+            "null-effects.csv": (
+                "What each null shows, and what lies beyond it",
+                (
+                    Column("null", "{null}"),
+                    Column("draws", "{draws}"),
+                    Column(
+                        "draws that show the effect [95 % interval]", "{there:.0%} [{there_low:.0%}, {there_high:.0%}]"
+                    ),
+                    Column(
+                        "share of the size observed [95 % interval]", "{share:.0%} [{share_low:.0%}, {share_high:.0%}]"
+                    ),
+                    Column("95 % of draws", "{size_low:.0%} to {size_high:.0%}"),
+                    Column("draws that reach it", "{reached:.0%}"),
+                    Column("dz beyond it [95 % interval]", "{dz:+.2f} [{dz_low:+.2f}, {dz_high:+.2f}]"),
+                    P,
+                    Column("cluster beyond it", "{cluster}"),
+                    Column("explains", "{explains}"),
+                ),
+            )
+        },
+    ),
+    Part(
+        "confounds",
+        "All else equal?",
+        {"reliability": ("attenuation.csv",), "covariates": ("covariates.csv",)},
+        {
+            "attenuation.csv": (
+                "How much of each effect is left",
+                (
+                    Column("contrast", "{contrast}"),
+                    Column("layers", "{first} to {last}"),
+                    Column("held equal", "{held} ({covariates})"),
+                    Column("reliability", "{reliability}"),
+                    N,
+                    Column("left [95 % interval]", "{share:.0%} [{share_low:.0%}, {share_high:.0%}]"),
+                    Column(
+                        "difference left [95 % interval]",
+                        "{difference:+.4g} [{difference_low:+.4g}, {difference_high:+.4g}]",
+                    ),
+                    Column("left?", "{left}"),
+                ),
+            ),
+            "evidence.csv": ("The same contrasts with covariates held equal", WINDOWED),
+            "balance.csv": (
+                "How far the conditions differ in each covariate",
+                (
+                    Column("contrast", "{contrast}"),
+                    Column("covariate", "{covariate}"),
+                    Column("mean difference [95 % interval]", "{difference:+.3g} [{low:+.3g}, {high:+.3g}]"),
+                    Column("standardised", "{smd:+.2f}"),
+                    Column("not adjusted for", "{not_adjusted}"),
+                ),
+            ),
+        },
+        groups=("*, all else equal",),
+        folded=("balance.csv",),
+    ),
+    Part("power", "How many items does it take?", {"power": ("power.csv",)}),
+    Part(
+        "mixed",
+        "Is it there with what texts share held random?",
+        {},
+        {
+            "mixed.csv": (
+                "Mixed models of mean CSE over the layers of the strongest cluster",
+                (
+                    Column("held random", "{model}"),
+                    Column("texts", "{n}"),
+                    Column("difference [95 % interval]", "{difference:+.4g} [{low:+.4g}, {high:+.4g}]"),
+                    Column("t", "{t:.2f}"),
+                    Column("df", "{df}"),
+                    P,
+                    Column("variance of 0", "{singular}"),
+                    Column("the cluster test", "{cluster_test}"),
+                ),
+            ),
+            "mixed-variances.csv": (
+                "What each factor adds",
+                (
+                    Column("held random", "{model}"),
+                    Column("factor", "{factor}"),
+                    Column("levels", "{levels}"),
+                    Column("standard deviation", "{sd:.3g}"),
+                ),
+            ),
+        },
+        MIXED,
+        folded=("mixed.csv", "mixed-variances.csv"),
+    ),
+    Part("items", "Item by item", make=explorer),
+)
+
+LAYOUT = Layout("a contrast of conditions", PARTS)

@@ -1,0 +1,277 @@
+"""What a report can tell of: the results of a run, gathered."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from depthscope.statistics.attenuation import Left, left_adjusted, left_among
+from depthscope.statistics.calibration import Rate
+from depthscope.statistics.curve import Curve
+from depthscope.statistics.effects import holm
+from depthscope.statistics.mixed import Mixed
+from depthscope.statistics.nulls import Null
+from depthscope.statistics.result import Cluster, Contrast
+from depthscope.statistics.shares import Share
+from depthscope.words import ALPHA, layers_text, names_text, p_text, range_text
+
+
+@dataclass(frozen=True)
+class Control:
+    """Another condition ``c``: whether it differs from the baseline as well, and whether the contrast exceeds it."""
+
+    condition: str
+    alone: Contrast
+    excess: Contrast
+
+
+@dataclass(frozen=True)
+class Confounding:
+    """One contrast with what its conditions bring along held equal.
+
+    Attributes
+    ----------
+    contrast : Contrast
+        As it is.
+    balance : DataFrame
+        How far each covariate differs (:func:`depthscope.statistics.balance.imbalance`).
+    unusable : dict
+        Covariates that cannot be adjusted for, with the reason.
+    adjusted : dict of Contrast
+        By covariate, and under ``"all"`` for all of them together, along curves of their levels where the items allow it.
+    lines : dict of Contrast
+        The same along straight lines, where ``adjusted`` is along curves.
+    assumed : dict of Left
+        By reliability: what would be left under all of them, if those that may be measured with error (``noisy``) had it.
+    corrected : Left or None
+        What is left at the reliability that the user gave (``reliability``).
+    matched : dict of Contrast
+        On items among which covariates are balanced; by what they are matched on.
+    unmatched : dict
+        Matchings that left too few items: the reason.
+    """
+
+    contrast: Contrast
+    balance: pd.DataFrame
+    unusable: dict[str, str]
+    adjusted: dict[str, Contrast]
+    matched: dict[str, Contrast]
+    unmatched: dict[str, str]
+    lines: dict[str, Contrast] = field(default_factory=dict)
+    assumed: dict[float, Left] = field(default_factory=dict)
+    noisy: list[str] = field(default_factory=list)
+    reliability: dict[str, float] = field(default_factory=dict)
+    corrected: Left | None = None
+
+    @property
+    def own(self) -> Cluster | None:
+        """The cluster that is asked about: the strongest of the contrast, if it is significant."""
+        return self.contrast.strongest(ALPHA)
+
+    @cached_property
+    def left(self) -> dict[str, Left]:
+        """What is left of the effect over the layers of its own cluster, by what ``adjusted`` holds equal; {} without one."""
+        return {} if self.own is None else {k: _left(c, self.own) for k, c in self.adjusted.items()}
+
+    @cached_property
+    def left_matched(self) -> dict[str, Share]:
+        """The same among the items of ``matched``."""
+        return {} if self.own is None else {k: _among(self.contrast, c, self.own) for k, c in self.matched.items()}
+
+
+def _left(adjusted: Contrast, own: Cluster) -> Left:
+    values = adjusted.over_items(own.first, own.last).to_numpy()
+    return left_adjusted(values, adjusted.covariates.values, seed=adjusted.settings["seed"])
+
+
+def _among(plain: Contrast, matched: Contrast, own: Cluster) -> Share:
+    values = plain.over_items(own.first, own.last)
+    kept = values.index.isin(matched.differences["item"].values)
+    return left_among(values.to_numpy(), kept, seed=plain.settings["seed"])
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One analysis at the layers where all are compared.
+
+    Attributes
+    ----------
+    group, label : str
+    n : int
+    dz, low, high, p : float
+        The effect on the mean over the window, its 95 % interval, and p by sign flips or resamples.
+    p_equivalence : float
+        That |dz| of this mean is below the bound.
+    difference, difference_low, difference_high : float
+        The effect in the units of the measure, with its 95 % interval (Student).
+    found : bool
+        p <= .05.
+    said : str
+        The significant cluster of the analysis that overlaps the window, in words.
+    """
+
+    group: str
+    label: str
+    n: int
+    dz: float
+    low: float
+    high: float
+    p: float
+    p_equivalence: float
+    difference: float
+    difference_low: float
+    difference_high: float
+    found: bool
+    said: str
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything that stands for or against one contrast. What was not asked for is empty.
+
+    ``no_controls`` says of other conditions why they cannot be controls, ``no_untrained`` why there is no random network,
+    ``no_mixed`` which mixed models could not be fitted, and why. The last of ``mixed`` holds most random.
+    """
+
+    main: Contrast
+    controls: list[Control] = field(default_factory=list)
+    no_controls: dict[str, str] = field(default_factory=dict)
+    covariates: pd.DataFrame = field(default_factory=pd.DataFrame)
+    confounding: list[Confounding] = field(default_factory=list)
+    swapped: Rate | None = None
+    nulls: list[Null] = field(default_factory=list)
+    untrained: list[Contrast] = field(default_factory=list)
+    no_untrained: str = ""
+    curve: Curve | None = None
+    power: xr.Dataset | None = None
+    mixed: list[Mixed] = field(default_factory=list)
+    no_mixed: list[str] = field(default_factory=list)
+
+    @property
+    def found(self) -> Cluster | None:
+        """The strongest cluster of the main contrast, if it is significant."""
+        return self.main.strongest(ALPHA)
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """The layers at which everything is compared: those of the main contrast's strongest cluster, else all of them."""
+        strongest = self.found or self.main.strongest()
+        if strongest is not None:
+            return strongest.first, strongest.last
+        measured = self.main.table["layer"].values[self.main.table["t"].notnull().values]
+        return int(measured[0]), int(measured[-1])
+
+    @property
+    def window_text(self) -> str:
+        """The window and where it comes from, in words."""
+        first, last = self.window
+        if self.main.clusters:
+            return f"{layers_text(first, last)}, those of the strongest cluster of {self.main.name}"
+        none = f"for no layer of {self.main.name} passes the forming threshold"
+        return f"{layers_text(first, last)}, all that were measured, {none}"
+
+    @property
+    def control_contrasts(self) -> list[Contrast]:
+        return [c for control in self.controls for c in (control.alone, control.excess)]
+
+    def analyses(self) -> Iterator[tuple[str, str, Contrast]]:
+        """Group, label and contrast of every analysis that is comparable with the main one."""
+        yield "the contrast", self.main.name, self.main
+        for contrast in self.control_contrasts:
+            yield "controls", contrast.name, contrast
+        for confounding in self.confounding:
+            group = f"{confounding.contrast.name}, all else equal"
+            for contrast in (*confounding.adjusted.values(), *confounding.lines.values()):
+                yield group, f"adjusted for {adjusted_for(contrast)}{along(contrast)}", contrast
+            for name, contrast in confounding.matched.items():
+                yield group, f"matched on {name}", contrast
+        for null in self.nulls:
+            yield f"{self.main.name}, beyond a null", null.name, null.excess
+        for number, contrast in enumerate(self.untrained):
+            yield f"{self.main.name}, untrained network", f"random weights {number}", contrast
+
+    @cached_property
+    def compared(self) -> list[Compared]:
+        """Every analysis at the layers of the window."""
+        first, last = self.window
+        rows = []
+        for group, label, contrast in self.analyses():
+            effect = contrast.over(first, last)
+            facing = [c for c in contrast.significant(ALPHA) if c.first <= last and c.last >= first]
+            main = max(facing, key=lambda c: abs(c.mass), default=None)
+            said = (
+                f"{'higher' if main.mass > 0 else 'lower'} at {range_text(main.first, main.last)}, {p_text(main.p)}"
+                if main
+                else "no"
+            )
+            rows.append(Compared(group, label, **vars(effect), found=effect.p <= ALPHA, said=said))
+        return rows
+
+
+def every_contrast(contrasts: Sequence[Contrast], evidence: Evidence | None) -> list[Contrast]:
+    """The contrasts asked for, then the controls that are not among them."""
+    asked = [c.terms.reduced for c in contrasts]
+    controls = evidence.control_contrasts if evidence else []
+    return [*contrasts, *(c for c in controls if c.terms not in asked)]
+
+
+def corrected(contrasts: Sequence[Contrast]) -> list[list[float]]:
+    """Of each contrast, the p of its clusters corrected for there being several contrasts (Holm).
+
+    The contrasts are ranked by the p of their strongest cluster; a cluster's p is multiplied as that of its contrast is, and is
+    no smaller than that.
+    """
+    own = np.array([min((k.p for k in c.clusters), default=1.0) for c in contrasts])
+    stepped = holm(own)
+    times = len(own) - np.argsort(np.argsort(own, kind="stable"), kind="stable")
+    return [
+        [float(min(1.0, max(least, k.p * factor))) for k in c.clusters]
+        for c, least, factor in zip(contrasts, stepped, times, strict=True)
+    ]
+
+
+def cell(text: object) -> str:
+    """Text for a cell of a Markdown table, which a vertical bar or the end of the line would close."""
+    return " ".join(str(text).split()).replace("|", "\\|")
+
+
+def sides(contrast: Contrast) -> tuple[str, str]:
+    """Names of both sides for a sentence."""
+    left, right = (f"({side})" if " - " in side else side for side in (contrast.a, contrast.b))
+    return left, right
+
+
+def adjusted_for(contrast: Contrast) -> str:
+    names = contrast.settings["adjust"]
+    return str(names[0]) if len(names) == 1 else "all"
+
+
+def along(contrast: Contrast) -> str:
+    """How covariates were followed, if they can be followed in several ways."""
+    curved = len(set(contrast.settings["adjust"])) < contrast.covariates.sizes["covariate"]
+    return ", curved" if curved else ""
+
+
+def measured_layers(contrast: Contrast) -> str:
+    """Every layer at which a contrast is measured, in words."""
+    tested = contrast.table["layer"].values[contrast.table["t"].notnull().values]
+    breaks = np.flatnonzero(np.diff(tested) != 1) + 1
+    runs = [(int(run[0]), int(run[-1])) for run in np.split(tested, breaks) if len(run)]
+    told = [str(first) if first == last else f"{first} to {last}" for first, last in runs]
+    return f"every layer measured ({names_text(told)})"
+
+
+def there(contrast: Contrast, window: tuple[int, int], sign: float) -> Cluster | None:
+    """The strongest significant cluster of a contrast in the direction ``sign`` that overlaps the window, if the mean over the
+    window differs in that direction too (p <= .05): a cluster that only touches the window is not enough.
+    """
+    facing = [
+        c for c in contrast.significant(ALPHA) if c.first <= window[1] and c.last >= window[0] and c.mass * sign > 0
+    ]
+    if not facing:
+        return None
+    effect = contrast.over(*window)
+    return max(facing, key=lambda cluster: abs(cluster.mass)) if effect.p <= ALPHA and effect.dz * sign > 0 else None

@@ -1,0 +1,164 @@
+"""``summary.md``: the result in words. The rules that make the sentences stand in ``verdicts``."""
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+
+from depthscope.statistics.result import Cluster, Contrast
+from depthscope.studies.contrast.results import Evidence, cell, corrected, every_contrast
+from depthscope.studies.contrast.verdicts import evidence_words, in_short
+from depthscope.studies.contrast.verdicts.contrast import exclusions, verdict
+from depthscope.telling import Sheet
+from depthscope.words import effect_text
+
+READING = """\
+A cluster test asks one question of the whole depth: could differences like these come from labels that mean nothing? Its p is
+corrected for looking at every layer. A small p says that the conditions differ; **it does not say where**: the edges of
+a cluster depend on the forming threshold, and single layers inside it are not each significant. The effect at the peak is
+the largest of many and therefore too large on average: "dz in the other half" is dz at the peak that one half of the items
+chose, measured in the other half, mean over 200 splits; half of the items choose a little worse than all of them, so that it
+is rather too small. A cluster does not say **why** the conditions differ either: differences in surprisal, rarity or length of
+the words can do it. Compare with the controls before you name a cause. Each contrast is a family of its own; "p (Holm)" is
+corrected for the other contrasts of the table too: with four controls something is found in a third of all tables in which
+there is nothing.\
+"""
+
+COMPARED = """\
+Every analysis at the same {window}: CSE is averaged over them, item by item; dz and its 95 % interval are of that one number,
+and p is of {drawn}. Where a cluster of the first row chose the layers, its own effect is too large. "Cluster" names the
+significant cluster of the analysis that overlaps them, if there is one. Adjusted dz is in units of what the covariates leave;
+intervals (bootstrap, noncentral t) and p ({drawn}) come from different tests and can part at the margin.\
+"""
+
+BESIDE = """\
+CSE is the entropy of shares of energy, and which profile over the scales counts as flat is a choice of their weights: L2 or L1
+can turn the sign of a difference. Three quantities hang on no weight. Relative to norms, each energy is divided by what random
+directions with the same update norms have on average; the slope of the energy over the period is the sum of what norms give and
+of what directions give, of which the second is free of weights. Above 0 directions persist over many layers, below 0 they turn
+or take back. It says nothing of norms, so it stands beside them; the range of periods and the wavelet remain choices. The mean
+cosine of an update with those up to half of the depth away, on both sides, asks the same without any wavelet.\
+"""
+
+MIXED = """\
+The cluster test takes items to be independent. A mixed model gives what texts of different items share, such as a carrier
+frame, a variance of its own, and its p is right where that of the test is too small. It is of one number, mean CSE over layers
+that the same data chose: it can weaken the result of the test, and cannot replace it. A variance of 0 is the smallest there
+can be: the data show nothing that is shared.\
+"""
+
+CLUSTER_COLUMNS = ("layers", "mass", "p", "p interval", "dz at peak", "peak layer", "dz in the other half")
+
+
+def words(
+    contrasts: Sequence[Contrast], depth: int, remarks: Sequence[str], evidence: Evidence | None = None
+) -> dict[str, list[str]]:
+    """All sentences of a run, by the part of the report in which they stand."""
+    left_out = [line for c in every_contrast(contrasts, evidence) for line in exclusions(c)]
+    if evidence:
+        left_out += [f"{name} is no control: {reason}." for name, reason in evidence.no_controls.items()]
+        left_out += [f"No network with random weights: {evidence.no_untrained}."] if evidence.no_untrained else []
+        left_out += [f"A mixed model could not be fitted: {problem}." for problem in evidence.no_mixed]
+    told = {"difference": [verdict(c, depth) for c in contrasts], **(evidence_words(evidence) if evidence else {})}
+    return told | {"left_out": [*left_out, *remarks]}
+
+
+def summarize(
+    title: str,
+    answer: Sequence[str],
+    told: Mapping[str, Sequence[str]],
+    tested: Sequence[Contrast],
+    evidence: Evidence | None,
+    settings: Mapping[str, Any],
+    command: str,
+) -> str:
+    """The whole of ``summary.md``; ``told`` are the :func:`words`, ``tested`` all contrasts whose clusters are listed."""
+    rows = "\n".join(f"| {name} | `{cell(value)}` |" for name, value in settings.items())
+    short = [f"- {line}" for part, lines in told.items() if part not in ("difference", "left_out") for line in lines]
+    sections = [
+        f"# {title}",
+        *answer,
+        *told["difference"],
+        *(["\n".join(short)] if short else []),
+        *(_evidence(evidence) if evidence else []),
+        "## How to read this",
+        READING,
+        "## All clusters",
+        _table(tested),
+        "## Left out, and noticed",
+        "\n".join(f"- {line}" for line in told["left_out"]) or "Nothing.",
+        "## Settings",
+        f"| setting | value |\n|---|---|\n{rows}",
+        "To repeat it:",
+        f"```\n{command}\n```",
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def compared_reading(e: Evidence) -> str:
+    """What the table of all analyses shows."""
+    return COMPARED.format(window=e.window_text, drawn=e.main.drawn)
+
+
+def _evidence(e: Evidence) -> list[str]:
+    lines = ["| | analysis | n | dz [95 % interval] | p | cluster |\n|---|---|---|---|---|---|"]
+    for group, rows in groupby(e.compared, lambda row: row.group):
+        for i, r in enumerate(rows):
+            effect = effect_text(r.dz, r.low, r.high)
+            shown = "" if i else cell(group)
+            lines.append(f"| {shown} | {cell(r.label)} | {r.n} | {effect} | {r.p:.4f} | {r.said} |")
+    return [
+        "## The evidence in one table",
+        compared_reading(e),
+        "\n".join(lines),
+    ]
+
+
+def contrast_told(c: Contrast) -> list[str | Sheet]:
+    """A contrast for a terminal: what was tested, and its clusters."""
+    tested, *lines = str(c).splitlines()
+    if not c.clusters:
+        return [tested, *lines]
+    rows = [
+        (
+            f"{k.first}-{k.last}",
+            f"{k.mass:.1f}",
+            f"{k.p:.4f}",
+            f"{k.p_low:.4f} to {k.p_high:.4f}",
+            str(k.effect),
+            str(k.peak_layer),
+            _half(c, k),
+        )
+        for k in c.clusters
+    ]
+    return [Sheet(CLUSTER_COLUMNS, rows, tested), *lines[len(rows) :]]
+
+
+def evidence_told(e: Evidence) -> list[str | Sheet]:
+    """The evidence for a terminal: the table, then the sentences."""
+    rows: list[tuple[str, ...]] = []
+    for group, some in groupby(e.compared, lambda row: row.group):
+        rows.append((group,))
+        rows += [(r.label, str(r.n), effect_text(r.dz, r.low, r.high), f"{r.p:.4f}", r.said) for r in some]
+    table = Sheet(("analysis", "n", "dz [95 % interval]", "p", "cluster"), rows, f"mean CSE over {e.window_text}:")
+    return [table, "", *(line.replace("**", "") for line in in_short(e))]
+
+
+def _half(c: Contrast, k: Cluster) -> str:
+    """dz at the peak that the other half of the items chose: of the strongest cluster alone."""
+    return f"{c.halves.peak:+.2f}" if k is c.strongest() and np.isfinite(c.halves.peak) else ""
+
+
+def _table(contrasts: Sequence[Contrast]) -> str:
+    lines = [
+        f"| {cell(c.name)} | {k.first}-{k.last} | {k.mass:.1f} | {k.p:.4f} | {k.p_low:.4f} to {k.p_high:.4f} "
+        f"| {k.effect} | {k.peak_layer} | {_half(c, k)} | {p:.4f} |"
+        for c, ps in zip(contrasts, corrected(contrasts), strict=True)
+        for k, p in zip(c.clusters, ps, strict=True)
+    ]
+    if not lines:
+        return "None: no layer passes the forming threshold."
+    columns = (*CLUSTER_COLUMNS, f"p for {len(contrasts)} contrasts (Holm)")
+    head = f"| contrast | {' | '.join(columns)} |\n{'|---' * (len(columns) + 1)}|"
+    return "\n".join([head, *lines])

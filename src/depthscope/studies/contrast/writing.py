@@ -1,0 +1,212 @@
+"""What a finished run leaves in its folder: files to work on, figures to look at, words to read."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from depthscope.drawing.fonts import missed_text
+from depthscope.errors import on_one_line
+from depthscope.instrument.cse import transform_options
+from depthscope.instrument.scalogram import scalogram
+from depthscope.report.codebook import write_tables
+from depthscope.statistics.result import Contrast
+from depthscope.store.datasets import write_netcdf
+from depthscope.store.files import write_text
+from depthscope.store.record import RunRecord
+from depthscope.studies.contrast.answer import DZ, WHAT, answered, asked, points
+from depthscope.studies.contrast.codebook import TABLES
+from depthscope.studies.contrast.figures import write_beside, write_evidence_figures, write_figures
+from depthscope.studies.contrast.quantities import Beside, beside_layers_table, beside_table, beside_words
+from depthscope.studies.contrast.results import Evidence, every_contrast
+from depthscope.studies.contrast.tables import (
+    attenuation_table,
+    balance_table,
+    clusters_table,
+    contrasts_table,
+    evidence_table,
+    items_table,
+    layers_table,
+    mixed_table,
+    mixed_variances_table,
+    null_effects_table,
+    nulls_table,
+    power_table,
+    scalograms_table,
+    texts_table,
+)
+from depthscope.studies.contrast.words import compared_reading, summarize, words
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a run has to tell: everything that is drawn, tabulated and said."""
+
+    traj: xr.Dataset
+    h: xr.DataArray
+    quantities: xr.Dataset
+    contrasts: Sequence[Contrast]
+    beside: Beside
+    evidence: Evidence | None
+    remarks: Sequence[str]
+
+    @property
+    def tested(self) -> list[Contrast]:
+        """The contrasts asked for, then the controls."""
+        return every_contrast(self.contrasts, self.evidence)
+
+
+def write_findings(
+    out: Path, found: Findings, record: RunRecord, *, model: str, stimuli: str, measure: Mapping[str, Any]
+) -> None:
+    """Write tables, figures and ``summary.md``, and fill in what the record says was resolved."""
+    write_netcdf(found.h, out / "cse.nc")
+    write_quantities(found.quantities, out)
+    share = scalogram(found.traj, **transform_options(measure), share=True)
+    window = (found.evidence or Evidence(found.contrasts[0])).window
+    record.resolved = resolved(found.traj, share, window)
+    write_tables(out, _tables(found, share), TABLES)
+    source = f"{short(model)}, {short(stimuli)}, {record.settings['cse']['wavelet']}"
+    write_figures(out / "figures", found.h, share, found.contrasts, source)
+    write_beside(out / "figures", found.beside, source)
+    if found.evidence is not None:
+        write_evidence_figures(out / "figures", found.h, found.evidence, source)
+    main, depth, e = found.contrasts[0], found.traj.sizes["layer"], found.evidence
+    record.title = f"{main.name} in {model}: conditional scale entropy by depth"
+    record.answer = [asked(main, model, depth, stimuli), answered(main, e, depth)]
+    told = {"beside": [f"{line}." for line in beside_words(found.beside)]}
+    told |= words(found.contrasts, depth, found.remarks, e)
+    about = described(found.traj, record, stimuli, share, main)
+    listed = points(main, e, depth, beside_words(found.beside))
+    headline = [record.answer[0], "\n".join(f"- {point}" for point in listed), f"{WHAT} {DZ}"]
+    write_text(out / "summary.md", summarize(record.title, headline, told, found.tested, e, about, record.command))
+    # on the page, the figure that needs it stands beside it
+    reading = {"controls_reading": [compared_reading(e)]} if e else {}
+    record.words = told | reading | {"points": listed, "explained": [WHAT, DZ]}
+
+
+def write_quantities(quantities: xr.Dataset, out: Path) -> None:
+    """``relative.nc``, by item: what hangs on no weight of the scales. Covariates stand in ``cse.nc``."""
+    if quantities.data_vars:
+        kept = [
+            name for name in quantities.coords if name not in ("item", "condition", "layer", "group", "relative_depth")
+        ]
+        write_netcdf(quantities.drop_vars(kept), out / "relative.nc")
+
+
+def _tables(found: Findings, share: xr.DataArray) -> dict[str, pd.DataFrame]:
+    tables = {
+        "layers.csv": layers_table(found.h),
+        "contrasts.csv": contrasts_table(found.tested),
+        "clusters.csv": clusters_table(found.tested),
+        "items.csv": items_table(found.contrasts),
+        "scalograms.csv": scalograms_table(share),
+        "texts.csv": texts_table(found.traj, found.h, found.contrasts[0]),
+        "relative.csv": beside_table(found.beside),
+        "relative-layers.csv": beside_layers_table(found.beside),
+    }
+    e = found.evidence
+    if e is None:
+        return tables
+    tables |= {
+        "evidence.csv": evidence_table(e).rename(columns={"found": "significant", "said": "cluster"}),
+        "covariates.csv": e.covariates,
+        "balance.csv": balance_table(e),
+    }
+    if any(held.left or held.left_matched for held in e.confounding):
+        tables["attenuation.csv"] = attenuation_table(e)
+    if e.nulls:
+        tables |= {"nulls.csv": nulls_table(e), "null-effects.csv": null_effects_table(e)}
+    if e.curve is not None:
+        tables["specifications.csv"] = e.curve.table
+        tables["specifications-joint.csv"] = e.curve.joint_dataframe()
+        if e.curve.beside:
+            free = {name: (one.table, one.joint_dataframe()) for name, one in e.curve.beside.items()}
+            each, joint = (
+                pd.concat([frames[i].assign(quantity=name) for name, frames in free.items()], ignore_index=True)
+                for i in range(2)
+            )
+            tables |= {"specifications-relative.csv": each, "specifications-relative-joint.csv": joint}
+    if e.power is not None:
+        tables["power.csv"] = power_table(e)
+    if e.mixed:
+        tables |= {"mixed.csv": mixed_table(e), "mixed-variances.csv": mixed_variances_table(e)}
+    return tables
+
+
+def resolved(traj: xr.Dataset, share: xr.DataArray, window: tuple[int, int]) -> dict[str, Any]:
+    """What the settings that were left open came to; ``window``: the layers at which analyses are compared."""
+    return {
+        "window": list(window),
+        "layers": [int(share["layer"].values[0]), int(share["layer"].values[-1])],
+        "scales": [round(float(s), 6) for s in share["scale"].values],
+        "periods": [round(float(p), 6) for p in share["period"].values],
+        "token_budget": int(traj.attrs["token_budget"]),
+    }
+
+
+def described(traj: xr.Dataset, record: RunRecord, stimuli: str, share: xr.DataArray, main: Contrast) -> dict[str, str]:
+    """The settings of a run, for its summary."""
+    effort = record.settings.get("effort", {})
+    return {
+        "model": f"{traj.attrs['model']} ({traj.attrs['model_class']}, fingerprint {traj.attrs['fingerprint']})",
+        "weights": f"quantised: {traj.attrs['quantization']}" if _quantised(traj) else traj.attrs["dtype"],
+        "stimuli": f"{stimuli} ({traj.sizes['stimulus']} texts)",
+        "language": str(record.settings.get("language") or "not told"),
+        "target token": traj.attrs["subtoken"],
+        "added before each text": traj.attrs["special_prefix"] or "nothing",
+        "CSE": ", ".join(f"{name} {value}" for name, value in record.settings["cse"].items() if value is not None),
+        "Fourier periods": f"{share['period'].values.min():.3g} to {share['period'].values.max():.3g} layers",
+        "statistics": main.settings_text,
+        "evidence": ", ".join(f"{name} {value}" for name, value in effort.items()) or "none",
+        "versions": ", ".join(f"{k} {v}" for k, v in record.environment.items()),
+    }
+
+
+def _quantised(traj: xr.Dataset) -> bool:
+    return str(traj.attrs["quantization"]) != "none"
+
+
+def short(name: str) -> str:
+    """The last part of a path, for figures, which no half of a character can be drawn in; a name as it is."""
+    there = os.path.exists(name)  # noqa: PTH110 - which is also asked of what is longer than any name
+    return on_one_line(Path(name).name if there else name)
+
+
+def remarks(traj: xr.Dataset, h: xr.DataArray) -> list[str]:
+    """What a reader should know of the model, the targets and the layers."""
+    found = []
+    if not traj.attrs["causal"]:
+        found.append(
+            "The model is an encoder: a target's states depend on the whole text, also on what follows; there is no surprisal."
+        )
+    if _quantised(traj):
+        scheme = traj.attrs["quantization"]
+        coupled = "; under it later tokens change earlier states" if scheme == "int8" else ""
+        found.append(
+            f"The weights are quantised ({scheme}{coupled}): what that does to CSE, `depthscope run quantization` tells. "
+            "Networks with random weights are in full precision."
+        )
+    if sentence := missed_text([*map(str, h["condition"].values), *map(str, h["item"].values)]):
+        found.append(sentence)
+    missing = h["layer"].values[np.isnan(h.values).all((0, 1))]
+    if len(missing):
+        found.append(
+            f"Layers {', '.join(map(str, missing))} have too few scales free of edge effects: missing, not zero."
+        )
+    for name, text in (
+        ("at_start", "stand at position 0, where models park attention: their states mean something else"),
+        ("token_exceeds", "share a token with their neighbours: their surprisal counts more than the target"),
+        ("state_exceeds", "are stood for by a token that they share: the state covers more than the target"),
+    ):
+        rows = traj["item"].values[traj[name].values.astype(bool)] if name in traj.coords else []
+        if len(rows):
+            found.append(f"{len(rows)} target(s) {text} (items {', '.join(dict.fromkeys(map(str, rows[:10])))}).")
+    if told := traj.attrs.get("text_remarks"):
+        found.append(f"Of the texts: {told}.")
+    return found

@@ -1,0 +1,1 @@
+"""One contrast in several sets of stimuli."""

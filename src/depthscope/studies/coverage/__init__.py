@@ -1,0 +1,1 @@
+"""Which classes of models can be measured."""

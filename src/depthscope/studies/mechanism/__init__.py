@@ -1,0 +1,1 @@
+"""Where a contrast comes from, and whether it matters."""

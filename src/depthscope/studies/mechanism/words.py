@@ -1,0 +1,307 @@
+"""Where a difference comes from and whether it matters, in words, by the rules of docs/mechanism.md."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from depthscope.errors import listed
+from depthscope.statistics.effects import Effect
+from depthscope.statistics.result import Cluster, Contrast
+from depthscope.studies.contrast.quantities import beside_words
+from depthscope.studies.contrast.results import cell
+from depthscope.studies.mechanism.baselines_words import baselines_in_short, baselines_section
+from depthscope.studies.mechanism.heads import heads_words
+from depthscope.studies.mechanism.results import (
+    CROSS,
+    PART_NAMES,
+    Exchange,
+    Mechanism,
+    quantities,
+    scale_means,
+    share_of,
+)
+from depthscope.words import ALPHA, effect_text, layers_text, p_text
+
+# a part carries the difference if more than this share of it is its own
+HALF = 0.5
+TOLD = 4  # clusters over scale and layer that are named
+
+READING = """\
+**Scales and parts** say where in the wavelet transform, and in which modules, the numbers behind the difference arise. The
+split is exact: contributions of scales, and of attention, MLP and their common term, add up to the difference in CSE. It is
+a split of energy, not of function: an MLP writes what attention has brought it. **Exchanging states** is an intervention:
+the state of the target word after one layer is replaced by the one that the same word has in the twin text, and the
+probability of two continuations is read. An effect says that this state, at this layer, carries something that tells the
+readings apart, for this model and these continuations. It does not say that the breadth of the computation does it: the
+state is exchanged whole, not its CSE. No effect does not mean that the layers are idle: what they write may be read
+elsewhere, or by no continuation of ours. The comparison with as many other layers asks whether the layers where CSE differs
+are special; neighbouring layers are alike, so that the rank among windows of neighbours stands beside its p.\
+"""
+
+
+def mechanism_answer(m: Mechanism, model: str, depth: int, stimuli: str) -> list[str]:
+    """What was asked and what was found, in two plain sentences."""
+    question = (
+        f"Where does the difference in CSE between {m.main.a} and {m.main.b} come from in `{model}` ({depth} layers), and does "
+        f"it matter for how the text is read? Asked of {m.main.n} items of `{stimuli}`."
+    )
+    k = m.found
+    if k is None:
+        return [question, f"No difference in CSE was found at any depth (no cluster of layers with p <= {ALPHA:g})."]
+    told = [
+        f"CSE is {'higher' if k.mass > 0 else 'lower'} for {m.main.a} at {layers_text(k.first, k.last)} ({p_text(k.p)})"
+    ]
+    if m.attribution.parts:
+        name = carrier(m)
+        told.append(f"most of it comes from {PART_PLAIN[name]}" if name else "no part carries most of it")
+    if m.exchange is not None and m.exchange.layers is not None:
+        c = m.exchange
+        more = "and more than those elsewhere" if c.causal else "but no more than as many neighbouring layers elsewhere"
+        told.append(
+            f"states at these layers turn the reading when exchanged, {more}"
+            if c.matters
+            else "exchanging states at these layers is not shown to turn the reading"
+        )
+    return [question, f"{'; '.join(told)}."]
+
+
+PART_PLAIN = {
+    "attention": "attention",
+    "mlp": "what the MLPs write",
+    CROSS: "what attention and the MLPs have in common",
+}
+
+
+def mechanism_in_short(m: Mechanism) -> list[str]:
+    """The result in sentences, the claim first; ``**`` marks what matters."""
+    parts = mechanism_words(m)
+    return [
+        line
+        for part in ("difference", "beside", "scalograms", "parts", "heads", "causal", "measures")
+        for line in parts.get(part, [])
+    ]
+
+
+def mechanism_words(m: Mechanism) -> dict[str, list[str]]:
+    """The same by part of the report."""
+    told = {
+        "difference": [_claim(m)],
+        "beside": [f"{line}." for line in beside_words(m.beside)] if m.beside else [],
+        "scalograms": [*_planes(m), _bands(m)],
+        "parts": [*_parts(m), *_relative_parts(m)],
+        "heads": _heads(m),
+        "measures": baselines_in_short(m.baselines)[:1] if m.baselines else [],
+        "causal": _exchanges(m, m.exchange) if m.exchange else [f"No states were exchanged: {m.no_exchange}."],
+    }
+    return {part: lines for part, lines in told.items() if lines}
+
+
+def _claim(m: Mechanism) -> str:
+    k = m.found
+    if k is None:
+        none = f"**{m.main.name}: no cluster of layers with p <= .05** (n = {m.main.n})"
+        return f"{none}; what follows is of {layers_text(*m.window)}."
+    word = "higher" if k.mass > 0 else "lower"
+    effect = m.main.over(*m.window)
+    mean = f"{effect.difference:+.4f} [{effect.difference_low:+.4f}, {effect.difference_high:+.4f}]"
+    return (
+        f"**{m.main.name}: CSE is {word} at {layers_text(k.first, k.last)}** ({p_text(k.p)}, n = {m.main.n}), "
+        f"there by {mean} on the mean, "
+        f"dz {effect_text(effect.dz, effect.low, effect.high)}, too large because these layers were chosen by it."
+    )
+
+
+def _planes(m: Mechanism) -> list[str]:
+    """Clusters of the shares, then of the log-ratios, which hang on no weight of the scales."""
+    told = [_clusters(m.attribution.share, "share of the energy", "")]
+    if m.attribution.map is not None:
+        told.append(_clusters(m.attribution.map, "log-ratio of the energy", ", whatever the weights of the scales"))
+    return told
+
+
+def _clusters(c: Contrast, what: str, free: str) -> str:
+    found = sorted(c.significant(ALPHA), key=lambda k: -abs(k.mass))
+    if not found:
+        return f"No cluster of scales and layers differs in its {what}{free} (p <= .05)."
+    more = f"; and {len(found) - TOLD} smaller ones" if len(found) > TOLD else ""
+    return f"{what[0].upper()}{what[1:]} over scale and layer{free}: {'; '.join(map(_plane, found[:TOLD]))}{more}."
+
+
+def _plane(k: Cluster) -> str:
+    low, high = k.periods or (float("nan"), float("nan"))
+    periods = f"{low:.1f}" if low == high else f"{low:.1f} to {high:.1f}"
+    return f"{'more' if k.mass > 0 else 'less'} at periods of {periods} layers, {layers_text(k.first, k.last)} ({p_text(k.p)})"
+
+
+def _bands(m: Mechanism) -> str:
+    """Contributions of the scales, octave by octave of Fourier period."""
+    whole = m.main.over(*m.window).difference
+    if m.found is None or not whole:
+        return "No difference is shown that scales could share."
+    means = scale_means(m).mean("item")
+    periods = means["period"].values
+    octaves = np.clip(np.floor(np.log2(periods / 2)), 0, None).astype(int)
+    told = []
+    for octave in np.unique(octaves):
+        low, high = 2 * 2 ** int(octave), 2 * 2 ** (int(octave) + 1)
+        part = float(means.values[octaves == octave].sum()) / whole
+        told.append(f"{part:+.0%} at periods of {low} to {min(high, periods.max()):.3g}")
+    return f"Of the difference in CSE at {layers_text(*m.window)}, scales carry {', '.join(told)} layers (exact, sum 100 %)."
+
+
+def _parts(m: Mechanism) -> list[str]:
+    a = m.attribution
+    if not a.parts:
+        return [f"Attention and MLP are not told apart: {a.about}."]
+    if m.found is None:
+        return ["No difference is shown that a part could carry."]
+    whole = m.main.over(*m.window)
+    effects = {name: c.over(*m.window) for name, c in a.parts.items()}
+    told = ", ".join(f"{PART_NAMES[name]} {share_of(e, whole):+.0%} ({p_text(e.p)})" for name, e in effects.items())
+    head = "**No part carries most of the difference by itself**"
+    if carrying := carrier(m):
+        name = PART_NAMES[carrying]
+        head = f"**{name[0].upper()}{name[1:]} carries the difference**"
+    lines = [f"{head}: of it {told}."]
+    if a.alone:
+        alone = {name: c.over(*m.window) for name, c in a.alone.items()}
+        lines.append(
+            "By itself, "
+            + "; ".join(
+                f"{_of(name)} has dz {effect_text(e.dz, e.low, e.high)}, {p_text(e.p)}" for name, e in alone.items()
+            )
+            + f" at {layers_text(*m.window)}."
+        )
+    return lines
+
+
+def _relative_parts(m: Mechanism) -> list[str]:
+    """The same of CSE relative to norms, where a difference in it is shown; of the slope there is no such split."""
+    parts = m.attribution.relative_parts
+    if not parts or m.beside is None or "relative" not in m.beside.rows:
+        return []
+    none = "the slope that directions give is not split, for the logarithm of a sum is no sum over parts"
+    whole = m.beside.rows["relative"].over(*m.window)
+    if whole.p > ALPHA:
+        return [
+            f"Relative to norms, no difference in CSE is shown at {layers_text(*m.window)} that a part could carry; {none}."
+        ]
+    effects = {name: c.over(*m.window) for name, c in parts.items()}
+    told = ", ".join(f"{PART_NAMES[name]} {share_of(e, whole):+.0%} ({p_text(e.p)})" for name, e in effects.items())
+    return [f"Of the difference in CSE relative to norms at {layers_text(*m.window)}: {told}; {none}."]
+
+
+def _heads(m: Mechanism) -> list[str]:
+    if m.no_heads:
+        return [f"Heads are not told apart: {m.no_heads}."]
+    if m.heads is None:
+        return []
+    if m.found is None:
+        return ["No difference is shown that heads could carry."]
+    return heads_words(m.heads, m.main.over(*m.window))
+
+
+def _of(name: str) -> str:
+    return f"the trajectory of {'the MLPs' if name == 'mlp' else 'attention'}"
+
+
+def carrier(m: Mechanism) -> str | None:
+    """The part with more than half of the difference, in its direction at p <= .05; None if there is no difference."""
+    if m.found is None:
+        return None
+    whole = m.main.over(*m.window)
+    for name, contrast in m.attribution.parts.items():
+        effect = contrast.over(*m.window)
+        if effect.p <= ALPHA and share_of(effect, whole) > HALF:
+            return name
+    return None
+
+
+def _exchanges(m: Mechanism, e: Exchange) -> list[str]:
+    table = e.by_layer.table
+    peak = int(table["difference"].argmax("layer"))
+    layer, most = int(table["layer"][peak]), e.most
+    size = float(table["difference"][peak])
+    fit = "; ".join(f"{run} texts prefer theirs by {_bits(p)}" for run, p in e.preference.items())
+    lines = [
+        f"The probes work: {fit}."
+        if all(p.difference_low > 0 for p in e.preference.values())
+        else f"The probes: {fit}.",
+        f"Exchanging the target's state turns the reading most after layer {layer}: {size:.2f} bits, {size / most:.0%} of the "
+        f"{most:.1f} bits that all of the text makes.",
+    ]
+    if e.together is not None:
+        lines.append(f"All states of {layers_text(*m.window)} exchanged at once: {_bits(e.together)}.")
+    c = e.layers
+    if c is None:
+        return [*lines, "No cluster of CSE to compare with the other layers."]
+    place = f"rank {c.rank} of {c.windows} windows of as many neighbouring layers" if c.windows else "not neighbours"
+    verdict = "**Layers where CSE differs are not shown to matter for the reading**"
+    if e.matters:
+        more = "and more than as many others" if e.causal else "but are not shown to matter more than as many others"
+        verdict = f"**Layers where CSE differs matter for the reading, {more}**"
+    lines.append(
+        f"{verdict}: one state exchanged there makes {_bits(c.inside)} on average ({p_text(c.inside.p)}), elsewhere "
+        f"{_bits(c.outside)}; difference {_bits(c.excess)}; against sets of as many layers {p_text(c.p_sets)}, {place}."
+    )
+    return lines
+
+
+def _bits(e: Effect) -> str:
+    return f"{e.difference:.2f} [{e.difference_low:.2f}, {e.difference_high:.2f}] bits"
+
+
+def summarize_mechanism(
+    title: str,
+    answer: Sequence[str],
+    m: Mechanism,
+    remarks: Sequence[str],
+    settings: Mapping[str, Any],
+    command: str,
+) -> str:
+    """``summary.md``."""
+    rows = "\n".join(f"| {name} | `{cell(value)}` |" for name, value in settings.items())
+    first, *more = mechanism_in_short(m)
+    figures = ["![Share of energy by scale and layer](figures/scales.png)"]
+    figures += ["![Log-ratio of energy by scale and layer](figures/energy-map.png)"] if m.attribution.map else []
+    figures += ["![What hangs on weights of the scales, and what does not](figures/relative.png)"] if m.beside else []
+    figures += ["![Parts of the difference](figures/parts.png)"] if m.attribution.parts else []
+    figures += ["![Heads that contribute to it](figures/heads.png)"] if m.heads else []
+    figures += ["![Exchange of states](figures/patching.png)"] if m.exchange else []
+    sections = [
+        f"# {title}",
+        *answer,
+        first,
+        "\n".join(f"- {line}" for line in more),
+        *figures,
+        f"## All quantities at {layers_text(*m.window)}",
+        _table(m),
+        "## How to read this",
+        READING,
+        *([baselines_section(m.baselines)] if m.baselines else []),
+        "## Left out, and noticed",
+        "\n".join(f"- {line}" for line in [*remarks, *left_out(m)]) or "Nothing.",
+        "## Settings",
+        f"| setting | value |\n|---|---|\n{rows}",
+        f"To repeat it:\n\n```\n{command}\n```",
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def left_out(m: Mechanism) -> list[str]:
+    e = m.exchange
+    return (
+        [f"Without probes in both conditions, left out of the exchange: {listed(e.without)}."]
+        if e and e.without
+        else []
+    )
+
+
+def _table(m: Mechanism) -> str:
+    lines = ["| | n | value [95 % interval] | dz [95 % interval] | p |\n|---|---|---|---|---|"]
+    for key, label, e in quantities(m):
+        digits = 2 if key.startswith("patch") else 4
+        value = f"{e.difference:+.{digits}f} [{e.difference_low:+.{digits}f}, {e.difference_high:+.{digits}f}]"
+        lines.append(f"| {label} | {e.n} | {value} | {effect_text(e.dz, e.low, e.high)} | {p_text(e.p)} |")
+    return "\n".join(lines)
