@@ -312,7 +312,7 @@ def main(folder: Path, out: Path) -> None:
     depth = cse.shape[1]
     mid = middle(depth)
     value = np.nanmean(cse[:, mid], axis=1)
-    print(f"{len(rows):,} tokens of {rows['document'].nunique()} documents; layers {mid.start + 1} to {mid.stop}")
+    print(f"{len(rows):,} tokens of {rows['document'].nunique()} documents; layers {mid.start + 1}-{mid.stop}")
     print(
         f"CSE of {first.sum()} tokens at position 0: {value[first].mean():.3f}; of others: {value[~first].mean():.3f}"
     )
@@ -376,7 +376,7 @@ def main(folder: Path, out: Path) -> None:
         "The ends of a ranking are more extreme than what they are the ends of."
     )
     of_surprisal = (
-        f"Left: mean of layers {mid.start + 1} to {mid.stop}; the same token: mean of all, plus how far each token lies from "
+        f"Left: mean of layers {mid.start + 1}-{mid.stop}; the same token: mean of all, plus how far each token lies from "
         f"the mean of its type ({LEAST} tokens and more). Right: shares in chapters that the fit has not seen; "
         f"position, frequency and surprisal as curves (splines). {about}."
     )

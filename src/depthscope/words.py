@@ -19,14 +19,14 @@ def effect_text(dz: float, low: float, high: float) -> str:
     return f"{dz:+.2f} [no interval]" if isnan(low) else f"{dz:+.2f} [{low:+.2f}, {high:+.2f}]"
 
 
-def layers_text(first: float, last: float) -> str:
-    """``layer 3``, ``layers 3 to 12``."""
-    return f"layer {first:g}" if first == last else f"layers {first:g} to {last:g}"
-
-
 def range_text(first: float, last: float) -> str:
-    """The same for a cell of a table, whose column says what it is of: ``3``, ``3-12``."""
+    """``3``, ``3-12``."""
     return f"{first:g}" if first == last else f"{first:g}-{last:g}"
+
+
+def layers_text(first: float, last: float) -> str:
+    """``layer 3``, ``layers 3-12``."""
+    return f"layer{'' if first == last else 's'} {range_text(first, last)}"
 
 
 def names_text(names: Iterable[object], many: int = MANY) -> str:

@@ -122,7 +122,7 @@ def test_stimuli_check_tells_what_a_run_would(depthscope, pairs, tmp_path, model
     assert outcome.status == 0
     for words in (
         "7 texts, 4 items; metaphor 4, literal 3",
-        "depth: 10 blocks; CSE at layers 3 to 8",
+        "depth: 10 blocks; CSE at layers 3-8",
         "language: the texts look like en (p = ",
         "word frequencies: 1 target(s) unknown (Xqzzy), in en",
         "metaphor - literal: 2 usable pair(s) of 4; left out: 1 without all conditions (key); 1 whose texts are the same",
@@ -352,7 +352,7 @@ def test_a_text_longer_than_the_context_is_refused(depthscope, run, pairs, tmp_p
         (["--periods", "4", "2"], ["periods 4 to 2", "a shorter and a longer"]),
         (["--scales", "1"], ["--scales 1", "from 2 to 512"]),
         (["--min-scales", "99"], ["no layer of 10 has 99 scales", "shorter periods"]),
-        (["--layers", "3", "99"], ["layers 3 to 99", "10 layers"]),
+        (["--layers", "3", "99"], ["layers 3-99", "10 layers"]),
         (["--wavelet", "nonsense"], ["unknown wavelet 'nonsense'", "morlet, paul, dog or haar"]),
         (["--model", "no/such-model"], ["no/such-model", "offline", "local folder", "'embedded'"]),
         (["--model", "a//b::c"], ["a//b::c", "not a valid model id"]),

@@ -53,12 +53,12 @@ def test_names_and_layers_in_words():
     assert names_text("abcdefgh", many=7) == "a, b, c, d, e, f, g and 1 more"
     assert names_text(["a, b", "c", "d"]) == "a, b; c and d"
     assert layers_text(3, 3) == "layer 3"
-    assert layers_text(3, 12) == "layers 3 to 12"
+    assert layers_text(3, 12) == "layers 3-12"
 
 
 def test_clusters_are_told_with_their_direction_and_p_and_only_if_significant():
     spans = [(3, 4, 0.02, 1.0), (6, 6, 0.3, 1.0), (8, 12, 0.0001, -1.0)]
     assert clusters_text(spans, "a - b") == (
-        "a - b is above 0 at layers 3 to 4 (p = .020) and below 0 at layers 8 to 12 (p < .001)."
+        "a - b is above 0 at layers 3-4 (p = .020) and below 0 at layers 8-12 (p < .001)."
     )
     assert clusters_text(spans[1:2]) == "The difference has no cluster of layers with p <= .05."

@@ -36,7 +36,7 @@ def test_the_alternative_says_which_condition_is_highest_and_where_they_differ()
     told = alt(draw_conditions(layers, SPANS, "title", "n", contrast="up - none").figure)
     assert told.text == (
         "CSE by layer, mean and 95 % interval, for 3 conditions (up, none and down): averaged over the layers highest for up "
-        "(0.8), lowest for down (-0.8). up - none is above 0 at layers 5 to 8 (p < .001)."
+        "(0.8), lowest for down (-0.8). up - none is above 0 at layers 5-8 (p < .001)."
     )
     one = alt(draw_conditions(layers.sel(condition=["up"]), [], "title", "n").figure).text
     assert one == "CSE by layer, mean and 95 % interval: 0.8 on average over the layers."
@@ -62,7 +62,7 @@ def difference(values):
 def test_the_alternative_of_a_difference_says_where_it_is_and_where_farthest_from_0():
     ax = draw_difference(difference(np.linspace(-1, 0.5, DEPTH)), SPANS, "a - b", "note")
     assert alt(ax.figure).text == (
-        "Difference in CSE by layer, a - b, with its 95 % interval. The difference is above 0 at layers 5 to 8 (p < .001). "
+        "Difference in CSE by layer, a - b, with its 95 % interval. The difference is above 0 at layers 5-8 (p < .001). "
         "It is farthest from 0 at layer 1 (-1)."
     )
     bare = draw_difference(difference(np.full(4, np.nan)), [], "a - b", "note")

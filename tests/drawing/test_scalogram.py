@@ -113,7 +113,7 @@ def test_a_contrast_is_outlined_where_it_was_found():
     points = {tuple(map(float, end)) for line in rim.get_segments() for end in line}
     assert {x for x, _ in points} == {2.5, 3.5, 4.5}
     assert {round(np.log2(y), 6) for _, y in points} == {2.5, 3.5}
-    assert "2 of 12 cells, layers 3 to 4." in alt(ax.figure).text
+    assert "2 of 12 cells, layers 3-4." in alt(ax.figure).text
     nothing = draw_plane(xr.Dataset({"dz": data}), ~found & found, "a - b", "note", None)
     assert not [c for c in nothing.collections if hasattr(c, "get_segments")]
     assert "No cluster has p <= .05." in alt(nothing.figure).text

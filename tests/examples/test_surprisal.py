@@ -48,7 +48,7 @@ def test_it_runs_on_a_scan(tiny: ds.Model, tmp_path: Path, capsys: pytest.Captur
     example.main(found.folder, tmp_path / "figures")
     said = capsys.readouterr().out
     tokens = found.layers("norm")["count"].iloc[0]
-    assert said.startswith(f"{tokens:,} tokens of 12 documents; layers 2 to 4\nCSE of 12 tokens at position 0")
+    assert said.startswith(f"{tokens:,} tokens of 12 documents; layers 2-4\nCSE of 12 tokens at position 0")
     assert "nan" not in said.lower()
     for name in ("scan-types", "scan-surprisal"):
         assert (tmp_path / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")

@@ -434,7 +434,7 @@ def test_what_cannot_be_attributed_is_refused(refuses):
             energy_by_part(whole, signal=signal)
         with refuses(f"'{signal}'", "update or direction"):
             contributions(whole, "x", "y", signal=signal)
-    with refuses("layers 0 to 5"):
+    with refuses("layers 0-5"):
         contributions(whole, "x", "y", layers=(0, 5))
 
 

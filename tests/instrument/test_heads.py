@@ -130,7 +130,7 @@ def test_it_does_not_matter_how_many_texts_are_worked_on_at_a_time(monkeypatch):
 
 
 def test_the_head_that_carries_the_effect_is_found():
-    """One head of layers 5 to 14 turns once in 3 layers or once in 9; all else is noise of the same kind."""
+    """One head of layers 5-14 turns once in 3 layers or once in 9; all else is noise of the same kind."""
     rows = 40
     heads, bias, mlp = written(5, rows=rows)
     for start, period in enumerate((3, 9)):

@@ -67,7 +67,7 @@ def test_what_there_is_not_is_refused(refuses):
         plan("breadth", 9)
     with refuses("signal='state'"):
         plan("cse", 9, {"signal": "state"})
-    with refuses("layers 1 to 20"):
+    with refuses("layers 1-20"):
         plan("cse", 9, {"layers": (1, 20)})
 
 

@@ -312,7 +312,7 @@ def test_settings_that_cannot_be_are_refused_in_the_words_of_the_command_line(sc
 def test_a_transform_that_does_not_fit_the_model_is_refused_and_can_be_put_right(scan, text, tmp_path):
     for words, said in (
         (("--wavelet", "sombrero"), "unknown wavelet 'sombrero': choose morlet"),
-        (("--layers", "9", "12"), "layers 9 to 12 do not lie within the 6"),
+        (("--layers", "9", "12"), "layers 9-12 do not lie within the 6"),
         (("--min-scales", "400"), "no layer of 6 has 400 scales"),
     ):
         assert said in scan(text, tmp_path / "out", *words).sentence

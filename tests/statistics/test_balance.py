@@ -14,7 +14,7 @@ TERMS = Terms(("a",), ("b",))
 
 
 def confounded(seed=0, items=150):
-    """Two covariates that are larger in a, and a measure that follows the first of them in layers 3 to 7."""
+    """Two covariates that are larger in a, and a measure that follows the first of them in layers 3-7."""
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(items, 3, 2)) * (1, 5)
     x[:, 0] += (0.6, 2)

@@ -15,7 +15,7 @@ from tests.statistics.simulated import measure, smooth
 
 @pytest.fixture
 def h():
-    """30 items, three conditions, 16 layers; metaphor is higher in layers 6 to 9; the first layer is missing."""
+    """30 items, three conditions, 16 layers; metaphor is higher in layers 6-9; the first layer is missing."""
     rng = np.random.default_rng(5)
     values = rng.normal(size=(30, 3, 16)) + rng.normal(size=(30, 1, 16))
     values[:, 0, 5:9] += 1.2
@@ -140,7 +140,7 @@ def test_it_shows_itself_in_a_few_lines(h):
 
 
 def confounded(seed=0, items=60, covariate_effect=1.0, effect=0.0):
-    """Layers 4 to 8 follow two correlated covariates that are larger in a; layers 13 to 17 have an effect of their own."""
+    """Layers 4 to 8 follow two correlated covariates that are larger in a; layers 13-17 have an effect of their own."""
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(items, 2, 2)) @ ((1, 0.7), (0, 0.7))
     x[:, 0] += (1.2, 0.5)

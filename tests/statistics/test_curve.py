@@ -18,7 +18,7 @@ QUICK = {"permutations": 200, "resamples": 50}
 
 
 def measures(effect=0.8, items=30, count=4, seed=0):
-    """The same texts measured in several ways: shared noise, noise of its own, an effect in layers 5 to 8."""
+    """The same texts measured in several ways: shared noise, noise of its own, an effect in layers 5-8."""
     rng = np.random.default_rng(seed)
     shared = np.stack([smooth(rng, items, 12), smooth(rng, items, 12)], axis=1)
     shared[:, 0, 4:8] += effect

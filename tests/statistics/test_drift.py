@@ -12,7 +12,7 @@ OPTIONS = {"permutations": 500, "resamples": 100}
 
 
 def planted(effect: float = 1.0, seed: int = 0) -> xr.DataArray:
-    """CSE with a gap between two conditions at layers 4 to 7, in units of the noise."""
+    """CSE with a gap between two conditions at layers 4-7, in units of the noise."""
     rng = np.random.default_rng(seed)
     values = rng.normal(size=(ITEMS, 2, LAYERS)) + rng.normal(size=(ITEMS, 1, LAYERS))
     values[:, 0, 3:7] += effect

@@ -20,7 +20,7 @@ def texts(effect=0.0, layers=slice(4, 8), seed=0, items=30):
 
 @pytest.fixture
 def h():
-    """An effect of a - b in layers 5 to 8."""
+    """An effect of a - b in layers 5-8."""
     return texts(1.3)
 
 

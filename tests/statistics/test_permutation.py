@@ -13,7 +13,7 @@ mne.set_log_level("ERROR")
 
 
 def study(n=24, layers=20, effect=0.6, seed=0):
-    """Differences with an effect in layers 8 to 12, correlated along depth."""
+    """Differences with an effect in layers 8-12, correlated along depth."""
     rng = np.random.default_rng(seed)
     noise = rng.normal(size=(n, layers + 2))
     differences = noise[:, :-2] + noise[:, 1:-1] + noise[:, 2:]

@@ -12,7 +12,7 @@ from tests.statistics.simulated import smooth
 
 
 def population(effect=0.6, items=150, layers=12, seed=0):
-    """Differences with an effect in layers 5 to 8 of 12."""
+    """Differences with an effect in layers 5-8 of 12."""
     differences = smooth(np.random.default_rng(seed), items, layers)
     differences[:, 4:8] += effect
     return differences
@@ -89,7 +89,7 @@ def test_in_one_layer_it_is_the_power_of_a_t_test():
 
 
 def two_effects(seed=0):
-    """The strongest cluster is wide and low, layers 2 to 9; beside it a narrow, high one that fewer items find."""
+    """The strongest cluster is wide and low, layers 2-9; beside it a narrow, high one that fewer items find."""
     differences = smooth(np.random.default_rng(seed), 150, 15)
     differences[:, 1:9] += 0.4
     differences[:, 12:14] += 1.0

@@ -10,7 +10,7 @@ from tests.statistics.simulated import measure, smooth
 
 @pytest.fixture
 def h():
-    """40 items, 16 layers: a is higher in layers 4 to 7, lower in 11 to 12; the first layer is missing."""
+    """40 items, 16 layers: a is higher in layers 4-7, lower in 11-12; the first layer is missing."""
     rng = np.random.default_rng(2)
     values = np.stack([smooth(rng, 40, 16), smooth(rng, 40, 16)], axis=1)
     values[:, 0, 3:7] += 1.2

@@ -166,7 +166,7 @@ def test_contrasts_of_an_edited_record_are_refused(copy, change, word, refuses):
 
 
 def test_a_study_that_nobody_knows_and_a_measure_that_is_gone_are_told(copy, refuses):
-    with refuses("run.json", "a study called 'metafor'", "metaphor, mechanism"):
+    with refuses("run.json", "a study called 'metafor'", "it knows metaphor, "):
         edited(copy, lambda record: record.update(study="metafor"))
     run = edited(copy, lambda record: record.update(study="metaphor"))
     (copy / "cse.nc").unlink()

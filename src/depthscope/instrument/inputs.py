@@ -24,6 +24,7 @@ from depthscope.arrays import (
 from depthscope.errors import DepthscopeError, check_choice, listed, reason
 from depthscope.instrument.labels import by_item
 from depthscope.instrument.signals import Signal, signal_gram
+from depthscope.words import layers_text
 
 Layers = NDArray[np.int64]
 # (values, dims after the leading ones, their coordinates) -> what the user gets back
@@ -69,7 +70,7 @@ def chosen_layers(depth: int, layers: tuple[int, int] | None) -> Layers:
     """The numbers of the layers from ``(first, last)``, both included; of all ``depth`` if none are named."""
     first, last = layers or (1, depth)
     if not 1 <= first < last <= depth:
-        raise DepthscopeError(f"layers {first} to {last} do not lie within the {depth} layers measured")
+        raise DepthscopeError(f"{layers_text(first, last)} do not lie within the {depth} layers measured")
     return np.arange(first, last + 1)
 
 

@@ -15,7 +15,7 @@ BETWEEN = ("item", "condition")
 
 
 def measured(effect=None, items=80, **covariates):
-    """(item, condition, layer): noise, and at layers 4 to 6 what is given per item and condition."""
+    """(item, condition, layer): noise, and at layers 4-6 what is given per item and condition."""
     generator = np.random.default_rng(8)
     values = generator.normal(size=(items, 2, LAYERS))
     if effect is not None:

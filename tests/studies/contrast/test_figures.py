@@ -149,7 +149,7 @@ def test_every_part_of_the_evidence_has_a_figure(evidence_drawn):
 
 def test_figures_of_the_evidence_say_what_they_show(evidence_drawn, full):
     shown = {
-        "evidence": (f"{ODD[0]} - {ODD[1]}", "layers 5 to 8", "adjusted for word $freq$", "order", "n = 24"),
+        "evidence": (f"{ODD[0]} - {ODD[1]}", "layers 5-8", "adjusted for word $freq$", "order", "n = 24"),
         "covariates": (*ODD, "word $freq$", "n = 24 items"),
         "nulls": (ODD[0], ODD[1], "order (1 draws)", "n = 24"),
         "specifications": ("paul(4)", "haar", "n = 24 items in all of 2 specifications"),
@@ -227,7 +227,7 @@ def test_the_alternative_of_the_first_figure_says_what_was_found(full, tmp_path)
         ("item", "condition", "scale", "layer"),
     )
     svg = write_figures(tmp_path / "figures", h, share, [e.main], "model")[1]
-    assert f"{e.main.name} is above 0 at layers 5 to 8" in words_of(svg)
+    assert f"{e.main.name} is above 0 at layers 5-8" in words_of(svg)
 
 
 def test_names_of_files_leave_room_for_what_stands_around_them():

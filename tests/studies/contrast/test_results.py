@@ -33,7 +33,7 @@ def test_the_window_is_that_of_the_strongest_cluster_found():
     assert len(e.main.significant()) == 2
     assert e.found == e.main.clusters[0]
     assert e.window == (5, 8)
-    assert e.window_text == "layers 5 to 8, those of the strongest cluster of a - b"
+    assert e.window_text == "layers 5-8, those of the strongest cluster of a - b"
     large = dict.fromkeys(range(14, 17), -12.0)
     e = evidence(measure({"a": HIGHER | large, "b": NOTHING}))
     assert e.found
@@ -51,7 +51,7 @@ def test_a_cluster_that_is_not_significant_still_chooses_the_window():
 def test_without_a_cluster_all_layers_are_compared_and_that_is_said():
     e = evidence(measure({"a": NOTHING, "b": NOTHING}))
     assert e.window == (1, DEPTH)
-    assert "layers 1 to 20, all that were measured, for no layer of a - b passes" in e.window_text
+    assert "layers 1-20, all that were measured, for no layer of a - b passes" in e.window_text
     assert "strongest" not in e.window_text
 
 

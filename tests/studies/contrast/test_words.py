@@ -68,7 +68,7 @@ def test_the_evidence_stands_in_sentences_and_in_a_table(e):
     text = told([e.main], e)
     for line in in_short(e):
         assert f"- {line}\n" in text
-    assert "Every analysis at the same layers 5 to 8, those of the strongest cluster of a - b: CSE" in text
+    assert "Every analysis at the same layers 5-8, those of the strongest cluster of a - b: CSE" in text
     start = text.index("## The evidence")
     table = rows_of(text[start : text.index("## How to read")])[2:]
     assert [row[0] for row in table] == ["the contrast", "controls", ""]  # a group is named once
@@ -117,13 +117,13 @@ def test_a_condition_that_cannot_be_a_control_is_noticed():
 def test_without_a_cluster_no_cluster_is_spoken_of():
     nothing = evidence(measure({"a": NOTHING, "b": NOTHING}))
     for text in (told([nothing.main], nothing), plain(evidence_told(nothing))):
-        assert "layers 1 to 20, all that were measured" in text
+        assert "layers 1-20, all that were measured" in text
         assert "those of the strongest cluster" not in text
 
 
 def test_a_terminal_gets_the_table_in_columns_and_the_sentences_without_markup(e):
     lines = plain(evidence_told(e)).splitlines()
-    assert lines[0] == "mean CSE over layers 5 to 8, those of the strongest cluster of a - b:"
+    assert lines[0] == "mean CSE over layers 5-8, those of the strongest cluster of a - b:"
     assert [line.strip() for line in lines[2:5:2]] == ["the contrast", "controls"]
     (row,) = (line for line in lines if line.strip().startswith("c - b "))
     c = e.compared[1]

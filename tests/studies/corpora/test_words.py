@@ -121,7 +121,7 @@ def test_the_summary_holds_sentence_table_controls_and_command(sets):
     rows = compare_sets(sets)
     text = summarize_sets("a - b everywhere", "Asked?", sets, rows, "depthscope run corpora")
     assert text.startswith(f"# a - b everywhere\n\nAsked?\n\n**{replications(rows, sets)}**")
-    assert "layers 5 to 8, was chosen by the set `ours` alone" in text
+    assert "layers 5-8, was chosen by the set `ours` alone" in text
     assert "(figures/forest.png)" in text
     table = rows_of(text)[2:]
     assert [row[0] for row in table] == [WINDOW, "", "", HELD, OWN, ""]

@@ -88,6 +88,6 @@ def test_nothing_measured_is_drawn_as_nothing():
 def test_the_alternative_names_the_measures_of_the_window_and_the_best_features():
     figure = draw([panel("one"), MeasurePanel("two", panel().table, [(7, 8, 0.001, 1.0)])])
     assert alt(figure).text == (
-        "Cohen's dz by layer for 2 measures (one and two). A cluster with p <= .05 that meets layers 3 to 5: one. Below, AUC "
+        "Cohen's dz by layer for 2 measures (one and two). A cluster with p <= .05 that meets layers 3-5: one. Below, AUC "
         "of classifiers on 2 sets of features: best $two$ (every layer), 0.85. adds"
     )

@@ -122,12 +122,12 @@ def test_the_alternatives_say_what_each_part_adds_and_where_the_exchange_has_an_
     told = alt(draw_parts(PARTS, table(LAYERS / 50), (4, 6), "the title", "").figure)
     assert told.title == "the title"
     assert (
-        "Averaged over layers 4 to 6 the difference is +0.1, of which attention +0.05, MLP +0.1 and $c_1$ | x -0.05."
+        "Averaged over layers 4-6 the difference is +0.1, of which attention +0.05, MLP +0.1 and $c_1$ | x -0.05."
         in told.text
     )
     told = alt(draw_exchange(table(LAYERS * 0.2), runs(), None, [(7, 9, 0.012, 1.0)], "", "").figure)
     assert told.text.endswith(
-        "The effect is above 0 at layers 7 to 9 (p = .012). It is farthest from 0 at layer 10 (+2 bits)."
+        "The effect is above 0 at layers 7-9 (p = .012). It is farthest from 0 at layer 10 (+2 bits)."
     )
 
 

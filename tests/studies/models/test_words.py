@@ -153,7 +153,7 @@ def test_a_first_model_that_shows_nothing_cannot_be_replicated():
 
 
 def adjusted_model(label, planted, gaps, slope=0.0, seed=5):
-    """With one covariate, of which ``gaps`` is the difference in every item; at layers 5 to 8 it adds ``slope`` times that."""
+    """With one covariate, of which ``gaps`` is the difference in every item; at layers 5-8 it adds ``slope`` times that."""
     values = np.column_stack([gaps, np.zeros(24)])
     h = measure({"a": planted, "b": NOTHING}, rarity=(("item", "condition"), values), seed=seed)
     h.values[:, 0, 4:8] += slope * gaps[:, None]

@@ -61,7 +61,7 @@ def test_position_0_and_special_tokens_do_not_count(one):
 
 def test_the_answer_names_size_mean_and_extremes(one):
     size, extremes, left_out = answer([one])
-    assert size == "7 tokens at 3 layers: mean CSE 0.692 over layers 2 to 3."
+    assert size == "7 tokens at 3 layers: mean CSE 0.692 over layers 2-3."
     assert extremes == (
         "CSE is highest at “a” (token 4, 0.900), “yer” (token 2, 0.800), “shark” (token 5, 0.700), and lowest at "
         "“is” (token 3, 0.500), “law” (token 1, 0.600), “.” (token 6, 0.650)."
@@ -176,7 +176,7 @@ def test_settings_and_quotes_stand_on_one_line():
 def test_a_text_of_one_token_is_told_to_be_an_attention_sink_and_no_other_is(one):
     alone = reading(["A"], [0.4])
     size, sink = answer([alone])
-    assert size == "1 token at 3 layers: mean CSE 0.400 over layers 2 to 3."
+    assert size == "1 token at 3 layers: mean CSE 0.400 over layers 2-3."
     assert sink.startswith("The only token of the text stands at position 0")
     both = answer([alone, one])
     assert any(line.startswith("The only token of the first text stands at position 0") for line in both)

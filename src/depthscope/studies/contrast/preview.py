@@ -23,6 +23,7 @@ from depthscope.stimuli.language import find_language, targets_language
 from depthscope.stimuli.numbers import two_ways
 from depthscope.stimuli.read import read_stimuli
 from depthscope.studies.contrast.usable import contexts_of, pairs_told
+from depthscope.words import layers_text
 
 # pairs of conditions that are looked at where no contrast is named
 FEW = 10
@@ -144,7 +145,7 @@ def _depth(found: Preview, config: Any, measure: Mapping[str, Any]) -> None:
         found.refused.append(str(problem))
         return
     first = (measure.get("layers") or (1, depth))[0]
-    found.tell("depth", f"{depth} blocks; CSE at layers {measured.min() + first} to {measured.max() + first}")
+    found.tell("depth", f"{depth} blocks; CSE at {layers_text(measured.min() + first, measured.max() + first)}")
 
 
 def _language(found: Preview, table: pd.DataFrame, language: str | None) -> None:

@@ -8,7 +8,7 @@ from depthscope.studies.contrast.results import Compared, Evidence
 from depthscope.studies.contrast.verdicts.controls import control_text
 
 INTRO = """\
-The window, layers {first} to {last}, was chosen by the set `{origin}` alone: there its effect is too large; in every other set
+The window, layers {first}-{last}, was chosen by the set `{origin}` alone: there its effect is too large; in every other set
 the same layers are a test that nothing in that set could tune. "Its own strongest cluster" is where each set itself shows most;
 its dz is the largest of many layers, so too large as well. A set counts as a replication if the mean over the window differs at
 p <= .05 in the same direction; the effect is absent from a set if two one-sided tests put |dz| below the bound.\

@@ -23,7 +23,7 @@ from depthscope.drawing.style import (
     styled,
     title_above,
 )
-from depthscope.words import ALPHA, names_text
+from depthscope.words import ALPHA, layers_text, names_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -110,7 +110,7 @@ def tell_measures(panels: Sequence[MeasurePanel], window: tuple[int, int]) -> st
     ]
     return (
         f"Cohen's dz by layer for {len(panels)} measures ({names_text(panel.label for panel in panels)}). A cluster with "
-        f"p <= .05 that meets layers {first} to {last}: {names_text(there) or 'none'}."
+        f"p <= .05 that meets {layers_text(first, last)}: {names_text(there) or 'none'}."
     )
 
 

@@ -21,7 +21,7 @@ def test_an_effect_is_found_with_direction_layers_depth_p_and_size():
     c = compare(two(HIGHER), "a", "b")
     text = verdict(c, DEPTH)
     (k,) = c.significant()
-    assert text.startswith("**a - b: found** in 24 items. CSE is higher for a than for b over layers 5 to 8 of 20")
+    assert text.startswith("**a - b: found** in 24 items. CSE is higher for a than for b over layers 5-8 of 20")
     assert "(relative depth 0.25 to 0.40)" in text
     assert cluster_p(k) in text
     assert f"dz = {k.dz:+.2f} [{k.dz_low:+.2f}, {k.dz_high:+.2f}] at layer {k.peak_layer}" in text
@@ -30,14 +30,14 @@ def test_an_effect_is_found_with_direction_layers_depth_p_and_size():
 
 
 def test_the_direction_turns_with_the_contrast():
-    assert "CSE is lower for b than for a over layers 5 to 8" in verdict(compare(two(HIGHER), "b", "a"), DEPTH)
+    assert "CSE is lower for b than for a over layers 5-8" in verdict(compare(two(HIGHER), "b", "a"), DEPTH)
 
 
 def test_effects_in_both_directions_are_both_told():
     both = HIGHER | {layer: -size for layer, size in ELSEWHERE.items()}
     text = verdict(compare(two(both), "a", "b"), DEPTH)
-    assert "higher for a than for b over layers 5 to 8" in text
-    assert "lower for a than for b over layers 14 to 16" in text
+    assert "higher for a than for b over layers 5-8" in text
+    assert "lower for a than for b over layers 14-16" in text
     assert "The direction changes along depth." in text
 
 
@@ -45,7 +45,7 @@ def test_a_difference_of_differences_names_both_of_them():
     h = measure({"a": HIGHER, "b": NOTHING, "c": NOTHING, "d": NOTHING})
     text = verdict(ds.contrast(h, "(a-b)-(c-d)", **QUICK), DEPTH)
     assert text.startswith("**(a - b) - (c - d): found** in 24 items.")
-    assert "CSE is higher for (a - b) than for (c - d) over layers 5 to 8" in text
+    assert "CSE is higher for (a - b) than for (c - d) over layers 5-8" in text
 
 
 def test_what_is_not_found_is_no_evidence_of_sameness():

@@ -98,7 +98,7 @@ CONTROLS = {
 
 
 def spelled(words, contrast):
-    """``words`` with the numbers of the contrast over layers 5 to 8, and of its cluster if one is spoken of."""
+    """``words`` with the numbers of the contrast over layers 5-8, and of its cluster if one is spoken of."""
     effect = contrast.over(5, 8)
     mean = f"{OVER}{effect_text(effect.dz, effect.low, effect.high)}"
     if not words.endswith(")"):
