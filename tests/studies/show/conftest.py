@@ -1,0 +1,3 @@
+from tests.report.page.conftest import visit
+
+__all__ = ["visit"]
