@@ -66,7 +66,7 @@ def _garbled(table: pd.DataFrame) -> list[str]:
 
 
 def _written_out(table: pd.DataFrame) -> list[str]:
-    """Characters that a program wrote out on the way: the model reads what stands there."""
+    """Characters that a program wrote out on the way: the model reads what is written."""
     held: dict[str, str] = {}
     for item, text in zip(table["item"], table["text"], strict=True):
         for written, meant in written_out(text):

@@ -13,7 +13,7 @@ from depthscope.model.model import Model
 
 
 class Room:
-    """Memory for the states of one batch after the other: to ask for it anew each time costs as much as to write them."""
+    """Memory for the states of one batch after the other: to ask for it again each time costs as much as to write them."""
 
     def __init__(self) -> None:
         self._held = torch.empty(0)

@@ -9,7 +9,7 @@ from depthscope.model.model import Model, measuring
 def head_products(
     model: Model, heads: Heads, reaching: dict[int, torch.Tensor], weights: torch.Tensor, updates: torch.Tensor
 ) -> dict[str, torch.Tensor]:
-    """Reduce what reaches the projections to what is told of heads.
+    """Reduce what reaches the projections to what is reported of heads.
 
     Parameters
     ----------

@@ -31,7 +31,7 @@ _WIDE = "\u9be8"  # a character of several bytes
 
 
 class Lost(NamedTuple):
-    """A character that no token says, and where in the text it stood."""
+    """A character that no token says, and where in the text it was."""
 
     place: int
     character: str

@@ -125,7 +125,7 @@ def check_labels(array: xr.DataArray, dim: str, kind: Kind) -> None:
 
 
 def _numbers(labels: Any) -> Any:
-    """The numbers of labels, or those in labels of one pattern; None if there are none to go by."""
+    """The numbers of labels, or those in labels of one pattern; None if there are none."""
     if labels.dtype.kind in "iuf":
         return labels.astype(float)
     numbered = [(str(label), re.findall(r"\d+", str(label))) for label in labels if labels.dtype.kind in "OUS"]

@@ -1,4 +1,4 @@
-"""The door for activations that somebody else captured: states or updates in, what ``trace`` returns out."""
+"""The entrance for activations that somebody else captured: states or updates in, what ``trace`` returns out."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -92,7 +92,7 @@ def from_states(
 
     Notes
     -----
-    What it looks like is judged by the first rows, by rules and with rates of error that docs/own-model.md tells. They catch
+    What it looks like is judged by the first rows, by rules and with rates of error that docs/own-model.md gives. They catch
     common slips, and cannot prove that states are right: that takes the model itself, as in :func:`depthscope.load`.
 
     Examples
@@ -173,7 +173,7 @@ def _last(stack: Stack, sample: Float, kind: Kind, last: Last | None, start: Flo
         sample = sample if start is not None else sample[:, 1:]
     seen, told = looks(sample)
     if kind == "updates" and start is None and seen == "raw":
-        seen = None  # the state before layer 1 is not known, so that only a large change can be told
+        seen = None  # the state before layer 1 is not known, so that only a large change can be seen
     if last == "raw":
         return last, f"the last state looks as if it stood behind the final norm ({told})" if seen == "normed" else ""
     if seen == "raw":
@@ -240,7 +240,7 @@ def _reduced(
 
 
 def _refuse_unfinished(stack: Stack, kind: Kind, table: Any) -> None:
-    """Say where the first number is that is none."""
+    """Say where the first value is that is not a finite number."""
     rows, at = _rows(stack, table), 0
     for part in stack.chunks():
         _check_finite(part, at, stack, kind, rows)

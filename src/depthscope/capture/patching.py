@@ -116,7 +116,7 @@ def _patch_group(
     rows = [one for twins in group for one in twins.readings]
     intact = np.empty(len(rows))
     patched = np.empty((len(rows), len(spans)))
-    # readings stand in fours, by run and then by probe: a batch of whole fours holds every reading with its twin
+    # readings come in fours, by run and then by probe: a batch of whole fours holds every reading with its twin
     longest = max(len(one.target.ids) for one in rows)
     step = max(4, budget // longest // 4 * 4)
     same = 0.0

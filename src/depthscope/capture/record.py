@@ -99,7 +99,7 @@ def reduce_states(states: torch.Tensor) -> dict[str, torch.Tensor]:
 
 @dataclass(frozen=True)
 class Measured:
-    """What one forward pass tells of each row's target.
+    """What one forward pass gives about each row's target.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Documents read on the roll: every token runs once, behind a cache of those before it that is cut to the context."""
+"""Documents read with a rolling cache: every token runs once, behind a cache of those before it that is cut to the context."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial

@@ -30,7 +30,7 @@ class Stack:
     Attributes
     ----------
     sizes : dict of str to int
-        The axes as they stand, depth and tokens among them, and how long they are.
+        The axes in their order, depth and tokens among them, and how long they are.
     lead : tuple of str
         What the rows are over.
     shape : tuple of int

@@ -1,4 +1,4 @@
-"""The door for running text: every token of it in one forward pass, each as ``trace`` would measure it."""
+"""The entrance for running text: every token of it in one forward pass, each as ``trace`` would measure it."""
 
 from collections.abc import Iterable, Mapping
 from numbers import Integral
@@ -68,7 +68,7 @@ def trace_text(
         next tokens as the tokenizer decodes them, ``lens_probability`` (token, layer, rank), 0 to 1, and ``lens_entropy``
         (token, layer), bits; absent where logits cannot be read.
 
-        Coordinates over token: ``piece``, its text as it stands in the text, or a special token's name; ``start`` and
+        Coordinates over token: ``piece``, its text as it is in the text, or a special token's name; ``start`` and
         ``end``, characters; ``special``, added by the tokenizer; ``token_id``; ``surprisal``, ``-log2`` of the probability that
         the model gives to the token after those before it, bits, NaN for the first and where logits cannot be read.
         ``layer``, ``state``, ``relative_depth`` and the attributes are those of ``trace``; the attribute ``text`` is the text.
@@ -148,7 +148,7 @@ def _check_finite(states: torch.Tensor, pieces: Pieces) -> None:
     for number, state in enumerate(states.unbind(1)):
         finite = torch.isfinite(state).all(-1)
         if not bool(finite.all()):
-            # the first state tells where it began: attention carries it to all the others
+            # the first state shows where it began: attention carries it to all the others
             token = int((~finite).nonzero()[0])
             where = f"after layer {number}" if number else "before layer 1"
             raise DepthscopeError(

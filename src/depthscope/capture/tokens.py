@@ -20,7 +20,7 @@ Subtoken = Literal["last", "first", "mean"]
 
 
 OTHER_WORD = "choose another target, or a model that knows it"
-NEAR = 8  # characters that tell whether a word ends there
+NEAR = 8  # characters that show whether a word ends there
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Tokenized:
     before : str
         The last characters of the text before the first of them.
     own_prefix : bool
-        The text begins with what the tokenizer adds, or ends with it; it stands there once all the same.
+        The text begins with what the tokenizer adds, or ends with it; it is there once all the same.
     specials : int
         Further special tokens that the text itself spells out.
     strangers : int

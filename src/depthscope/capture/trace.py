@@ -1,4 +1,4 @@
-"""The door of the stage: stimuli through a model, one Gram matrix per target."""
+"""The entrance of the package: stimuli through a model, one Gram matrix per target."""
 
 import warnings
 from collections.abc import Mapping

@@ -41,7 +41,7 @@ class Words:
     where the second and third are summed over the tokens that begin no letter, or begin with a space. Of all words that can
     follow, these probabilities add up to one. Where the first token begins before the target (``'av`` of ``l'avion``), the
     denominator is the probability of all tokens that begin with those characters. Where the last token ends after the
-    target, where characters before it take several tokens, and in vocabularies that do not tell where words begin, the
+    target, where characters before it take several tokens, and in vocabularies that do not show where words begin, the
     answer is NaN or an error, not a guess. A text counts as tokenised in one way, that of the tokenizer.
 
     References

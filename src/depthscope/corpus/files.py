@@ -73,7 +73,7 @@ def _check_names(source: Path, files: list[File]) -> None:
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    """Whatever lies in the folder and below and is not hidden, but for the folders themselves, if they are no links."""
+    """All that is in the folder and below and is not hidden, but for the folders themselves, if they are no links."""
 
     def refuse(problem: OSError) -> None:
         raise _unreadable(problem.filename, problem)

@@ -25,7 +25,7 @@ class HubCorpus:
 
     def __init__(self, source: str, text: str) -> None:
         datasets = require("datasets", "hub")
-        # it tells of every attempt; what matters comes as an exception
+        # it reports every attempt; what matters comes as an exception
         logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
         self.source = source
         self.blank = 0

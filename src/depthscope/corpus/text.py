@@ -12,7 +12,7 @@ MARK = "\ufeff"  # of UTF-8, which some programs put before a text
 
 
 class Chunks:
-    """The text of a file in pieces of at most a mebibyte, its byte-order mark left out; each iteration reads it anew."""
+    """The text of a file in pieces of at most a mebibyte, its byte-order mark left out; each iteration reads it again."""
 
     def __init__(self, file: File) -> None:
         self.file = file

@@ -9,7 +9,7 @@ from depthscope.arrays import Array, Float, namespace
 from depthscope.errors import DepthscopeError
 from depthscope.instrument.inputs import check_traced, measurable, row_dims
 
-# what each is called where it is told or drawn, and its unit
+# what each is called where it is reported or drawn, and its unit
 MEASURES = {
     "update_norm": ("log norm of the update", "ln units of the stream"),
     "cosine": ("cosine of consecutive updates", "1"),

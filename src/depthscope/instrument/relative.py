@@ -53,7 +53,7 @@ def slope(
 
     and the least-squares slope of each over ``ln period``, over the scales that are valid at layer ``l``, adds up likewise:
     ``total = norms + directions``. ``directions`` above 0: updates keep a direction over many layers; below 0: they turn, or
-    take back. A difference of it between conditions hangs on no weight on scales: L1 and L2 give the same.
+    take back. A difference of it between conditions depends on no weight on scales: L1 and L2 give the same.
 
     Parameters
     ----------

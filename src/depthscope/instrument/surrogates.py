@@ -30,7 +30,7 @@ def surrogate(traj: xr.Dataset, kind: Surrogate, seed: int = 0) -> xr.Dataset:
         ``"order"``: the updates as they are, layers in one random order, the same for all texts; what remains is all that
         does not depend on order. ``"walk"``: every update keeps its length and takes a random direction of the model's
         width, independently for every text. ``"rotation"``: every layer is turned by a random rotation of its own, as far as
-        Gram matrices can tell it: texts of a layer are taken to point alike, so that one set of random directions serves
+        Gram matrices can show it: texts of a layer are taken to point alike, so that one set of random directions serves
         them all, and conditions differ by their update norms only.
     seed : int
 

@@ -15,7 +15,7 @@ from depthscope.model.tokenizer import context_length, ordinary_tokens
 from depthscope.model.verify import verify, verify_head
 
 MIN_BLOCKS = 4
-PROBE_TOKENS, FEWEST_TOKENS = 8, 3  # with two texts in a batch, fewer could not be told from the texts
+PROBE_TOKENS, FEWEST_TOKENS = 8, 3  # with two texts in a batch, fewer could be mistaken for the texts
 
 
 @plainly()
@@ -77,6 +77,6 @@ def probe(network: Any, tokenizer: Any, offset: int) -> dict[str, Any]:
 
 
 def check_depth(name: str, depth: int) -> None:
-    """Refuse a network that is too shallow for any scale to be told from another."""
+    """Refuse a network that is too shallow to tell one scale from another."""
     if depth < MIN_BLOCKS:
         raise DepthscopeError(f"{name}: {depth} blocks are too few to speak of depth: at least {MIN_BLOCKS}")

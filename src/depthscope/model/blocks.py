@@ -31,7 +31,7 @@ class Candidate:
     flaw: str = ""
 
     def chain(self, batch: int, tokens: int) -> Chain:
-        """The chain that was seen in a pass over ``batch`` texts of ``tokens`` tokens; LookupError says why it is none."""
+        """The chain seen in a pass over ``batch`` texts of ``tokens`` tokens; LookupError says why there is none."""
         factors = self.factors()
         layout = layout_of(self.left[self.order[-1]], batch, tokens)
         return Chain(self.path, self.size, tuple(self.order), factors, layout)

@@ -20,7 +20,7 @@ from depthscope.model.turns import BUILDING
 LARGEST = 4 * 2**30  # bytes of blocks that are built to be timed
 MOST_BLOCKS = 4
 PATIENCE = 12.0  # seconds for all passes together, unless one short pass takes longer
-SHORT = 64  # tokens of the first pass, which warms up and tells how long others will take
+SHORT = 64  # tokens of the first pass, which warms up and shows how long others will take
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def time_blocks(
 
     The network is built without memory for its weights; then a few blocks, of every kind at least one, get random ones,
     and all others are left out. What each block takes is counted as often as the network has blocks of its kind. Passes that
-    would take too long are made over fewer texts, then over shorter ones; ``Timing`` tells.
+    would take too long are made over fewer texts, then over shorter ones; ``Timing`` says so.
 
     Raises
     ------

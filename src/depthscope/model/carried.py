@@ -29,7 +29,7 @@ class Carrier:
     Attributes
     ----------
     placed : bool
-        The network is told the positions of its tokens; if not, it counts what stands in its cache.
+        The network is given the positions of its tokens; if not, it counts what stands in its cache.
 
     Raises
     ------
@@ -100,7 +100,7 @@ class Carrier:
 
 
 def refusal(model: Model, why: str) -> DepthscopeError:
-    """What is said of a network that cannot be read on the roll."""
+    """What is said of a network that cannot be read with a rolling cache."""
     return DepthscopeError(f"{model.name}: cannot be read on the roll, because {why}; use --reading windows")
 
 

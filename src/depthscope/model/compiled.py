@@ -22,8 +22,8 @@ def uncompiled(network: Any) -> Any:
 def eagerly(network: nn.Module) -> AbstractContextManager[None]:
     """While it lasts, compiled parts of the network run as they were written.
 
-    A graph is compiled with the hooks that stood when it was traced: those that are set later it may pass over, or it is
-    compiled anew for each, with other rounding. Nothing that is compiled already is lost.
+    A graph is compiled with the hooks that were set when it was traced: it may ignore those that are set later, or it is
+    compiled again for each, with other rounding. Nothing that is compiled already is lost.
     """
     if not any(map(_is_compiled, network.modules())):
         return nullcontext()  # which spares the import of the compiler

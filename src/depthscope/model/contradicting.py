@@ -35,7 +35,7 @@ def check_one_meaning(raw: Mapping[str, Any], config: Any, name: str) -> None:
     for side in sides:
         _check_positions(side, name)
     for alias, own in type(config).attribute_map.items():
-        # of other sizes the weights tell which is right
+        # of other sizes the weights show which is right
         if "head" in alias and alias in raw and own in raw:
             _check_same({key: raw[key] for key in (own, alias)}, name)
 

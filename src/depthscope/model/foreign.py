@@ -33,7 +33,7 @@ def one_sentence(
     what, way_out : str
         What failed, and what to do; in between stands what the library said.
     options : mapping, optional
-        What the user asked for besides, to be named where it is at fault.
+        What else the user asked for, to be named where it is at fault.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""The door of the stage: a name, a folder, a file or a live network in; a verified model out."""
+"""The entrance of the package: a name, a folder, a file or a live network in; a verified model out."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any

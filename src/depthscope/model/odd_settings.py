@@ -1,4 +1,4 @@
-"""Values of a configuration that are none: text for a number, a negative size, a factor that its kind of positions ignores."""
+"""Values of a configuration that make no sense: text for a number, a negative size, a factor that is ignored."""
 
 import math
 import re

@@ -43,7 +43,7 @@ class Paper:
     context : int or None
         Longest text in tokens, if the configuration states one.
     activations : int
-        Values per token that the largest block writes on its way, as far as its matrices tell.
+        Values per token that the largest block writes on its way, as far as its matrices show.
     quantization : str or None
         Scheme in which the checkpoint holds its weights.
     """

@@ -18,7 +18,7 @@ _VARIABLES = {"NVIDIA_TF32_OVERRIDE": "0", "ONEDNN_DEFAULT_FPMATH_MODE": "STRICT
 
 @contextmanager
 def plainly() -> Iterator[None]:
-    """While it lasts: no autocast, tensors on the CPU unless told otherwise, float32 products in float32.
+    """While it lasts: no autocast, tensors on the CPU unless asked otherwise, float32 products in float32.
 
     The first two for this thread. The last (TF32 and bfloat16 in the place of float32: ``set_float32_matmul_precision``,
     ``allow_tf32``, ``fp32_precision``) is a setting of the whole process: all threads have it until the last one is done.
@@ -79,7 +79,7 @@ def _is_reduced() -> bool:
 
 
 def _asked() -> str:
-    """By the older of two ways to ask, which torch refuses to tell once the newer one has been used."""
+    """By the older of two ways to ask, which torch refuses to give once the newer one has been used."""
     try:
         return torch.get_float32_matmul_precision()
     except RuntimeError:

@@ -15,7 +15,7 @@ PIECES, PIECE = 3, 12  # of the probe, in tokens
 LEAD = 1  # tokens at its beginning that are kept when the rest is cut
 FARTHEST = (
     2**14 + 2**10
-)  # positions that a text on the roll may reach: a part of a scan, and the window that it begins with
+)  # positions that a rolling text may reach: a part of a scan, and the window that it begins with
 # share by which the outcome of a block may differ: rotations of far positions are rounded, by 2e-4 in float32 at 64,000
 ROUNDED = {torch.float64: 1e-3, torch.float32: 1e-3, torch.float16: 1e-2, torch.bfloat16: 5e-2}
 
@@ -23,7 +23,7 @@ States = list[torch.Tensor]
 
 
 def prove(carrier: Carrier, least: int) -> tuple[int, str]:
-    """Check that a network may be read on the roll.
+    """Check that a network may be read with a rolling cache.
 
     Parameters
     ----------

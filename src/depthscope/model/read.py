@@ -43,7 +43,7 @@ class Reading:
     code : dict
         SHA-256 of the files of code that the model brought and that was run, by name.
     unread : str
-        What the model brought besides, and was not used.
+        What else the model brought, and was not used.
     """
 
     network: Any
@@ -169,7 +169,7 @@ def _from_pretrained(source: str, tokenizer: Any, wish: Wish) -> Reading:
                 "trust_remote_code": trust.code,
                 "use_safetensors": None if trust.pickles else True,
                 "output_loading_info": True,
-                "ignore_mismatched_sizes": True,  # told in words of ours
+                "ignore_mismatched_sizes": True,  # reported in our own words
             },
         )
     if getattr(network, "_hf_peft_config_loaded", False):

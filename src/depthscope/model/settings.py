@@ -1,4 +1,4 @@
-"""A configuration read from its file, if that can be meant as it stands."""
+"""A configuration read from its file, if it can be meant as it is."""
 
 import json
 from pathlib import Path

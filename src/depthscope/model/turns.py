@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 from torch import nn
 
 # transformers builds networks under settings of the whole process (default precision, no initialisation), and torch has
-# one random generator: two networks built at a time would spoil each other
+# one random generator: two networks built at a time would disturb each other
 BUILDING = threading.RLock()
 
 

@@ -192,7 +192,7 @@ def _check_hidden_states(model: Model, states: list[torch.Tensor], output: Any, 
         return "not compared: the model does not give one hidden state per block"
     # of one pass: in half precision no more than a rescaling is rounded
     tolerance = torch.finfo(judge.dtype).eps if judge.half else judge.tolerance
-    # as the next block receives them, where the network rescales on the way; behind the last one only its own word tells
+    # as the next block receives them, where the network rescales on the way; behind the last one only its own output shows it
     factors = (*model.chain.factors, _share(own[-2], states[-1]))
     handed = [state * factor for state, factor in zip(states, factors, strict=True)]
     for first in (0, 1):

@@ -41,13 +41,13 @@ def left_adjusted(
     centres : array (item, column), optional
         Whose mean is held at 0, if other than ``covariates`` (:mod:`depthscope.statistics.reliability`).
     resamples : int
-        Items are drawn with replacement; in each resample the regression is fitted anew (its knots stay), and the share is
+        Items are drawn with replacement; in each resample the regression is fitted again (its knots stay), and the share is
         that of its adjusted effect in its own mean.
 
     Returns
     -------
     Left
-        NaN with fewer than two items, or no more items than columns that tell something of their own + 1.
+        NaN with fewer than two items, or no more items than columns that carry information of their own + 1.
 
     Notes
     -----

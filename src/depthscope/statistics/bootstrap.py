@@ -24,7 +24,7 @@ def dz_interval(
     """Bootstrap interval of Cohen's dz over items (BCa), per cell; time and memory grow linearly with the items.
 
     The same numbers as ``scipy.stats.bootstrap`` gives with the same seed, whose jackknife takes time by the square of the
-    items, and whose count of equal resamples hangs on rounding. dz needs only a sum and a sum of squares, so that leaving an
+    items, and whose count of equal resamples depends on rounding. dz needs only a sum and a sum of squares, so that leaving an
     item out has a closed form, and resamples are products of how often each item was drawn.
 
     Parameters

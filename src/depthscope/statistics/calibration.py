@@ -1,4 +1,4 @@
-"""Labels swapped: how often the whole test cries wolf where there is none."""
+"""Labels swapped: how often the whole test finds an effect where there is none."""
 
 from dataclasses import dataclass
 
@@ -60,7 +60,7 @@ def false_positive_rate(
     Returns
     -------
     Rate
-        Should be about ``alpha``: what lies well above tells of a test that cannot be trusted on such data.
+        Should be about ``alpha``: a rate well above shows a test that cannot be trusted on such data.
     """
     generator = np.random.default_rng(seed)
     found = 0

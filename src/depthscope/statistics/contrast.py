@@ -1,4 +1,4 @@
-"""The door of the stage: two conditions in, evidence out."""
+"""The entrance of the package: two conditions in, evidence out."""
 
 import warnings
 from collections.abc import Iterable, Sequence

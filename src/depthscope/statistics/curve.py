@@ -48,7 +48,7 @@ class Curve:
     table : DataFrame, one row per specification, in the order given
         The choices; ``dz`` at the peak of the strongest cluster, its 95 % interval ``low``, ``high``, ``layer`` of the
         peak, ``first`` and ``last`` layer of the cluster, ``mass``, family-wise ``p``; ``window_dz`` at fixed layers,
-        if there is a window. Where no layer passes the forming threshold, the largest effect stands there with p = 1 and no
+        if there is a window. Where no layer passes the forming threshold, the largest effect is given with p = 1 and no
         layers.
     joint : dict of Joint
         ``median`` effect, share ``significant``, share ``significant_expected`` with the expected sign, share with the
@@ -82,7 +82,7 @@ class Curve:
     def plot(self, source: str = "") -> "Axes":
         """Draw the ordered curve, and below it which choices made each of its points; returns the curve's axes.
 
-        It takes two axes, one above the other, hence a figure of its own; place it by ``.figure`` of what is returned.
+        It takes two axes, one above the other, and so a figure of its own; place it by ``.figure`` of what is returned.
         ``source``, such as the model and the stimuli, goes before the settings in the line below.
         """
         from depthscope.drawing.curve import draw_curve
@@ -138,7 +138,7 @@ def joint_curve(
         Layers at which all specifications are compared too: ``window_dz``, of the mean over them. Strongest clusters may lie at
         other depths, where another sign says nothing about these.
     permutations : int
-        Joint flips of items: under each, every specification is computed anew.
+        Joint flips of items: under each, every specification is computed again.
 
     Notes
     -----

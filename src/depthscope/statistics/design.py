@@ -55,7 +55,7 @@ class Design:
         spread = squares - effect**2
         for j in range(products.shape[-2] - 1):
             spread -= products[..., j, :] ** 2
-        # equal differences leave a spread of rounding errors; what is below them is none
+        # equal differences leave a spread of rounding errors; what is below them counts as no spread
         flat = spread <= 1e-13 * squares
         with np.errstate(divide="ignore", invalid="ignore"):
             t: Float = effect / np.sqrt(spread / self.degrees)

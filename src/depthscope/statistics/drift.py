@@ -48,7 +48,7 @@ class Drift:
 
     @property
     def kept(self) -> Cluster | None:
-        """The changed model's cluster that answers to the original's strongest: same direction, overlapping, p <= .05."""
+        """The changed model's cluster that corresponds to the original's strongest: same direction, overlapping, p <= .05."""
         if self.window is None or self.before is None:
             return None
         first, last = self.window

@@ -73,7 +73,7 @@ def noncentral_interval(t: Float, degrees: int, leverage: float, confidence: flo
     61:532.
     """
     outer = (1 - confidence) / 2
-    # SciPy's inversion does not end for a t of a million, and no real one comes near a thousand
+    # SciPy's inversion does not end far out, and no real t comes near a thousand (findings/README.md)
     sound = np.where(np.abs(t) < MAX_T, t, np.nan)
     low = special.nctdtrinc(degrees, 1 - outer, sound) / leverage
     high = special.nctdtrinc(degrees, outer, sound) / leverage

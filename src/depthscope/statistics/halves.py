@@ -55,7 +55,7 @@ def split_half(
     -----
     The effect at a peak, or over a cluster, is too large where the same items say where it is. A half that did not choose the
     layers has no such bias. But half of the items choose worse than all of them do, so that the value is rather too small where
-    the effect is narrow; and where a study is told of because it found something, all values are too large, this one least
+    the effect is narrow; and where a study is reported because it found something, all values are too large, this one least
     (docs/simulations.md has the bias of each). dz of few items is too large by itself: what the halves show has Hedges'
     correction. Without a layer beyond the threshold a half chooses the layer of its largest t.
 

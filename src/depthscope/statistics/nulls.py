@@ -30,7 +30,7 @@ class Null:
         What was kept and what was destroyed.
     expected : Dataset
         ``mean``, ``low``, ``high`` (condition, layer): mean over items, averaged over draws, and 95 % of the draws;
-        ``difference``, ``difference_low``, ``difference_high`` (layer) likewise. With fewer than 40 draws the limits are
+        ``difference``, ``difference_low``, ``difference_high`` (layer), too. With fewer than 40 draws the limits are
         the extremes.
     anywhere : Rate
         Draws in which the contrast has a cluster of family-wise p <= .05.

@@ -90,7 +90,7 @@ def cluster_test(
         Cells with any missing value are left out and separate what stands on either side.
     covariates : array (item, k), optional
         Differences of covariates between the conditions. The test is then of the effect at equal covariates, after
-        Freedman & Lane: the residuals of a model without the effect are flipped, and the whole model is fitted anew.
+        Freedman & Lane: the residuals of a model without the effect are flipped, and the whole model is fitted again.
     permutations : int
         Random sign flips; all of them are enumerated instead if there are no more than this.
     forming_p : float
@@ -106,7 +106,7 @@ def cluster_test(
     Notes
     -----
     Under the null hypothesis that the differences are symmetric about zero in every item, the probability that any
-    cluster is called at p <= alpha is at most alpha; with covariates, asymptotically so. The test speaks of the whole
+    cluster is called at p <= alpha is at most alpha; with covariates, asymptotically so. The test is about the whole
     map; it does not locate the effect. The same seed and number of items give the same flips, whatever the maps.
 
     Flips of differences that are skewed claim too much. The bootstrap takes items to stand for all there are, and holds
@@ -153,7 +153,7 @@ def cluster_test(
 def flips(n: int, permutations: int, cells: int, seed: int, exact: bool = False) -> Iterator[NDArray[np.float64]]:
     """Which items flip their sign, 1 or 0, (block, n), in blocks that bound the memory of maps of so many ``cells``.
 
-    Each block stands where the one before it stood: fresh room for it would cost more than its numbers.
+    Each block takes the place of the one before it: fresh room for it would cost more than its numbers.
     """
     block = max(1, min(BLOCK_CELLS // cells, BLOCK_FLIPS // n))
     if exact:

@@ -101,7 +101,7 @@ def left_at(levels: Levels, differences: Float, reliability: Float, **options: A
     differences : array (item,)
         Of the same items.
     **options
-        Those of :func:`depthscope.statistics.attenuation.left_adjusted`. Calibration is not made anew in its resamples, but
+        Those of :func:`depthscope.statistics.attenuation.left_adjusted`. Calibration is not made again in its resamples, but
         the means of what was measured are.
     """
     found = calibrated(levels.values, levels.signs, levels.knots, reliability)

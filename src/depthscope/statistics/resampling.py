@@ -39,7 +39,7 @@ def resampled(model: Design, values: Float, draws: int, seed: int) -> Iterator[R
     Parameters
     ----------
     values : array (item, cell)
-        In units of their own, lest squares be too large or too small.
+        In units of their own, so that squares are neither too large nor too small.
     draws : int
         Resamples.
 

@@ -64,7 +64,7 @@ def _text(found: Contrast) -> str:
 
 
 def _plain(found: Contrast) -> dict[str, Any]:
-    """Its parts, with no class of ours among them."""
+    """Its parts, with none of our own classes among them."""
     parts = {field.name: getattr(found, field.name) for field in fields(Contrast)}
     terms = {"left": list(found.terms.left), "right": list(found.terms.right)}
     clusters = [{**vars(one), "periods": list(one.periods) if one.periods else None} for one in found.clusters]

@@ -37,7 +37,7 @@ class Share:
         """What the interval allows to say.
 
         ``"too little"``: all of it lies below a fifth. ``"enough"``: above four fifths. ``"a part"``: more than nothing and
-        less than all. Otherwise ``"undecided"``: nothing hangs on which side of a p of .05 either effect lies.
+        less than all. Otherwise ``"undecided"``: nothing depends on which side of a p of .05 either effect lies.
         """
         if self.high < LITTLE:
             return "too little"
@@ -73,7 +73,7 @@ def share_of(part: Float, whole: Float, *, resamples: int = 2000, confidence: fl
     -----
     The ends are quantiles of the resampled ratios, widened by ``sqrt(n / (n - 1))`` about the ratio for the spread that a
     bootstrap of few items lacks. A resample in which the whole effect changes its sign counts as a share of infinite size: then
-    nothing can be told.
+    nothing can be said.
     """
     draws = np.atleast_2d(np.asarray(part, dtype=np.float64))
     whole = np.asarray(whole, dtype=np.float64)

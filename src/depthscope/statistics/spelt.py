@@ -16,7 +16,7 @@ TEXT, OBJECTS = "text", "objects"
 NUMBER, TUPLE, PAIRS = {"number"}, {"tuple"}, {"pairs"}
 ARRAY, DATASET = {"array", "coordinates", "name"}, {"data", "coordinates", "attributes"}
 TAKEN = (NUMBER, TUPLE, PAIRS, ARRAY, DATASET)
-# bits of the largest whole number: readers of JSON take no endless ones
+# bits of the largest whole number: readers of JSON do not take numbers of any length
 LONGEST = 1024
 
 

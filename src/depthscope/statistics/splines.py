@@ -64,7 +64,7 @@ def natural_splines(levels: Float, knots: int) -> Float:
     ----------
     levels : array (...)
     knots : int
-        At least 3; ``knots - 1`` columns come of them.
+        At least 3; ``knots - 1`` columns come from them.
 
     Returns
     -------

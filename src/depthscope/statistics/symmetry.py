@@ -11,9 +11,9 @@ from depthscope.arrays import Float
 from depthscope.statistics.design import design
 from depthscope.statistics.units import in_own_units
 
-# with fewer, the statistic is far from normal, and nothing can be told
+# with fewer, the statistic is far from normal, and nothing can be said
 MIN_ITEMS = 10
-# of more, so many are drawn: time grows by their square, and these tell enough
+# of more, so many are drawn: time grows by their square, and these are enough
 MOST_ITEMS = 300
 
 

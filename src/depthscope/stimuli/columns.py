@@ -25,7 +25,7 @@ def new_names(header: Sequence[str], columns: Mapping[str, str], source: str) ->
     Raises
     ------
     DepthscopeError
-        A name that is not there or twice, or one of ours that is there already.
+        A name that is not there or twice, or one of our own that is there already.
     """
     theirs = [str(name).strip() for name in header]
     given: dict[str, str] = {}

@@ -29,7 +29,7 @@ _WAYS: dict[str, Callable[[str, int, int], tuple[int, int]]] = {
 
 
 def counted_otherwise(rows: Sequence[Held]) -> tuple[str, str] | None:
-    """The way of counting by which all rows hold whole words, if as they stand some do not, and what the first of these holds.
+    """The way of counting by which all rows hold whole words, if as they are some do not, and what the first of these holds.
 
     Parts of words may be meant, and one row shows nothing: None for fewer than two, or if no way makes words of all.
     """

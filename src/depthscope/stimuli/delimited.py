@@ -77,7 +77,7 @@ def read_cells(
 
 
 def _check_no_spaces(text: str, separator: str, known: Collection[str], name: str) -> None:
-    """R separates cells by spaces unless told; texts hold spaces, and no guess is safe."""
+    """R separates cells by spaces unless asked otherwise; texts hold spaces, and no guess is safe."""
     header = _END.split(text.lstrip(), maxsplit=1)[0]
     parts = [part.strip("\"'") for part in header.split()]
     if separator not in header and len({*known} & {*parts}) > 1:

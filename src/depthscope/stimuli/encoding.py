@@ -33,12 +33,12 @@ _WORD = regex.compile(
 
 
 def decoded(data: bytes, path: Path, encoding: str | None = None) -> str:
-    """The text without a byte-order mark, in the ``encoding`` that is told, else by its mark, else UTF-8.
+    """The text without a byte-order mark, in the ``encoding`` that is given, else by its mark, else UTF-8.
 
     Raises
     ------
     DepthscopeError
-        Neither, with a guess that may be told as the encoding; an unknown encoding, or another one than the file is in.
+        Neither, with a guess that may be given as the encoding; an unknown encoding, or another one than the file is in.
     """
     if encoding is not None:
         try:

@@ -33,7 +33,7 @@ class Layout:
     Attributes
     ----------
     columns : mapping
-        Names of ours to names in the file: ``{"text": "Sentence"}``.
+        Our names to names in the file: ``{"text": "Sentence"}``.
     encoding, decimal, quotes : str, optional
         Of a file of text: its encoding; ``","`` for decimal commas; ``"csv"`` or ``"text"``, see :func:`read_cells`.
     """
@@ -49,7 +49,7 @@ class Layout:
 
     @property
     def of_cells(self) -> dict[str, str]:
-        """What is told of a file of text, and means nothing elsewhere."""
+        """What is stated about a file of text, and means nothing elsewhere."""
         told = {"encoding": self.encoding, "decimal": self.decimal, "quotes": self.quotes}
         return {name: value for name, value in told.items() if value is not None}
 
@@ -87,12 +87,12 @@ def _is_workbook(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             return file.read(4).startswith(_MAGIC)
-    except OSError:  # told where it is read
+    except OSError:  # reported where it is read
         return False
 
 
 def check_idle(layout: Layout, source: object) -> None:
-    """Refuse what is told of a file of text where there is none."""
+    """Refuse what is stated about a file of text where there is none."""
     for name, value in layout.of_cells.items():
         raise DepthscopeError(f"{name}={value!r}: {source} is no file of text with cells; leave it out")
 
@@ -126,7 +126,7 @@ def _typed(header: list[str], rows: list[list[str]], decimal: Mark | None, separ
 
 
 def _numbers(column: "pd.Series[Any]", cells: list[str]) -> "pd.Series[Any]":
-    """A column of numbers with blanks, which blanks alone made text; one with infinite numbers as it stood there."""
+    """A column of numbers with blanks, which blanks alone made text; one with infinite numbers as it was written."""
     numbers = column
     if not pd.api.types.is_numeric_dtype(column):
         blank = column.str.strip().isin(BLANK)

@@ -94,7 +94,7 @@ def _byte(sign: str, encoding: str) -> bytes:
 def written_out(text: str) -> Iterator[tuple[str, str]]:
     """Characters that a program wrote out, ``&amp;``, ``_x000D_``, ``\\u00e4``, and what they stand for.
 
-    They are told and not refused: a text may be about such things.
+    They are reported and not refused: a text may be about such things.
     """
     for found in _WRITTEN_OUT.finditer(text):
         held = found.group()

@@ -107,7 +107,7 @@ def as_written(
     """Those columns that hold numbers, but not as Python writes them, rewritten; None for one that is to stay text although
     Python would read it; the others are not in the result.
 
-    A column whose numbers can be read in two ways (``1,234``, ``1.234``) follows ``decimal``. If that is not told, one with
+    A column whose numbers can be read in two ways (``1,234``, ``1.234``) follows ``decimal``. If that is not given, one with
     commas follows what the other columns show. One with dots has decimals if other columns show them too and none shows
     commas, or if no column shows anything and commas separate the cells, where decimal commas are rare.
     """

@@ -42,7 +42,7 @@ _TWINS = str.maketrans(
     "\u039f\u03a1\u03a4\u03a5\u03a7",
     "aeopcyxijshdABEKMHOPCTXSIJoABEZHIKMNOPTYX",
 )
-# what the eye takes for the same, or a keyboard lacks, although a text may mean it: said, but never mended
+# what the eye takes for the same, or a keyboard lacks, although a text may mean it: reported, but never changed
 _APART = {"ß": "ss", "ẞ": "SS", "œ": "oe", "Œ": "OE", "æ": "ae", "Æ": "AE"}
 _DOUBLES = (
     _TWINS

@@ -16,7 +16,7 @@ class RowError(DepthscopeError):
     row : str
         The row in words, with which the sentence begins.
     column : str
-        Where the fault is, or where it can be mended.
+        Where the fault is, or where it can be corrected.
     reason, way_out : str
     joint : str, optional
         What stands between the two in the sentence; None where the way out goes without saying, and only the list has it.
@@ -83,7 +83,7 @@ class Problem:
 class StimuliError(DepthscopeError):
     """A table that cannot be used: the first few reasons in one sentence, all of them in ``problems``.
 
-    ``sentence``: another one, that tells all of them.
+    ``sentence``: another one, that names all of them.
     """
 
     def __init__(self, source: str, problems: Sequence[Problem], sentence: str | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The door of the stage: anything that holds stimuli in, one validated table out."""
+"""The entrance of the package: anything that holds stimuli in, one validated table out."""
 
 from collections.abc import Iterable, Mapping
 from os import PathLike
@@ -39,7 +39,7 @@ def read_stimuli(
     source : path, DataFrame, rows, or name
         A csv, tsv, jsonl or parquet file; a DataFrame of pandas, polars, pyarrow or whatever speaks their protocols; rows as
         dicts, which a generator may give, or columns by name; ``"builtin"``; or, with ``folder``, the
-        name of a public set that stands there (``"cardillo"``, ``"impli"``, ``"vua"``, ``"vua-nouns"``, ``"mohx"``).
+        name of a public set that is there (``"cardillo"``, ``"impli"``, ``"vua"``, ``"vua-nouns"``, ``"mohx"``).
     paired : bool
         Refuse an item that occurs in one condition only.
     folder : path, optional
@@ -53,7 +53,7 @@ def read_stimuli(
         a thousand, and so may ``1.234`` unless commas separate the cells; such a column stays text unless other columns decide,
         or this.
     quotes : {"csv", "text"}, optional
-        Whether quotation marks around a cell belong to the file (``"csv"``) or to the text; told by the file, except where
+        Whether quotation marks around a cell belong to the file (``"csv"``) or to the text; seen from the file, except where
         tabs separate and both can be meant.
     normalize : bool
         Put texts and targets into one form before the targets are looked for: straight apostrophes and quotation marks,

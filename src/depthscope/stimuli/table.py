@@ -50,7 +50,7 @@ def validate(
     Raises
     ------
     StimuliError
-        Every row that cannot be used, with the reason; the sentence tells the first few.
+        Every row that cannot be used, with the reason; the sentence names the first few.
     """
     table = table.copy()
     table.columns = [str(name).strip() for name in table.columns]
@@ -199,7 +199,7 @@ def _target(given: Mapping[str, Any], i: int, row: str, source: str, form: Form 
             raise
         word = text[start:end]
     check_offsets(text, start, end, word, row)
-    if harm := garbled(text[start:end]):  # beside the target it is told: published sets have such places too
+    if harm := garbled(text[start:end]):  # beside the target it is reported: published sets have such places too
         raise RowError(row, "target", *harm)
     return text, text[start:end], start, end
 
@@ -255,7 +255,7 @@ def _whole(value: Any, column: str, row: str) -> int | None:
 
 
 def _lookalikes(name: str, column: "pd.Series[Any]") -> list[Problem]:
-    """Labels that are two, and that nobody can tell apart, each where the second first stands."""
+    """Labels that are two, and that nobody can tell apart, each where the second first occurs."""
     first: dict[str, str] = {}
     found = []
     for place, label in column.drop_duplicates().items():
@@ -281,7 +281,7 @@ def _cased(table: pd.DataFrame) -> list[Problem]:
 
 
 def _design_problems(table: pd.DataFrame, paired: bool) -> list[Problem]:
-    """Rows that stand there twice, labels that look alike, and items that have nothing to be compared with."""
+    """Rows that occur twice, labels that look alike, and items that have nothing to be compared with."""
     table = table[(table["item"] != "") & (table["condition"] != "")]
     keys = [name for name in ("item", "pair", "condition") if name in table]
     twice = table[table.duplicated(keys)]

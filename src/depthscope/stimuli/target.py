@@ -14,7 +14,7 @@ def locate(text: str, target: str, occurrence: int | None, row: str) -> tuple[in
     """Character offsets (end exclusive) of ``target`` as a whole word in ``text``.
 
     What a word is, :mod:`depthscope.stimuli.words` says, for every script. Upper and lower case must match, unless that
-    finds nothing. A word that stands there more than once needs its ``occurrence``, counted from 1.
+    finds nothing. A word that occurs more than once needs its ``occurrence``, counted from 1.
     """
     found = standing(text, target)
     if not found:
@@ -38,7 +38,7 @@ def _missing(text: str, target: str) -> tuple[str, str]:
     """Why the target is not found, and the way out."""
     absent = f"the target {target!r} is not in the text"
     inside, seen = everywhere(text, target, fold=True), unlike(text, target)
-    # inside a word it may stand by chance; what one form mends, such as the last vowel of an Arabic word, is no chance
+    # inside a word it may occur by chance; what one form mends, such as the last vowel of an Arabic word, is no chance
     if seen is not None and (seen[1] or not inside):
         difference, mended = seen
         return f"{absent}, which {difference}", NORMALIZE if mended else "write both alike, or give start and end"

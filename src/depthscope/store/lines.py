@@ -19,7 +19,7 @@ def too_long(path: Path | str, line: int, way_out: str) -> DepthscopeError:
 def not_utf8(path: Path | str, byte: int, line: int | None = None, more: str = "") -> DepthscopeError:
     """The byte counts from 0, the line from 1; in a compressed file both are those of the text in it.
 
-    ``more``: what can be done besides.
+    ``more``: what else can be done.
     """
     where = f" (line {line})" if line is not None else ""
     return DepthscopeError(f"{path}: not UTF-8 at byte {byte}{where}; save the file as UTF-8{more}")

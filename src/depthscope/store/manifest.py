@@ -1,4 +1,4 @@
-"""A list of finished parts that grows line by line, and of which a kill can spoil no more than the last line."""
+"""A list of finished parts that grows line by line, and of which a kill can damage no more than the last line."""
 
 import hashlib
 import json

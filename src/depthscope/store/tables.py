@@ -18,7 +18,7 @@ def csv_text(table: pd.DataFrame, *, index: bool = False, float_format: str | No
     """A table as CSV, UTF-8 to be.
 
     Text that begins with ``=``, ``+``, ``-``, ``@``, a tabulator or a carriage return gets an apostrophe before it, in cells
-    and in names of columns, unless it is a number as it stands. Numbers are written as they are. :func:`read_csv` takes the
+    and in names of columns, unless it is a number as it is. Numbers are written as they are. :func:`read_csv` takes the
     apostrophes away again.
     """
     whole = table.reset_index() if index else table

@@ -39,7 +39,7 @@ _HEADS = {
     "nemotron",
     "starcoder2",
 }
-# networks that leave a part of each head unturned, if they are told so
+# networks that leave a part of each head unturned, if they are asked to
 _PARTIAL = {"phi3", "stablelm", "nemotron"}
 _ROTARY = _HEADS | _PARTIAL | {"falcon"}
 # biases that a network has or lacks as a whole, by a tensor that shows which

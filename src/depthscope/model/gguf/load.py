@@ -53,7 +53,7 @@ def load_gguf(path: Path, tokenizer: Any = None, **options: Any) -> tuple[Any, A
             gguf_file=path.name,
             config=config,
             output_loading_info=True,
-            ignore_mismatched_sizes=True,  # told in words of ours
+            ignore_mismatched_sizes=True,  # reported in our own words
             **{"trust_remote_code": False, **options},
         )
     check_tensors(header, network, report)

@@ -1,4 +1,4 @@
-"""Whether the keys of a GGUF file can be meant as they stand: kinds of values, sizes against tensors, a whole vocabulary."""
+"""Whether the keys of a GGUF file can be meant as they are: kinds of values, sizes against tensors, a whole vocabulary."""
 
 import math
 from typing import Any
@@ -17,7 +17,7 @@ _KEY = "tokenizer.ggml."
 
 
 def check_sizes(header: Header) -> None:
-    """Refuse a count or a constant that is none, and sizes that the tensors contradict.
+    """Refuse a count or a constant that is not a number of that kind, and sizes that the tensors contradict.
 
     Raises
     ------

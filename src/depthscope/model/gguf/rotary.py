@@ -1,4 +1,4 @@
-"""Rotary positions as a GGUF file states them: what transformers must be told, and the proof that it was."""
+"""Rotary positions as a GGUF file states them: what transformers must be given, and the proof that it was."""
 
 import math
 from typing import Any

@@ -22,7 +22,7 @@ State = Literal["here", "installed", "not fetched"]
 
 
 def pretrained_folder(name: str) -> Path | None:
-    """Folder of a pretrained model in transformers' own layout; None if ``name`` is none of ours.
+    """Folder of a pretrained model in transformers' own layout; None if ``name`` is not in our list.
 
     A model whose wheel is installed is converted at the first call, and again if what was converted is damaged. Nothing is
     downloaded.

@@ -71,6 +71,6 @@ def is_packed(network: "nn.Module") -> bool:
 def _packed(parameter: "nn.Parameter") -> bool:
     from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
-    # bitsandbytes may store its codes under a wider type (bnb_4bit_quant_storage), hence its state
+    # bitsandbytes may store its codes under a wider type (bnb_4bit_quant_storage), so its state is asked for
     state = getattr(parameter, "quant_state", None)
     return state is not None or parameter.itemsize == 1 or is_traceable_wrapper_subclass(parameter)
