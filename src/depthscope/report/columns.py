@@ -1,6 +1,6 @@
 """Columns that tables of several studies have in common."""
 
-from depthscope.report.page.tables import Column
+from depthscope.report.table import Column
 
 # of an effect whose interval stands in low and high
 DZ = Column("dz [95 % interval]", "{dz:+.2f} [{low:+.2f}, {high:+.2f}]")

@@ -7,7 +7,7 @@ from typing import Any
 
 from depthscope.errors import listed
 from depthscope.report.page.content import Section
-from depthscope.report.page.tables import Column
+from depthscope.report.table import TableForm
 from depthscope.store.record import RunRecord
 from depthscope.store.sealed import Sealed
 
@@ -35,14 +35,10 @@ class Part:
         ``key`` is also that of the words in ``run.json``.
     figures : mapping
         Pattern of the stem of drawings in ``figures/``: the tables behind them.
-    tables : mapping
-        File: caption and columns of a table that is shown.
+    tables : sequence of TableForm
+        What is shown of which tables.
     reading : str
         How to read it.
-    groups : tuple of str
-        Patterns of what is shown of tables whose rows have a ``group``.
-    folded : tuple of str
-        Tables that open when they are asked for.
     make : callable, optional
         Run folder -> the section, where nothing of the above will do; None: there is nothing to show.
     """
@@ -50,10 +46,8 @@ class Part:
     key: str
     title: str
     figures: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    tables: Mapping[str, tuple[str, tuple[Column, ...]]] = field(default_factory=dict)
+    tables: Sequence[TableForm] = ()
     reading: str = ""
-    groups: tuple[str, ...] = ("*",)
-    folded: tuple[str, ...] = ()
     make: Callable[[Sealed], Made | None] | None = None
 
 

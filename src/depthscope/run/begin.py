@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,13 @@ from depthscope.store.record import RunRecord
 
 @dataclass(frozen=True)
 class Begun:
-    """A run under way."""
+    """A run under way. ``about``: its settings in words, for its summary, which the block fills in."""
 
     model: Model
     record: RunRecord
     tracer: Tracer
     clock: Clock
+    about: dict[str, str] = field(default_factory=dict)
 
 
 @contextmanager
@@ -77,8 +78,9 @@ def begin(
         record.environment = environment(str(model.device), torch.get_num_threads())
         record.identity = {"model": model.fingerprint, **identity}
         record = _continue(out, record)
-        yield Begun(model, record, Tracer(out, record, token_budget, progress, surprisal), clock)
-        finish(out, record, clock, layout)
+        run = Begun(model, record, Tracer(out, record, token_budget, progress, surprisal), clock)
+        yield run
+        finish(out, record, clock, layout, run.about)
 
 
 def _threads(asked: int | None, out: Path) -> int | None:

@@ -1,8 +1,8 @@
 """The page of a scan of a corpus."""
 
 from depthscope.instrument.measures import LAYERED
-from depthscope.report.page.tables import Column
 from depthscope.report.part import Layout, Part
+from depthscope.report.table import Column, TableForm
 from depthscope.scan.summaries import ABOUT_KINDS, write_scan
 
 # what a scan says of an entry of the vocabulary, measure by measure
@@ -21,12 +21,13 @@ PARTS = (
         "types",
         "Token by token",
         {},
-        {
-            "types.csv": (
+        (
+            TableForm(
+                "types.csv",
                 "Entries of the vocabulary, the most frequent first",
                 (Column("token", "{token}"), Column("kind", "{kind}"), Column("count", "{count:,.0f}"), *TOKEN),
-            )
-        },
+            ),
+        ),
     ),
 )
 

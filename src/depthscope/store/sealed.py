@@ -12,6 +12,7 @@ from depthscope.store.manifest import file_sha256
 from depthscope.store.names import inside
 from depthscope.store.record import RunRecord
 
+SUMMARY = "summary.md"
 REPORT = "report.html"  # made of all the rest, and made again whenever it is wanted
 # stores have digests of their content in the record, shards go, and either may have thousands of files
 APART = (".zarr", ".shards")

@@ -5,8 +5,8 @@ import matplotlib.pyplot as plt
 import pytest
 
 from depthscope.drawing.style import NEUTRALS
-from depthscope.report.page.content import Download
 from depthscope.report.page.graphics import inline_figure, own_ids, themed
+from depthscope.report.table import Download
 from depthscope.studies.contrast.figures import save
 
 

@@ -5,8 +5,9 @@ import re
 
 import pytest
 
-from depthscope.report.page.content import Cell, Page, Section, Table
+from depthscope.report.page.content import Page, Section
 from depthscope.report.page.render import HERE, LIBRARY, embedded, render
+from depthscope.report.table import Cell, Table
 
 EVIL = "</script><script>alert(1)</script>\"'&\u2028"
 

@@ -4,16 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-
-@dataclass(frozen=True)
-class Download:
-    """A file that travels inside the page: its ``name``, and its content as a ``data:`` address.
-
-    Without an address it is too large, and lies beside the page.
-    """
-
-    name: str
-    href: str = ""
+from depthscope.report.table import Download, Table
 
 
 @dataclass(frozen=True)
@@ -53,36 +44,6 @@ class Figure:
     @property
     def _long(self) -> bool:
         return len(self.alt.split()) > self.LONG and ". " in self.alt
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One cell: what is read, and what it is sorted by."""
-
-    text: str
-    sort: float | str | None = None
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table that can be sorted. ``numeric`` columns are set flush right; more than ``MANY`` rows can be searched.
-
-    ``folded``: it opens when it is asked for.
-    """
-
-    key: str
-    caption: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[Cell]]
-    numeric: frozenset[int] = frozenset()
-    downloads: Sequence[Download] = ()
-    folded: bool = False
-
-    MANY = 12
-
-    @property
-    def searchable(self) -> bool:
-        return len(self.rows) > self.MANY
 
 
 @dataclass(frozen=True)

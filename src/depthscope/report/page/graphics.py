@@ -4,8 +4,9 @@ import re
 from pathlib import Path
 
 from depthscope.drawing.style import NEUTRALS
-from depthscope.report.page.content import Download, Figure
+from depthscope.report.page.content import Figure
 from depthscope.report.page.drawings import sanitised
+from depthscope.report.table import Download
 
 # px in a pt: what matplotlib measures drawings in, and what browsers do
 PIXELS = 4 / 3

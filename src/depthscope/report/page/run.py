@@ -1,20 +1,19 @@
 """A finished run folder as a page: from what is stored in it, and from nothing else."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from fnmatch import fnmatch, fnmatchcase
+from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
 from depthscope.errors import DepthscopeError, listed, reason
 from depthscope.report.page.brief import brief
-from depthscope.report.page.content import Download, Figure, Link, Page, Section, Table
+from depthscope.report.page.content import Figure, Link, Page, Section
 from depthscope.report.page.graphics import inline_figure
 from depthscope.report.page.render import render
 from depthscope.report.page.settings import settings_section
-from depthscope.report.page.tables import csv_download, tabulate
 from depthscope.report.part import Layout, Made, Part
+from depthscope.report.table import Download, Table, TableForm, csv_download
 from depthscope.store.files import write_text
 from depthscope.store.folder import RECORD, finished_run
 from depthscope.store.record import RunRecord
@@ -95,7 +94,7 @@ def _strange(figure: Figure) -> str:
 
 def _section(part: Part, run: Sealed) -> Section | None:
     figures = [figure for name, sources in _drawings(part, run) if (figure := _figure(run, name, sources))]
-    tables = [found for name in part.tables if (found := _table(part, name, run.file(name)))]
+    tables = [found for form in part.tables if (found := _table(part, form, run.file(form.file)))]
     words = run.record.words.get(part.key, ())
     if not (figures or tables or words):
         return None
@@ -129,18 +128,14 @@ def _download(file: Path) -> Download:
     return csv_download(file.name, file.read_text(encoding="utf-8"))
 
 
-def _table(part: Part, name: str, path: Path | None) -> Table | None:
+def _table(part: Part, form: TableForm, path: Path | None) -> Table | None:
     if path is None:
         return None
-    caption, columns = part.tables[name]
     try:
         frame = read_csv(path, keep_default_na=False, na_values=[""])
-        if "group" in frame:
-            frame = frame[[any(fnmatchcase(str(group), one) for one in part.groups) for group in frame["group"]]]
-        found = tabulate(f"{part.key}-{path.stem}", caption, frame, columns)
+        return form.of(frame, f"{part.key}-{path.stem}")
     except (ValueError, OSError) as problem:
         raise DepthscopeError(f"{path}: damaged ({reason(problem, 80)}); delete it, or run the study again") from None
-    return replace(found, folded=name in part.folded) if found else None
 
 
 def _below(folder: Path) -> list[Section]:

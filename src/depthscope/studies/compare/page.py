@@ -1,8 +1,8 @@
 """The page of finished runs compared."""
 
 from depthscope.report.columns import DZ, N, P
-from depthscope.report.page.tables import Column
 from depthscope.report.part import Layout, Part
+from depthscope.report.table import Column, TableForm
 from depthscope.studies.compare.words import INFERENCES
 from depthscope.studies.contrast.across import CAUTION
 from depthscope.studies.contrast.words import BESIDE
@@ -14,8 +14,9 @@ PARTS = (
         "short",
         "In short",
         {},
-        {
-            "mechanism.csv": (
+        (
+            TableForm(
+                "mechanism.csv",
                 "All quantities at the layers of the cluster",
                 (
                     Column("quantity", "{label}"),
@@ -24,15 +25,16 @@ PARTS = (
                     OWN_DZ,
                     P,
                 ),
-            )
-        },
+            ),
+        ),
     ),
     Part(
         "beside",
         "Does it hang on the weights of the scales?",
         {},
-        {
-            "relative-models.csv": (
+        (
+            TableForm(
+                "relative-models.csv",
                 "What hangs on no weight, model by model",
                 (
                     Column("model", "{model}"),
@@ -43,15 +45,16 @@ PARTS = (
                     P,
                 ),
             ),
-        },
+        ),
         BESIDE,
     ),
     Part(
         "models",
         "Model by model",
         {},
-        {
-            "models.csv": (
+        (
+            TableForm(
+                "models.csv",
                 "Models",
                 (
                     Column("model", "{label}"),
@@ -67,15 +70,16 @@ PARTS = (
                     Column("not measured", "{reason}"),
                 ),
             ),
-        },
+        ),
         CAUTION,
     ),
     Part(
         "compare",
         "Along relative depth, and pooled",
         {"compare": ("depths.csv", "meta.csv")},
-        {
-            "meta.csv": (
+        (
+            TableForm(
+                "meta.csv",
                 "Pooled quantities",
                 (
                     Column("quantity", "{quantity}"),
@@ -86,8 +90,8 @@ PARTS = (
                     Column("tau²", "{tau2:.3f}"),
                     Column("a new model", "{prediction_low:+.2f} to {prediction_high:+.2f}"),
                 ),
-            )
-        },
+            ),
+        ),
         INFERENCES,
     ),
 )

@@ -10,9 +10,9 @@ import xarray as xr
 from depthscope.errors import DepthscopeError
 from depthscope.instrument.cse import transform_options
 from depthscope.instrument.scalogram import scalogram
-from depthscope.report.page.content import Cell, Section, Table
-from depthscope.report.page.tables import csv_download
+from depthscope.report.page.content import Section
 from depthscope.report.part import Made
+from depthscope.report.table import Cell, Table, csv_download
 from depthscope.statistics.pairing import group_names, pair
 from depthscope.statistics.terms import Terms, parse_terms
 from depthscope.store.datasets import read_netcdf, read_zarr

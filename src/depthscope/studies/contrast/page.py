@@ -1,8 +1,8 @@
 """The page of a contrast of conditions."""
 
 from depthscope.report.columns import DZ, N, P
-from depthscope.report.page.tables import Column
 from depthscope.report.part import Layout, Part
+from depthscope.report.table import Column, TableForm
 from depthscope.studies.contrast.items import explorer
 from depthscope.studies.contrast.words import BESIDE, MIXED, READING
 
@@ -28,8 +28,9 @@ BESIDE_PART = Part(
     "beside",
     "Does it hang on the weights of the scales?",
     {"relative": ("relative-layers.csv",)},
-    {
-        "relative.csv": (
+    (
+        TableForm(
+            "relative.csv",
             "The same contrast of six quantities",
             (
                 Column("quantity", "{label}"),
@@ -43,7 +44,7 @@ BESIDE_PART = Part(
                 ),
             ),
         ),
-    },
+    ),
     BESIDE,
 )
 
@@ -53,17 +54,23 @@ PARTS = (
         "difference",
         "The difference, with clusters",
         {"difference-*": ("contrasts.csv",), "items-*": ("items.csv",)},
-        {"clusters.csv": ("All clusters, whatever their p", CLUSTERS)},
+        (TableForm("clusters.csv", "All clusters, whatever their p", CLUSTERS, folded=True),),
         READING,
-        folded=("clusters.csv",),
     ),
     BESIDE_PART,
     Part(
         "controls",
         "Is it specific? The evidence at the same layers",
         {"evidence": ("evidence.csv",)},
-        {"evidence.csv": ("The contrast and its controls at the same layers", WINDOWED)},
-        groups=("the contrast", "controls"),
+        (
+            TableForm(
+                "evidence.csv",
+                "The contrast and its controls at the same layers",
+                WINDOWED,
+                groups=("the contrast", "controls"),
+                grouped=True,
+            ),
+        ),
     ),
     Part("specifications", "Does it depend on a choice?", {"specifications": ("specifications.csv",)}),
     Part("scalograms", "Scalograms", {"scalograms-*": ("scalograms.csv",)}),
@@ -71,8 +78,9 @@ PARTS = (
         "nulls",
         "Would it be there without organisation in depth?",
         {"nulls": ("nulls.csv",)},
-        {
-            "null-effects.csv": (
+        (
+            TableForm(
+                "null-effects.csv",
                 "What each null shows, and what lies beyond it",
                 (
                     Column("null", "{null}"),
@@ -90,15 +98,16 @@ PARTS = (
                     Column("cluster beyond it", "{cluster}"),
                     Column("explains", "{explains}"),
                 ),
-            )
-        },
+            ),
+        ),
     ),
     Part(
         "confounds",
         "All else equal?",
         {"reliability": ("attenuation.csv",), "covariates": ("covariates.csv",)},
-        {
-            "attenuation.csv": (
+        (
+            TableForm(
+                "attenuation.csv",
                 "How much of each effect is left",
                 (
                     Column("contrast", "{contrast}"),
@@ -113,9 +122,17 @@ PARTS = (
                     ),
                     Column("left?", "{left}"),
                 ),
+                groups=("*, all else equal",),
             ),
-            "evidence.csv": ("The same contrasts with covariates held equal", WINDOWED),
-            "balance.csv": (
+            TableForm(
+                "evidence.csv",
+                "The same contrasts with covariates held equal",
+                WINDOWED,
+                groups=("*, all else equal",),
+                grouped=True,
+            ),
+            TableForm(
+                "balance.csv",
                 "How far the conditions differ in each covariate",
                 (
                     Column("contrast", "{contrast}"),
@@ -124,18 +141,19 @@ PARTS = (
                     Column("standardised", "{smd:+.2f}"),
                     Column("not adjusted for", "{not_adjusted}"),
                 ),
+                groups=("*, all else equal",),
+                folded=True,
             ),
-        },
-        groups=("*, all else equal",),
-        folded=("balance.csv",),
+        ),
     ),
     Part("power", "How many items does it take?", {"power": ("power.csv",)}),
     Part(
         "mixed",
         "Is it there with what texts share held random?",
         {},
-        {
-            "mixed.csv": (
+        (
+            TableForm(
+                "mixed.csv",
                 "Mixed models of mean CSE over the layers of the strongest cluster",
                 (
                     Column("held random", "{model}"),
@@ -147,8 +165,10 @@ PARTS = (
                     Column("variance of 0", "{singular}"),
                     Column("the cluster test", "{cluster_test}"),
                 ),
+                folded=True,
             ),
-            "mixed-variances.csv": (
+            TableForm(
+                "mixed-variances.csv",
                 "What each factor adds",
                 (
                     Column("held random", "{model}"),
@@ -156,10 +176,10 @@ PARTS = (
                     Column("levels", "{levels}"),
                     Column("standard deviation", "{sd:.3g}"),
                 ),
+                folded=True,
             ),
-        },
+        ),
         MIXED,
-        folded=("mixed.csv", "mixed-variances.csv"),
     ),
     Part("items", "Item by item", make=explorer),
 )

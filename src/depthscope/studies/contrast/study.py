@@ -108,7 +108,7 @@ def run_metaphor(
         noticed = [*remarks(traj, h), *language_told(given, settings, table), *dependence(contrasts[0], table)]
         found = Findings(traj, h, quantities, contrasts, beside, evidence, noticed)
         with clock("report"):
-            write_findings(out, found, record, model=settings.model, stimuli=settings.stimuli, measure=settings.cse)
+            write_findings(out, found, run, model=settings.model, stimuli=settings.stimuli, measure=settings.cse)
         record.results = {c.name: [asdict(k) for k in c.clusters] for c in found.tested}
     return Run(out, h, contrasts, beside, evidence, clock.seconds, list(found.remarks))
 

@@ -15,9 +15,9 @@ from depthscope.errors import on_one_line
 from depthscope.instrument.cse import transform_options
 from depthscope.instrument.scalogram import scalogram
 from depthscope.report.codebook import write_tables
+from depthscope.run.begin import Begun
 from depthscope.statistics.result import Contrast
 from depthscope.store.datasets import write_netcdf
-from depthscope.store.files import write_text
 from depthscope.store.record import RunRecord
 from depthscope.studies.contrast.answer import DZ, WHAT, answered, asked, points
 from depthscope.studies.contrast.codebook import TABLES
@@ -40,7 +40,7 @@ from depthscope.studies.contrast.tables import (
     scalograms_table,
     texts_table,
 )
-from depthscope.studies.contrast.words import compared_reading, summarize, words
+from depthscope.studies.contrast.words import compared_reading, words
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,10 @@ class Findings:
 
 
 def write_findings(
-    out: Path, found: Findings, record: RunRecord, *, model: str, stimuli: str, measure: Mapping[str, Any]
+    out: Path, found: Findings, run: Begun, *, model: str, stimuli: str, measure: Mapping[str, Any]
 ) -> None:
-    """Write tables, figures and ``summary.md``, and fill in what the record says was resolved."""
+    """Write tables and figures, and fill in what the record says was found, and what was resolved."""
+    record, about = run.record, run.about
     write_netcdf(found.h, out / "cse.nc")
     write_quantities(found.quantities, out)
     share = scalogram(found.traj, **transform_options(measure), share=True)
@@ -81,10 +82,8 @@ def write_findings(
     record.answer = [asked(main, model, depth, stimuli), answered(main, e, depth)]
     told = {"beside": [f"{line}." for line in beside_words(found.beside)]}
     told |= words(found.contrasts, depth, found.remarks, e)
-    about = described(found.traj, record, stimuli, share, main)
+    about |= described(found.traj, record, stimuli, share, main)
     listed = points(main, e, depth, beside_words(found.beside))
-    headline = [record.answer[0], "\n".join(f"- {point}" for point in listed), f"{WHAT} {DZ}"]
-    write_text(out / "summary.md", summarize(record.title, headline, told, found.tested, e, about, record.command))
     # on the page, the figure that needs it stands beside it
     reading = {"controls_reading": [compared_reading(e)]} if e else {}
     record.words = told | reading | {"points": listed, "explained": [WHAT, DZ]}

@@ -1,7 +1,7 @@
 """The page of one contrast in several sets."""
 
-from depthscope.report.page.tables import Column
 from depthscope.report.part import Layout, Part
+from depthscope.report.table import Column, TableForm
 from depthscope.studies.contrast.across import CAUTION
 from depthscope.studies.contrast.page import ANALYSIS
 
@@ -11,7 +11,7 @@ PARTS = (
         "models",
         "Set by set",
         {"forest": ("sets.csv",)},
-        {"sets.csv": ("Sets", (*ANALYSIS, Column("", "{said}")))},
+        (TableForm("sets.csv", "Sets", (*ANALYSIS, Column("", "{said}")), grouped=True),),
         CAUTION,
     ),
 )

@@ -1,8 +1,8 @@
 """The page of the mechanism of a contrast."""
 
 from depthscope.report.columns import N, P
-from depthscope.report.page.tables import Column
 from depthscope.report.part import Layout, Part
+from depthscope.report.table import Column, TableForm
 from depthscope.studies.contrast.items import explorer
 from depthscope.studies.contrast.page import BESIDE_PART, CLUSTERS
 from depthscope.studies.contrast.words import READING
@@ -15,8 +15,9 @@ PARTS = (
         "short",
         "In short",
         {},
-        {
-            "mechanism.csv": (
+        (
+            TableForm(
+                "mechanism.csv",
                 "All quantities at the layers of the cluster",
                 (
                     Column("quantity", "{label}"),
@@ -25,16 +26,15 @@ PARTS = (
                     OWN_DZ,
                     P,
                 ),
-            )
-        },
+            ),
+        ),
     ),
     Part(
         "difference",
         "The difference, with clusters",
         {"difference-*": ("contrasts.csv",), "items-*": ("items.csv",)},
-        {"clusters.csv": ("All clusters, whatever their p", CLUSTERS)},
+        (TableForm("clusters.csv", "All clusters, whatever their p", CLUSTERS, folded=True),),
         READING,
-        folded=("clusters.csv",),
     ),
     BESIDE_PART,
     Part("scalograms", "Scalograms", {"scales": ("scales.csv",), "energy-map": ("energy-map.csv",)}),

@@ -33,7 +33,6 @@ from depthscope.statistics.pairing import group_names
 from depthscope.statistics.result import Contrast
 from depthscope.stimuli.sample import sample_items
 from depthscope.store.datasets import write_netcdf
-from depthscope.store.files import write_text
 from depthscope.studies.contrast.beside import contrast_beside, quantities_beside
 from depthscope.studies.contrast.settings import Settings, prepare, settled
 from depthscope.studies.contrast.start import started
@@ -56,7 +55,6 @@ from depthscope.studies.mechanism.words import (
     mechanism_answer,
     mechanism_in_short,
     mechanism_words,
-    summarize_mechanism,
 )
 
 if TYPE_CHECKING:
@@ -360,7 +358,8 @@ def _write(out: Path, found: Mechanism, traj: xr.Dataset, h: xr.DataArray, setti
     share = found.attribution.share.table["dz"]  # whose scales and layers are those that were used
     record = run.record
     record.resolved = resolved(traj, share, found.window)
-    about = described(traj, record, settings.stimuli, share, found.main)
+    about = run.about
+    about |= described(traj, record, settings.stimuli, share, found.main)
     about["parts"] = found.attribution.about
     if found.heads is not None:
         about["heads"] = found.heads.about
@@ -368,5 +367,3 @@ def _write(out: Path, found: Mechanism, traj: xr.Dataset, h: xr.DataArray, setti
     record.answer = mechanism_answer(found, settings.model, traj.sizes["layer"], settings.stimuli)
     noticed = remarks(traj, h)
     record.words = mechanism_words(found) | {"left_out": [*noticed, *left_out(found)]}
-    text = summarize_mechanism(record.title, record.answer, found, noticed, about, record.command)
-    write_text(out / "summary.md", text)

@@ -1,8 +1,8 @@
 """The page of one contrast in several models."""
 
 from depthscope.report.columns import DZ, N, P
-from depthscope.report.page.tables import Column
 from depthscope.report.part import Layout, Part
+from depthscope.report.table import Column, TableForm
 from depthscope.studies.contrast.across import CAUTION
 
 PARTS = (
@@ -11,8 +11,9 @@ PARTS = (
         "models",
         "Model by model",
         {"depths": ("depths.csv",), "forest": ("models.csv",)},
-        {
-            "models.csv": (
+        (
+            TableForm(
+                "models.csv",
                 "Models",
                 (
                     Column("model", "{label}"),
@@ -28,7 +29,7 @@ PARTS = (
                     Column("not measured", "{reason}"),
                 ),
             ),
-        },
+        ),
         CAUTION,
     ),
 )

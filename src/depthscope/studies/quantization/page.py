@@ -1,7 +1,7 @@
 """The page of a study of quantisation."""
 
-from depthscope.report.page.tables import Column
 from depthscope.report.part import Layout, Part
+from depthscope.report.table import Column, TableForm
 from depthscope.studies.contrast.page import CLUSTERS
 from depthscope.studies.contrast.words import READING
 
@@ -10,16 +10,16 @@ PARTS = (
         "difference",
         "The difference, with clusters",
         {"difference-*": ("contrasts.csv",), "items-*": ("items.csv",)},
-        {"clusters.csv": ("All clusters, whatever their p", CLUSTERS)},
+        (TableForm("clusters.csv", "All clusters, whatever their p", CLUSTERS, folded=True),),
         READING,
-        folded=("clusters.csv",),
     ),
     Part(
         "schemes",
         "Scheme by scheme",
         {"schemes": ("layers.csv",)},
-        {
-            "schemes.csv": (
+        (
+            TableForm(
+                "schemes.csv",
                 "Schemes",
                 (
                     Column("scheme", "{scheme}"),
@@ -33,8 +33,8 @@ PARTS = (
                     Column("its cluster", "{cluster}"),
                     Column("not measured", "{failed}"),
                 ),
-            )
-        },
+            ),
+        ),
     ),
 )
 

@@ -9,10 +9,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from depthscope.drawing.reading import short
-from depthscope.report.page.content import Page, Section, Table
+from depthscope.report.page.content import Page, Section
 from depthscope.report.page.settings import settings_section
-from depthscope.report.page.tables import Column, tabulate
 from depthscope.report.page.words import plain
+from depthscope.report.table import Column, Table, tabulate
 from depthscope.studies.show.results import TextReading, counted_pairs, digits_of, names_of, quoted
 from depthscope.words import layers_text
 

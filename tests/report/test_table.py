@@ -3,8 +3,7 @@ import base64
 import numpy as np
 import pandas as pd
 
-from depthscope.report.page.content import Cell
-from depthscope.report.page.tables import Column, csv_download, tabulate
+from depthscope.report.table import Cell, Column, csv_download, tabulate
 
 FRAME = pd.DataFrame(
     {
