@@ -3,7 +3,7 @@ import base64
 import numpy as np
 import pandas as pd
 
-from depthscope.report.table import Cell, Column, csv_download, tabulate
+from depthscope.report.table import Cell, Column, TableForm, csv_download, tabulate
 
 FRAME = pd.DataFrame(
     {
@@ -63,3 +63,43 @@ def test_a_download_holds_the_file_to_the_byte():
     head, _, code = download.href.partition(",")
     assert head == "data:text/csv;charset=utf-8;base64"
     assert base64.b64decode(code).decode() == text
+
+
+def test_a_range_is_written_as_one_and_one_layer_as_itself():
+    frame = pd.DataFrame({"first": [3.0, 5.0, np.nan], "last": [3.0, 12.0, np.nan]})
+    table = tabulate("t", "Caption", frame, (Column("layers", "{first:to last}"),))
+    assert table.rows == [[Cell("3", 3.0)], [Cell("5-12", 5.0)], [Cell("", None)]]
+    assert tabulate("t", "Caption", frame[["first"]], (Column("layers", "{first:to last}"),)) is None
+
+
+GROUPED = TableForm(
+    "effects.csv",
+    "Effects",
+    (Column("", "{group}"), Column("who", "{label}"), Column("n", "{n}"), Column("why", "{why}", narrow=False)),
+    groups=("one", "two"),
+    grouped=True,
+)
+
+
+def test_a_table_is_written_once_for_page_text_and_terminal():
+    frame = pd.DataFrame(
+        {
+            "group": ["one", "one", "two", "none"],
+            "label": ["a|b", "c", "d", "e"],
+            "n": [1, 2, 3, 4],
+            "why": ["", "x", "", ""],
+        }
+    )
+    table = GROUPED.of(frame)
+    assert [row[1].text for row in table.rows] == ["a|b", "c", "d"]
+    assert table.markdown().splitlines() == [
+        "|  | who | n | why |",
+        "|---|---|---|---|",
+        "| one | a\\|b | 1 |  |",
+        "|  | c | 2 | x |",
+        "| two | d | 3 |  |",
+    ]
+    sheet = table.sheet()
+    assert (sheet.title, list(sheet.columns)) == ("Effects", ["who", "n"])
+    assert [list(row) for row in sheet.rows] == [["one"], ["a|b", "1"], ["c", "2"], ["two"], ["d", "3"]]
+    assert GROUPED.of(frame[frame["group"] == "none"]) is None

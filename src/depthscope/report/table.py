@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from depthscope.telling import Sheet
-from depthscope.words import p_text
+from depthscope.words import p_text, range_text
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,8 @@ def cell_text(text: object) -> str:
 class Column:
     """A column that is shown: ``form`` is written with the fields of a row, and sorted by the first of them.
 
-    A cell is empty where that field is missing; ``{p:p}`` writes a p. ``narrow``: a terminal shows it too.
+    A cell is empty where that field is missing; ``{p:p}`` writes a p, ``{first:to last}`` a range of two fields.
+    ``narrow``: a terminal shows it too.
     """
 
     head: str
@@ -154,15 +155,20 @@ def csv_download(name: str, text: str) -> Download:
     return Download(name, f"data:text/csv;charset=utf-8;base64,{base64.b64encode(text.encode()).decode()}")
 
 
+# what follows a field that is the start of a range: the name of the field that is its end
+TO = "to "
+
+
 def _fields(form: str) -> list[str]:
-    return [name for _, name, _, _ in string.Formatter().parse(form) if name]
+    parts = [(name, spec or "") for _, name, spec, _ in string.Formatter().parse(form) if name]
+    return [one for name, spec in parts for one in (name, *([spec.removeprefix(TO)] if spec.startswith(TO) else []))]
 
 
 def _cell(column: Column, row: Mapping[str, Any]) -> Cell:
     first = row[_fields(column.form)[0]]
     if _missing(first):
         return Cell("", None)
-    text = _FORMATTER.vformat(column.form, (), row)
+    text = _Formatter(row).vformat(column.form, (), row)
     return Cell(text, str(first) if isinstance(first, str) else float(first))
 
 
@@ -171,9 +177,14 @@ def _missing(value: Any) -> bool:
 
 
 class _Formatter(string.Formatter):
+    def __init__(self, row: Mapping[str, Any]) -> None:
+        self.row = row
+
     def format_field(self, value: Any, format_spec: str) -> Any:
         if format_spec == "p":
             return p_text(float(value))
+        if format_spec.startswith(TO):
+            return range_text(float(value), float(self.row[format_spec.removeprefix(TO)]))
         if _missing(value):
             return "?"
         if isinstance(value, float) and isinf(value):  # the end of an interval that has none
@@ -181,6 +192,3 @@ class _Formatter(string.Formatter):
         # a column of whole numbers with gaps comes back as floats
         whole = format_spec == "" and isinstance(value, float) and value.is_integer()
         return str(int(value)) if whole else super().format_field(value, format_spec)
-
-
-_FORMATTER = _Formatter()

@@ -39,7 +39,7 @@ PARTS = (
                 (
                     Column("model", "{model}"),
                     Column("quantity", "{label}"),
-                    Column("layers", "{first} to {last}"),
+                    Column("layers", "{first:to last}"),
                     N,
                     DZ,
                     P,
@@ -61,7 +61,7 @@ PARTS = (
                     Column("class", "{class}"),
                     Column("layers", "{layers}"),
                     N,
-                    Column("strongest cluster, chosen by the same data", "{strongest_first} to {strongest_last}"),
+                    Column("strongest cluster, chosen by the same data", "{strongest_first:to strongest_last}"),
                     Column("dz at its peak", "{strongest_dz:+.2f} [{strongest_low:+.2f}, {strongest_high:+.2f}]"),
                     Column("dz at the fixed depth", "{fixed_dz:+.2f} [{fixed_low:+.2f}, {fixed_high:+.2f}]"),
                     DZ,

@@ -10,7 +10,7 @@ ANALYSIS = (Column("", "{group}"), Column("analysis", "{label}"), N, DZ, P)
 WINDOWED = (*ANALYSIS, Column("cluster there", "{cluster}"))
 CLUSTERS = (
     Column("contrast", "{contrast}"),
-    Column("layers", "{first} to {last}"),
+    Column("layers", "{first:to last}"),
     Column("mass", "{mass:.1f}"),
     Column("p", "{p:.4f} [{p_low:.4f}, {p_high:.4f}]"),
     Column("p (Holm)", "{p_holm:.4f}"),
@@ -35,7 +35,7 @@ BESIDE_PART = Part(
             (
                 Column("quantity", "{label}"),
                 N,
-                Column("strongest cluster", "{first} to {last}"),
+                Column("strongest cluster", "{first:to last}"),
                 P,
                 Column("dz at its peak", "{dz:+.2f} [{dz_low:+.2f}, {dz_high:+.2f}]"),
                 Column(
@@ -111,7 +111,7 @@ PARTS = (
                 "How much of each effect is left",
                 (
                     Column("contrast", "{contrast}"),
-                    Column("layers", "{first} to {last}"),
+                    Column("layers", "{first:to last}"),
                     Column("held equal", "{held} ({covariates})"),
                     Column("reliability", "{reliability}"),
                     N,
