@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from depthscope.errors import DepthscopeError, require
+from depthscope.model.collecting import uncollected
 from depthscope.model.device import chosen_device
 from depthscope.model.foreign import one_sentence
 from depthscope.model.read import Reading, Wish, read
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from depthscope.model.model import Model
 
 
+@uncollected()
 def load(
     source: Any,
     tokenizer: Any = None,
