@@ -37,8 +37,8 @@ _KNOWN = (
 ABOUT = (
     "Every class that transformers lists is built small (8 layers, 64 features) with random weights, loaded, put to all the",
     "checks of `depthscope.load` (among them: the last captured state, put back in a pass over other tokens, gives the",
-    "model's own logits), traced in a batch and alone, and measured. No class is known to depthscope by name, save for what",
-    "it takes to build it small. What its initialisation leaves at zero gets a little noise, because a closed gate would hide",
+    "model's own logits), traced in a batch and alone, and measured. No class is known to depthscope by name, except to",
+    "build it small. What its initialisation leaves at zero gets a little noise, because a closed gate would hide",
     "what is behind it. *not built*: transformers could not make a small one from the configuration, so that nothing is known",
     "of it. *Parts*: into what its updates are split, if they can be: `attention` is whatever mixes tokens, `mlp` whatever",
     "does not (docs/mechanism.md).",
