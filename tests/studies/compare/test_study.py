@@ -15,7 +15,7 @@ from depthscope.statistics.meta import pool
 from depthscope.store.datasets import write_netcdf
 from depthscope.studies.compare.results import MECHANISM
 from depthscope.studies.compare.study import compare, read_runs
-from depthscope.studies.contrast.quantities import ROWS
+from depthscope.studies.contrast.results import QUANTITY_NAMES
 from depthscope.studies.contrast.settings import Settings
 from depthscope.studies.contrast.study import run_metaphor
 from tests.conftest import tiny_llama
@@ -80,7 +80,7 @@ def test_what_hangs_on_no_weight_is_kept_by_item_and_compared(runs):
         "autocorrelation": ds.direction_autocorrelation(run.trajectories),
         **ds.slope(run.trajectories).data_vars,
     }
-    assert set(run.relative) == set(expected) == set(ROWS) - {"cse"}
+    assert set(run.relative) == set(expected) == set(QUANTITY_NAMES) - {"cse"}
     found = compare(runs)
     for name, values in expected.items():
         np.testing.assert_array_equal(run.relative[name].values, values.values)
@@ -96,7 +96,7 @@ def test_runs_before_it_was_kept_are_told_and_compared_without(copy):
     (copy / "eight" / "relative.nc").unlink()
     seal_again(copy / "eight")
     found = compare(copy)
-    assert [sorted(m.beside) for m in found.models] == [[], sorted(set(ROWS) - {"cse"})]
+    assert [sorted(m.beside) for m in found.models] == [[], sorted(set(QUANTITY_NAMES) - {"cse"})]
     assert found.beside == {}
     (note,) = found.notes
     assert note.startswith("eight: no relative.nc is there, as in runs before 0.6.2, so that CSE relative to norms")

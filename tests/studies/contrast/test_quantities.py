@@ -5,9 +5,11 @@ import pytest
 import xarray as xr
 
 import depthscope as ds
-from depthscope.studies.contrast.beside import contrast_beside, quantities_beside
 from depthscope.studies.contrast.codebook import TABLES
-from depthscope.studies.contrast.quantities import ROWS, Beside, beside_layers_table, beside_table, beside_words
+from depthscope.studies.contrast.quantities import contrast_quantities, other_quantities
+from depthscope.studies.contrast.results import QUANTITY_NAMES, Quantities
+from depthscope.studies.contrast.tables import quantities_layers_table, quantities_table
+from depthscope.studies.contrast.verdicts.quantities import quantities_words
 from tests.instrument.test_attribution import traced
 from tests.studies.contrast.planted import HIGHER, LOWER, NOTHING, QUICK, compare, measure
 
@@ -28,21 +30,21 @@ def trajectories(persistence=0.0, growth=0.0, seed=0):
 def found(traj, measure=None, **options):
     measure, options = measure or {}, {**QUICK, **options}
     main = ds.contrast(ds.cse(traj, **measure), "a", "b", **options)
-    return contrast_beside(*quantities_beside(traj, measure), main, options)
+    return contrast_quantities(*other_quantities(traj, measure), main, options)
 
 
 def test_the_rows_are_the_contrasts_of_the_public_functions():
     traj = trajectories(0.4)
     options = {"wavelet": "dog(2)", "energy_norm": "L1", "min_scales": 3}
-    beside = found(traj, {"normalize": False, **options})
-    assert list(beside.rows) == list(ROWS)
+    quantities = found(traj, {"normalize": False, **options})
+    assert list(quantities.rows) == list(QUANTITY_NAMES)
     slopes = ds.slope(traj, **options)
     expected = {name: ds.contrast(slopes[name], "a", "b", **QUICK) for name in ("total", "norms", "directions")}
     relative = ds.cse(traj, relative=True, normalize=False, **options)
     expected["relative"] = ds.contrast(relative, "a", "b", **QUICK)
     expected["autocorrelation"] = ds.contrast(ds.direction_autocorrelation(traj), "a", "b", **QUICK)
     for name, contrast in expected.items():
-        xr.testing.assert_equal(beside.rows[name].table, contrast.table)
+        xr.testing.assert_equal(quantities.rows[name].table, contrast.table)
 
 
 def test_clusters_of_the_map_are_the_same_under_any_weight_and_those_of_shares_are_not():
@@ -68,7 +70,7 @@ def test_clusters_of_the_map_are_the_same_under_any_weight_and_those_of_shares_a
 
 
 def test_persistence_is_told_whatever_the_weights():
-    told = {norm: beside_words(found(trajectories(0.6), {"energy_norm": norm})) for norm in ("L1", "L2")}
+    told = {norm: quantities_words(found(trajectories(0.6), {"energy_norm": norm})) for norm in ("L1", "L2")}
     assert told["L1"] == told["L2"]
     _, slope, cosine = told["L2"]
     assert cosine.startswith(
@@ -78,13 +80,13 @@ def test_persistence_is_told_whatever_the_weights():
         "Whatever the weights of the scales, updates persist more in one direction over depth: the slope "
     )
     assert "norms show nothing there (dz " in slope
-    _, slope, cosine = beside_words(found(trajectories(-0.6)))
+    _, slope, cosine = quantities_words(found(trajectories(-0.6)))
     assert " is lower at layers " in cosine
     assert "updates persist less in one direction" in slope
 
 
 def test_growth_of_norms_alone_is_told_as_that():
-    relative, slope, cosine = beside_words(found(trajectories(growth=0.25)))
+    relative, slope, cosine = quantities_words(found(trajectories(growth=0.25)))
     assert cosine.endswith("shows no difference at any depth")
     assert slope.startswith(
         "Whatever the weights of the scales, directions show no difference in the slope of the energy; "
@@ -100,8 +102,8 @@ def test_relative_cse_is_told_with_its_cluster(planted, word):
         compare(measure({"a": NOTHING, "b": NOTHING}), "a", "b"),
     )
     (k,) = c.significant()
-    told, slope = beside_words(
-        Beside({"cse": c, "relative": c, "total": none, "norms": none, "directions": none}, (5, 8))
+    told, slope = quantities_words(
+        Quantities({"cse": c, "relative": c, "total": none, "norms": none, "directions": none}, (5, 8))
     )
     assert told == (
         f"Relative to what the norms of the updates give alone, CSE is {word} at layers 5-8 (p = .005, dz {k.effect} at layer "
@@ -111,20 +113,20 @@ def test_relative_cse_is_told_with_its_cluster(planted, word):
 
 
 def test_the_tables_have_a_row_per_quantity_and_per_layer_and_every_column_is_explained():
-    beside = found(trajectories(0.6))
-    table, layers = beside_table(beside), beside_layers_table(beside)
-    assert list(table["quantity"]) == list(ROWS)
+    quantities = found(trajectories(0.6))
+    table, layers = quantities_table(quantities), quantities_layers_table(quantities)
+    assert list(table["quantity"]) == list(QUANTITY_NAMES)
     assert len(layers) == 5 * DEPTH
     told = TABLES
     assert list(table) == list(told["relative.csv"])
     assert set(layers) == set(told["relative-layers.csv"])
-    effect = beside.rows["directions"].over(*beside.window)
+    effect = quantities.rows["directions"].over(*quantities.window)
     assert table.set_index("quantity").loc["directions", "window_dz"] == effect.dz
 
 
 def test_cse_that_is_relative_already_stands_beside_itself():
-    beside = found(trajectories(0.6), {"relative": True})
-    xr.testing.assert_equal(beside.rows["cse"].table, beside.rows["relative"].table)
+    quantities = found(trajectories(0.6), {"relative": True})
+    xr.testing.assert_equal(quantities.rows["cse"].table, quantities.rows["relative"].table)
 
 
 def test_all_clusters_are_named_the_strongest_first():
@@ -132,7 +134,7 @@ def test_all_clusters_are_named_the_strongest_first():
     c = compare(measure({"a": both, "b": NOTHING}), "a", "b")
     none = compare(measure({"a": NOTHING, "b": NOTHING}), "a", "b")
     rows = {"cse": c, "relative": c, "total": c, "norms": c, "directions": c, "autocorrelation": none}
-    relative, slope, _ = beside_words(Beside(rows, (5, 8)))
+    relative, slope, _ = quantities_words(Quantities(rows, (5, 8)))
     high, low = c.significant()
     told = (
         f"lower at layers 12-18 (p = .005, dz {low.effect} at layer {low.peak_layer}) and "
@@ -142,7 +144,7 @@ def test_all_clusters_are_named_the_strongest_first():
     assert "persist less in one direction at some depths, more at others: " in slope
     assert f"that directions give is {told}; norms go the same way at layers 12-18 (dz " in slope
     one_way = compare(measure({"a": {**HIGHER, **dict.fromkeys(range(12, 19), 4.0)}, "b": NOTHING}), "a", "b")
-    _, slope, _ = beside_words(Beside({**rows, "directions": one_way, "norms": none}, (5, 8)))
+    _, slope, _ = quantities_words(Quantities({**rows, "directions": one_way, "norms": none}, (5, 8)))
     assert "persist more in one direction over depth: " in slope
     assert "; norms show nothing at layers 12-18 (dz " in slope
 
@@ -153,64 +155,64 @@ def test_of_many_clusters_the_strongest_three_are_named_and_the_rest_counted():
     weakest, *_, third, second, first = c.significant()
     assert [k.first for k in (weakest, first)] == [2, 14]
     told = "; ".join(f"higher at layer {k.first} (p = .005, dz {k.effect})" for k in (first, second, third))
-    relative, *_ = beside_words(Beside({"cse": c, "relative": c}, (2, 2)))
+    relative, *_ = quantities_words(Quantities({"cse": c, "relative": c}, (2, 2)))
     assert relative.endswith(f"CSE is {told} and 2 more")
 
 
 def test_too_few_items_decide_nothing():
     h = measure({"a": HIGHER, "b": NOTHING}, items=4)
     c = compare(h, "a", "b")
-    assert beside_words(Beside(dict.fromkeys(ROWS, c), (5, 8))) == [
+    assert quantities_words(Quantities(dict.fromkeys(QUANTITY_NAMES, c), (5, 8))) == [
         "Cannot be decided: CSE relative to norms, slope that directions give and mean cosine of updates (with 4 items no "
         "effect, however large, could be found)"
     ]
 
 
 def test_of_states_nothing_is_said_of_updates():
-    for line in beside_words(found(trajectories(0.6), {"signal": "state"})):
+    for line in quantities_words(found(trajectories(0.6), {"signal": "state"})):
         assert "update" not in line
-    assert any("states persist" in line for line in beside_words(found(trajectories(2.0), {"signal": "state"})))
+    assert any("states persist" in line for line in quantities_words(found(trajectories(2.0), {"signal": "state"})))
 
 
 def test_norms_of_directions_are_equal_and_show_nothing():
-    beside = found(trajectories(0.6), {"signal": "direction"})
-    assert not beside.rows["norms"].differences.fillna(0).values.any()
-    assert beside.rows["norms"].clusters == ()
+    quantities = found(trajectories(0.6), {"signal": "direction"})
+    assert not quantities.rows["norms"].differences.fillna(0).values.any()
+    assert quantities.rows["norms"].clusters == ()
 
 
 def test_a_signal_without_directions_leaves_cse_alone_and_says_so():
-    beside = found(trajectories(0.6), {"signal": "norm"})
-    assert list(beside.rows) == ["cse"]
-    (told,) = beside_words(beside)
+    quantities = found(trajectories(0.6), {"signal": "norm"})
+    assert list(quantities.rows) == ["cse"]
+    (told,) = quantities_words(quantities)
     assert told == (
         "Not measured: CSE relative to norms, slope of the energy, slope that norms give, slope that directions give and mean "
         "cosine of updates (the signal, the logarithm of the norm, has no direction)"
     )
-    assert list(beside_table(beside)["quantity"]) == ["cse"]
-    layers = beside_layers_table(beside)
+    assert list(quantities_table(quantities)["quantity"]) == ["cse"]
+    layers = quantities_layers_table(quantities)
     assert layers.empty
     assert set(layers) == set(TABLES["relative-layers.csv"])
 
 
 def test_too_few_scales_for_a_slope_leave_the_other_rows():
-    beside = found(trajectories(0.6), {"scales": [2.0, 17.0], "min_scales": 1})
-    assert set(beside.rows) == {"cse", "relative", "autocorrelation"}
-    assert beside_words(beside)[-1].startswith(
+    quantities = found(trajectories(0.6), {"scales": [2.0, 17.0], "min_scales": 1})
+    assert set(quantities.rows) == {"cse", "relative", "autocorrelation"}
+    assert quantities_words(quantities)[-1].startswith(
         "Not measured: slope of the energy, slope that norms give and slope that directions give (no layer of 24 has 2 scales"
     )
-    assert len(beside_layers_table(beside)) == 2 * DEPTH
+    assert len(quantities_layers_table(quantities)) == 2 * DEPTH
 
 
 def test_a_row_without_a_measured_layer_is_missing_and_no_crash():
     traj = trajectories(0.6)
-    quantities, missing = quantities_beside(traj, {})
-    quantities["directions"] = quantities["directions"] * np.nan
-    beside = contrast_beside(quantities, missing, ds.contrast(ds.cse(traj), "a", "b", **QUICK), QUICK)
-    assert "directions" not in beside.rows
-    assert beside_words(beside)[-1].startswith("Not measured: slope that directions give (")
+    others, missing = other_quantities(traj, {})
+    others["directions"] = others["directions"] * np.nan
+    quantities = contrast_quantities(others, missing, ds.contrast(ds.cse(traj), "a", "b", **QUICK), QUICK)
+    assert "directions" not in quantities.rows
+    assert quantities_words(quantities)[-1].startswith("Not measured: slope that directions give (")
 
 
 def test_a_hypothesis_of_one_direction_is_one_about_cse():
-    beside = found(trajectories(0.6), alternative="greater")
-    tails = {name: contrast.settings["alternative"] for name, contrast in beside.rows.items()}
-    assert tails == {"cse": "greater", "relative": "greater", **dict.fromkeys(list(ROWS)[2:], "two-sided")}
+    quantities = found(trajectories(0.6), alternative="greater")
+    tails = {name: contrast.settings["alternative"] for name, contrast in quantities.rows.items()}
+    assert tails == {"cse": "greater", "relative": "greater", **dict.fromkeys(list(QUANTITY_NAMES)[2:], "two-sided")}

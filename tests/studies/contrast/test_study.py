@@ -14,9 +14,9 @@ from PIL import Image
 
 import depthscope as ds
 from depthscope.store.datasets import digest
-from depthscope.studies.contrast.quantities import beside_words
 from depthscope.studies.contrast.settings import Settings
 from depthscope.studies.contrast.study import run_metaphor
+from depthscope.studies.contrast.verdicts.quantities import quantities_words
 from tests.running import record_of, results_of
 
 CSE = {"scales": 8, "min_scales": 3}
@@ -202,7 +202,7 @@ def test_the_summary_names_the_pair_that_was_left_out_and_the_command(finished):
 
 
 def test_a_terminal_is_told_what_hangs_on_no_weight(finished):
-    words = beside_words(finished.beside)
+    words = quantities_words(finished.quantities)
     assert words
     assert [line for line in finished.told if str(line).rstrip(".") in words] == [f"{line}." for line in words]
 

@@ -5,7 +5,7 @@ from depthscope.report.part import Layout, Part
 from depthscope.report.table import Column, TableForm
 from depthscope.studies.compare.words import INFERENCES
 from depthscope.studies.contrast.across import CAUTION
-from depthscope.studies.contrast.words import BESIDE
+from depthscope.studies.contrast.words import QUANTITIES
 
 OWN_DZ = Column("dz [95 % interval]", "{dz:+.2f} [{dz_low:+.2f}, {dz_high:+.2f}]")
 
@@ -46,7 +46,7 @@ PARTS = (
                 ),
             ),
         ),
-        BESIDE,
+        QUANTITIES,
     ),
     Part(
         "models",

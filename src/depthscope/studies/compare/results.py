@@ -21,7 +21,7 @@ from depthscope.statistics.meta import Pooled, hedges, joint_interval, mean_of_m
 from depthscope.statistics.result import Contrast
 from depthscope.statistics.terms import Terms
 from depthscope.studies.compare.heads import heads_compared
-from depthscope.studies.contrast.quantities import ROWS
+from depthscope.studies.contrast.results import QUANTITY_NAMES
 from depthscope.telling import Sheet, plain
 from depthscope.words import effect_text, p_text
 
@@ -55,7 +55,7 @@ class Source:
         Its ``mechanism.csv``, its ``heads.csv``.
     beside : mapping
         The same contrast of what hangs on no weight of the scales, by the names of
-        :data:`depthscope.studies.contrast.quantities.ROWS`.
+        :data:`depthscope.studies.contrast.results.QUANTITY_NAMES`.
     """
 
     label: str
@@ -216,7 +216,7 @@ class Comparison:
         joint = {name: getattr(self.joint, name, nan) for name in ("mean", "low", "high")}
         rows = [{"quantity": f"relative depth {low:g} to {high:g}", **_pooled_row(self.pooled, joint)}]
         rows += [
-            {"quantity": f"{ROWS[key]}, relative depth {low:g} to {high:g}", **_pooled_row(found)}
+            {"quantity": f"{QUANTITY_NAMES[key]}, relative depth {low:g} to {high:g}", **_pooled_row(found)}
             for key, found in self.beside.items()
         ]
         rows += [{"quantity": key, **_pooled_row(found)} for key, found in self.mechanism.items()]
@@ -227,7 +227,7 @@ class Comparison:
         """One row per model and quantity that hangs on no weight: ``relative-models.csv``; empty if no run has any."""
         return pd.DataFrame(
             [
-                {"model": m.label, "quantity": key, "label": ROWS[key]}
+                {"model": m.label, "quantity": key, "label": QUANTITY_NAMES[key]}
                 | _ends(measured_inside(m.source.beside[key], m.window))
                 | {**vars(one.effect), "g": one.g, "variance": one.variance}
                 for m in self.models
@@ -428,7 +428,7 @@ def shared_items(sources: Sequence[Source]) -> list[str]:
 
 def _beside(models: Sequence[Measured]) -> dict[str, Pooled]:
     """Of each quantity that two models or more have, the pooled effect over the range."""
-    found = {name: [m.beside[name] for m in models if name in m.beside] for name in ROWS}
+    found = {name: [m.beside[name] for m in models if name in m.beside] for name in QUANTITY_NAMES}
     known = {name: [one for one in some if np.isfinite(one.variance)] for name, some in found.items()}
     return {
         name: pool(np.array([one.g for one in some]), np.array([one.variance for one in some]))

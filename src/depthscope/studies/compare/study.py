@@ -32,7 +32,7 @@ from depthscope.studies.compare.heads import READ as HEADS_READ
 from depthscope.studies.compare.page import LAYOUT
 from depthscope.studies.compare.results import MECHANISM, Comparison, Source, compare_contrasts
 from depthscope.studies.compare.words import answer, beside_verdicts, cautions, summarize, title_of, verdicts
-from depthscope.studies.contrast.beside import contrast_beside
+from depthscope.studies.contrast.quantities import contrast_quantities
 
 PARTS, HEADS = "mechanism.csv", "heads.csv"
 STUDIES = ("metaphor", "mechanism")
@@ -236,7 +236,7 @@ def _source(run: Finished, name: str) -> Source:
         found = contrast_of(run.h, terms, **options)
         if not np.isfinite(found.table["t"].values).any():
             raise DepthscopeError("no layer is measured in all items")
-        beside = contrast_beside(run.quantities, {}, found, options)
+        beside = contrast_quantities(run.quantities, {}, found, options)
     except DepthscopeError as problem:
         raise DepthscopeError(f"{run.folder}: {problem}") from None
     except (ValueError, TypeError, LookupError, AttributeError) as problem:

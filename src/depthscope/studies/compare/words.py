@@ -10,8 +10,7 @@ from depthscope.statistics.alignment import EARLY, layers_between
 from depthscope.statistics.meta import Pooled
 from depthscope.studies.compare.heads import heads_told
 from depthscope.studies.compare.results import KEYS, Comparison, Measured
-from depthscope.studies.contrast.quantities import ROWS
-from depthscope.studies.contrast.results import cell
+from depthscope.studies.contrast.results import QUANTITY_NAMES, cell
 from depthscope.telling import Sheet
 from depthscope.words import ALPHA, effect_text, layers_text, p_text
 
@@ -222,7 +221,7 @@ def _beside_counts(c: Comparison, name: str) -> str:
     effects = [m.beside[name].effect for m in c.models if name in m.beside]
     asked = [e for e in effects if isfinite(e.dz)]
     higher, lower = (sum(e.p <= ALPHA and e.dz * sign > 0 for e in asked) for sign in (1, -1))
-    row = ROWS[name]
+    row = QUANTITY_NAMES[name]
     return (
         f"{row[0].upper()}{row[1:]}, which hangs on no weight of the scales, over the same range: higher in {higher} of "
         f"{_models(len(asked))}, lower in {lower}, not found in {len(asked) - higher - lower}"
@@ -240,7 +239,7 @@ def _mechanism(c: Comparison) -> list[str]:
 
 def _is_told(key: str) -> bool:
     """Of what hangs on no weight, the headlines; the others stand in the tables alone."""
-    return key in BESIDE or not ((key in ROWS and key != "cse") or key.startswith("relative_"))
+    return key in BESIDE or not ((key in QUANTITY_NAMES and key != "cse") or key.startswith("relative_"))
 
 
 def _heads(c: Comparison) -> list[str]:

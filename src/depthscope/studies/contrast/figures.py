@@ -27,8 +27,7 @@ from depthscope.studies.contrast.draw_items import draw_items
 from depthscope.studies.contrast.draw_nulls import draw_nulls
 from depthscope.studies.contrast.draw_power import draw_power
 from depthscope.studies.contrast.draw_reliability import draw_reliability
-from depthscope.studies.contrast.quantities import ROWS, Beside
-from depthscope.studies.contrast.results import Compared, Evidence
+from depthscope.studies.contrast.results import QUANTITY_NAMES, Compared, Evidence, Quantities
 from depthscope.studies.contrast.tables import evidence_table
 from depthscope.summaries import describe_layers
 from depthscope.words import layers_text, names_text
@@ -149,13 +148,13 @@ def write_depths(
     return save(draw_depths(panels, fixed, title, text)[0].figure, folder / "depths")
 
 
-def write_beside(folder: Path, beside: Beside, source: str) -> list[Path]:
+def write_quantities_figure(folder: Path, quantities: Quantities, source: str) -> list[Path]:
     """Draw the contrast of CSE, of CSE relative to norms, and of the slopes and the cosine, one below the other."""
     folder.mkdir(exist_ok=True)
-    main = beside.rows["cse"]
-    panels = [Panel(ROWS[name], contrast.table, contrast.spans) for name, contrast in beside.rows.items()]
+    main = quantities.rows["cse"]
+    panels = [Panel(QUANTITY_NAMES[name], contrast.table, contrast.spans) for name, contrast in quantities.rows.items()]
     depth = total_depth(main.table)
-    fixed = beside.window[0] / depth, beside.window[1] / depth
+    fixed = quantities.window[0] / depth, quantities.window[1] / depth
     title = f"{main.name}: what hangs on weights of the scales, and what does not"
     axes = draw_depths(panels, fixed, title, f"{source}; {main.settings_text}", of="quantities")
     return save(axes[0].figure, folder / "relative")

@@ -4,7 +4,7 @@ from depthscope.report.columns import DZ, N, P
 from depthscope.report.part import Layout, Part
 from depthscope.report.table import Column, TableForm
 from depthscope.studies.contrast.items import explorer
-from depthscope.studies.contrast.words import BESIDE, MIXED, READING
+from depthscope.studies.contrast.words import MIXED, QUANTITIES, READING
 
 ANALYSIS = (Column("", "{group}"), Column("analysis", "{label}"), N, DZ, P)
 WINDOWED = (*ANALYSIS, Column("cluster there", "{cluster}"))
@@ -24,7 +24,7 @@ CLUSTERS = (
 )
 
 
-BESIDE_PART = Part(
+QUANTITIES_PART = Part(
     "beside",
     "Does it hang on the weights of the scales?",
     {"relative": ("relative-layers.csv",)},
@@ -45,7 +45,7 @@ BESIDE_PART = Part(
             ),
         ),
     ),
-    BESIDE,
+    QUANTITIES,
 )
 
 PARTS = (
@@ -57,7 +57,7 @@ PARTS = (
         (TableForm("clusters.csv", "All clusters, whatever their p", CLUSTERS, folded=True),),
         READING,
     ),
-    BESIDE_PART,
+    QUANTITIES_PART,
     Part(
         "controls",
         "Is it specific? The evidence at the same layers",

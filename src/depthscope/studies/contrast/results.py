@@ -1,6 +1,6 @@
 """What a report can tell of: the results of a run, gathered."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -17,6 +17,17 @@ from depthscope.statistics.nulls import Null
 from depthscope.statistics.result import Cluster, Contrast
 from depthscope.statistics.shares import Share
 from depthscope.words import ALPHA, layers_text, names_text, p_text, range_text
+
+# quantities by their short names: what each is called
+QUANTITY_NAMES = {
+    "cse": "CSE",
+    "relative": "CSE relative to norms",
+    "total": "slope of the energy",
+    "norms": "slope that norms give",
+    "directions": "slope that directions give",
+    "autocorrelation": "mean cosine of updates",
+}
+SLOPES = ("total", "norms", "directions")
 
 
 @dataclass(frozen=True)
@@ -209,6 +220,30 @@ class Evidence:
             )
             rows.append(Compared(group, label, **vars(effect), found=effect.p <= ALPHA, said=said))
         return rows
+
+
+@dataclass(frozen=True)
+class Quantities:
+    """One contrast of six quantities (docs/relative.md).
+
+    CSE, the slope of the energy and that of norms depend on the weights of the scales; the other three do not.
+
+    Attributes
+    ----------
+    rows : dict of Contrast
+        By the names of :data:`QUANTITY_NAMES`.
+    window : (first, last)
+        Layers at which all are compared: those of the strongest cluster of CSE.
+    missing : mapping
+        Of rows that could not be computed: why not.
+    signal : str
+        What was transformed.
+    """
+
+    rows: dict[str, Contrast]
+    window: tuple[int, int]
+    missing: Mapping[str, str] = field(default_factory=dict)
+    signal: str = "update"
 
 
 def every_contrast(contrasts: Sequence[Contrast], evidence: Evidence | None) -> list[Contrast]:

@@ -15,14 +15,14 @@ from depthscope.run.tracer import Tracer, by_target_token
 from depthscope.statistics.contrast import contrast
 from depthscope.statistics.result import Contrast
 from depthscope.statistics.terms import Terms
-from depthscope.studies.contrast.beside import contrast_beside, quantities_beside
 from depthscope.studies.contrast.dependence import dependence
 from depthscope.studies.contrast.gathering import EFFORTS, Sources, gather
 from depthscope.studies.contrast.page import LAYOUT
-from depthscope.studies.contrast.quantities import Beside, beside_words
-from depthscope.studies.contrast.results import Evidence
+from depthscope.studies.contrast.quantities import contrast_quantities, other_quantities
+from depthscope.studies.contrast.results import Evidence, Quantities
 from depthscope.studies.contrast.settings import Settings, language_told, prepare, settled
 from depthscope.studies.contrast.start import started
+from depthscope.studies.contrast.verdicts.quantities import quantities_words
 from depthscope.studies.contrast.words import contrast_told, evidence_told
 from depthscope.studies.contrast.writing import Findings, remarks, write_findings
 from depthscope.telling import Sheet
@@ -38,7 +38,7 @@ class Run(FinishedRun):
     folder: Path
     cse: xr.DataArray
     contrasts: list[Contrast]
-    beside: Beside
+    quantities: Quantities
     evidence: Evidence | None
     timings: dict[str, float]
     remarks: list[str]
@@ -47,7 +47,7 @@ class Run(FinishedRun):
     def told(self) -> list[str | Sheet]:
         """The run for a terminal: what was found, what stands against it, how long it took."""
         lines = [one for c in self.contrasts for one in ("", *contrast_told(c))][1:]
-        lines += ["", *(f"{line}." for line in beside_words(self.beside))]
+        lines += ["", *(f"{line}." for line in quantities_words(self.quantities))]
         if self.evidence is not None:
             lines += ["", *evidence_told(self.evidence)]
         lines += [f"note: {remark}" for remark in self.remarks]
@@ -89,8 +89,8 @@ def run_metaphor(
         with clock("analyse"):
             h = cse(traj, **settings.cse)
             contrasts = [contrast(h, one, **settings.contrast) for one in terms]
-            quantities, missing = quantities_beside(traj, settings.cse)
-            beside = contrast_beside(quantities, missing, contrasts[0], settings.contrast)
+            others, missing = other_quantities(traj, settings.cse)
+            quantities = contrast_quantities(others, missing, contrasts[0], settings.contrast)
         evidence = None
         if effort is not None:
             evidence = gather(
@@ -106,11 +106,11 @@ def run_metaphor(
                 progress=progress,
             )
         noticed = [*remarks(traj, h), *language_told(given, settings, table), *dependence(contrasts[0], table)]
-        found = Findings(traj, h, quantities, contrasts, beside, evidence, noticed)
+        found = Findings(traj, h, others, contrasts, quantities, evidence, noticed)
         with clock("report"):
             write_findings(out, found, run, model=settings.model, stimuli=settings.stimuli, measure=settings.cse)
         record.results = {c.name: [asdict(k) for k in c.clusters] for c in found.tested}
-    return Run(out, h, contrasts, beside, evidence, clock.seconds, list(found.remarks))
+    return Run(out, h, contrasts, quantities, evidence, clock.seconds, list(found.remarks))
 
 
 def _sources(

@@ -12,7 +12,7 @@ from depthscope.entries import entry_names
 from depthscope.statistics.attenuation import Left
 from depthscope.statistics.result import Contrast
 from depthscope.statistics.shares import Share
-from depthscope.studies.contrast.results import Evidence, corrected
+from depthscope.studies.contrast.results import QUANTITY_NAMES, Evidence, Quantities, corrected
 from depthscope.studies.contrast.verdicts.confounds import answer_of
 from depthscope.studies.contrast.verdicts.mixed import mixed_level, mixed_name
 from depthscope.studies.contrast.verdicts.nulls import null_level
@@ -221,3 +221,34 @@ def power_table(e: Evidence) -> pd.DataFrame:
     """One row per size of the effect and number of items."""
     assert e.power is not None
     return e.power.to_dataframe().reset_index()
+
+
+def quantities_table(quantities: Quantities) -> pd.DataFrame:
+    """One row per quantity: its strongest cluster, and its effect at the layers where all are compared."""
+    first, last = quantities.window
+    rows = []
+    for name, contrast in quantities.rows.items():
+        effect, k = contrast.over(first, last), contrast.strongest()
+        cluster = {field: getattr(k, field) if k else np.nan for field in ("first", "last", "mass")}
+        peak = {field: getattr(k, field) if k else np.nan for field in ("peak_layer", "dz", "dz_low", "dz_high")}
+        there = {"window_first": first, "window_last": last}
+        there |= {f"window_{field}": getattr(effect, field) for field in ("dz", "low", "high", "p")}
+        rows.append(
+            {
+                **{"quantity": name, "label": QUANTITY_NAMES[name], "n": contrast.n},
+                **cluster,
+                "p": k.p if k else 1.0,
+                **peak,
+                **there,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def quantities_layers_table(quantities: Quantities) -> pd.DataFrame:
+    """One row per quantity and layer."""
+    frames = {name: contrast.to_dataframe() for name, contrast in quantities.rows.items()}
+    head = frames.pop("cse")[:0]  # which has a table of its own
+    for name, frame in frames.items():
+        frame.insert(0, "quantity", name)
+    return pd.concat(frames.values(), ignore_index=True) if frames else head.assign(quantity="")

@@ -32,7 +32,7 @@ significant cluster of the analysis that overlaps them, if there is one. Adjuste
 intervals (bootstrap, noncentral t) and p ({drawn}) come from different tests and can part at the margin.\
 """
 
-BESIDE = """\
+QUANTITIES = """\
 CSE is the entropy of shares of energy, and which profile over the scales counts as flat is a choice of their weights: L2 or L1
 can turn the sign of a difference. Three quantities hang on no weight. Relative to norms, each energy is divided by what random
 directions with the same update norms have on average; the slope of the energy over the period is the sum of what norms give and

@@ -21,9 +21,8 @@ from depthscope.store.datasets import write_netcdf
 from depthscope.store.record import RunRecord
 from depthscope.studies.contrast.answer import DZ, WHAT, answered, asked, points
 from depthscope.studies.contrast.codebook import TABLES
-from depthscope.studies.contrast.figures import write_beside, write_evidence_figures, write_figures
-from depthscope.studies.contrast.quantities import Beside, beside_layers_table, beside_table, beside_words
-from depthscope.studies.contrast.results import Evidence, every_contrast
+from depthscope.studies.contrast.figures import write_evidence_figures, write_figures, write_quantities_figure
+from depthscope.studies.contrast.results import Evidence, Quantities, every_contrast
 from depthscope.studies.contrast.tables import (
     attenuation_table,
     balance_table,
@@ -37,9 +36,12 @@ from depthscope.studies.contrast.tables import (
     null_effects_table,
     nulls_table,
     power_table,
+    quantities_layers_table,
+    quantities_table,
     scalograms_table,
     texts_table,
 )
+from depthscope.studies.contrast.verdicts.quantities import quantities_words
 from depthscope.studies.contrast.words import compared_reading, words
 
 
@@ -49,9 +51,9 @@ class Findings:
 
     traj: xr.Dataset
     h: xr.DataArray
-    quantities: xr.Dataset
+    others: xr.Dataset
     contrasts: Sequence[Contrast]
-    beside: Beside
+    quantities: Quantities
     evidence: Evidence | None
     remarks: Sequence[str]
 
@@ -67,23 +69,23 @@ def write_findings(
     """Write tables and figures, and fill in what the record says was found, and what was resolved."""
     record, about = run.record, run.about
     write_netcdf(found.h, out / "cse.nc")
-    write_quantities(found.quantities, out)
+    write_quantities(found.others, out)
     share = scalogram(found.traj, **transform_options(measure), share=True)
     window = (found.evidence or Evidence(found.contrasts[0])).window
     record.resolved = resolved(found.traj, share, window)
     write_tables(out, _tables(found, share), TABLES)
     source = f"{short(model)}, {short(stimuli)}, {record.settings['cse']['wavelet']}"
     write_figures(out / "figures", found.h, share, found.contrasts, source)
-    write_beside(out / "figures", found.beside, source)
+    write_quantities_figure(out / "figures", found.quantities, source)
     if found.evidence is not None:
         write_evidence_figures(out / "figures", found.h, found.evidence, source)
     main, depth, e = found.contrasts[0], found.traj.sizes["layer"], found.evidence
     record.title = f"{main.name} in {model}: conditional scale entropy by depth"
     record.answer = [asked(main, model, depth, stimuli), answered(main, e, depth)]
-    told = {"beside": [f"{line}." for line in beside_words(found.beside)]}
+    told = {"beside": [f"{line}." for line in quantities_words(found.quantities)]}
     told |= words(found.contrasts, depth, found.remarks, e)
     about |= described(found.traj, record, stimuli, share, main)
-    listed = points(main, e, depth, beside_words(found.beside))
+    listed = points(main, e, depth, quantities_words(found.quantities))
     # on the page, the figure that needs it stands beside it
     reading = {"controls_reading": [compared_reading(e)]} if e else {}
     record.words = told | reading | {"points": listed, "explained": [WHAT, DZ]}
@@ -106,8 +108,8 @@ def _tables(found: Findings, share: xr.DataArray) -> dict[str, pd.DataFrame]:
         "items.csv": items_table(found.contrasts),
         "scalograms.csv": scalograms_table(share),
         "texts.csv": texts_table(found.traj, found.h, found.contrasts[0]),
-        "relative.csv": beside_table(found.beside),
-        "relative-layers.csv": beside_layers_table(found.beside),
+        "relative.csv": quantities_table(found.quantities),
+        "relative-layers.csv": quantities_layers_table(found.quantities),
     }
     e = found.evidence
     if e is None:

@@ -4,7 +4,7 @@ from depthscope.report.columns import N, P
 from depthscope.report.part import Layout, Part
 from depthscope.report.table import Column, TableForm
 from depthscope.studies.contrast.items import explorer
-from depthscope.studies.contrast.page import BESIDE_PART, CLUSTERS
+from depthscope.studies.contrast.page import CLUSTERS, QUANTITIES_PART
 from depthscope.studies.contrast.words import READING
 from depthscope.studies.mechanism.words import READING as MECHANISM
 
@@ -36,7 +36,7 @@ PARTS = (
         (TableForm("clusters.csv", "All clusters, whatever their p", CLUSTERS, folded=True),),
         READING,
     ),
-    BESIDE_PART,
+    QUANTITIES_PART,
     Part("scalograms", "Scalograms", {"scales": ("scales.csv",), "energy-map": ("energy-map.csv",)}),
     Part("parts", "Attention and MLP", {"parts": ("parts.csv",)}),
     Part("heads", "Heads of attention", {"heads": ("heads.csv",)}),

@@ -15,9 +15,9 @@ from depthscope.drawing.style import heading, look
 from depthscope.statistics.effects import Effect, mean_effect
 from depthscope.statistics.layers import LayerComparison
 from depthscope.statistics.result import Cluster, Contrast
-from depthscope.studies.contrast.figures import write_beside
-from depthscope.studies.contrast.quantities import ROWS as ROW_NAMES
-from depthscope.studies.contrast.quantities import Beside, beside_layers_table, beside_table
+from depthscope.studies.contrast.figures import write_quantities_figure
+from depthscope.studies.contrast.results import QUANTITY_NAMES, Quantities
+from depthscope.studies.contrast.tables import quantities_layers_table, quantities_table
 from depthscope.studies.mechanism.baselines import Baselines
 from depthscope.studies.mechanism.draw_heads import draw_heads
 from depthscope.studies.mechanism.draw_parts import draw_exchange, draw_parts
@@ -128,7 +128,7 @@ class Mechanism:
     no_exchange: str = ""
     heads: HeadShares | None = None
     no_heads: str = ""  # why there are none, if they were asked for
-    beside: Beside | None = None
+    beside: Quantities | None = None
 
     @property
     def found(self) -> Cluster | None:
@@ -186,7 +186,7 @@ def quantities(m: Mechanism) -> Iterator[tuple[str, str, Effect]]:
     for name, c in rows.items():
         if name == "cse":
             continue
-        yield name, f"difference in {ROW_NAMES[name]}", c.over(*m.window)
+        yield name, f"difference in {QUANTITY_NAMES[name]}", c.over(*m.window)
         for part, of in (m.attribution.relative_parts if name == "relative" else {}).items():
             key = "interaction" if part == CROSS else part
             yield f"relative_{key}", f"of which {PART_NAMES[part]}", of.over(*m.window)
@@ -222,8 +222,8 @@ def mechanism_tables(m: Mechanism) -> dict[str, pd.DataFrame]:
         tables["energy-map.csv"] = a.map.to_dataframe()
         tables["energy-map-clusters.csv"] = a.map.clusters_dataframe()
     if m.beside is not None:
-        tables["relative.csv"] = beside_table(m.beside)
-        tables["relative-layers.csv"] = beside_layers_table(m.beside)
+        tables["relative.csv"] = quantities_table(m.beside)
+        tables["relative-layers.csv"] = quantities_layers_table(m.beside)
     if a.parts:
         frames = [c.to_dataframe().assign(part=name) for name, c in a.parts.items()]
         frames += [c.to_dataframe().assign(part=f"{name} alone") for name, c in a.alone.items()]
@@ -248,7 +248,7 @@ def write_mechanism_figures(folder: Path, m: Mechanism, source: str) -> list[Pat
         title = f"{m.main.name}: log-ratio of energy by scale and layer, whatever the weights"
         written += _plane_figure(folder / "energy-map", m.attribution.map, title, source)
     if m.beside is not None:
-        written += write_beside(folder, m.beside, source)
+        written += write_quantities_figure(folder, m.beside, source)
     if m.attribution.parts:
         tables = {PART_NAMES[name]: c.table for name, c in m.attribution.parts.items()}
         title = f"{m.main.name}: where the difference in CSE comes from"

@@ -33,7 +33,7 @@ from depthscope.statistics.pairing import group_names
 from depthscope.statistics.result import Contrast
 from depthscope.stimuli.sample import sample_items
 from depthscope.store.datasets import write_netcdf
-from depthscope.studies.contrast.beside import contrast_beside, quantities_beside
+from depthscope.studies.contrast.quantities import contrast_quantities, other_quantities
 from depthscope.studies.contrast.settings import Settings, prepare, settled
 from depthscope.studies.contrast.start import started
 from depthscope.studies.contrast.writing import described, remarks, resolved, short, write_quantities
@@ -151,8 +151,8 @@ def run_mechanism(
             h = cse(traj, **settings.cse)
             main = contrast(h, main_terms, **settings.contrast)
             attribution = _attributed(traj, h, main, settings, about)
-            quantities, missing = quantities_beside(traj, settings.cse)
-            beside = contrast_beside(quantities, missing, main, settings.contrast)
+            quantities, missing = other_quantities(traj, settings.cse)
+            beside = contrast_quantities(quantities, missing, main, settings.contrast)
             found = Mechanism(main, attribution, no_exchange=no_patch, beside=beside)
             if by_head:
                 found = replace(found, heads=_heads(traj, main, found.window, settings, about_heads))

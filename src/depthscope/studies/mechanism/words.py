@@ -8,8 +8,8 @@ import numpy as np
 from depthscope.errors import listed
 from depthscope.statistics.effects import Effect
 from depthscope.statistics.result import Cluster, Contrast
-from depthscope.studies.contrast.quantities import beside_words
 from depthscope.studies.contrast.results import cell
+from depthscope.studies.contrast.verdicts.quantities import quantities_words
 from depthscope.studies.mechanism.baselines_words import baselines_in_short, baselines_section
 from depthscope.studies.mechanism.heads import heads_words
 from depthscope.studies.mechanism.results import (
@@ -87,7 +87,7 @@ def mechanism_words(m: Mechanism) -> dict[str, list[str]]:
     """The same by part of the report."""
     told = {
         "difference": [_claim(m)],
-        "beside": [f"{line}." for line in beside_words(m.beside)] if m.beside else [],
+        "beside": [f"{line}." for line in quantities_words(m.beside)] if m.beside else [],
         "scalograms": [*_planes(m), _bands(m)],
         "parts": [*_parts(m), *_relative_parts(m)],
         "heads": _heads(m),

@@ -4,8 +4,7 @@ import numpy as np
 
 from depthscope.arrays import Float
 from depthscope.statistics.curve import Curve
-from depthscope.studies.contrast.quantities import ROWS
-from depthscope.studies.contrast.results import Evidence
+from depthscope.studies.contrast.results import QUANTITY_NAMES, Evidence
 from depthscope.words import layers_text, p_text
 
 # of the specifications: at least this share must have one sign for it to be called independent of the choices
@@ -41,7 +40,7 @@ def choices_words(curve: Curve) -> str:
 
 def free_words(curve: Curve) -> list[str]:
     """The same of what hangs on no weight of the scales, in a sentence each: counts over the settings that are left."""
-    return [_free(ROWS[name], one) for name, one in curve.beside.items()]
+    return [_free(QUANTITY_NAMES[name], one) for name, one in curve.beside.items()]
 
 
 def _free(name: str, curve: Curve) -> str:
