@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from depthscope.capture.text import trace_text
     from depthscope.capture.trace import trace
     from depthscope.citation import cite
-    from depthscope.drawing.accessor import plot
+    from depthscope.instrument.accessor import plot
     from depthscope.instrument.attribution import contributions, energy_by_part, shares
     from depthscope.instrument.autocorrelation import direction_autocorrelation
     from depthscope.instrument.baselines import baselines
@@ -83,7 +83,7 @@ _HOMES = {
     "with_covariates": "depthscope.stimuli.covariates",
     "compare": "depthscope.studies.compare.study",
     "cite": "depthscope.citation",
-    "plot": "depthscope.drawing.accessor",
+    "plot": "depthscope.instrument.accessor",
     "scan_corpus": "depthscope.scan.study",
     "contrast": "depthscope.statistics.contrast",
     "Contrast": "depthscope.statistics.result",
@@ -151,7 +151,7 @@ def __getattr__(name: str) -> object:
 def _register() -> None:
     """Make ``data.depthscope`` known to xarray, if there is xarray: nobody pays for it who does not use it."""
     if "xarray" in sys.modules:
-        import_module("depthscope.drawing.accessor")
+        import_module("depthscope.instrument.accessor")
 
 
 def __dir__() -> list[str]:

@@ -12,10 +12,6 @@ MODEL = "a name of 'depthscope models', a model id, a folder, a .gguf file"
 # where the value of each option goes: options that are not given keep the library's own defaults
 LOAD = ("device", "dtype", "blocks", "stack", "trust_remote_code", "allow_pickle", "quantization")
 TABLE = ("columns", "encoding", "decimal", "quotes")
-CSE = (
-    *("wavelet", "scales", "periods", "padding", "signal", "energy_norm", "zero_mean", "sampling", "layers"),
-    *("normalize", "mask_coi", "min_scales", "relative"),
-)
 
 
 def add_table(add: Any) -> None:
@@ -79,28 +75,48 @@ def add_trust(add: Any) -> None:
     add("--allow-pickle", action="store_true", help="take weights from pickles, as tensors only")
 
 
+_TRANSFORM: dict[str, tuple[str, dict[str, Any]]] = {
+    "wavelet": (
+        "--wavelet",
+        {"metavar": "NAME", "help": "paul(4) (default), morlet(6), dog(2), haar; any order or omega0"},
+    ),
+    "scales": ("--scales", {"metavar": "N|S,S,..", "help": "number of scales (default 16), or the scales in layers"}),
+    "periods": ("--periods", {"metavar": ("LOW", "HIGH"), "help": "Fourier periods in layers (default 2 to L/2)"}),
+    "padding": (
+        "--padding",
+        {"choices": ("zero", "reflect", "symmetric", "periodic", "renormalize"), "help": "default zero"},
+    ),
+    "signal": (
+        "--signal",
+        {"choices": ("update", "direction", "norm", "state"), "help": "what is transformed (default update)"},
+    ),
+    "energy_norm": ("--energy-norm", {"choices": ("L1", "L2"), "help": "default L2"}),
+    "zero_mean": ("--zero-mean", {"choices": ("none", "filter", "signal"), "help": "mean removal (default none)"}),
+    "sampling": ("--sampling", {"choices": ("point", "cell"), "help": "of the wavelet (default point; haar: cell)"}),
+    "layers": ("--layers", {"metavar": ("FIRST", "LAST"), "help": "analyse these layers only"}),
+    "normalize": ("--no-normalize", {"action": "store_false", "help": "entropy in nats"}),
+    "mask_coi": ("--no-mask-coi", {"action": "store_false", "help": "use all scales at every layer"}),
+    "relative": (
+        "--relative",
+        {"action": "store_const", "const": True, "help": "of the energy relative to what update norms give alone"},
+    ),
+    "min_scales": ("--min-scales", {"metavar": "N", "help": "layers with fewer valid scales are missing (default 4)"}),
+}
+# keywords of depthscope.cse that are options
+CSE = tuple(_TRANSFORM)
+
+
 def add_transform(parser: Any) -> None:
     """The options of :func:`depthscope.cse`, in a group of their own."""
     add = parser.add_argument_group("conditional scale entropy (see docs/definition.md)").add_argument
-    add("--wavelet", metavar="NAME", help="paul(4) (default), morlet(6), dog(2), haar; any order or omega0")
-    add("--scales", type=_scales, metavar="N|S,S,..", help="number of scales (default 16), or the scales in layers")
-    add(
-        "--periods",
-        nargs=2,
-        type=float,
-        metavar=("LOW", "HIGH"),
-        help="Fourier periods in layers (default 2 to L/2)",
-    )
-    add("--padding", choices=("zero", "reflect", "symmetric", "periodic", "renormalize"), help="default zero")
-    add("--signal", choices=("update", "direction", "norm", "state"), help="what is transformed (default update)")
-    add("--energy-norm", choices=("L1", "L2"), help="default L2")
-    add("--zero-mean", choices=("none", "filter", "signal"), help="mean removal (default none)")
-    add("--sampling", choices=("point", "cell"), help="of the wavelet (default point; haar: cell)")
-    add("--layers", nargs=2, type=int, metavar=("FIRST", "LAST"), help="analyse these layers only")
-    add("--no-normalize", dest="normalize", action="store_false", help="entropy in nats")
-    add("--no-mask-coi", dest="mask_coi", action="store_false", help="use all scales at every layer")
-    add("--relative", action="store_const", const=True, help="of the energy relative to what update norms give alone")
-    add("--min-scales", type=int, metavar="N", help="layers with fewer valid scales are missing (default 4)")
+    kinds: dict[str, dict[str, Any]] = {
+        "scales": {"type": _scales},
+        "periods": {"nargs": 2, "type": float},
+        "layers": {"nargs": 2, "type": int},
+        "min_scales": {"type": int},
+    }
+    for name, (option, about) in _TRANSFORM.items():
+        add(option, dest=name, **kinds.get(name, {}), **about)
 
 
 def chosen(options: argparse.Namespace, names: Collection[str]) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Where a difference of breadth comes from: which scales, which layers, attention or MLP."""
 
-import inspect
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,16 +9,16 @@ from numpy.typing import NDArray
 
 from depthscope.arrays import DepthGram, Float, split_at_mean
 from depthscope.errors import DepthscopeError, listed
-from depthscope.instrument.cse import cse, energy_of, over, used_scales
-from depthscope.instrument.filters import FilterBank, filter_bank
+from depthscope.instrument.cse import cse_options, energy_of, over, used_scales
+from depthscope.instrument.filters import FilterBank
 from depthscope.instrument.inputs import Measurable, check_traced, measurable
 from depthscope.instrument.scalogram import scale_coords
+from depthscope.instrument.transform import Transform
 
 # shares nearer than this, relative to their mean, are expanded about it: the closed form would cancel
 NEAR = 1e-3
 # signals of which attention and MLP make a sum
 ADDITIVE = ("update", "direction")
-BANK = ("wavelet", "scales", "periods", "padding", "energy_norm", "zero_mean", "sampling")
 
 
 def energy_by_part(traj: xr.Dataset, **options: Any) -> xr.DataArray:
@@ -167,13 +166,10 @@ class Plan:
 
 
 def plan_of(traj: Any, options: dict[str, Any]) -> Plan:
-    defaults = {p.name: p.default for p in inspect.signature(cse).parameters.values() if p.kind is p.KEYWORD_ONLY}
-    unknown = set(options) - set(defaults)
-    if unknown:
-        raise DepthscopeError(f"no option of cse is called {listed(sorted(unknown))}; there are {listed(defaults, 20)}")
-    chosen = {**defaults, **options}
+    """What is to be measured, and how; ``options`` are those of :func:`depthscope.cse`."""
+    chosen = cse_options(options)
     source = measurable(traj, chosen["signal"], chosen["layers"], chosen["precision"])
-    bank = filter_bank(len(source.layers), **{name: chosen[name] for name in BANK})
+    bank = Transform.of(chosen).bank(len(source.layers))
     used = used_scales(bank, chosen["mask_coi"], chosen["min_scales"])
     span = int(source.layers[0]), int(source.layers[-1])
     least, normalize, signal, relative = (chosen[name] for name in ("min_scales", "normalize", "signal", "relative"))

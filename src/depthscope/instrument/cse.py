@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from depthscope.arrays import Array, DepthGram, Float, Precision, like, namespace
-from depthscope.errors import DepthscopeError, check_flag
-from depthscope.instrument.filters import EnergyNorm, FilterBank, Padding, ZeroMean, filter_bank
+from depthscope.errors import DepthscopeError, check_flag, listed
+from depthscope.instrument.filters import EnergyNorm, FilterBank, Padding, ZeroMean
 from depthscope.instrument.inputs import measurable
-from depthscope.instrument.labels import settings_of
 from depthscope.instrument.signals import Signal
+from depthscope.instrument.transform import Transform
 from depthscope.instrument.wavelets import Sampling, Wavelet
 
 
@@ -96,7 +96,8 @@ def cse(
     check_flag("mask_coi", mask_coi, "scales outside the cone of influence alone")
     check_flag("relative", relative, "the energy relative to that of random directions with the same norms")
     source = measurable(data, signal, layers, precision)
-    bank = filter_bank(len(source.layers), wavelet, scales, periods, padding, energy_norm, zero_mean, sampling)
+    transform = Transform(wavelet, scales, periods, padding, energy_norm, zero_mean, sampling)
+    bank = transform.bank(len(source.layers))
     used = used_scales(bank, mask_coi, min_scales)
     values = entropy(energy_of(bank, source.gram, relative), used, normalize, min_scales)
     coords = {**source.layer_coords(), "valid_scales": ("layer", used.sum(0))}
@@ -106,7 +107,7 @@ def cse(
         result.attrs = {
             "long_name": f"conditional scale entropy{' relative to norms' if relative else ''}",
             "units": "1" if normalize else "nats",
-            **settings_of(data, bank, wavelet, signal, padding, energy_norm, zero_mean, sampling),
+            **transform.attributes(data, bank, signal),
             # truth values are no attributes of a NetCDF file
             "normalize": int(normalize),
             "mask_coi": int(mask_coi),
@@ -129,13 +130,29 @@ def over(energy: Array, expected: Array) -> Array:
     return xp.where(there, energy / xp.where(there, expected, xp.ones_like(expected)), xp.zeros_like(energy))
 
 
-# options of cse() that are not options of the scalogram it is made from
-_OF_ENTROPY = ("normalize", "mask_coi", "min_scales", "relative")
+# every option of cse() with its default: those of the scalogram that it is made from, and its own
+_OF_SCALOGRAM: dict[str, Any] = {**vars(Transform()), "signal": "update", "layers": None, "precision": "double"}
+_OF_ENTROPY: dict[str, Any] = {"normalize": True, "mask_coi": True, "min_scales": 4, "relative": False}
 
 
-def transform_options(options: Mapping[str, Any]) -> dict[str, Any]:
+def cse_options(given: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """All keywords of :func:`cse`: those ``given``, and the defaults of this version for the others.
+
+    Raises
+    ------
+    DepthscopeError
+        A name that is none of them.
+    """
+    known = {**_OF_SCALOGRAM, **_OF_ENTROPY}
+    unknown = sorted(set(given or {}) - set(known))
+    if unknown:
+        raise DepthscopeError(f"no option of cse is called {listed(unknown)}; there are {listed(known, 20)}")
+    return {**known, **(given or {})}
+
+
+def scalogram_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """Those keywords of :func:`cse` that are keywords of :func:`depthscope.scalogram` too."""
-    return {name: value for name, value in options.items() if name not in _OF_ENTROPY}
+    return {name: value for name, value in options.items() if name in _OF_SCALOGRAM}
 
 
 def used_scales(bank: FilterBank, mask_coi: bool, min_scales: int) -> NDArray[np.bool_]:

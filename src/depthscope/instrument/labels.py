@@ -7,8 +7,6 @@ import xarray as xr
 
 from depthscope.entries import entry_names
 from depthscope.errors import DepthscopeError
-from depthscope.instrument.filters import FilterBank
-from depthscope.instrument.wavelets import Wavelet, wavelet
 
 # what a result takes along of the trajectories that it is computed from
 ORIGIN = ("model", "model_class", "fingerprint", "quantization", "subtoken")
@@ -74,31 +72,6 @@ def _check_once(labels: list[str], conditions: list[str]) -> None:
                 "coordinate pair"
             )
         seen.add(key)
-
-
-def settings_of(
-    data: Any,
-    bank: FilterBank,
-    shape: str | Wavelet,
-    signal: str,
-    padding: str,
-    energy_norm: str,
-    zero_mean: str,
-    sampling: str | None,
-) -> dict[str, str | int]:
-    """Attributes that say how a result came about: the model, if ``data`` knows it, and the transform."""
-    chosen = wavelet(shape)
-    return {
-        **origin_of(data),
-        "signal": signal,
-        "wavelet": str(chosen),
-        "scales": len(bank.scale),
-        "periods": f"{bank.period.min():.6g} to {bank.period.max():.6g} layers",
-        "padding": padding,
-        "energy_norm": energy_norm,
-        "zero_mean": zero_mean,
-        "sampling": sampling or chosen.sampling,
-    }
 
 
 def origin_of(data: Any) -> dict[str, str]:

@@ -8,9 +8,9 @@ from depthscope.arrays import Array, DepthGram, depth_gram, joined, namespace, p
 from depthscope.errors import DepthscopeError, check_choice
 from depthscope.instrument.autocorrelation import lags_of, mean_cosine
 from depthscope.instrument.baselines import consecutive_cosine, from_second
-from depthscope.instrument.cse import cse, energy_of, entropy, used_scales
-from depthscope.instrument.filters import filter_bank
+from depthscope.instrument.cse import cse_options, energy_of, entropy, used_scales
 from depthscope.instrument.inputs import chosen_layers, signal_parts
+from depthscope.instrument.transform import Transform
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def _cse(depth: int, **options: Any) -> Measure:
     signal, normalize, least, relative = (settings[name] for name in ("signal", "normalize", "min_scales", "relative"))
     if signal == "state":
         raise DepthscopeError("signal='state': a scan keeps no states; choose update, direction or norm")
-    bank = filter_bank(len(layers), **{name: settings[name] for name in _BANK})
+    bank = Transform.of(settings).bank(len(layers))
     used = used_scales(bank, settings["mask_coi"], least)
 
     def of(gram: DepthGram) -> Array:
@@ -114,7 +114,7 @@ def cse_settings(options: Mapping[str, Any]) -> dict[str, Any]:
     DepthscopeError
         No such option, or a value of another kind; values themselves are checked where a filter is planned.
     """
-    settings = dict(cse.__kwdefaults__ or {})
+    settings = cse_options()
     for name, value in options.items():
         check_choice("option of cse", name, settings)
         problem = _problem(name, value)
@@ -159,7 +159,6 @@ def _share(updates: Array) -> Array:
     return participation(updates) / updates.shape[-1]
 
 
-_BANK = ("wavelet", "scales", "periods", "padding", "energy_norm", "zero_mean", "sampling")
 _SIMPLE: dict[str, tuple[str, str, Callable[[Array], Array]]] = {
     "norm": ("norm of the update", "units of the stream", _norm),
     "cosine": ("cosine of consecutive updates", "1", _cosine),

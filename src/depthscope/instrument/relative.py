@@ -11,11 +11,11 @@ from depthscope.arrays import Array, Float, Precision, is_torch, like, namespace
 from depthscope.errors import DepthscopeError, check_flag
 from depthscope.instrument.attribution import plan_of
 from depthscope.instrument.cse import energy_of, entropy, over, used_scales
-from depthscope.instrument.filters import EnergyNorm, FilterBank, Padding, ZeroMean, filter_bank
+from depthscope.instrument.filters import EnergyNorm, FilterBank, Padding, ZeroMean
 from depthscope.instrument.inputs import Measurable, measurable
-from depthscope.instrument.labels import settings_of
 from depthscope.instrument.scalogram import scale_coords
 from depthscope.instrument.signals import Signal
+from depthscope.instrument.transform import Transform
 from depthscope.instrument.wavelets import Sampling, Wavelet
 
 # of a logarithm of an energy, a sum whose terms may cancel
@@ -94,7 +94,8 @@ def slope(
     True
     """
     source = measurable(data, signal, layers, precision)
-    bank = filter_bank(len(source.layers), wavelet, scales, periods, padding, energy_norm, zero_mean, sampling)
+    transform = Transform(wavelet, scales, periods, padding, energy_norm, zero_mean, sampling)
+    bank = transform.bank(len(source.layers))
     if min_scales < 2:
         raise DepthscopeError(f"min_scales={min_scales}: a slope needs at least 2")
     used = _used(bank, mask_coi, min_scales)
@@ -112,7 +113,7 @@ def slope(
     wrapped = together.to_dataset("slope")
     for name, about in SLOPES.items():
         wrapped[name].attrs = {"long_name": about, "units": "1"}
-    settings = settings_of(data, bank, wavelet, signal, padding, energy_norm, zero_mean, sampling)
+    settings = transform.attributes(data, bank, signal)
     return wrapped.assign_attrs({**settings, "mask_coi": int(mask_coi), "min_scales": int(min_scales)})
 
 
@@ -158,7 +159,8 @@ def energy_map(
     """
     check_flag("relative", relative, "the energy relative to that of random directions with the same norms")
     source = measurable(data, signal, layers, precision)
-    bank = filter_bank(len(source.layers), wavelet, scales, periods, padding, energy_norm, zero_mean, sampling)
+    transform = Transform(wavelet, scales, periods, padding, energy_norm, zero_mean, sampling)
+    bank = transform.bank(len(source.layers))
     used = _used(bank, mask_coi, min_scales)
     logs = _logs(energy_of(bank, source.gram, relative), used)
     xp = namespace(logs)
@@ -172,7 +174,7 @@ def energy_map(
     result.attrs = {
         "long_name": f"centred log-ratio of wavelet energies{' relative to norms' if relative else ''}",
         "units": "1",
-        **settings_of(data, bank, wavelet, signal, padding, energy_norm, zero_mean, sampling),
+        **transform.attributes(data, bank, signal),
         "mask_coi": int(mask_coi),
         "min_scales": int(min_scales),
         "relative": int(relative),

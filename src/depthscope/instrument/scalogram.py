@@ -7,10 +7,10 @@ import numpy as np
 
 from depthscope.arrays import Float, Precision, namespace
 from depthscope.errors import check_flag
-from depthscope.instrument.filters import EnergyNorm, FilterBank, Padding, ZeroMean, filter_bank
+from depthscope.instrument.filters import EnergyNorm, FilterBank, Padding, ZeroMean
 from depthscope.instrument.inputs import Measurable, measurable
-from depthscope.instrument.labels import settings_of
 from depthscope.instrument.signals import Signal
+from depthscope.instrument.transform import Transform
 from depthscope.instrument.wavelets import Sampling, Wavelet
 
 
@@ -63,7 +63,8 @@ def scalogram(
     """
     check_flag("share", share, "of the energy at each layer")
     source = measurable(data, signal, layers, precision)
-    bank = filter_bank(len(source.layers), wavelet, scales, periods, padding, energy_norm, zero_mean, sampling)
+    transform = Transform(wavelet, scales, periods, padding, energy_norm, zero_mean, sampling)
+    bank = transform.bank(len(source.layers))
     energy = bank.energy(source.gram)
     if share:
         xp = namespace(energy)
@@ -74,7 +75,7 @@ def scalogram(
         result.name = "share" if share else "energy"
         result.attrs = {
             "long_name": "share of wavelet energy" if share else "wavelet energy",
-            **settings_of(data, bank, wavelet, signal, padding, energy_norm, zero_mean, sampling),
+            **transform.attributes(data, bank, signal),
         }
     return result
 

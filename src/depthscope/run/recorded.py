@@ -1,6 +1,5 @@
 """The contrasts that the record of a run names, computed anew from what it measured, and held against what it wrote."""
 
-import inspect
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from depthscope.errors import DepthscopeError, listed
-from depthscope.statistics.contrast import contrast
+from depthscope.statistics.contrast import OPTIONS, contrast
 from depthscope.statistics.result import Contrast
 from depthscope.statistics.terms import parse_terms
 
@@ -57,10 +56,9 @@ def recorded_options(settings: Mapping[str, Any], record: Path) -> dict[str, Any
     """The keywords of :func:`depthscope.contrast` that a run recorded: all of them, for defaults are no settings of a run."""
     options = settings.get("contrast")
     options = {**EARLIER, **options} if isinstance(options, dict) else options
-    needed = [p.name for p in inspect.signature(contrast).parameters.values() if p.kind is p.KEYWORD_ONLY]
-    if isinstance(options, dict) and set(options) == set(needed):
+    if isinstance(options, dict) and set(options) == set(OPTIONS):
         return options
-    odd = sorted(set(needed) ^ set(options)) if isinstance(options, dict) else ["all of them"]
+    odd = sorted(set(OPTIONS) ^ set(options)) if isinstance(options, dict) else ["all of them"]
     raise DepthscopeError(
         f"{record}: its settings of the contrast are not those that a run records ({listed(odd)}); {WAY_OUT}"
     )

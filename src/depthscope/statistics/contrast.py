@@ -22,6 +22,21 @@ from depthscope.statistics.terms import Terms, parse_terms
 Alternative = Literal["two-sided", "greater", "less"]
 
 
+# every option of contrast() with its default
+OPTIONS: dict[str, Any] = {
+    "adjust": (),
+    "splines": 0,
+    "permutations": 10_000,
+    "forming_p": 0.05,
+    "alternative": "two-sided",
+    "bound": 0.2,
+    "seed": 0,
+    "resamples": 2000,
+    "include_same_context": False,
+    "inference": "flips",
+}
+
+
 def contrast(
     h: xr.DataArray,
     a: str | Terms,

@@ -1,6 +1,5 @@
 """Many finished runs, one model each, and one question: does the contrast recur, at which depth, how large, how different?"""
 
-import inspect
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from depthscope.run.measures import BESIDE, MEASURE, read_beside, read_measure
 from depthscope.run.recorded import recorded_options
 from depthscope.run.several import comparison
 from depthscope.statistics.alignment import EARLY
+from depthscope.statistics.contrast import OPTIONS
 from depthscope.statistics.contrast import contrast as contrast_of
 from depthscope.statistics.pairing import group_names
 from depthscope.statistics.terms import Terms, parse_terms
@@ -322,14 +322,11 @@ def _comparable(run: Finished) -> dict[str, Any]:
         "stimuli": run.record.identity.get("stimuli"),
         "target token": settings.get("subtoken", "last"),
     }
-    defaults = {
-        p.name: p.default for p in inspect.signature(contrast_of).parameters.values() if p.kind is p.KEYWORD_ONLY
-    }
     for name in ("cse", "contrast"):
         if not isinstance(settings.get(name) or {}, dict):
             raise DepthscopeError(f"{run.folder / RECORD}: {name} in its settings is no set of options; {DAMAGED}")
     flat |= {f"cse.{name}": value for name, value in {"signal": "update", **(settings.get("cse") or {})}.items()}
-    recorded = {**defaults, **(settings.get("contrast") or {})}
+    recorded = {**OPTIONS, **(settings.get("contrast") or {})}
     return flat | {f"contrast.{name}": list(v) if isinstance(v, tuple) else v for name, v in recorded.items()}
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from depthscope.errors import DepthscopeError
-from depthscope.instrument.cse import transform_options
+from depthscope.instrument.cse import scalogram_options
 from depthscope.instrument.scalogram import scalogram
 from depthscope.report.page.content import Section
 from depthscope.report.part import Made
@@ -75,7 +75,7 @@ def _shares(run: Sealed, h: xr.DataArray) -> xr.DataArray | None:
     if not path.is_dir():
         return None
     traj = read_zarr(path, run.record.digests.get("trajectories"))
-    share: xr.DataArray = scalogram(traj, **transform_options(run.record.settings.get("cse") or {}), share=True)
+    share: xr.DataArray = scalogram(traj, **scalogram_options(run.record.settings.get("cse") or {}), share=True)
     return share.sel(item=h["item"].values, condition=h["condition"].values).transpose(
         "item", "condition", "scale", "layer"
     )

@@ -9,13 +9,12 @@ from typing import Any
 
 import pandas as pd
 
-from depthscope.instrument.cse import cse
+from depthscope.instrument.cse import cse_options
 from depthscope.model.load import load
 from depthscope.model.model import Model
 from depthscope.report.part import Layout
 from depthscope.run.begin import Begun, begin
-from depthscope.run.options import with_defaults
-from depthscope.statistics.contrast import contrast
+from depthscope.statistics.contrast import OPTIONS
 from depthscope.statistics.terms import Terms
 from depthscope.studies.contrast.floor import noise_floor
 from depthscope.studies.contrast.settings import Settings, check_depth
@@ -40,7 +39,7 @@ def started(
 
     That each contrast has pairs to be tested on, and the transform layers, is made sure of before the block begins.
     """
-    options = {"cse": with_defaults(cse, settings.cse), "contrast": with_defaults(contrast, settings.contrast)}
+    options = {"cse": cse_options(settings.cse), "contrast": {**OPTIONS, **settings.contrast}}
     asked = {name: value for name, value in asdict(settings).items() if name != "threads"}
 
     def ready(loaded: Model) -> dict[str, str]:

@@ -12,7 +12,7 @@ import xarray as xr
 
 from depthscope.drawing.fonts import missed_text
 from depthscope.errors import on_one_line
-from depthscope.instrument.cse import transform_options
+from depthscope.instrument.cse import scalogram_options
 from depthscope.instrument.scalogram import scalogram
 from depthscope.report.codebook import write_tables
 from depthscope.run.begin import Begun
@@ -70,7 +70,7 @@ def write_findings(
     record, about = run.record, run.about
     write_netcdf(found.h, out / "cse.nc")
     write_quantities(found.others, out)
-    share = scalogram(found.traj, **transform_options(measure), share=True)
+    share = scalogram(found.traj, **scalogram_options(measure), share=True)
     window = (found.evidence or Evidence(found.contrasts[0])).window
     record.resolved = resolved(found.traj, share, window)
     write_tables(out, _tables(found, share), TABLES)

@@ -14,13 +14,12 @@ from depthscope.capture.text import trace_text
 from depthscope.drawing.card import card, picture, strip
 from depthscope.drawing.reading import draw_reading
 from depthscope.errors import DepthscopeError, check_choice, reason
-from depthscope.instrument.cse import cse, transform_options
+from depthscope.instrument.cse import cse, cse_options, scalogram_options
 from depthscope.instrument.scalogram import scalogram
 from depthscope.model.load import load
 from depthscope.model.model import Model
 from depthscope.report.page.render import render
 from depthscope.run.environment import environment
-from depthscope.run.options import with_defaults
 from depthscope.store.files import write_text
 from depthscope.studies.show.page import reading_page
 from depthscope.studies.show.results import (
@@ -211,10 +210,7 @@ def show(
     >>> seen = ds.show("embedded", "The lawyer is a shark.", "The fish is a shark.")   # doctest: +SKIP
     >>> seen.save("shark.html")                                                        # doctest: +SKIP
     """
-    known = with_defaults(cse, {})
-    unknown = set(options) - set(known)
-    if unknown:
-        raise DepthscopeError(f"no option of show is called {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    asked = cse_options(options)
     loaded = load(model) if isinstance(model, str) else model
     # a transform that does not fit the depth fails before the text is read
     cse(np.eye(loaded.depth), **options)
@@ -223,7 +219,7 @@ def show(
     readings = tuple(_measure(loaded, one, lens, progress, options) for one in texts)
     ids = [one.traj["token_id"].values.tolist() for one in readings]
     # those that there are: an encoder says nothing of a next token
-    settings = {"model": loaded.name, "lens": readings[0].traj.sizes.get("rank", 0), "cse": known | options}
+    settings = {"model": loaded.name, "lens": readings[0].traj.sizes.get("rank", 0), "cse": asked}
     return Shown(
         readings,
         align_tokens(*ids) if compare is not None else [],
@@ -245,7 +241,7 @@ def _check_texts(model: Model, texts: list[str]) -> None:
 
 def _measure(model: Model, text: str, lens: int, progress: bool, options: dict[str, Any]) -> TextReading:
     traj = trace_text(model, text, lens=lens, progress=progress)
-    share = scalogram(traj, **transform_options(options), share=True)
+    share = scalogram(traj, **scalogram_options(options), share=True)
     return TextReading(traj, cse(traj, **options), share)
 
 

@@ -16,6 +16,7 @@ from depthscope.drawing.conditions import draw_conditions
 from depthscope.drawing.scalogram import draw_scalogram
 from depthscope.drawing.style import note, styled
 from depthscope.errors import DepthscopeError, listed, require
+from depthscope.instrument.transform import TRANSFORM
 from depthscope.summaries import describe_rows
 from depthscope.words import names_text
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 # settings that objects of ours carry, in the order in which they are told
 SETTINGS = (
     *("model", "model_class", "dtype", "quantization", "subtoken", "stack"),
-    *("signal", "wavelet", "scales", "periods", "padding", "energy_norm", "zero_mean", "sampling"),
+    *("signal", *TRANSFORM),
     *("normalize", "mask_coi", "min_scales", "relative"),
 )
 # a curve whose largest value is so many times its smallest is drawn on a logarithmic axis
