@@ -58,6 +58,16 @@ def test_figures_have_words_for_those_who_do_not_see_them(document):
         assert len(alt.split()) >= 3, f"{target}: {alt!r} does not say what the figure shows"
 
 
+# the changelog names what there was
+NOW = [document for document in PROSE if document.name != "CHANGELOG.md"]
+
+
+@pytest.mark.parametrize("document", NOW, ids=lambda path: str(path.relative_to(ROOT)))
+def test_modules_that_are_named_are_there(document):
+    for name in re.findall(r"`((?:[\w-]+/)+[\w-]+\.py)`", words(document)):
+        assert any((place / name).is_file() for place in (ROOT, ROOT / "src", ROOT / "src" / "depthscope")), name
+
+
 def test_every_figure_is_shown():
     shown = {
         Path(target).name for document in DOCUMENTS for target in re.findall(r"\]\(([^)\s]+\.png)\)", words(document))
