@@ -32,6 +32,12 @@ def test_ends_that_an_interval_does_not_have_are_open():
     assert table.rows == [[Cell("60% [open, open]", 0.6)]]
 
 
+def test_bytes_are_written_as_sizes_and_sorted_by_their_number():
+    frame = pd.DataFrame({"bytes": [5.38e8, 1.2e9, float("nan")]})
+    rows = tabulate("key", "a table", frame, [Column("size", "{bytes:size}")]).rows
+    assert [(row[0].text, row[0].sort) for row in rows] == [("538 MB", 5.38e8), ("1.20 GB", 1.2e9), ("", None)]
+
+
 def test_cells_are_read_and_sorted():
     table = tabulate("t", "Caption", FRAME, COLUMNS)
     assert table.columns == ["who", "n", "dz", "p"]  # neither what nobody has nor what is empty in all rows

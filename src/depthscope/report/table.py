@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from depthscope.telling import Sheet
-from depthscope.words import p_text, range_text
+from depthscope.words import p_text, range_text, size_text
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,8 @@ def cell_text(text: object) -> str:
 class Column:
     """A column that is shown: ``form`` is written with the fields of a row, and sorted by the first of them.
 
-    A cell is empty where that field is missing; ``{p:p}`` writes a p, ``{first:to last}`` a range of two fields.
+    A cell is empty where that field is missing; ``{p:p}`` writes a p, ``{count:size}`` a number of bytes, ``{first:to last}`` a
+    range of two fields.
     ``narrow``: a terminal shows it too.
     """
 
@@ -189,6 +190,8 @@ class _Formatter(string.Formatter):
             return "?"
         if isinstance(value, float) and isinf(value):  # the end of an interval that has none
             return "open"
+        if format_spec == "size":
+            return size_text(float(value))
         # a column of whole numbers with gaps comes back as floats
         whole = format_spec == "" and isinstance(value, float) and value.is_integer()
         return str(int(value)) if whole else super().format_field(value, format_spec)

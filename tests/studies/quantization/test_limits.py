@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from depthscope.studies.quantization.limits import NO_LIMITS, Limits
-from depthscope.studies.quantization.results import PLAIN, SchemeRow, recommend, recommended, told_limits, told_schemes
-from depthscope.telling import plain
+from depthscope.studies.quantization.results import PLAIN, SchemeRow, recommended
+from depthscope.studies.quantization.words import limit_words, recommend
+from tests.studies.quantization.rows import told
 
 ORIGINAL = SchemeRow(PLAIN, weight_bytes=1000e6, cluster="14-24", p=0.0002, share=0.0, perplexity=20.0, agreement=1.0)
 NEAR = SchemeRow(
@@ -87,7 +88,7 @@ def test_who_breaks_a_limit_is_not_recommended():
 
 
 def test_limits_are_told():
-    words = plain(told_schemes(ROWS, 0.2, Limits(ratio=1.05)))
+    words = told(ROWS, 0.2, Limits(ratio=1.05))
     assert "note: nf4 breaks a limit: perplexity 25 is above 1.05 times the original's 20" in words
-    assert told_limits(ROWS, Limits(drift=1)) == ["No scheme breaks a limit (drift of CSE at most 1 of its spread)."]
-    assert "limit" not in plain(told_schemes(ROWS, 0.2))
+    assert limit_words(ROWS, Limits(drift=1)) == ["No scheme breaks a limit (drift of CSE at most 1 of its spread)."]
+    assert "limit" not in told(ROWS, 0.2)

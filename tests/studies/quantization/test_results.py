@@ -1,19 +1,15 @@
 """The recommendation follows its rule, and says it."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from depthscope.studies.quantization.results import (
-    PLAIN,
-    SchemeRow,
-    megabytes,
-    recommend,
-    summarize_schemes,
-    told_schemes,
-)
-from depthscope.telling import plain
+from depthscope.studies.quantization.results import PLAIN, SchemeRow
+from depthscope.studies.quantization.words import recommend
+from tests.studies.contrast.planted import HIGHER, NOTHING, compare, measure, rows_of
+from tests.studies.quantization.rows import summary, told
 
 ORIGINAL = SchemeRow(
     PLAIN, weight_bytes=1000e6, cluster="14-24", p=0.0002, clusters="14-24 (+)", share=0.0, perplexity=20.0
@@ -33,9 +29,7 @@ SMALLER = replace(GOOD, scheme="nf4", weight_bytes=300e6, share=0.3)
 
 
 def test_the_smallest_that_keeps_the_effect() -> None:
-    assert recommend([ORIGINAL, GOOD, SMALLER], 0.2).startswith(
-        "**int8**: 500 MB of weights instead of 1,000 MB (-50%)"
-    )
+    assert recommend([ORIGINAL, GOOD, SMALLER], 0.2).startswith("**int8**: 500 MB of weights instead of 1.00 GB (-50%)")
     assert recommend([ORIGINAL, GOOD, SMALLER], 0.4).startswith("**nf4**")
 
 
@@ -72,25 +66,33 @@ def test_the_rule_stands_in_every_answer() -> None:
         assert "moved by less than 20% of its size" in recommend(rows, 0.2)
 
 
-def test_the_summary_names_what_was_not_measured() -> None:
+def test_the_summary_has_every_number_and_names_what_was_not_measured(tmp_path: Path) -> None:
     rows = [ORIGINAL, GOOD, SchemeRow("gptq", failed="needs calibration")]
-    text = summarize_schemes("m: a - b", "Asked?", rows, "at layers 14-24", 0.2, "n = 9", "depthscope run quantization")
-    assert "- gptq: needs calibration" in text
-    assert "| int8 | int8 (bitsandbytes): 500 MB |" in text
-    assert "+5% [+0%, +10%]" in text
-    assert "n = 9" in text
+    main = compare(measure({"a": HIGHER, "b": NOTHING}), "a", "b")
+    text = summary(tmp_path, rows, 0.2, main)
+    cells = rows_of(text)
+    assert ["none", "", "1.00 GB", "20.0", ""] in cells
+    assert ["int8", "int8 (bitsandbytes), 500 MB", "500 MB", "", ""] in cells
+    assert ["gptq", "", "", "", "needs calibration"] in cells
+    assert ["int8", "+5% [+0%, +10%]", "10%", "14-24 (p = .001)", ""] in cells
+    assert ["none", "", "0%", "14-24 (p < .001)", "14-24 (+)"] in cells
+    assert "**int8**: 500 MB of weights instead of 1.00 GB (-50%), the effect moved by at most 10%." in text
+    assert "## Limits" not in text
+    assert main.settings_text in text
     assert text.rstrip().endswith("```")
 
 
 def test_the_terminal_tells_every_scheme() -> None:
-    told = told_schemes([ORIGINAL, GOOD, SchemeRow("gptq", failed="needs calibration")], 0.2)
-    head, *lines = plain(told).splitlines()
-    assert "effect moved by at most (95 %)" in head
-    assert [line.split()[0] for line in lines[:3]] == ["none", "int8", "gptq:"]
-    assert "  10%  " in lines[1]
-    assert lines[2] == "gptq: not measured: needs calibration"
+    lines = told([ORIGINAL, GOOD, SchemeRow("gptq", failed="needs calibration")], 0.2).splitlines()
+    assert lines[0] == "Costs by scheme"
+    assert [line.split()[0] for line in lines[2:4]] == ["none", "int8"]
+    assert "moved by at most (95 %)" in lines[6]
+    assert [line.split()[0] for line in lines[7:9]] == ["none", "int8"]
+    assert "  10%  " in lines[8]
+    assert lines[10] == "gptq: not measured: needs calibration"
     assert "**" not in "".join(lines)
 
 
 def test_bytes_that_are_not_known_are_not_invented() -> None:
-    assert megabytes(np.nan) == "unknown"
+    lines = told([ORIGINAL, replace(GOOD, weight_bytes=np.nan, cluster="")], 0.2).splitlines()
+    assert lines[3].split() == ["int8"]

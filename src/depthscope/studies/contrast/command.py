@@ -19,6 +19,7 @@ from depthscope.console.options import (
     table_options,
 )
 from depthscope.console.output import Answer, add_json, say
+from depthscope.console.wrapping import COMMAND, Wrapping
 from depthscope.errors import DepthscopeError
 from depthscope.telling import Sheet, Told
 
@@ -71,6 +72,8 @@ class Study(ABC):
     COMPARED: ClassVar[str] = "default metaphor-literal"
     # options of one study alone: keywords of its start()
     OWN: ClassVar[tuple[str, ...]] = ()
+    # commands that can be copied, for its help
+    EXAMPLES: ClassVar[tuple[str, ...]] = ()
 
     def add_to(self, studies: Any) -> None:
         # what is not given stays out of the namespace, so that defaults stand in one place, the library
@@ -78,6 +81,8 @@ class Study(ABC):
             self.NAME,
             help=self.HELP,
             description=self.__doc__,
+            epilog=COMMAND.join(("For example:", *self.EXAMPLES)) if self.EXAMPLES else None,
+            formatter_class=Wrapping,
             argument_default=argparse.SUPPRESS,
         )
         parser.add_argument("--out", required=True, metavar="DIR", help="run folder; an unfinished one is continued")

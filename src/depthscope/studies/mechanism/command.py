@@ -14,6 +14,10 @@ class RunMechanism(Study):
     """
 
     NAME, HELP = "mechanism", "which scales, layers and parts carry a contrast, and whether it matters"
+    EXAMPLES = (
+        "run mechanism --model embedded --out runs/mechanism/embedded",
+        "run mechanism --model embedded --stimuli words.csv --contrast a-b --heads --patch-items 40 --out runs/words",
+    )
     OWN = ("patch_items", "heads")
 
     def _stimuli(self, add: Any) -> None:

@@ -18,7 +18,7 @@ class ProcessDiedError(DepthscopeError):
 
 
 def in_child(work: Callable[..., None], *given: Any) -> None:
-    """Call ``work`` in a process that begins anew; what it raises is raised here.
+    """Call ``work`` in a fresh process; what it raises is raised here.
 
     Raises
     ------

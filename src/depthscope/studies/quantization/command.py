@@ -15,6 +15,10 @@ class RunQuantization(Study):
 
     NAME, HELP = "quantization", "what quantisation does to a model and to the measurement"
     LOAD = ("device", "dtype", "blocks", "stack", "trust_remote_code", "allow_pickle")
+    EXAMPLES = (
+        "run quantization --model embedded --schemes nf4,int8,torchao-int8 --out runs/quantization",
+        "run quantization --model embedded --max-perplexity 1.05x --min-agreement .95 --max-drift .5 --out runs/limits",
+    )
     OWN = ("schemes", "share", "text", "max_perplexity", "min_agreement", "max_drift")
 
     def _model(self, add: Any) -> None:

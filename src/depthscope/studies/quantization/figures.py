@@ -23,8 +23,7 @@ from depthscope.drawing.style import (
     styled,
     title_above,
 )
-from depthscope.statistics.drift import Drift
-from depthscope.statistics.result import Contrast
+from depthscope.studies.quantization.results import Comparison
 from depthscope.words import names_text
 
 if TYPE_CHECKING:
@@ -100,7 +99,7 @@ def tell_schemes(errors: Mapping[str, xr.DataArray], worth: Sequence[tuple[str, 
     """Which schemes there are, how far they move the states, and which of them are accepted."""
     far = {name: float(np.nanmax(curve.values)) for name, curve in errors.items()}
     worst, best = max(far, key=far.__getitem__), min(far, key=far.__getitem__)
-    accepted = [name for name, _, share in worth if share <= limit]
+    accepted = [name for name, _, share in worth if share < limit]
     states = f"largest relative error of the states {far[best]:.2g} ({best}) to {far[worst]:.2g} ({worst})"
     return (
         f"Four panels by scheme ({names_text(errors)}): error of the states, drift of CSE, the contrast, and bytes against the "
@@ -143,22 +142,16 @@ def _worth(
     ax.legend(loc="upper right")
 
 
-def write_schemes(
-    folder: Path,
-    original: Contrast,
-    drifts: Mapping[str, Drift],
-    errors: Mapping[str, xr.DataArray],
-    worth: Sequence[tuple[str, float, float]],
-    limit: float,
-    title: str,
-) -> list[Path]:
+def write_schemes(folder: Path, found: Comparison, limit: float, title: str) -> list[Path]:
     """``schemes``: what each scheme does to states, to CSE and to the contrast; nothing without a scheme."""
+    drifts, original = found.drifts, found.original
     if not drifts:
         return []
     folder.mkdir(parents=True, exist_ok=True)
     ratios = {name: drift.by_layer["ratio"] for name, drift in drifts.items()}
     differences = {name: drift.contrast.table["difference"] for name, drift in drifts.items()}
+    worth = [(row.scheme, row.weight_bytes, row.share) for row in found.rows if row.scheme in drifts]
     figure = draw_schemes(
-        errors, ratios, original.table, differences, worth, limit, (title, original.name), original.settings_text
+        found.errors, ratios, original.table, differences, worth, limit, (title, original.name), original.settings_text
     )
     return save(figure, folder / "schemes")

@@ -1,13 +1,15 @@
-"""What quantisation costs, saves, and does to what is measured: one row per scheme, in numbers and in words."""
+"""What quantisation costs, saves, and does to what is measured: one row per scheme, and which scheme is recommended."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
+import pandas as pd
+import xarray as xr
 
+from depthscope.statistics.drift import Drift
+from depthscope.statistics.result import Contrast
 from depthscope.studies.quantization.limits import NO_LIMITS, Limits
-from depthscope.telling import Sheet
-from depthscope.words import effect_text, p_text
 
 PLAIN = "none"
 NEAR = 0.02  # schemes whose bytes differ by less are equally cheap
@@ -98,134 +100,57 @@ def recommended(rows: Sequence[SchemeRow], share: float, limits: Limits = NO_LIM
     return best if best.weight_bytes < original.weight_bytes else original
 
 
-def recommend(rows: Sequence[SchemeRow], share: float, limits: Limits = NO_LIMITS) -> str:
-    """:func:`recommended` in words, with the rule."""
-    original = rows[0]
-    if original.failed:
-        return "No recommendation: the original could not be measured, so there is nothing to compare with."
-    if not original.cluster:
-        return (
-            "No recommendation: the original shows no effect (no cluster with p <= .05), so there is none to keep. Choose by "
-            "the drift of CSE against the spread between items."
-        )
-    rule = (
-        f"the fewest bytes (of several within {NEAR:.0%}, the one that moved least) among those in which the strongest "
-        "cluster is found again (same direction, overlapping layers, p <= .05) and the effect, with 95 % confidence, moved "
-        f"by less than {share:.0%} of its size{', and which break no limit that was set' if limits.told else ''}"
+@dataclass(frozen=True)
+class Comparison:
+    """The schemes that were measured, each against the original.
+
+    Attributes
+    ----------
+    original : Contrast
+        Of the model as it is.
+    rows : list of SchemeRow
+        The original first.
+    drifts : dict of Drift
+        By scheme.
+    errors, cosines : dict of DataArray over state
+        By scheme: relative error of the states and their cosine with those of the original, medians over texts.
+    """
+
+    original: Contrast
+    rows: list[SchemeRow]
+    drifts: dict[str, Drift] = field(default_factory=dict)
+    errors: dict[str, xr.DataArray] = field(default_factory=dict)
+    cosines: dict[str, xr.DataArray] = field(default_factory=dict)
+
+
+def scheme_tables(found: Comparison, rows: Sequence[SchemeRow]) -> dict[str, pd.DataFrame]:
+    """Tidy tables by the name of their file; ``rows`` are those of ``found`` and of the schemes that failed."""
+    tables = {"schemes.csv": schemes_table(rows)}
+    if found.drifts:
+        tables["layers.csv"] = pd.concat([_layers(found, name) for name in found.drifts], ignore_index=True)
+        tables["clusters.csv"] = _clusters(found)
+    return tables
+
+
+def schemes_table(rows: Sequence[SchemeRow]) -> pd.DataFrame:
+    """One row per scheme."""
+    return pd.DataFrame([asdict(row) for row in rows])
+
+
+def _clusters(found: Comparison) -> pd.DataFrame:
+    """All clusters, the original first."""
+    contrasts = {PLAIN: found.original, **{name: drift.contrast for name, drift in found.drifts.items()}}
+    frames = [one.clusters_dataframe().assign(scheme=name) for name, one in contrasts.items()]
+    return pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True)
+
+
+def _layers(found: Comparison, name: str) -> pd.DataFrame:
+    """One row per layer: drift of the states after it, drift of the measure, and the contrast."""
+    drift = found.drifts[name]
+    frame = drift.by_layer.to_dataframe().reset_index()[["layer", "drift", "spread", "ratio"]]
+    states = frame["layer"].to_numpy()
+    frame["state_error"], frame["state_cosine"] = (
+        curves[name].sel(state=states).to_numpy() for curves in (found.errors, found.cosines)
     )
-    best = recommended(rows, share, limits)
-    if best is None:
-        return f"No scheme can be recommended by the rule: {rule}."
-    if best is original:
-        return f"Keep the original weights: what keeps the effect takes no fewer bytes. The rule: {rule}."
-    saved = 1 - best.weight_bytes / original.weight_bytes
-    return (
-        f"**{best.scheme}**: {megabytes(best.weight_bytes)} of weights instead of {megabytes(original.weight_bytes)} "
-        f"(-{saved:.0%}), the effect moved by at most {best.share:.0%}. The rule: {rule}."
-    )
-
-
-def answer(model: str, contrast: str, rows: Sequence[SchemeRow], share: float, limits: Limits = NO_LIMITS) -> list[str]:
-    """What was asked and what was found, in two plain sentences; the rule of the recommendation is told elsewhere."""
-    done = sum(not row.failed for row in rows[1:])
-    question = f"What do {done} schemes of quantisation do to {contrast} in `{model}`, and which can be recommended?"
-    return [question, recommend(rows, share, limits).partition(" The rule:")[0]]
-
-
-def summarize_schemes(
-    title: str,
-    question: str,
-    rows: Sequence[SchemeRow],
-    window: str,
-    share: float,
-    settings: str,
-    command: str,
-    limits: Limits = NO_LIMITS,
-) -> str:
-    """``summary.md``: the recommendation, two tables, and what the columns mean."""
-    lines = [f"# {title}", "", question, "", recommend(rows, share, limits), ""]
-    if limits.told:
-        lines += ["## Limits", "", *(f"- {line}" for line in told_limits(rows, limits)), ""]
-    lines += ["## What it costs and saves", ""]
-    lines += ["| scheme | weights | peak memory | load | prefill | decode | perplexity | next token agrees |"]
-    lines += ["|---|---|---|---|---|---|---|---|"]
-    done = [row for row in rows if not row.failed]
-    lines += [
-        f"| {row.scheme} | {row.weights.partition(',')[0]}: {megabytes(row.weight_bytes)} | {megabytes(row.peak_bytes)} "
-        f"| {row.load_seconds:.1f} s | {row.prefill:.0f} tokens/s | {row.decode:.1f} tokens/s | {row.perplexity:,.1f} "
-        f"| {row.agreement:.1%} |"
-        for row in done
-    ]
-    lines += ["", "## What it does to the measurement", ""]
-    columns = ("scheme", "error of the states", "cosine", "drift of CSE / spread", f"dz {window}", "moved")
-    lines += [f"| {' | '.join((*columns, 'cluster kept', 'all clusters'))} |"]
-    lines += ["|---|---|---|---|---|---|---|---|"]
-    for row in done:
-        moved = "" if row.scheme == PLAIN or np.isnan(row.moved) else _moved(row)
-        kept = f"{row.cluster} ({p_text(row.p)})" if row.cluster else "**none**"
-        effect = "" if np.isnan(row.effect) else effect_text(row.effect, row.effect_low, row.effect_high)
-        lines.append(
-            f"| {row.scheme} | {row.state_error:.3f} | {row.state_cosine:.4f} | {row.cse_drift:.2f} | {effect} | {moved} "
-            f"| {kept} | {row.clusters or 'none'} |"
-        )
-    failed = [row for row in rows if row.failed]
-    if failed:
-        lines += ["", "Not measured:", "", *(f"- {row.scheme}: {row.failed}" for row in failed)]
-    lines += ["", "## How to read this", "", *(f"- {line}" for line in (*READING, settings)), ""]
-    return "\n".join([*lines, "```", command, "```", ""]) if command else "\n".join(lines)
-
-
-READING = (
-    "**weights**: true bytes of all parameters and buffers, with the scales of packed ones, what is shared counted once.",
-    "**none** is the model as it was loaded; what was quantised at its source (GGUF) was unpacked first.",
-    "**peak memory**: of a process of its own, over what it held before loading. A scheme that packs the weights as it loads "
-    "has held them in full as well; a checkpoint saved in it has not. Times: medians of three, batch of one.",
-    "**error of the states**: relative, median over texts and layers.",
-    "**drift of CSE / spread**: root mean square change over the standard deviation between items, mean over layers; at 1 a "
-    "text's CSE moves as far as texts differ.",
-    "**moved**: change of the effect in units of CSE, item by item, as a share of the original's, 95 % interval; **dz** is "
-    "over the spread of the scheme itself, so that the two need not agree. **dz** is at layers "
-    "that the original chose, which flatters the original.",
-    "One set of texts, one machine, one release of each library: other kernels round otherwise.",
-)
-
-
-def told_limits(rows: Sequence[SchemeRow], limits: Limits) -> list[str]:
-    """Which scheme breaks which limit, a sentence each; or that none does."""
-    broken = [f"{name} breaks a limit: {what}" for name, whats in limits.broken(rows).items() for what in whats]
-    return broken or [f"No scheme breaks a limit ({', '.join(limits.told)})."]
-
-
-def told_schemes(rows: Sequence[SchemeRow], share: float, limits: Limits = NO_LIMITS) -> list[str | Sheet]:
-    """The result for a terminal."""
-    columns = (
-        "scheme",
-        "weights",
-        "perplexity",
-        "error of states",
-        "drift of CSE",
-        "effect moved by at most (95 %)",
-        "clusters",
-    )
-    cells = []
-    for row in (row for row in rows if not row.failed):
-        known = (row.scheme, megabytes(row.weight_bytes), f"{row.perplexity:,.1f}")
-        if row.scheme == PLAIN:
-            cells.append((*known, "", "", "", row.clusters or "none"))
-            continue
-        moved, kept = "", ""
-        if np.isfinite(row.share):
-            moved, kept = f"{row.share:.0%}", f"layers {row.cluster} kept" if row.cluster else "no cluster kept"
-        cells.append((*known, f"{row.state_error:.3f}", f"{row.cse_drift:.2f}", moved, kept))
-    failed = [f"{row.scheme}: not measured: {row.failed}" for row in rows if row.failed]
-    kept_to = [f"note: {line}" for line in told_limits(rows, limits)] if limits.told else []
-    return [Sheet(columns, cells), *failed, "", recommend(rows, share, limits).replace("**", ""), *kept_to]
-
-
-def megabytes(count: float) -> str:
-    """Bytes for a reader: ``538 MB``."""
-    return "unknown" if np.isnan(count) else f"{count / 1e6:,.0f} MB"
-
-
-def _moved(row: SchemeRow) -> str:
-    return f"{row.moved:+.0%} [{row.moved_low:+.0%}, {row.moved_high:+.0%}]"
+    difference = drift.contrast.table["difference"].to_series()
+    return frame.assign(scheme=name, difference=frame["layer"].map(difference))

@@ -3,50 +3,38 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-import pandas as pd
-import xarray as xr
+from typing import TYPE_CHECKING
 
 from depthscope.errors import DepthscopeError
-from depthscope.instrument.cse import cse
-from depthscope.instrument.drift import state_drift
 from depthscope.model.device import chosen_device
 from depthscope.model.quantization import quantization_config
 from depthscope.progress import step
 from depthscope.report.codebook import write_tables
 from depthscope.run.result import FinishedRun
 from depthscope.run.several import comparison, shared_settings
-from depthscope.statistics.contrast import contrast
-from depthscope.statistics.drift import Drift, measure_drift
+from depthscope.statistics.drift import Drift
 from depthscope.statistics.result import Contrast
-from depthscope.statistics.terms import Terms
 from depthscope.stimuli.passage import read_passage
-from depthscope.store.datasets import read_zarr
-from depthscope.store.files import write_text
 from depthscope.store.folder import RECORD
 from depthscope.store.record import RunRecord
 from depthscope.studies.contrast.settings import Settings, prepare, settled
+from depthscope.studies.quantization.against_original import compare_schemes
 from depthscope.studies.quantization.child import ProcessDiedError, in_child
 from depthscope.studies.quantization.codebook import TABLES
 from depthscope.studies.quantization.figures import write_schemes
 from depthscope.studies.quantization.limits import NO_LIMITS, Limits
-from depthscope.studies.quantization.page import LAYOUT
+from depthscope.studies.quantization.page import COSTS_TABLE, LAYOUT, MEASURED_TABLE
 from depthscope.studies.quantization.results import (
     PLAIN,
-    READING,
+    Comparison,
     SchemeRow,
-    answer,
-    recommend,
     recommended,
-    summarize_schemes,
-    told_limits,
-    told_schemes,
+    scheme_tables,
+    schemes_table,
 )
 from depthscope.studies.quantization.scheme import measure_scheme, scheme_record
+from depthscope.studies.quantization.words import answer, failure_words, limit_words, recommend, scheme_words
 from depthscope.telling import Sheet
-from depthscope.words import ALPHA, layers_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -69,7 +57,14 @@ class Quantized(FinishedRun):
 
     @property
     def told(self) -> list[str | Sheet]:
-        return [*told_schemes(self.rows, self.share, self.limits), *self.ending]
+        """The run for a terminal: two tables, what is recommended, which limits are broken."""
+        frame = schemes_table([row for row in self.rows if not row.failed])
+        tables = [
+            one for form in (COSTS_TABLE, MEASURED_TABLE) if (found := form.of(frame)) for one in (found.sheet(), "")
+        ]
+        notes = [f"note: {line}" for line in limit_words(self.rows, self.limits)] if self.limits.told else []
+        advice = recommend(self.rows, self.share, self.limits).replace("**", "")
+        return [*tables, *failure_words(self.rows), advice, *notes, *self.ending]
 
     @property
     def recommended(self) -> str | None:
@@ -85,16 +80,6 @@ class Quantized(FinishedRun):
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Draw the contrast in the original; returns matplotlib axes."""
         return self.original.plot(ax)
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What a scheme's process left in its folder, and what follows from it."""
-
-    record: RunRecord
-    reading: xr.Dataset
-    traj: xr.Dataset
-    h: xr.DataArray
 
 
 def run_quantization(
@@ -122,7 +107,7 @@ def run_quantization(
     schemes : sequence of str
         Names of :data:`depthscope.model.quantization.SCHEMES`.
     share : float
-        The effect may move by so much of its size; see :func:`depthscope.studies.quantization.results.recommend`.
+        The effect may move by so much of its size; see :func:`depthscope.studies.quantization.results.recommended`.
     text : str, optional
         File with the passage whose perplexity is measured; by default one of our own.
     max_perplexity : str or float, optional
@@ -165,7 +150,7 @@ def run_quantization(
             if reason:
                 failed[name] = reason
         with clock("compare"):
-            found = _compare(settings, out, [name for name in schemes if name not in failed], terms[0])
+            found = compare_schemes(settings, out, [name for name in schemes if name not in failed], terms[0])
             rows = [*found.rows, *(SchemeRow(name, failed=reason) for name, reason in failed.items())]
             _write(settings, out, found, rows, share, limits, record)
             if limits.told:
@@ -175,7 +160,7 @@ def run_quantization(
 
 
 def _check_schemes(settings: Settings, schemes: Sequence[str]) -> None:
-    """Whatever cannot run here is said before anything is computed."""
+    """Refuse what cannot run here, before anything is computed."""
     if "quantization" in settings.load:
         raise DepthscopeError("quantization: this study compares schemes with the original; name them with --schemes")
     device = chosen_device(settings.load.get("device"))
@@ -200,111 +185,18 @@ def _in_own_process(settings: Settings, scheme: str, folder: Path, text: str | N
     return ""
 
 
-@dataclass(frozen=True)
-class _Comparison:
-    original: Contrast
-    rows: list[SchemeRow]
-    drifts: dict[str, Drift]
-    errors: dict[str, xr.DataArray]
-    cosines: dict[str, xr.DataArray]
-
-
-def _compare(settings: Settings, out: Path, schemes: Sequence[str], terms: Terms) -> _Comparison:
-    plain = _read(out / PLAIN, settings)
-    original = contrast(plain.h, terms, **settings.contrast)
-    own = measure_drift(plain.h, plain.h, original, settings.contrast)
-    rows = [_row(PLAIN, plain, plain, own, np.zeros(1), np.ones(1))]
-    found = _Comparison(original, rows, {}, {}, {})
-    for name in schemes:
-        changed = _read(out / name, settings)
-        drift = measure_drift(changed.h, plain.h, original, settings.contrast)
-        error, cosine = state_drift(changed.traj["states"].values, plain.traj["states"].values)
-        rows.append(_row(name, changed, plain, drift, error, cosine))
-        found.drifts[name] = drift
-        for curves, values in ((found.errors, error), (found.cosines, cosine)):
-            curves[name] = xr.DataArray(np.nanmedian(values, axis=0), {"state": plain.traj["state"]}, ("state",))
-    return found
-
-
-def _read(folder: Path, settings: Settings) -> Measured:
-    record = RunRecord.read(folder / RECORD)
-    traj, reading = (read_zarr(folder / f"{name}.zarr", record.digests[name]) for name in ("trajectories", "reading"))
-    return Measured(record, reading, traj, cse(traj, **settings.cse))
-
-
-def _row(name: str, changed: Measured, plain: Measured, drift: Drift, error: Any, cosine: Any) -> SchemeRow:
-    # a number that there is none of is null in a record
-    costs: dict[str, Any] = {cost: np.nan if v is None else v for cost, v in changed.record.results.items()}
-    effects: dict[str, Any] = {}
-    if drift.before is not None and drift.after is not None and drift.moved is not None:
-        size = drift.before.difference
-        ends = sorted((drift.moved.difference_low / size, drift.moved.difference_high / size))
-        effects = {
-            "effect": drift.after.dz,
-            "effect_low": drift.after.low,
-            "effect_high": drift.after.high,
-            "moved": drift.moved.difference / size,
-            "moved_low": ends[0],
-            "moved_high": ends[1],
-            "share": drift.share,
-        }
-    kept = drift.kept
-    return SchemeRow(
-        scheme=name,
-        **costs,
-        perplexity=float(np.exp(changed.reading["nats"].mean())),
-        agreement=float((changed.reading["best"] == plain.reading["best"]).mean()),
-        state_error=float(np.nanmedian(error)),
-        state_cosine=float(np.nanmedian(cosine)),
-        cse_drift=float(drift.by_layer["ratio"].mean()),
-        **effects,
-        cluster=f"{kept.first}-{kept.last}" if kept else "",
-        p=kept.p if kept else float("nan"),
-        clusters=", ".join(f"{c.first}-{c.last} ({'+' if c.mass > 0 else '-'})" for c in drift.contrast.significant()),
-    )
-
-
 def _write(
     settings: Settings,
     out: Path,
-    found: _Comparison,
+    found: Comparison,
     rows: Sequence[SchemeRow],
     share: float,
     limits: Limits,
     record: RunRecord,
 ) -> None:
-    c = found.original
-    tables = {"schemes.csv": pd.DataFrame([asdict(row) for row in rows])}
-    if found.drifts:
-        layers = [_layers(name, found) for name in found.drifts]
-        tables["layers.csv"] = pd.concat(layers, ignore_index=True)
-        clusters = [drift.contrast.clusters_dataframe().assign(scheme=name) for name, drift in found.drifts.items()]
-        clusters = [c.clusters_dataframe().assign(scheme=PLAIN), *clusters]
-        filled = [frame for frame in clusters if len(frame)] or clusters[:1]
-        tables["clusters.csv"] = pd.concat(filled, ignore_index=True)
-    write_tables(out, tables, TABLES)
-    strongest = c.strongest(ALPHA)
-    window = f"at {layers_text(strongest.first, strongest.last)}" if strongest else ""
-    name = Path(settings.model).name
-    worth = [(row.scheme, row.weight_bytes, row.share) for row in rows if row.scheme in found.drifts]
-    title = f"{name}: what quantisation does to {c.name}"
-    write_schemes(out / "figures", c, found.drifts, found.errors, worth, share, title)
-    record.title, record.answer = title, answer(name, c.name, rows, share, limits)
-    kept_to = told_limits(rows, limits) if limits.told else []
-    record.words = {"schemes": [recommend(rows, share, limits), *kept_to, *READING]}
-    text = summarize_schemes(
-        record.title, record.answer[0], rows, window, share, c.settings_text, record.command, limits
-    )
-    write_text(out / "summary.md", text)
-
-
-def _layers(name: str, found: _Comparison) -> pd.DataFrame:
-    """One row per layer: drift of the states after it, drift of the measure, and the contrast."""
-    drift = found.drifts[name]
-    frame = drift.by_layer.to_dataframe().reset_index()[["layer", "drift", "spread", "ratio"]]
-    states = frame["layer"].to_numpy()
-    frame["state_error"], frame["state_cosine"] = (
-        curves[name].sel(state=states).to_numpy() for curves in (found.errors, found.cosines)
-    )
-    difference = drift.contrast.table["difference"].to_series()
-    return frame.assign(scheme=name, difference=frame["layer"].map(difference))
+    write_tables(out, scheme_tables(found, rows), TABLES)
+    name, main = Path(settings.model).name, found.original
+    record.title = f"{name}: what quantisation does to {main.name}"
+    write_schemes(out / "figures", found, share, record.title)
+    record.answer = answer(name, main.name, rows, share, limits)
+    record.words = scheme_words(main, rows, share, limits)
