@@ -7,9 +7,11 @@ import torch
 
 from depthscope.errors import DepthscopeError, reason
 from depthscope.model.blocks import find_blocks
+from depthscope.model.fingerprint import fingerprint
 from depthscope.model.model import Model, inputs_of, measuring
 from depthscope.model.placed import input_device, is_absent
 from depthscope.model.plain import plainly
+from depthscope.model.proofs import Proofs
 from depthscope.model.quantization import check_unpacking, settle
 from depthscope.model.tokenizer import context_length, ordinary_tokens
 from depthscope.model.verify import verify, verify_head
@@ -19,8 +21,18 @@ PROBE_TOKENS, FEWEST_TOKENS = 8, 3  # with two texts in a batch, fewer could be 
 
 
 @plainly()
-def accept(network: Any, tokenizer: Any, name: str, path: str | None = None, *, causal: bool = True) -> Model:
+def accept(
+    network: Any,
+    tokenizer: Any,
+    name: str,
+    path: str | None = None,
+    *,
+    causal: bool = True,
+    proofs: Proofs | None = None,
+) -> Model:
     """Find the blocks of a network, or take ``path``, and prove that what is captured is what it computes with.
+
+    With ``proofs``, of a converted model, what was proven of the very same before is not proven again.
 
     Raises
     ------
@@ -54,10 +66,18 @@ def accept(network: Any, tokenizer: Any, name: str, path: str | None = None, *, 
         raise DepthscopeError(
             f"{name}: {type(network).__name__} does not run on text alone, so it cannot be measured; it says: {reason(problem)}"
         ) from None
-    model = Model(network, tokenizer, name, chain, causal=causal)
+    model = Model(network, tokenizer, name, chain, causal=causal, proofs=proofs)
     check_depth(name, model.depth)
-    checks = verify(model, first, second)
-    predicts, checks["head"] = verify_head(model, first, second)
+
+    def prove() -> list[Any]:
+        checks = verify(model, first, second)
+        predicts, checks["head"] = verify_head(model, first, second)
+        return [checks, predicts]
+
+    if proofs is None:
+        checks, predicts = prove()
+    else:
+        checks, predicts = proofs.settled(f"stream at {chain}", network, fingerprint(network), prove)
     if carried := getattr(network.config, "gguf", None):
         checks["gguf"] = str(carried)
     return replace(model, checks=checks, predicts=predicts)

@@ -36,7 +36,11 @@ def branches(model: Model, length: int) -> bool:
     """Whether texts of up to ``length`` tokens may branch off each other within a row: :func:`prove`, once for each model."""
     known = _PROVEN.setdefault(model, {})
     if length not in known:
-        known[length] = prove(model, length)
+        if model.proofs is None:
+            known[length] = prove(model, length)
+        else:
+            what, weights = f"rows of {length} branch at {model.chain}", model.fingerprint
+            known[length] = bool(model.proofs.settled(what, model.network, weights, lambda: prove(model, length)))
     return known[length]
 
 

@@ -108,9 +108,13 @@ def load(
     check_fast(tokenizer, name)
     from depthscope.model.accept import accept, probe
     from depthscope.model.filling import check_filled
+    from depthscope.model.proofs import Proofs
 
+    proofs = Proofs(found.converted) if found is not None and found.converted is not None and blocks is None else None
     with one_sentence(name, "it cannot be measured", "the network, or code that came with it, fails on a short text"):
-        model = accept(one_stack(network, stack, name), tokenizer, name, blocks, causal=stack != "encoder")
+        model = accept(
+            one_stack(network, stack, name), tokenizer, name, blocks, causal=stack != "encoder", proofs=proofs
+        )
     if found is None:
         return model
     if found.filling is not None:

@@ -17,6 +17,7 @@ from depthscope.model.head import logits_at
 from depthscope.model.narrow import tail
 from depthscope.model.placed import input_device
 from depthscope.model.plain import plainly
+from depthscope.model.proofs import Proofs
 from depthscope.model.quantization import SCHEMES, gradless, scheme_of
 from depthscope.model.tokenizer import context_length
 from depthscope.model.turns import alone
@@ -43,6 +44,8 @@ class Model:
         A token's states depend on nothing after it; false for an encoder.
     code : dict
         SHA-256 of each file of Python code that the model brought and that was run, by its name.
+    proofs : Proofs, optional
+        Of a converted model: what was proven of it before.
     """
 
     network: nn.Module
@@ -53,6 +56,7 @@ class Model:
     predicts: bool = False
     causal: bool = True
     code: dict[str, str] = field(default_factory=dict)
+    proofs: Proofs | None = None
 
     @property
     def path(self) -> str:

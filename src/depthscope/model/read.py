@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,6 +51,7 @@ class Reading:
     filling: "Filling | None" = None
     code: dict[str, str] = field(default_factory=dict)
     unread: str = ""
+    converted: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,10 @@ def read(source: Any, tokenizer: Any, wish: Wish) -> Reading:
             return Reading(*load_gguf(path, tokenizer, **options))
         if folder is None:
             _check_place(path, str(source), options)
-        return _from_pretrained(str(folder or source), tokenizer, wish)
+            return _from_pretrained(str(source), tokenizer, wish)
+        as_it_stands = tokenizer is None and wish == Wish(None, None, "cpu", Trust(False, False), {})
+        found = _from_pretrained(str(folder), tokenizer, wish)
+        return replace(found, converted=folder) if as_it_stands else found
 
 
 def check_options(options: dict[str, Any], trust: Trust) -> None:

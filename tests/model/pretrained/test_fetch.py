@@ -38,8 +38,8 @@ Tiny = tuple[Pretrained, dict[Package, bytes]]
 
 
 def standing(cache: Path) -> list[str]:
-    """What the cache holds but locks."""
-    return sorted(path.name for path in cache.glob("*/*") if path.suffix != ".lock")
+    """What the cache holds but locks, and what was proven of a model."""
+    return sorted(path.name for path in cache.glob("*/*") if not path.name.endswith((".lock", ".proofs.json")))
 
 
 def test_a_model_is_fetched_converted_and_loaded(index: Index, tiny: Tiny, tmp_path: Path, refuses: Any) -> None:

@@ -88,6 +88,12 @@ def intact(folder: Path) -> bool:
     return True
 
 
+def digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file of a converted model, as it was when :func:`intact` last found it whole."""
+    known = json.loads((folder / SEAL).read_text(encoding="utf-8"))
+    return {name: str(about["sha256"]) for name, about in sorted(known.items())}
+
+
 def _seal(folder: Path) -> None:
     about = describe(folder, _names(folder))
     dated = {name: {**values, "dates": _dates(folder / name)} for name, values in about.items()}
