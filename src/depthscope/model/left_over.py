@@ -8,11 +8,10 @@ from typing import Any
 from torch import nn
 
 from depthscope.errors import DepthscopeError, listed
+from depthscope.model.fit import MEMORY
 from depthscope.model.model import Model
 from depthscope.model.plain_weights import SCALES
 from depthscope.model.quantization import scheme_of
-
-MEMORY = "load it with transformers yourself and give depthscope.load(network, tokenizer)"
 
 # buffers that transformers computes itself, and that older releases saved
 _COMPUTED = re.compile(r"(^|\.)(inv_freq|original_inv_freq|position_ids|masked_bias|num_batches_tracked|version)$")

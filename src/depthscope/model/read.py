@@ -25,7 +25,7 @@ from depthscope.model.unread import check_read
 from depthscope.store.names import given
 
 if TYPE_CHECKING:
-    from depthscope.model.filling import Filling
+    from depthscope.model.fit import Filling
 
 # what these options say is needed for the configuration and the tokenizer as well as for the weights
 _SHARED = ("revision", "token", "cache_dir", "code_revision")
@@ -149,7 +149,7 @@ def _check_place(path: Path, name: str, options: dict[str, Any]) -> None:
 
 def _from_pretrained(source: str, tokenizer: Any, wish: Wish) -> Reading:
     transformers = require("transformers", "models")
-    from depthscope.model.filling import filling
+    from depthscope.model.fit import filling
 
     stack, trust, options = wish.stack, wish.trust, wish.options
     shared = {name: options[name] for name in _SHARED if name in options} | {"trust_remote_code": trust.code}

@@ -1,6 +1,7 @@
 """What a contrast found: numbers first, table and plot as methods."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from depthscope.statistics.effects import Effect, mean_effect
 from depthscope.statistics.halves import Halves, split_half
 from depthscope.statistics.otherwise import Otherwise, otherwise
 from depthscope.statistics.permutation import TAILS, Inference
+from depthscope.statistics.saved import load_parts, save_parts
 from depthscope.statistics.symmetry import Symmetry, symmetry_test
 from depthscope.statistics.terms import Terms, side_name
 from depthscope.telling import Sheet
@@ -275,9 +277,7 @@ class Contrast:
             A name that does not end in ``.json``, a place that cannot be written, or something that would not come back as
             it is; nothing is written then.
         """
-        from depthscope.statistics.saved import save_contrast
-
-        return save_contrast(self, path)
+        return save_parts(self._parts, lambda parts: Contrast._made(parts)._parts(), path)
 
     @classmethod
     def load(cls, path: str | Path) -> "Contrast":
@@ -288,9 +288,26 @@ class Contrast:
         DepthscopeError
             No such file, something else, or one that was changed.
         """
-        from depthscope.statistics.saved import load_contrast
+        return load_parts(cls._made, path)
 
-        return load_contrast(path)
+    def _parts(self) -> dict[str, Any]:
+        """Its fields, with none of our own classes among them."""
+        parts = {one.name: getattr(self, one.name) for one in fields(self)}
+        terms = {"left": list(self.terms.left), "right": list(self.terms.right)}
+        clusters = [{**vars(one), "periods": list(one.periods) if one.periods else None} for one in self.clusters]
+        return {**parts, "terms": terms, "clusters": clusters}
+
+    @classmethod
+    def _made(cls, parts: Mapping[str, Any]) -> "Contrast":
+        # what a contrast of an earlier version does not say has its default
+        optional = {"partial", "thin_layers"} - parts.keys()
+        given = {one.name: parts[one.name] for one in fields(cls) if one.name not in optional}
+        terms = Terms(*(tuple(side) for side in (given["terms"]["left"], given["terms"]["right"])))
+        clusters = tuple(
+            Cluster(**{**one, "periods": tuple(one["periods"]) if one["periods"] else None})
+            for one in given["clusters"]
+        )
+        return cls(**{**given, "terms": terms, "clusters": clusters})
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Draw the difference by depth with its interval and clusters, or the map of dz; returns matplotlib axes.

@@ -1,16 +1,13 @@
-"""A contrast as a JSON document: every number of it, and a digest by which a change is noticed."""
+"""The parts of a result as a JSON document: every number of it, and a digest by which a change is noticed."""
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import fields
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from depthscope.errors import DepthscopeError, reason
-from depthscope.statistics.result import Cluster, Contrast
 from depthscope.statistics.spelt import kept, restored, same, unsaved
-from depthscope.statistics.terms import Terms
 from depthscope.store.files import write_text
 from depthscope.store.names import given
 from depthscope.version import __version__
@@ -18,16 +15,21 @@ from depthscope.version import __version__
 SCHEMA, KIND, SUFFIX = 1, "depthscope contrast", ".json"
 # what NumPy, xarray and Python raise at parts that do not fit together
 BROKEN = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
+Parts = Mapping[str, Any]
+Made = TypeVar("Made")
 
 
-def save_contrast(found: Contrast, path: str | Path) -> Path:
-    """Write a contrast to a file that ends in ``.json``; it appears whole or not at all. Read it with :func:`load_contrast`."""
+def save_parts(parts: Callable[[], Parts], again: Callable[[Parts], Parts], path: str | Path) -> Path:
+    """Write the parts of a contrast to a file that ends in ``.json``; it appears whole or not at all.
+
+    ``again`` gives the parts of the contrast that these parts make: what would not come back as it is, is refused.
+    """
     place = given(path, "a file")
     if place.suffix.lower() != SUFFIX:
         named = place.with_suffix(SUFFIX).name if place.name else f"contrast{SUFFIX}"
         raise DepthscopeError(f"{place}: a contrast is saved as JSON; call the file {named}")
     try:
-        text = _text(found)
+        text = _text(parts(), again)
     except DepthscopeError:
         raise
     except RecursionError:
@@ -44,9 +46,8 @@ def save_contrast(found: Contrast, path: str | Path) -> Path:
     return place
 
 
-def _text(found: Contrast) -> str:
-    """The document; what would not come back from it as it is is refused."""
-    content = {name: kept(value, f"{name} of the contrast") for name, value in _plain(found).items()}
+def _text(parts: Parts, again: Callable[[Parts], Parts]) -> str:
+    content = {name: kept(value, f"{name} of the contrast") for name, value in parts.items()}
     document = {
         "kind": KIND,
         "schema": SCHEMA,
@@ -56,23 +57,15 @@ def _text(found: Contrast) -> str:
     }
     # halves of characters are spelt out, as JSON spells them: no file of UTF-8 holds them
     text = json.dumps(document, ensure_ascii=False, allow_nan=False).encode("utf-8", "backslashreplace").decode()
-    again = _plain(_contrast(json.loads(text)["contrast"]))
-    for name, value in _plain(found).items():
-        if not same(value, again[name]):
+    come_back = again(_restored(json.loads(text)["contrast"]))
+    for name, value in parts.items():
+        if not same(value, come_back[name]):
             raise unsaved(f"{name} of the contrast", "it would not come back as it is")
     return text
 
 
-def _plain(found: Contrast) -> dict[str, Any]:
-    """Its parts, with none of our own classes among them."""
-    parts = {field.name: getattr(found, field.name) for field in fields(Contrast)}
-    terms = {"left": list(found.terms.left), "right": list(found.terms.right)}
-    clusters = [{**vars(one), "periods": list(one.periods) if one.periods else None} for one in found.clusters]
-    return {**parts, "terms": terms, "clusters": clusters}
-
-
-def load_contrast(path: str | Path) -> Contrast:
-    """The contrast that :func:`save_contrast` wrote."""
+def load_parts(make: Callable[[Parts], Made], path: str | Path) -> Made:
+    """What ``make`` makes of the parts that :func:`save_parts` wrote."""
     place = given(path, "a file")
     try:
         document = json.loads(place.read_text(encoding="utf-8"))
@@ -88,7 +81,7 @@ def load_contrast(path: str | Path) -> Contrast:
             raise DepthscopeError(
                 f"{place}: changed since it was saved (its digest is another); compute the contrast again"
             )
-        return _contrast(content)
+        return make(_restored(content))
     except DepthscopeError:
         raise
     except OSError as problem:
@@ -101,15 +94,8 @@ def load_contrast(path: str | Path) -> Contrast:
         ) from None
 
 
-def _contrast(content: Mapping[str, Any]) -> Contrast:
-    # what a contrast of an earlier version does not say has its default
-    optional = {"partial", "thin_layers"} - content.keys()
-    given = {field.name: restored(content[field.name]) for field in fields(Contrast) if field.name not in optional}
-    terms = Terms(*(tuple(side) for side in (given["terms"]["left"], given["terms"]["right"])))
-    clusters = tuple(
-        Cluster(**{**one, "periods": tuple(one["periods"]) if one["periods"] else None}) for one in given["clusters"]
-    )
-    return Contrast(**{**given, "terms": terms, "clusters": clusters})
+def _restored(content: Parts) -> Parts:
+    return {name: restored(value) for name, value in content.items()}
 
 
 def _digest(content: Any) -> str:

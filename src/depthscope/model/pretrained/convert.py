@@ -39,7 +39,7 @@ def _read(entry: Pretrained, files: Mapping[str, Path]) -> tuple[Any, ...]:
 
         return read_whisper(files["model.bin"], files["config.json"], files["tokenizer.json"])
     transformers = require("transformers", "models")
-    from depthscope.model.filling import whole
+    from depthscope.model.fit import whole
 
     where = str(files["config.json"].parent)
     safe = {"trust_remote_code": False}
