@@ -6,19 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from depthscope.statistics.comparison import Source, shared_items
 from depthscope.statistics.meta import hedges, pool
-from depthscope.studies.compare.results import MECHANISM, Source, compare_contrasts, shared_items
-from depthscope.studies.compare.words import (
-    answer,
-    beside_verdicts,
-    cautions,
-    mechanism_cells,
-    summarize,
-    told,
-    verdicts,
-)
-from depthscope.telling import plain
-from tests.studies.contrast.planted import HIGHER, NOTHING, compare, measure, rows_of
+from depthscope.studies.compare.results import MECHANISM, direction
+from depthscope.studies.compare.study import Comparison
+from depthscope.studies.compare.words import answer, cautions, quantities, verdicts
+from depthscope.telling import Sheet, plain
+from tests.studies.contrast.planted import HIGHER, NOTHING, compare, measure
 
 EARLY = (0.0, 0.6)
 ALL = dict.fromkeys(range(1, 21), 1.0)
@@ -34,7 +28,7 @@ def source(label, planted, depth=20, *, items=24, seed=5, texts=None, mechanism=
 
 
 def asked(*sources, depth=EARLY, **more):
-    return compare_contrasts(sources, depth, **more)
+    return Comparison.of(sources, depth, **more)
 
 
 def test_the_one_number_is_the_mean_over_the_layers_in_the_range():
@@ -100,7 +94,7 @@ def test_models_that_differ_are_said_to_and_one_that_lacks_it_breaks_every():
     assert cautions(c)[-1] == '"Not found" is not "absent".'
 
 
-def test_what_hangs_on_no_weight_is_pooled_and_told_in_a_sentence_each():
+def test_what_depends_on_no_weight_is_pooled_and_said_in_a_sentence_each():
     lower = dict.fromkeys(range(1, 21), -1.0)
     beside = {"directions": lower, "relative": ALL, "norms": NOTHING}
     made = []
@@ -111,10 +105,10 @@ def test_what_hangs_on_no_weight_is_pooled_and_told_in_a_sentence_each():
         }
         made.append(replace(source(f"m{i}", ALL, items=60, seed=i), beside=rows))
     c = asked(*made)
-    relative, directions = beside_verdicts(c)
+    relative, directions = quantities(c)
     assert relative.startswith(
-        "CSE relative to norms, which hangs on no weight of the scales, over the same range: higher in 3 of 3 models, lower in "
-        "0, not found in 0; pooled g +"
+        "CSE relative to norms, which depends on no weight of the scales, over the same range: higher in 3 of 3 models, "
+        "lower in 0, not found in 0; pooled g +"
     )
     assert directions.startswith("Slope that directions give, ")
     assert "higher in 0 of 3 models, lower in 3, not found in 0; pooled g -" in directions
@@ -129,7 +123,7 @@ def test_what_hangs_on_no_weight_is_pooled_and_told_in_a_sentence_each():
     ]
     one = asked(made[0], source("old", ALL, items=60))
     assert one.beside == {}
-    (relative, directions) = beside_verdicts(one)
+    (relative, directions) = quantities(one)
     assert relative.endswith("higher in 1 of 1 model, lower in 0, not found in 0.")
     assert set(one.besides["model"]) == {"m0"}
 
@@ -180,7 +174,7 @@ def test_items_are_shared_if_their_texts_are():
     assert c.joint.items == shared_items([x, y])
     z = source("z", HIGHER, texts={f"i{k}": "other" for k in range(24)})
     assert asked(x, z).joint is None
-    assert "share 0 item(s)" in asked(x, z).no_joint
+    assert any("share 0 item(s)" in line for line in cautions(asked(x, z)))
 
 
 def test_the_order_of_items_does_not_matter():
@@ -202,47 +196,56 @@ def parts(*rows):
     return pd.DataFrame(table)
 
 
-def test_a_table_of_mechanisms_has_blanks_where_a_run_has_none():
+def test_mechanisms_stand_by_model_in_one_order_and_are_pooled():
     c = asked(
-        source("x", HIGHER, mechanism=parts(("mlp", 2.0, 0.5), ("odd", 1.0, 0.2))),
+        source("x", HIGHER, mechanism=parts(("mlp", 2.0, 0.5), ("norms", 1.0, 0.2), ("odd", 1.0, 0.2))),
         source("y", HIGHER),
-        source("z", HIGHER, mechanism=parts(("cse", 3.0, 0.8), ("mlp", 4.0, 0.1))),
+        source("z", HIGHER, mechanism=parts(("mlp", 4.0, 0.1), ("cse", 3.0, 0.8))),
     )
-    cells = mechanism_cells(c)
-    assert list(cells.columns) == ["cse", "mlp", "odd"]
-    assert list(cells.index) == ["x", "y", "z", "pooled dz"]
-    assert list(cells.loc["x"]) == ["", "+2 [+1, +3]", "+1 [+0, +2]"]
-    assert set(cells.loc["y"]) == {""}
+    shown = c.mechanism_headlines
+    assert list(zip(shown["model"], shown["key"], strict=True)) == [
+        ("x", "mlp"),
+        ("x", "odd"),
+        ("z", "cse"),
+        ("z", "mlp"),
+    ]
+    assert set(c.mechanisms["key"]) == {"mlp", "norms", "odd", "cse"}
+    sheet = [part for part in c.told if isinstance(part, Sheet)][-1]
+    assert [row[0] for row in sheet.rows] == ["x", "mlp", "odd", "z", "cse", "mlp"]
+    assert sheet.rows[1] == ["mlp", "24", "+2 [+1, +3]", "+0.50 [+0.40, +0.60]", "p = .010"]
     assert list(c.mechanism) == ["mlp"]
     g, v = hedges(np.array([0.5, 0.1]), 24)
     np.testing.assert_equal(vars(c.mechanism["mlp"]), vars(pool(g, v)))
     assert list(c.meta["quantity"]) == ["relative depth 0 to 0.6", "mlp"]
     assert any(line.startswith("mlp: pooled over 2 models") for line in verdicts(c))
-    assert "## Mechanism" in summarize(c, ["models.csv"])
-    assert mechanism_cells(asked(source("x", HIGHER))).empty
+    assert asked(source("x", HIGHER)).mechanism_headlines.empty
 
 
-def test_the_summary_has_the_claim_first_and_a_table_that_holds():
+def test_in_a_terminal_stand_models_and_what_is_pooled_then_every_sentence():
     c = asked(
-        source("a|b", HIGHER),
-        source("y", HIGHER, 10),
-        notes=["y differs from a|b in stimuli."],
-        command="depthscope compare x",
-    )
-    text = summarize(c, ["models.csv", "meta.csv"])
-    assert text.splitlines()[2:7:2] == [*answer(c), f"**{verdicts(c)[0]}**"]
-    for words in (
-        "New models like these",
-        "These models, new items",
-        "y differs from",
-        "`meta.csv`",
-        "depthscope compare x",
-    ):
-        assert words in text
-    rows = rows_of(text)
-    assert {len(row) for row in rows} == {7}
-    assert rows[2][0] == "a|b"
-    assert str(c) == plain(told(c))
+        source("a|b", HIGHER), source("y", HIGHER, 10), source("two", HIGHER, 2),
+        depth=(0.25, 0.4), notes=["y differs from a|b in stimuli."],
+    )  # fmt: skip
+    models, pooled = (part for part in c.told if isinstance(part, Sheet))
+    assert models.title == "a - b, mean over relative depth 0.25 to 0.4"
+    assert [row[0] for row in models.rows] == ["a|b", "y", "two"]
+    assert models.rows[2][1:] == ["", "24", "", "", ""]
+    assert [row[:2] for row in pooled.rows] == [["relative depth 0.25 to 0.4", "2"]]
+    assert [*verdicts(c), *(f"note: {line}" for line in cautions(c))] == [line for line in c.told if line][2:]
+    assert "note: y differs from a|b in stimuli." in str(c).splitlines()
+    assert str(c) == plain(c.told)
+    alone = asked(source("alone", HIGHER))
+    assert len([part for part in alone.told if isinstance(part, Sheet)]) == 1
+
+
+def test_a_direction_is_found_at_p_of_a_twentieth_and_not_above():
+    effect = asked(source("x", ALL, items=60)).models[0].effect
+    assert [direction(replace(effect, p=p, dz=dz)) for p, dz in ((0.05, 1), (0.05, -1), (0.051, 1), (np.nan, 1))] == [
+        1,
+        -1,
+        0,
+        0,
+    ]
 
 
 def test_tables_are_tidy_and_complete():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from depthscope.console.output import Answer, add_json
 
 if TYPE_CHECKING:
-    from depthscope.studies.compare.results import Comparison
+    from depthscope.studies.compare.study import Comparison
 
 
 class Compare:
@@ -44,7 +44,6 @@ class Compare:
 
     def run(self, options: argparse.Namespace) -> Answer:
         from depthscope.studies.compare.study import compare
-        from depthscope.studies.compare.words import told
 
         given = vars(options)
         chosen: dict[str, Any] = {name: given[name] for name in ("contrast", "points", "out") if name in given}
@@ -52,7 +51,7 @@ class Compare:
             chosen["depth"] = tuple(given["depth"])
         found = compare(given["runs"], command=shlex.join(["depthscope", *options.words]), **chosen)
         written = ["", f"written: {given['out']} (begin with report.html)"] if "out" in given else []
-        return Answer([*told(found), *written], document(found, given.get("out")))
+        return Answer([*found.told, *written], document(found, given.get("out")))
 
 
 def document(c: "Comparison", folder: str | None) -> Mapping[str, Any]:

@@ -28,7 +28,7 @@ from depthscope.drawing.style import (
     title_above,
 )
 from depthscope.errors import require
-from depthscope.words import names_text
+from depthscope.words import ALPHA, names_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -97,7 +97,7 @@ def draw_meta(
 def tell_models(rows: pd.DataFrame, depth: tuple[float, float]) -> str:
     """In which models there is an effect in the range."""
     above, below = (
-        [str(r["label"]) for r in rows.to_dict("records") if r["p"] <= 0.05 and r["dz"] * s > 0] for s in (1, -1)
+        [str(r["label"]) for r in rows.to_dict("records") if r["p"] <= ALPHA and r["dz"] * s > 0] for s in (1, -1)
     )
     return (
         f"Cohen's dz by relative depth in {len(rows)} models, a line each, and of the mean over relative depth {depth[0]:g} to "
@@ -245,7 +245,7 @@ def _draw_row(ax: "Axes", y: float, row: dict[Any, Any], colour: str) -> None:
         return
     if np.isfinite(row["low"]) and np.isfinite(row["high"]):
         _draw_interval(ax, y, row["low"], row["high"], color=colour, lw=1.4)
-    found = row["p"] <= 0.05
+    found = row["p"] <= ALPHA
     ax.plot(row["dz"], y, "o", ms=5, mec=colour, mfc=colour if found else PAPER, mew=1.2)
 
 

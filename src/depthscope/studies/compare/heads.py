@@ -1,6 +1,6 @@
 """Heads of several models: none of one is a head of another, so what is compared is how many carry a difference, and where."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ HALF = 0.5
 
 
 def heads_summary(table: pd.DataFrame, depth: int) -> dict[str, Any]:
-    """One model's ``heads.csv``, told by itself; its shares are of the sum of all contributions, signs left out."""
+    """One model's ``heads.csv``, by itself; its shares are of the sum of all contributions, signs left out."""
     size = table["difference"].abs().to_numpy(dtype=np.float64)
     whole = float(size.sum())
     order = np.argsort(-size, kind="stable")
@@ -36,18 +36,3 @@ def heads_summary(table: pd.DataFrame, depth: int) -> dict[str, Any]:
 def heads_compared(tables: Mapping[str, tuple[pd.DataFrame, int]]) -> pd.DataFrame:
     """One row per model that has heads; by its label its table, and the number of its layers."""
     return pd.DataFrame([{"label": label, **heads_summary(*one)} for label, one in tables.items()])
-
-
-def heads_told(table: pd.DataFrame, without: Sequence[str]) -> list[str]:
-    """In words, if any model has heads."""
-    if table.empty:
-        return []
-    each = [
-        f"{row['label']}: {row['found']} of {row['heads']} heads contribute (p <= {ALPHA:g} after Holm), "
-        f"{row['half']} make half of all that is contributed, centred at relative depth {row['centre']:.2f}"
-        for row in table.to_dict("records")
-        if row["half"] is not None
-    ]
-    missing = f" Without heads: {', '.join(without)}." if without else ""
-    rule = "Heads have no counterparts in another model, and are counted, not matched"
-    return [f"{rule}: {'; '.join(each) or 'none contributes anything'}.{missing}"]

@@ -7,93 +7,84 @@ from depthscope.studies.compare.words import INFERENCES
 from depthscope.studies.contrast.across import CAUTION
 from depthscope.studies.contrast.words import QUANTITIES
 
-OWN_DZ = Column("dz [95 % interval]", "{dz:+.2f} [{dz_low:+.2f}, {dz_high:+.2f}]")
+LAYERS = Column("layers", "{first:to last}")
+
+MODELS = TableForm(
+    "models.csv",
+    "Models, each over its layers in the range",
+    (
+        Column("model", "{label}"),
+        LAYERS,
+        Column("of", "{layers}", narrow=False),
+        N,
+        Column(
+            "mean difference [95 % interval]",
+            "{difference:+.2g} [{difference_low:+.2g}, {difference_high:+.2g}]",
+            narrow=False,
+        ),
+        DZ,
+        P,
+        Column("g", "{g:+.2f}"),
+    ),
+)
+POOLED = TableForm(
+    "meta.csv",
+    "Pooled over the models",
+    (
+        Column("quantity", "{quantity}"),
+        Column("models", "{k}"),
+        Column("g [95 % interval]", "{estimate:+.2f} [{low:+.2f}, {high:+.2f}]"),
+        P,
+        Column("I²", "{i2:.0%}", narrow=False),
+        Column("tau²", "{tau2:.3f}", narrow=False),
+        Column("a new model", "{prediction_low:+.2f} to {prediction_high:+.2f}"),
+        Column(
+            "g of the mean of these models, new items",
+            "{these_models_mean:+.2f} [{these_models_low:+.2f}, {these_models_high:+.2f}]",
+            narrow=False,
+        ),
+    ),
+)
+BESIDE = TableForm(
+    "relative-models.csv",
+    "Quantities that depend on no weight, model by model",
+    (Column("model", "{model}"), Column("quantity", "{label}"), LAYERS, N, DZ, P),
+    grouped=True,
+)
+MECHANISMS = TableForm(
+    "mechanism.csv",
+    "Where the difference comes from, model by model, at the layers of its own strongest cluster",
+    (
+        Column("model", "{model}"),
+        Column("quantity", "{key}"),
+        Column("in words", "{label}", narrow=False),
+        N,
+        Column("value [95 % interval]", "{value:+.3g} [{low:+.3g}, {high:+.3g}]"),
+        Column("dz [95 % interval]", "{dz:+.2f} [{dz_low:+.2f}, {dz_high:+.2f}]"),
+        P,
+    ),
+    grouped=True,
+)
+HEADS = TableForm(
+    "heads.csv",
+    "Heads that carry the difference",
+    (
+        Column("model", "{label}"),
+        Column("heads", "{heads}"),
+        Column("that contribute", "{found}"),
+        Column("make half of it", "{half}"),
+        Column("centre, relative depth", "{centre:.2f}"),
+        Column("the largest", "layer {largest_layer}, head {largest_head}"),
+        Column("its share", "{largest_share:.0%}"),
+    ),
+)
 
 PARTS = (
-    Part(
-        "short",
-        "In short",
-        {},
-        (
-            TableForm(
-                "mechanism.csv",
-                "All quantities at the layers of the cluster",
-                (
-                    Column("quantity", "{label}"),
-                    N,
-                    Column("value [95 % interval]", "{value:+.4g} [{low:+.4g}, {high:+.4g}]"),
-                    OWN_DZ,
-                    P,
-                ),
-            ),
-        ),
-    ),
-    Part(
-        "beside",
-        "Does it hang on the weights of the scales?",
-        {},
-        (
-            TableForm(
-                "relative-models.csv",
-                "What hangs on no weight, model by model",
-                (
-                    Column("model", "{model}"),
-                    Column("quantity", "{label}"),
-                    Column("layers", "{first:to last}"),
-                    N,
-                    DZ,
-                    P,
-                ),
-            ),
-        ),
-        QUANTITIES,
-    ),
-    Part(
-        "models",
-        "Model by model",
-        {},
-        (
-            TableForm(
-                "models.csv",
-                "Models",
-                (
-                    Column("model", "{label}"),
-                    Column("class", "{class}"),
-                    Column("layers", "{layers}"),
-                    N,
-                    Column("strongest cluster, chosen by the same data", "{strongest_first:to strongest_last}"),
-                    Column("dz at its peak", "{strongest_dz:+.2f} [{strongest_low:+.2f}, {strongest_high:+.2f}]"),
-                    Column("dz at the fixed depth", "{fixed_dz:+.2f} [{fixed_low:+.2f}, {fixed_high:+.2f}]"),
-                    DZ,
-                    Column("p there", "{fixed_p:p}"),
-                    P,
-                    Column("not measured", "{reason}"),
-                ),
-            ),
-        ),
-        CAUTION,
-    ),
-    Part(
-        "compare",
-        "Along relative depth, and pooled",
-        {"compare": ("depths.csv", "meta.csv")},
-        (
-            TableForm(
-                "meta.csv",
-                "Pooled quantities",
-                (
-                    Column("quantity", "{quantity}"),
-                    Column("models", "{k}"),
-                    Column("g [95 % interval]", "{estimate:+.2f} [{low:+.2f}, {high:+.2f}]"),
-                    P,
-                    Column("I²", "{i2:.0%}"),
-                    Column("tau²", "{tau2:.3f}"),
-                    Column("a new model", "{prediction_low:+.2f} to {prediction_high:+.2f}"),
-                ),
-            ),
-        ),
-        INFERENCES,
-    ),
+    Part("short", "In short", {"compare": ("depths.csv", "meta.csv")}, (POOLED,), INFERENCES),
+    Part("models", "Model by model", {}, (MODELS,), CAUTION),
+    Part("beside", "Does it depend on the weights of the scales?", {}, (BESIDE,), QUANTITIES),
+    Part("mechanism", "Where does it come from?", {}, (MECHANISMS, HEADS)),
+    Part("compare", "What limits the answer"),
 )
 
 LAYOUT = Layout("finished runs compared", PARTS)

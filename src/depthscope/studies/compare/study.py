@@ -2,9 +2,9 @@
 
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -12,27 +12,42 @@ import xarray as xr
 
 from depthscope.errors import DepthscopeError, listed, on_one_line, reason
 from depthscope.report.codebook import write_tables
+from depthscope.report.table import TableForm
 from depthscope.run.measures import BESIDE, MEASURE, read_beside, read_measure
 from depthscope.run.recorded import recorded_options
 from depthscope.run.several import comparison
 from depthscope.statistics.alignment import EARLY
+from depthscope.statistics.comparison import Source, compare_contrasts
 from depthscope.statistics.contrast import OPTIONS
 from depthscope.statistics.contrast import contrast as contrast_of
 from depthscope.statistics.pairing import group_names
 from depthscope.statistics.terms import Terms, parse_terms
-from depthscope.store.files import write_text
 from depthscope.store.folder import RECORD, finished_run
 from depthscope.store.names import given, inside
 from depthscope.store.record import RunRecord
 from depthscope.store.sealed import Sealed
 from depthscope.store.tables import read_csv
 from depthscope.studies.compare.codebook import TABLES
-from depthscope.studies.compare.figures import write_meta
+from depthscope.studies.compare.figures import draw_meta, write_meta
 from depthscope.studies.compare.heads import READ as HEADS_READ
-from depthscope.studies.compare.page import LAYOUT
-from depthscope.studies.compare.results import MECHANISM, Comparison, Source, compare_contrasts
-from depthscope.studies.compare.words import answer, beside_verdicts, cautions, summarize, title_of, verdicts
+from depthscope.studies.compare.page import LAYOUT, MECHANISMS, MODELS, POOLED
+from depthscope.studies.compare.results import KEYS, MECHANISM, Findings
+from depthscope.studies.compare.words import (
+    answer,
+    cautions,
+    figure_words,
+    mechanism,
+    quantities,
+    range_title,
+    title_of,
+    together,
+    verdicts,
+)
 from depthscope.studies.contrast.quantities import contrast_quantities
+from depthscope.telling import Sheet, plain
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 PARTS, HEADS = "mechanism.csv", "heads.csv"
 STUDIES = ("metaphor", "mechanism")
@@ -58,6 +73,87 @@ class Finished:
     @property
     def fingerprint(self) -> str:
         return str(self.record.identity.get("model", ""))
+
+
+@dataclass(frozen=True, repr=False)
+class Comparison(Findings):
+    """One contrast in many models. Returned by :func:`depthscope.compare`; ``str()`` gives the answer in words.
+
+    Attributes
+    ----------
+    name : str
+        The contrast.
+    depth : (low, high)
+        Range of relative depth of the one number per model.
+    models : tuple of Measured
+        In the order given.
+    pooled : Pooled
+        The range effects, meta-analysed: new models like these.
+    curve : Dataset over relative_depth
+        The fields of :class:`~depthscope.statistics.meta.Pooled` at each point of the grid.
+    joint : Joint, optional
+        New items, these models. None if covariates are held equal, or if the models share fewer than two items.
+    beside : dict of Pooled
+        CSE relative to norms, slopes and mean cosine over the range, pooled likewise: docs/relative.md.
+    mechanism : dict of Pooled
+        By key of the runs' ``mechanism.csv``, the pooled dz of those in two models or more.
+    notes : tuple of str
+        In what the runs differ, and what was left out.
+    command : str
+        By which it can be repeated.
+    """
+
+    @classmethod
+    def of(
+        cls,
+        sources: Sequence[Source],
+        depth: tuple[float, float],
+        points: int = 20,
+        *,
+        notes: Sequence[str] = (),
+        command: str = "",
+    ) -> "Comparison":
+        """Compare what several runs give: :func:`depthscope.statistics.comparison.compare_contrasts`."""
+        found = compare_contrasts(sources, depth, points, order=KEYS)
+        return cls(**{one.name: getattr(found, one.name) for one in fields(found)}, notes=tuple(notes), command=command)
+
+    def plot(self) -> "Axes":
+        """Draw dz by relative depth and the forest of the range; returns the axes of the curves.
+
+        It takes two axes, one above the other, hence a figure of its own, ``.figure`` of what is returned.
+        """
+        curves = {m.label: m.curve for m in self.models}
+        whole = vars(self.pooled)
+        return draw_meta(curves, self.curve, self.forest, whole, self.depth, *figure_words(self)).axes[0]
+
+    @property
+    def told(self) -> list[str | Sheet]:
+        """For a terminal: the models, the answer, what limits it, where it comes from."""
+        pooled = self.meta[: int(self.pooled.k > 1)]
+        sheets = [*_sheet(MODELS, self.to_dataframe(), range_title(self)), *_sheet(POOLED, pooled)]
+        lines: list[str | Sheet] = [part for sheet in sheets for part in (sheet, "")]
+        lines += [*verdicts(self), "", *(f"note: {line}" for line in cautions(self))]
+        return [*lines, *(part for sheet in _sheet(MECHANISMS, self.mechanism_headlines) for part in ("", sheet))]
+
+    def _repr_html_(self) -> str:
+        """The card that a notebook shows."""
+        from depthscope.drawing.card import card, picture
+
+        _, text, words = figure_words(self)
+        # the mean of the models stands first
+        lines = [*together(self)[:1], words, text]
+        (table,) = _sheet(MODELS, self.to_dataframe(), "")
+        return card(range_title(self), lines, table, picture(self.plot))
+
+    def __str__(self) -> str:
+        return plain(self.told)
+
+    __repr__ = __str__
+
+
+def _sheet(form: TableForm, frame: pd.DataFrame, title: str | None = None) -> list[Sheet]:
+    table = form.of(frame)
+    return [] if table is None else [table.sheet(title)]
 
 
 def compare(
@@ -100,7 +196,7 @@ def compare(
 
     Notes
     -----
-    The contrast is computed anew from ``cse.nc``, with the settings and the seed that each run recorded.
+    The contrast is computed again from ``cse.nc``, with the settings and the seed that each run recorded.
     The rules are in docs/compare.md; the meta-analysis in :func:`depthscope.statistics.meta.pool`.
 
     Examples
@@ -122,7 +218,7 @@ def compare(
     ]
     words = [*map(str, folders), *(["--contrast", name] if contrast else []), "--depth", *(f"{d:g}" for d in depth)]
     command = command or shlex.join(["depthscope", "compare", *words, "--points", str(points)])
-    result = compare_contrasts(sources, depth, points, notes=notes, command=command)
+    result = Comparison.of(sources, depth, points, notes=notes, command=command)
     if place is not None:
         _write(place, result, found, name, points)
     return result
@@ -354,9 +450,11 @@ def _write(out: Path, result: Comparison, runs: Sequence[Finished], name: str, p
                 tables[HEADS] = result.heads
             write_tables(out, tables, TABLES)
             write_meta(out / "figures", result.plot())
-            write_text(out / "summary.md", summarize(result, tables))
             record.title, record.answer = title_of(result), answer(result)
-            beside = beside_verdicts(result)
-            short = [line for line in verdicts(result)[1:] if line not in beside]
-            record.words = {"short": short, "beside": beside, "compare": cautions(result)}
+            record.words = {
+                "short": together(result),
+                "beside": quantities(result),
+                "mechanism": mechanism(result),
+                "compare": cautions(result),
+            }
         record.results = {"pooled": vars(result.pooled)}
