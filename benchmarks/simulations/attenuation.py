@@ -10,10 +10,12 @@ from depthscope.statistics.attenuation import left_adjusted
 from depthscope.statistics.design import design
 from depthscope.statistics.effects import equivalence_p
 from depthscope.statistics.reliability import calibrated
-from depthscope.studies.contrast.verdicts.confounds import ALL, MOST, NOTHING, PART, SOME, answer_of
+from depthscope.studies.contrast.levels import rest_of
 
 SIGNS = np.array([1.0, -1.0])
 KNOTS = 5
+# what is left, as `rest_of` says it
+NOTHING, MOST, PART, SOME, ALL = "No", "At most in part", "In part", "At least in part", "Yes"
 # an effect of dz .55: the conditions differ by 1 sd in the covariate
 EFFECT, NOISE = 0.6, 0.7
 RIGHT = {0.0: {NOTHING, MOST}, 0.5: {PART, SOME, MOST}, 1.0: {ALL, SOME}}
@@ -67,7 +69,7 @@ def _told(
     def run(generator: np.random.Generator) -> bool:
         d, levels = drawn(generator, items, share=share, reliability=reliability, covariates=covariates)
         found = calibrated(levels, SIGNS, KNOTS, np.full(covariates, corrected))
-        return answer_of(left_adjusted(d, found.columns, found.centres, resamples=500).share) in words
+        return rest_of(left_adjusted(d, found.columns, found.centres, resamples=500).share) in words
 
     return rate(run)
 

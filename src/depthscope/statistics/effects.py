@@ -10,6 +10,7 @@ from depthscope.statistics.bootstrap import dz_interval
 from depthscope.statistics.design import Design, design
 from depthscope.statistics.permutation import Inference, cluster_test
 from depthscope.statistics.resampling import resampled_equivalence
+from depthscope.words import ALPHA
 
 MAX_T = 1e3
 
@@ -29,6 +30,16 @@ class Effect:
     difference: float
     difference_low: float
     difference_high: float
+
+    @property
+    def found(self) -> bool:
+        """p is small enough to call it found."""
+        return self.p <= ALPHA
+
+    @property
+    def equivalent(self) -> bool:
+        """``p_equivalence`` is small enough to call it smaller than the bound."""
+        return self.p_equivalence <= ALPHA
 
 
 def mean_effect(

@@ -51,6 +51,11 @@ class Mixed:
     converged: bool
 
     @property
+    def name(self) -> str:
+        """What it holds random, ``item + frame``."""
+        return " + ".join(self.levels)
+
+    @property
     def crossed(self) -> list[str]:
         """Random factors beside those that tell items apart."""
         return [name for name in self.levels if name.partition(":")[0] != "item"]

@@ -19,6 +19,16 @@ SIZES = (10, 20, 40, 80, 120, 160, 240, 320)
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5)
 
 
+def enough_items(rate: xr.DataArray) -> list[int]:
+    """Numbers of items, of those tried, that reach :data:`GOAL`; ``rate`` (n) is of one size of the effect."""
+    return [int(n) for n in rate["n"].values[rate.values >= GOAL]]
+
+
+def shrunken_dz(power: xr.Dataset) -> float:
+    """dz at the peak, less what its choice adds; NaN with few items. ``power`` is what :func:`power_curve` returned."""
+    return float(power.attrs.get("shrunken", np.nan)) * float(power["dz"].sel(share=1.0))
+
+
 def power_curve(
     differences: Float,
     *,

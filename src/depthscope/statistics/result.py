@@ -66,6 +66,11 @@ class Cluster:
         """dz and its interval in words, ``+0.40 [+0.27, +0.52]``."""
         return effect_text(self.dz, self.dz_low, self.dz_high)
 
+    @property
+    def direction(self) -> str:
+        """``higher`` or ``lower``: how the left side of the contrast lies to the right one."""
+        return "higher" if self.mass > 0 else "lower"
+
 
 @dataclass(frozen=True, repr=False)
 class Contrast:
@@ -178,6 +183,22 @@ class Contrast:
     def strongest(self, alpha: float = 1.0) -> Cluster | None:
         """The cluster of the largest mass among those with p <= ``alpha``; by default whatever its p."""
         return max(self.significant(alpha), key=lambda cluster: abs(cluster.mass), default=None)
+
+    @property
+    def measured(self) -> list[int]:
+        """Layers at which it is measured, in order of depth."""
+        t = self.table["t"]
+        present = t.notnull().any([name for name in t.dims if name != "layer"])
+        return [int(layer) for layer in t["layer"].values[present.values]]
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """First and last layer at which other analyses are compared with it: its strongest cluster, whatever its p.
+
+        Without any cluster: from the first layer that is measured to the last.
+        """
+        strongest = self.strongest()
+        return (self.measured[0], self.measured[-1]) if strongest is None else (strongest.first, strongest.last)
 
     @cached_property
     def _effects(self) -> dict[tuple[int, int], Effect]:

@@ -10,14 +10,18 @@ from depthscope.statistics.curve import Curve, Joint
 from depthscope.statistics.mixed import Mixed
 from depthscope.statistics.nulls import against
 from depthscope.studies.contrast.answer import answered, asked, points
+from depthscope.studies.contrast.levels import (
+    choices_level,
+    confounds_answer,
+    controls_level,
+    mixed_level,
+    null_level,
+    trusted,
+)
 from depthscope.studies.contrast.results import Confounding, Evidence
 from depthscope.studies.contrast.tables import mixed_table, mixed_variances_table
 from depthscope.studies.contrast.verdicts import evidence_words, in_short
-from depthscope.studies.contrast.verdicts.choices import choices_level
-from depthscope.studies.contrast.verdicts.confounds import confounds_answer
-from depthscope.studies.contrast.verdicts.controls import controls_level
-from depthscope.studies.contrast.verdicts.mixed import MIXED_MEANS, mixed_level
-from depthscope.studies.contrast.verdicts.nulls import null_level, trusted
+from depthscope.studies.contrast.verdicts.mixed import MIXED_MEANS
 from depthscope.studies.contrast.words import words as told_words
 from tests.studies.contrast.planted import (
     DEPTH,

@@ -10,7 +10,9 @@ import depthscope as ds
 from depthscope.statistics.balance import imbalance
 from depthscope.statistics.nulls import against
 from depthscope.studies.contrast.answer import points
-from depthscope.studies.contrast.results import Confounding, Control, Evidence, cell, corrected, every_contrast, there
+from depthscope.studies.contrast.levels import corrected, there
+from depthscope.studies.contrast.results import Confounding, Control, Evidence, cell, every_contrast
+from depthscope.studies.contrast.verdicts.wording import window_text
 from depthscope.words import p_text, range_text
 from tests.studies.contrast.planted import (
     DEPTH,
@@ -33,7 +35,7 @@ def test_the_window_is_that_of_the_strongest_cluster_found():
     assert len(e.main.significant()) == 2
     assert e.found == e.main.clusters[0]
     assert e.window == (5, 8)
-    assert e.window_text == "layers 5-8, those of the strongest cluster of a - b"
+    assert window_text(e) == "layers 5-8, those of the strongest cluster of a - b"
     large = dict.fromkeys(range(14, 17), -12.0)
     e = evidence(measure({"a": HIGHER | large, "b": NOTHING}))
     assert e.found
@@ -51,8 +53,8 @@ def test_a_cluster_that_is_not_significant_still_chooses_the_window():
 def test_without_a_cluster_all_layers_are_compared_and_that_is_said():
     e = evidence(measure({"a": NOTHING, "b": NOTHING}))
     assert e.window == (1, DEPTH)
-    assert "layers 1-20, all that were measured, for no layer of a - b passes" in e.window_text
-    assert "strongest" not in e.window_text
+    assert "layers 1-20, all that were measured, because no layer of a - b passes" in window_text(e)
+    assert "strongest" not in window_text(e)
 
 
 @pytest.fixture(scope="module")

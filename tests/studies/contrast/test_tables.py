@@ -172,8 +172,9 @@ def e():
 def test_the_evidence_has_a_row_per_analysis(e):
     table = evidence_table(e)
     effect = ["n", "dz", "low", "high", "p", "p_equivalence", "difference", "difference_low", "difference_high"]
-    assert list(table) == ["group", "label", *effect, "found", "said"]
-    assert [Compared(**row) for row in table.to_dict("records")] == e.compared
+    assert list(table) == ["group", "label", *effect, "significant", "cluster"]
+    fields = table.rename(columns={"significant": "found", "cluster": "said"})
+    assert [Compared(**row) for row in fields.to_dict("records")] == e.compared
     assert list(table["label"]) == ["a - b", "c - b", "a - c", "adjusted for rarity", "one", "two"]
 
 

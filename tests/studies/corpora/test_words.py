@@ -5,7 +5,7 @@ import pytest
 
 from depthscope.statistics.balance import imbalance
 from depthscope.studies.contrast.results import Confounding, Evidence
-from depthscope.studies.contrast.verdicts.controls import control_text
+from depthscope.studies.contrast.verdicts.controls import control_words
 from depthscope.studies.corpora.words import compare_sets, replications, summarize_sets
 from tests.studies.contrast.planted import ELSEWHERE, HALF, HIGHER, LOWER, NOTHING, compare, evidence, measure, rows_of
 
@@ -127,7 +127,7 @@ def test_the_summary_holds_sentence_table_controls_and_command(sets):
     assert [row[0] for row in table] == [WINDOW, "", "", HELD, OWN, ""]
     assert [row[1] for row in table] == [row.label for row in rows]
     e = sets["theirs"]
-    assert f"## Controls\n\n- theirs: {control_text(e, e.controls[0])[1]}.\n" in text
+    assert f"## Controls\n\n- theirs: {control_words(e, e.controls[0])}.\n" in text
     assert "```\ndepthscope run corpora\n```" in text
     assert "nan" not in text
 

@@ -330,7 +330,7 @@ def _source(run: Finished, name: str) -> Source:
     try:
         terms = parse_terms(name, list(run.h["condition"].values))
         found = contrast_of(run.h, terms, **options)
-        if not np.isfinite(found.table["t"].values).any():
+        if not found.measured:
             raise DepthscopeError("no layer is measured in all items")
         beside = contrast_quantities(run.quantities, {}, found, options)
     except DepthscopeError as problem:

@@ -8,14 +8,21 @@ from collections.abc import Sequence
 
 from depthscope.statistics.result import Cluster, Contrast
 from depthscope.statistics.shares import Word
-from depthscope.studies.contrast.results import Confounding, Evidence, corrected, every_contrast, measured_layers, sides
-from depthscope.studies.contrast.verdicts.choices import choices_level
-from depthscope.studies.contrast.verdicts.confounds import BY_EXTRAPOLATION, confounds_answer
-from depthscope.studies.contrast.verdicts.controls import controls_level
-from depthscope.studies.contrast.verdicts.mixed import mixed_level
-from depthscope.studies.contrast.verdicts.nulls import null_level, trusted
+from depthscope.studies.contrast.levels import (
+    BY_EXTRAPOLATION,
+    choices_level,
+    confounds_answer,
+    controls_level,
+    explanations,
+    finding,
+    lost_by_correction,
+    mixed_level,
+    trusted,
+)
+from depthscope.studies.contrast.results import Confounding, Evidence
 from depthscope.studies.contrast.verdicts.selection import selection_words
 from depthscope.studies.contrast.verdicts.symmetry import skewed_limit
+from depthscope.studies.contrast.verdicts.wording import measured_text, sides
 from depthscope.words import ALPHA, layers_text, names_text, p_text
 
 SPECIFIC = {
@@ -84,16 +91,13 @@ def points(c: Contrast, evidence: Evidence | None, depth: int, beside: Sequence[
 
 
 def _answer(c: Contrast, evidence: Evidence | None, depth: int) -> tuple[str, list[str]]:
-    if c.smallest_p > ALPHA:
+    level, strongest = finding(c), c.strongest(ALPHA)
+    if level == "too few items":
         return f"It cannot be decided: with {c.n} items no effect, however large, could be found", []
-    strongest = c.strongest(ALPHA)
     if strongest is None:
-        same = f"; at {measured_layers(c)} it is smaller than |dz| = {c.settings['bound']:g}"
-        return (
-            f"No difference was found at any depth (no cluster of layers with p <= {ALPHA:g})"
-            f"{same if c.equivalence() <= ALPHA else ', which is no evidence that there is none'}",
-            [],
-        )
+        smaller = f"; at {measured_text(c)} it is smaller than |dz| = {c.settings['bound']:g}"
+        same = smaller if level == "equivalent" else ", which is no evidence that there is none"
+        return f"No difference was found at any depth (no cluster of layers with p <= {ALPHA:g}){same}", []
     told = [_found(c, strongest, depth), *_rest(c, strongest)]
     limits = _limits(evidence) if evidence else []
     skewed = [words for words in [skewed_limit(c)] if words]
@@ -104,7 +108,9 @@ def _answer(c: Contrast, evidence: Evidence | None, depth: int) -> tuple[str, li
 
 def _found(c: Contrast, k: Cluster, depth: int) -> str:
     left, right = sides(c)
-    return f"CSE is {_word(k)} for {left} than for {right} at {layers_text(k.first, k.last)} of {depth} ({p_text(k.p)})"
+    return (
+        f"CSE is {k.direction} for {left} than for {right} at {layers_text(k.first, k.last)} of {depth} ({p_text(k.p)})"
+    )
 
 
 def _rest(c: Contrast, strongest: Cluster) -> list[str]:
@@ -112,30 +118,25 @@ def _rest(c: Contrast, strongest: Cluster) -> list[str]:
     others = [k for k in c.significant(ALPHA) if k is not strongest]
     told = []
     for same in (True, False):
-        some = [k for k in others if (_word(k) == _word(strongest)) is same]
+        some = [k for k in others if (k.direction == strongest.direction) is same]
         told += (
-            [f"{'also' if same else _word(some[0])} at {names_text([layers_text(k.first, k.last) for k in some])}"]
+            [f"{'also' if same else some[0].direction} at {names_text([layers_text(k.first, k.last) for k in some])}"]
             if some
             else []
         )
     return told
 
 
-def _word(k: Cluster) -> str:
-    return "higher" if k.mass > 0 else "lower"
-
-
 def _limits(e: Evidence) -> list[str]:
-    own = next((held for held in e.confounding if held.contrast is e.main), None)
     level = controls_level(e)
     told = _corrected(e)
     told += [SPECIFIC[level].format(a=e.main.a)] if level else []
-    told += _held(own) if own else []
+    told += _held(e.main_confounding) if e.main_confounding else []
     told += _explained(e)
-    told += [CHOICES[choices_level(e)]] if choices_level(e) else []
+    told += [CHOICES[choices]] if (choices := choices_level(e)) else []
     # with items alone it is the paired test again
     crossed = [model for model in e.mixed[-1:] if model.crossed]
-    told += [MIXED[level].format(names_text(m.levels)) for m in crossed if (level := mixed_level(e, m)) in MIXED]
+    told += [MIXED[fit].format(names_text(m.levels)) for m in crossed if (fit := mixed_level(e, m)) in MIXED]
     return told if trusted(e) else [*told, UNTRUSTED]
 
 
@@ -147,16 +148,12 @@ def _held(own: Confounding) -> list[str]:
 
 def _corrected(e: Evidence) -> list[str]:
     """That it would not be found if its p were corrected for the controls that are printed beside it."""
-    contrasts = every_contrast([e.main], e)
-    p = min(corrected(contrasts)[0])
-    return [f"corrected for {len(contrasts)} contrasts, it has {p_text(p)} (Holm)"] if p > ALPHA else []
+    if (lost := lost_by_correction(e)) is None:
+        return []
+    count, p = lost
+    return [f"corrected for {count} contrasts, it has {p_text(p)} (Holm)"]
 
 
 def _explained(e: Evidence) -> list[str]:
     """By which nulls it is explained, or may be; random networks count as one."""
-    levels = {null.name: null_level(e, null) for null in e.nulls}
-    told = {}
-    for word, explains in EXPLAINS.items():
-        if names := [name for name, level in levels.items() if level == word]:
-            told[word] = explains.format(NULL.format(names_text(names)))
-    return [told["enough"]] if "enough" in told else list(told.values())
+    return [EXPLAINS[word].format(NULL.format(names_text(names))) for word, names in explanations(e).items()]

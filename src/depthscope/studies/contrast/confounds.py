@@ -14,7 +14,7 @@ from depthscope.statistics.contrast import contrast
 from depthscope.statistics.pairing import group_names, pair
 from depthscope.statistics.reliability import left_at
 from depthscope.statistics.result import Cluster, Contrast
-from depthscope.studies.contrast.results import Confounding, along
+from depthscope.studies.contrast.results import SAME, Confounding, curved
 from depthscope.words import ALPHA
 
 # of the target: bits in the same model, Zipf frequency, characters, sub-tokens, position; of the text: tokens
@@ -55,7 +55,7 @@ def confounding(
     for label, chosen in sets.items():
         try:
             adjusted[label] = contrast(h, plain.terms, adjust=chosen, **{**options, "splines": KNOTS})
-            if along(adjusted[label]):
+            if curved(adjusted[label]):
                 lines[label] = contrast(h, plain.terms, adjust=chosen, **{**options, "splines": 0})
         except DepthscopeError as problem:
             unusable[label] = str(problem)
@@ -156,7 +156,7 @@ def _unusable(h: xr.DataArray, plain: Contrast, names: Sequence[str]) -> dict[st
         elif int(known.sum()) * 2 < int(there.sum()):
             reasons[name] = "unknown for most items"
         elif float(abs(column - column.isel(condition=0)).where(known).max()) == 0:
-            reasons[name] = "the same in all conditions of every item"
+            reasons[name] = SAME
         elif _fixed(column.where(known)):
             reasons[name] = "differs by the same amount in every item, so that no effect can be told from its own"
     return reasons

@@ -5,7 +5,6 @@ import pandas as pd
 from depthscope.statistics.icc import Intraclass, intraclass
 from depthscope.statistics.result import Contrast
 from depthscope.stimuli.families import families
-from depthscope.studies.contrast.results import Evidence
 from depthscope.words import ALPHA
 
 # an intraclass correlation that changes p so little is not worth a warning: the variance of the mean grows by a twentieth
@@ -14,7 +13,7 @@ NOTICED = 1.05
 
 def dependence(main: Contrast, table: pd.DataFrame) -> list[str]:
     """A sentence for everything that items share: how alike that makes their differences, and what to do about it."""
-    values = main.over_items(*Evidence(main).window).dropna()
+    values = main.over_items(*main.window).dropna()
     told = []
     for column, labels in families(table).items():
         known = [str(item) for item in values.index if str(item) in labels]

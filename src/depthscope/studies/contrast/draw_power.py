@@ -8,7 +8,7 @@ import xarray as xr
 from depthscope.drawing.alt import describe
 from depthscope.drawing.style import INK, MUTED, NAMES, RULE, UP, axes, heading, note, styled
 from depthscope.errors import require
-from depthscope.statistics.power import GOAL
+from depthscope.statistics.power import GOAL, enough_items, shrunken_dz
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,7 +43,7 @@ def draw_power(power: xr.Dataset, title: str, text: str, ax: "Axes | None" = Non
         ax.plot(sizes, one["rate"], color=colours[i], marker="o", ms=3, label=label, **style)
     shrunken = float(power.attrs.get("shrunken", np.nan))
     if np.isfinite(shrunken):
-        label = f"dz {shrunken * float(power['dz'].sel(share=1.0)):.2f} (other halves)"
+        label = f"dz {shrunken_dz(power):.2f} (other halves)"
         ax.plot(sizes, power["shrunken_rate"], color=UP, ls="--", lw=1.6, marker="o", ms=3, zorder=5, label=label)
     ax.set_xscale("log")
     ax.set_xticks(sizes, [str(n) for n in sizes], fontsize=NAMES)
@@ -67,12 +67,12 @@ def tell_power(power: xr.Dataset) -> str:
     sizes = [int(n) for n in power["n"].values]
     first = f"Share of studies that detect an effect, by number of items ({sizes[0]} to {sizes[-1]}; at hand: "
     first += f"{int(power.attrs['items'])}), for {power.sizes['share']} sizes of the effect."
-    observed = power["rate"].values[power["share"].values == 1]
-    if not len(observed):
+    if 1.0 not in power["share"].values:
         return first
-    enough = [n for n, rate in zip(sizes, observed[0], strict=True) if rate >= GOAL]
+    observed = power["rate"].sel(share=1.0)
+    enough = enough_items(observed)
     reached = f"reaches {GOAL:.0%} from {enough[0]} items" if enough else f"does not reach {GOAL:.0%}"
-    told = f"{first} The effect observed {reached}; at {sizes[-1]} items it is detected in {observed[0][-1]:.0%}"
+    told = f"{first} The effect observed {reached}; at {sizes[-1]} items it is detected in {float(observed[-1]):.0%}"
     if not np.isfinite(power.attrs.get("shrunken", np.nan)):
         return f"{told}."
     return f"{told}, and less what its choice adds in {float(power['shrunken_rate'][-1]):.0%}."

@@ -28,7 +28,6 @@ from depthscope.studies.contrast.draw_nulls import draw_nulls
 from depthscope.studies.contrast.draw_power import draw_power
 from depthscope.studies.contrast.draw_reliability import draw_reliability
 from depthscope.studies.contrast.results import QUANTITY_NAMES, Compared, Evidence, Quantities
-from depthscope.studies.contrast.tables import evidence_table
 from depthscope.summaries import describe_layers
 from depthscope.words import layers_text, names_text
 
@@ -92,8 +91,8 @@ def write_evidence_figures(folder: Path, h: xr.DataArray, evidence: Evidence, so
     text = f"{source}; {main.settings_text}"
     written = []
     title = f"CSE over {layers_text(first, last)}: {main.name}, its controls and its rivals"
-    ax = draw_forest(
-        evidence_table(evidence),
+    ax = plot_forest(
+        evidence.compared,
         title,
         f"{text}; dz of the mean over these layers, 95 % intervals, filled: p <= .05; at the right: the cluster there",
     )

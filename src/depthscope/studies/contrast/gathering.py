@@ -141,7 +141,7 @@ def gather(
     no_mixed: list[str] = []
     with clock("mixed"):
         if effort.mixed:
-            texts, window = texts_table(traj, h, main), Evidence(main).window
+            texts, window = texts_table(traj, h, main), main.window
             models, no_mixed = mixed_models(texts, main.terms, window, crossed)
     return Evidence(
         main=main,

@@ -1,5 +1,7 @@
 """The page of a contrast of conditions."""
 
+from dataclasses import replace
+
 from depthscope.report.columns import DZ, N, P
 from depthscope.report.part import Layout, Part
 from depthscope.report.table import Column, TableForm
@@ -7,22 +9,27 @@ from depthscope.studies.contrast.items import explorer
 from depthscope.studies.contrast.words import MIXED, QUANTITIES, READING
 
 ANALYSIS = (Column("", "{group}"), Column("analysis", "{label}"), N, DZ, P)
-WINDOWED = (*ANALYSIS, Column("cluster there", "{cluster}"))
+EVIDENCE_FORM = TableForm(
+    "evidence.csv",
+    "Every analysis at the same layers",
+    (*ANALYSIS, Column("cluster there", "{cluster}")),
+    grouped=True,
+)
 CLUSTERS = (
-    Column("contrast", "{contrast}"),
+    Column("contrast", "{contrast}", narrow=False),
     Column("layers", "{first:to last}"),
     Column("mass", "{mass:.1f}"),
     Column("p", "{p:.4f} [{p_low:.4f}, {p_high:.4f}]"),
-    Column("p (Holm)", "{p_holm:.4f}"),
-    Column("p, skewness allowed for", "{p_other:.4f}"),
+    Column("p (Holm)", "{p_holm:.4f}", narrow=False),
+    Column("p, skewness allowed for", "{p_other:.4f}", narrow=False),
     Column("dz at the peak", "{dz:+.2f} [{dz_low:+.2f}, {dz_high:+.2f}]"),
     Column("the same in the other half", "{dz_half:+.2f}"),
-    Column("dz over its layers", "{window_dz:+.2f}"),
-    Column("the same in the other half of items", "{window_dz_half:+.2f}"),
+    Column("dz over its layers", "{window_dz:+.2f}", narrow=False),
+    Column("the same in the other half of items", "{window_dz_half:+.2f}", narrow=False),
     Column("peak layer", "{peak_layer}"),
     Column("scheme", "{scheme}"),
 )
-
+CLUSTERS_FORM = TableForm("clusters.csv", "All clusters, whatever their p", CLUSTERS, folded=True)
 
 QUANTITIES_PART = Part(
     "beside",
@@ -54,7 +61,7 @@ PARTS = (
         "difference",
         "The difference, with clusters",
         {"difference-*": ("contrasts.csv",), "items-*": ("items.csv",)},
-        (TableForm("clusters.csv", "All clusters, whatever their p", CLUSTERS, folded=True),),
+        (CLUSTERS_FORM,),
         READING,
     ),
     QUANTITIES_PART,
@@ -63,12 +70,10 @@ PARTS = (
         "Is it specific? The evidence at the same layers",
         {"evidence": ("evidence.csv",)},
         (
-            TableForm(
-                "evidence.csv",
-                "The contrast and its controls at the same layers",
-                WINDOWED,
+            replace(
+                EVIDENCE_FORM,
+                caption="The contrast and its controls at the same layers",
                 groups=("the contrast", "controls"),
-                grouped=True,
             ),
         ),
     ),
@@ -99,6 +104,11 @@ PARTS = (
                     Column("explains", "{explains}"),
                 ),
             ),
+            replace(
+                EVIDENCE_FORM,
+                caption="The same contrast in networks with random weights",
+                groups=("*, untrained network",),
+            ),
         ),
     ),
     Part(
@@ -124,12 +134,10 @@ PARTS = (
                 ),
                 groups=("*, all else equal",),
             ),
-            TableForm(
-                "evidence.csv",
-                "The same contrasts with covariates held equal",
-                WINDOWED,
+            replace(
+                EVIDENCE_FORM,
+                caption="The same contrasts with covariates held equal",
                 groups=("*, all else equal",),
-                grouped=True,
             ),
             TableForm(
                 "balance.csv",

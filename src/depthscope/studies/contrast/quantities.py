@@ -11,7 +11,7 @@ from depthscope.instrument.cse import cse
 from depthscope.instrument.relative import slope
 from depthscope.statistics.contrast import contrast
 from depthscope.statistics.result import Contrast
-from depthscope.studies.contrast.results import SLOPES, Evidence, Quantities
+from depthscope.studies.contrast.results import SLOPES, Quantities
 
 # options of cse() that slopes have none of
 NOT_OF_SLOPES = ("normalize", "relative")
@@ -64,4 +64,4 @@ def contrast_quantities(
         except DepthscopeError as problem:
             without[str(name)] = str(problem)
     signals = {one.attrs["signal"] for one in quantities.data_vars.values() if "signal" in one.attrs}
-    return Quantities(rows, Evidence(main).window, without, signals.pop() if signals else "update")
+    return Quantities(rows, main.window, without, signals.pop() if signals else "update")

@@ -1,4 +1,4 @@
-"""What a report can tell of: the results of a run, gathered."""
+"""What a run found, gathered. What that is taken to mean is in :mod:`depthscope.studies.contrast.levels`."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,12 +11,11 @@ import xarray as xr
 from depthscope.statistics.attenuation import Left, left_adjusted, left_among
 from depthscope.statistics.calibration import Rate
 from depthscope.statistics.curve import Curve
-from depthscope.statistics.effects import holm
 from depthscope.statistics.mixed import Mixed
 from depthscope.statistics.nulls import Null
 from depthscope.statistics.result import Cluster, Contrast
-from depthscope.statistics.shares import Share
-from depthscope.words import ALPHA, layers_text, names_text, p_text, range_text
+from depthscope.statistics.shares import Share, share_of
+from depthscope.words import ALPHA, p_text, range_text
 
 # quantities by their short names: what each is called
 QUANTITY_NAMES = {
@@ -28,6 +27,11 @@ QUANTITY_NAMES = {
     "autocorrelation": "mean cosine of updates",
 }
 SLOPES = ("total", "norms", "directions")
+
+# why a covariate is not adjusted for that no condition of any item differs in
+SAME = "the same in all conditions of every item"
+# of the items: at least this share must lie on either side of no difference in a covariate, or adjusting extrapolates
+OVERLAP = 0.05
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,23 @@ class Confounding:
     corrected: Left | None = None
 
     @property
+    def remaining(self) -> Left | None:
+        """What is left with all covariates held equal, corrected for the reliability that was given; None if it is unknown."""
+        return self.corrected or self.left.get("all")
+
+    @property
+    def extrapolated(self) -> list[str]:
+        """Covariates adjusted for that hardly any item has without a difference, or with the opposite one."""
+        used = {name for c in self.adjusted.values() for name in c.settings["adjust"]}
+        thin = self.balance[self.balance["overlap"] < OVERLAP] if "overlap" in self.balance else self.balance[:0]
+        return [str(name) for name in thin["covariate"] if name in used]
+
+    @property
+    def idle(self) -> list[str]:
+        """Covariates that are the same on both sides of every item."""
+        return [name for name, reason in self.unusable.items() if reason == SAME]
+
+    @property
     def own(self) -> Cluster | None:
         """The cluster that is asked about: the strongest of the contrast, if it is significant."""
         return self.contrast.strongest(ALPHA)
@@ -102,6 +123,17 @@ def _among(plain: Contrast, matched: Contrast, own: Cluster) -> Share:
     values = plain.over_items(own.first, own.last)
     kept = values.index.isin(matched.differences["item"].values)
     return left_among(values.to_numpy(), kept, seed=plain.settings["seed"])
+
+
+def adjusted_for(contrast: Contrast) -> str:
+    """The covariate that is held equal, or that all are."""
+    names = contrast.settings["adjust"]
+    return str(names[0]) if len(names) == 1 else "all"
+
+
+def curved(contrast: Contrast) -> bool:
+    """Covariates were followed along curves of their levels, not along straight lines."""
+    return len(set(contrast.settings["adjust"])) < contrast.covariates.sizes["covariate"]
 
 
 @dataclass(frozen=True)
@@ -138,6 +170,11 @@ class Compared:
     found: bool
     said: str
 
+    @property
+    def equivalent(self) -> bool:
+        """The effect is smaller than the bound."""
+        return self.p_equivalence <= ALPHA
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -169,20 +206,27 @@ class Evidence:
     @property
     def window(self) -> tuple[int, int]:
         """The layers at which everything is compared: those of the main contrast's strongest cluster, else all of them."""
-        strongest = self.found or self.main.strongest()
-        if strongest is not None:
-            return strongest.first, strongest.last
-        measured = self.main.table["layer"].values[self.main.table["t"].notnull().values]
-        return int(measured[0]), int(measured[-1])
+        return self.main.window
 
     @property
-    def window_text(self) -> str:
-        """The window and where it comes from, in words."""
-        first, last = self.window
-        if self.main.clusters:
-            return f"{layers_text(first, last)}, those of the strongest cluster of {self.main.name}"
-        none = f"for no layer of {self.main.name} passes the forming threshold"
-        return f"{layers_text(first, last)}, all that were measured, {none}"
+    def sign(self) -> float:
+        """The direction of what was found, 1 or -1; 1 without a finding."""
+        return float(np.sign(self.found.mass)) if self.found else 1.0
+
+    @property
+    def main_confounding(self) -> Confounding | None:
+        """The main contrast with covariates held equal, if it was asked for."""
+        return next((held for held in self.confounding if held.contrast is self.main), None)
+
+    @cached_property
+    def control_shares(self) -> dict[str, Share]:
+        """By condition, how much of the effect a control shows as well, over the layers of the window, of items with both."""
+        return {control.condition: self._control_share(control.alone) for control in self.controls}
+
+    def _control_share(self, control: Contrast) -> Share:
+        whole, part = (c.over_items(*self.window) for c in (self.main, control))
+        both = whole.index.intersection(part.index)
+        return share_of(part.loc[both].to_numpy(), whole.loc[both].to_numpy(), seed=self.main.settings["seed"])
 
     @property
     def control_contrasts(self) -> list[Contrast]:
@@ -196,7 +240,7 @@ class Evidence:
         for confounding in self.confounding:
             group = f"{confounding.contrast.name}, all else equal"
             for contrast in (*confounding.adjusted.values(), *confounding.lines.values()):
-                yield group, f"adjusted for {adjusted_for(contrast)}{along(contrast)}", contrast
+                yield group, f"adjusted for {adjusted_for(contrast)}{', curved' if curved(contrast) else ''}", contrast
             for name, contrast in confounding.matched.items():
                 yield group, f"matched on {name}", contrast
         for null in self.nulls:
@@ -213,12 +257,8 @@ class Evidence:
             effect = contrast.over(first, last)
             facing = [c for c in contrast.significant(ALPHA) if c.first <= last and c.last >= first]
             main = max(facing, key=lambda c: abs(c.mass), default=None)
-            said = (
-                f"{'higher' if main.mass > 0 else 'lower'} at {range_text(main.first, main.last)}, {p_text(main.p)}"
-                if main
-                else "no"
-            )
-            rows.append(Compared(group, label, **vars(effect), found=effect.p <= ALPHA, said=said))
+            said = f"{main.direction} at {range_text(main.first, main.last)}, {p_text(main.p)}" if main else "no"
+            rows.append(Compared(group, label, **vars(effect), found=effect.found, said=said))
         return rows
 
 
@@ -253,60 +293,6 @@ def every_contrast(contrasts: Sequence[Contrast], evidence: Evidence | None) -> 
     return [*contrasts, *(c for c in controls if c.terms not in asked)]
 
 
-def corrected(contrasts: Sequence[Contrast]) -> list[list[float]]:
-    """Of each contrast, the p of its clusters corrected for there being several contrasts (Holm).
-
-    The contrasts are ranked by the p of their strongest cluster; a cluster's p is multiplied as that of its contrast is, and is
-    no smaller than that.
-    """
-    own = np.array([min((k.p for k in c.clusters), default=1.0) for c in contrasts])
-    stepped = holm(own)
-    times = len(own) - np.argsort(np.argsort(own, kind="stable"), kind="stable")
-    return [
-        [float(min(1.0, max(least, k.p * factor))) for k in c.clusters]
-        for c, least, factor in zip(contrasts, stepped, times, strict=True)
-    ]
-
-
 def cell(text: object) -> str:
     """Text for a cell of a Markdown table, which a vertical bar or the end of the line would close."""
     return " ".join(str(text).split()).replace("|", "\\|")
-
-
-def sides(contrast: Contrast) -> tuple[str, str]:
-    """Names of both sides for a sentence."""
-    left, right = (f"({side})" if " - " in side else side for side in (contrast.a, contrast.b))
-    return left, right
-
-
-def adjusted_for(contrast: Contrast) -> str:
-    names = contrast.settings["adjust"]
-    return str(names[0]) if len(names) == 1 else "all"
-
-
-def along(contrast: Contrast) -> str:
-    """How covariates were followed, if they can be followed in several ways."""
-    curved = len(set(contrast.settings["adjust"])) < contrast.covariates.sizes["covariate"]
-    return ", curved" if curved else ""
-
-
-def measured_layers(contrast: Contrast) -> str:
-    """Every layer at which a contrast is measured, in words."""
-    tested = contrast.table["layer"].values[contrast.table["t"].notnull().values]
-    breaks = np.flatnonzero(np.diff(tested) != 1) + 1
-    runs = [(int(run[0]), int(run[-1])) for run in np.split(tested, breaks) if len(run)]
-    told = [str(first) if first == last else f"{first} to {last}" for first, last in runs]
-    return f"every layer measured ({names_text(told)})"
-
-
-def there(contrast: Contrast, window: tuple[int, int], sign: float) -> Cluster | None:
-    """The strongest significant cluster of a contrast in the direction ``sign`` that overlaps the window, if the mean over the
-    window differs in that direction too (p <= .05): a cluster that only touches the window is not enough.
-    """
-    facing = [
-        c for c in contrast.significant(ALPHA) if c.first <= window[1] and c.last >= window[0] and c.mass * sign > 0
-    ]
-    if not facing:
-        return None
-    effect = contrast.over(*window)
-    return max(facing, key=lambda cluster: abs(cluster.mass)) if effect.p <= ALPHA and effect.dz * sign > 0 else None

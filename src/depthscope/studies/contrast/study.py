@@ -22,8 +22,8 @@ from depthscope.studies.contrast.quantities import contrast_quantities, other_qu
 from depthscope.studies.contrast.results import Evidence, Quantities
 from depthscope.studies.contrast.settings import Settings, language_told, prepare, settled
 from depthscope.studies.contrast.start import started
+from depthscope.studies.contrast.terminal import contrast_told, evidence_told
 from depthscope.studies.contrast.verdicts.quantities import quantities_words
-from depthscope.studies.contrast.words import contrast_told, evidence_told
 from depthscope.studies.contrast.writing import Findings, remarks, write_findings
 from depthscope.telling import Sheet
 

@@ -10,12 +10,11 @@ import xarray as xr
 
 from depthscope.entries import entry_names
 from depthscope.statistics.attenuation import Left
+from depthscope.statistics.curve import Curve
 from depthscope.statistics.result import Contrast
 from depthscope.statistics.shares import Share
-from depthscope.studies.contrast.results import QUANTITY_NAMES, Evidence, Quantities, corrected
-from depthscope.studies.contrast.verdicts.confounds import answer_of
-from depthscope.studies.contrast.verdicts.mixed import mixed_level, mixed_name
-from depthscope.studies.contrast.verdicts.nulls import null_level
+from depthscope.studies.contrast.levels import corrected, mixed_level, null_level, rest_of
+from depthscope.studies.contrast.results import QUANTITY_NAMES, Evidence, Quantities
 from depthscope.summaries import describe_layers
 
 
@@ -105,9 +104,28 @@ def scalograms_table(share: xr.DataArray) -> pd.DataFrame:
     return frame[["condition", "scale", "period", "layer", "valid", "share"]]
 
 
+def evidence_tables(e: Evidence) -> dict[str, pd.DataFrame]:
+    """Every table of the evidence, by the name of its file."""
+    tables = {"evidence.csv": evidence_table(e)}
+    if e.confounding:
+        tables |= {"covariates.csv": e.covariates, "balance.csv": balance_table(e)}
+    if any(held.left or held.left_matched for held in e.confounding):
+        tables["attenuation.csv"] = attenuation_table(e)
+    if e.nulls:
+        tables |= {"nulls.csv": nulls_table(e), "null-effects.csv": null_effects_table(e)}
+    if e.curve is not None:
+        tables |= curve_tables(e.curve)
+    if e.power is not None:
+        tables["power.csv"] = power_table(e)
+    if e.mixed:
+        tables |= {"mixed.csv": mixed_table(e), "mixed-variances.csv": mixed_variances_table(e)}
+    return tables
+
+
 def evidence_table(e: Evidence) -> pd.DataFrame:
     """One row per analysis, at the layers where all are compared: the fields of :class:`Compared`."""
-    return pd.DataFrame([asdict(row) for row in e.compared])
+    table = pd.DataFrame([asdict(row) for row in e.compared])
+    return table.rename(columns={"found": "significant", "said": "cluster"})
 
 
 def nulls_table(e: Evidence) -> pd.DataFrame:
@@ -182,14 +200,14 @@ def attenuation_table(e: Evidence) -> pd.DataFrame:
         for label, share in held.left_matched.items():
             n = held.matched[label].n
             ends = dict(zip(("share", "share_low", "share_high"), _ends(share), strict=True))
-            rows.append({**about, "held": "matched", "covariates": label, "n": n, **ends, "left": answer_of(share)})
+            rows.append({**about, "held": "matched", "covariates": label, "n": n, **ends, "left": rest_of(share)})
     return pd.DataFrame(rows)
 
 
 def _left_columns(left: Left) -> dict[str, float | str]:
     shares = dict(zip(("share", "share_low", "share_high"), _ends(left.share), strict=True))
     differences = {"difference": left.difference, "difference_low": left.low, "difference_high": left.high}
-    return {**shares, **differences, "left": answer_of(left.share)}
+    return {**shares, **differences, "left": rest_of(left.share)}
 
 
 def mixed_table(e: Evidence) -> pd.DataFrame:
@@ -202,7 +220,7 @@ def mixed_table(e: Evidence) -> pd.DataFrame:
             "singular": ", ".join(model.singular),
             "cluster_test": mixed_level(e, model),
         }
-        rows.append({"model": mixed_name(model), "first": e.window[0], "last": e.window[1], **fields, **ends})
+        rows.append({"model": model.name, "first": e.window[0], "last": e.window[1], **fields, **ends})
     return pd.DataFrame(rows)
 
 
@@ -213,8 +231,19 @@ def mixed_variances_table(e: Evidence) -> pd.DataFrame:
         for factor, sd in model.sds.items():
             levels = model.levels.get(factor, model.n)
             about = {"levels": levels, "sd": sd, "at_zero": factor in model.singular}
-            rows.append({"model": mixed_name(model), "factor": factor, **about})
+            rows.append({"model": model.name, "factor": factor, **about})
     return pd.DataFrame(rows)
+
+
+def curve_tables(curve: Curve) -> dict[str, pd.DataFrame]:
+    """One row per specification, and the joint tests; the same of the quantities beside CSE."""
+    tables = {"specifications.csv": curve.table, "specifications-joint.csv": curve.joint_dataframe()}
+    if curve.beside:
+        each = [one.table.assign(quantity=name) for name, one in curve.beside.items()]
+        joint = [one.joint_dataframe().assign(quantity=name) for name, one in curve.beside.items()]
+        tables["specifications-relative.csv"] = pd.concat(each, ignore_index=True)
+        tables["specifications-relative-joint.csv"] = pd.concat(joint, ignore_index=True)
+    return tables
 
 
 def power_table(e: Evidence) -> pd.DataFrame:

@@ -1,17 +1,12 @@
-"""``summary.md``: the result in words. The rules that make the sentences stand in ``verdicts``."""
+"""The result in words, part by part, and how to read it. The rules that make the sentences stand in ``verdicts``."""
 
-from collections.abc import Mapping, Sequence
-from itertools import groupby
-from typing import Any
+from collections.abc import Sequence
 
-import numpy as np
-
-from depthscope.statistics.result import Cluster, Contrast
-from depthscope.studies.contrast.results import Evidence, cell, corrected, every_contrast
-from depthscope.studies.contrast.verdicts import evidence_words, in_short
+from depthscope.statistics.result import Contrast
+from depthscope.studies.contrast.results import Evidence, every_contrast
+from depthscope.studies.contrast.verdicts import evidence_words
 from depthscope.studies.contrast.verdicts.contrast import exclusions, verdict
-from depthscope.telling import Sheet
-from depthscope.words import effect_text
+from depthscope.studies.contrast.verdicts.wording import window_text
 
 READING = """\
 A cluster test asks one question of the whole depth: could differences like these come from labels that mean nothing? Its p is
@@ -48,8 +43,6 @@ that the same data chose: it can weaken the result of the test, and cannot repla
 can be: the data show nothing that is shared.\
 """
 
-CLUSTER_COLUMNS = ("layers", "mass", "p", "p interval", "dz at peak", "peak layer", "dz in the other half")
-
 
 def words(
     contrasts: Sequence[Contrast], depth: int, remarks: Sequence[str], evidence: Evidence | None = None
@@ -64,101 +57,6 @@ def words(
     return told | {"left_out": [*left_out, *remarks]}
 
 
-def summarize(
-    title: str,
-    answer: Sequence[str],
-    told: Mapping[str, Sequence[str]],
-    tested: Sequence[Contrast],
-    evidence: Evidence | None,
-    settings: Mapping[str, Any],
-    command: str,
-) -> str:
-    """The whole of ``summary.md``; ``told`` are the :func:`words`, ``tested`` all contrasts whose clusters are listed."""
-    rows = "\n".join(f"| {name} | `{cell(value)}` |" for name, value in settings.items())
-    short = [f"- {line}" for part, lines in told.items() if part not in ("difference", "left_out") for line in lines]
-    sections = [
-        f"# {title}",
-        *answer,
-        *told["difference"],
-        *(["\n".join(short)] if short else []),
-        *(_evidence(evidence) if evidence else []),
-        "## How to read this",
-        READING,
-        "## All clusters",
-        _table(tested),
-        "## Left out, and noticed",
-        "\n".join(f"- {line}" for line in told["left_out"]) or "Nothing.",
-        "## Settings",
-        f"| setting | value |\n|---|---|\n{rows}",
-        "To repeat it:",
-        f"```\n{command}\n```",
-    ]
-    return "\n\n".join(sections) + "\n"
-
-
 def compared_reading(e: Evidence) -> str:
     """What the table of all analyses shows."""
-    return COMPARED.format(window=e.window_text, drawn=e.main.drawn)
-
-
-def _evidence(e: Evidence) -> list[str]:
-    lines = ["| | analysis | n | dz [95 % interval] | p | cluster |\n|---|---|---|---|---|---|"]
-    for group, rows in groupby(e.compared, lambda row: row.group):
-        for i, r in enumerate(rows):
-            effect = effect_text(r.dz, r.low, r.high)
-            shown = "" if i else cell(group)
-            lines.append(f"| {shown} | {cell(r.label)} | {r.n} | {effect} | {r.p:.4f} | {r.said} |")
-    return [
-        "## The evidence in one table",
-        compared_reading(e),
-        "\n".join(lines),
-    ]
-
-
-def contrast_told(c: Contrast) -> list[str | Sheet]:
-    """A contrast for a terminal: what was tested, and its clusters."""
-    tested, *lines = str(c).splitlines()
-    if not c.clusters:
-        return [tested, *lines]
-    rows = [
-        (
-            f"{k.first}-{k.last}",
-            f"{k.mass:.1f}",
-            f"{k.p:.4f}",
-            f"{k.p_low:.4f} to {k.p_high:.4f}",
-            str(k.effect),
-            str(k.peak_layer),
-            _half(c, k),
-        )
-        for k in c.clusters
-    ]
-    return [Sheet(CLUSTER_COLUMNS, rows, tested), *lines[len(rows) :]]
-
-
-def evidence_told(e: Evidence) -> list[str | Sheet]:
-    """The evidence for a terminal: the table, then the sentences."""
-    rows: list[tuple[str, ...]] = []
-    for group, some in groupby(e.compared, lambda row: row.group):
-        rows.append((group,))
-        rows += [(r.label, str(r.n), effect_text(r.dz, r.low, r.high), f"{r.p:.4f}", r.said) for r in some]
-    table = Sheet(("analysis", "n", "dz [95 % interval]", "p", "cluster"), rows, f"mean CSE over {e.window_text}:")
-    return [table, "", *(line.replace("**", "") for line in in_short(e))]
-
-
-def _half(c: Contrast, k: Cluster) -> str:
-    """dz at the peak that the other half of the items chose: of the strongest cluster alone."""
-    return f"{c.halves.peak:+.2f}" if k is c.strongest() and np.isfinite(c.halves.peak) else ""
-
-
-def _table(contrasts: Sequence[Contrast]) -> str:
-    lines = [
-        f"| {cell(c.name)} | {k.first}-{k.last} | {k.mass:.1f} | {k.p:.4f} | {k.p_low:.4f} to {k.p_high:.4f} "
-        f"| {k.effect} | {k.peak_layer} | {_half(c, k)} | {p:.4f} |"
-        for c, ps in zip(contrasts, corrected(contrasts), strict=True)
-        for k, p in zip(c.clusters, ps, strict=True)
-    ]
-    if not lines:
-        return "None: no layer passes the forming threshold."
-    columns = (*CLUSTER_COLUMNS, f"p for {len(contrasts)} contrasts (Holm)")
-    head = f"| contrast | {' | '.join(columns)} |\n{'|---' * (len(columns) + 1)}|"
-    return "\n".join([head, *lines])
+    return COMPARED.format(window=window_text(e), drawn=e.main.drawn)

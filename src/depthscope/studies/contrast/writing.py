@@ -24,18 +24,11 @@ from depthscope.studies.contrast.codebook import TABLES
 from depthscope.studies.contrast.figures import write_evidence_figures, write_figures, write_quantities_figure
 from depthscope.studies.contrast.results import Evidence, Quantities, every_contrast
 from depthscope.studies.contrast.tables import (
-    attenuation_table,
-    balance_table,
     clusters_table,
     contrasts_table,
-    evidence_table,
+    evidence_tables,
     items_table,
     layers_table,
-    mixed_table,
-    mixed_variances_table,
-    null_effects_table,
-    nulls_table,
-    power_table,
     quantities_layers_table,
     quantities_table,
     scalograms_table,
@@ -71,8 +64,7 @@ def write_findings(
     write_netcdf(found.h, out / "cse.nc")
     write_quantities(found.others, out)
     share = scalogram(found.traj, **scalogram_options(measure), share=True)
-    window = (found.evidence or Evidence(found.contrasts[0])).window
-    record.resolved = resolved(found.traj, share, window)
+    record.resolved = resolved(found.traj, share, found.contrasts[0].window)
     write_tables(out, _tables(found, share), TABLES)
     source = f"{short(model)}, {short(stimuli)}, {record.settings['cse']['wavelet']}"
     write_figures(out / "figures", found.h, share, found.contrasts, source)
@@ -111,33 +103,7 @@ def _tables(found: Findings, share: xr.DataArray) -> dict[str, pd.DataFrame]:
         "relative.csv": quantities_table(found.quantities),
         "relative-layers.csv": quantities_layers_table(found.quantities),
     }
-    e = found.evidence
-    if e is None:
-        return tables
-    tables |= {
-        "evidence.csv": evidence_table(e).rename(columns={"found": "significant", "said": "cluster"}),
-        "covariates.csv": e.covariates,
-        "balance.csv": balance_table(e),
-    }
-    if any(held.left or held.left_matched for held in e.confounding):
-        tables["attenuation.csv"] = attenuation_table(e)
-    if e.nulls:
-        tables |= {"nulls.csv": nulls_table(e), "null-effects.csv": null_effects_table(e)}
-    if e.curve is not None:
-        tables["specifications.csv"] = e.curve.table
-        tables["specifications-joint.csv"] = e.curve.joint_dataframe()
-        if e.curve.beside:
-            free = {name: (one.table, one.joint_dataframe()) for name, one in e.curve.beside.items()}
-            each, joint = (
-                pd.concat([frames[i].assign(quantity=name) for name, frames in free.items()], ignore_index=True)
-                for i in range(2)
-            )
-            tables |= {"specifications-relative.csv": each, "specifications-relative-joint.csv": joint}
-    if e.power is not None:
-        tables["power.csv"] = power_table(e)
-    if e.mixed:
-        tables |= {"mixed.csv": mixed_table(e), "mixed-variances.csv": mixed_variances_table(e)}
-    return tables
+    return tables | (evidence_tables(found.evidence) if found.evidence else {})
 
 
 def resolved(traj: xr.Dataset, share: xr.DataArray, window: tuple[int, int]) -> dict[str, Any]:

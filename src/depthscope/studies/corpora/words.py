@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from depthscope.studies.contrast.across import compare, comparison_table
 from depthscope.studies.contrast.across import replications as replications_in
 from depthscope.studies.contrast.results import Compared, Evidence
-from depthscope.studies.contrast.verdicts.controls import control_text
+from depthscope.studies.contrast.verdicts.controls import control_words
 
 INTRO = """\
 The window, layers {first}-{last}, was chosen by the set `{origin}` alone: there its effect is too large; in every other set
@@ -36,7 +36,7 @@ def answer(rows: Sequence[Compared], runs: Mapping[str, Evidence], model: str) -
 def controls(runs: Mapping[str, Evidence]) -> list[str]:
     """What the controls of each set say."""
     return [
-        f"{name}: {'; '.join(control_text(e, control)[1] for control in e.controls)}."
+        f"{name}: {'; '.join(control_words(e, control) for control in e.controls)}."
         for name, e in runs.items()
         if e.controls and e.found
     ]

@@ -16,7 +16,7 @@ import pandas as pd
 from depthscope.drawing.saving import save
 from depthscope.statistics.classify import Classification, Estimate, Gain
 from depthscope.statistics.result import Contrast
-from depthscope.studies.contrast.verdicts.confounds import OVERLAP
+from depthscope.studies.contrast.results import OVERLAP
 from depthscope.studies.mechanism.draw_baselines import MeasurePanel, ScoreRow, draw_baselines
 from depthscope.words import ALPHA
 

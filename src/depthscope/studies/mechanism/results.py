@@ -6,7 +6,6 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -138,11 +137,7 @@ class Mechanism:
     @property
     def window(self) -> tuple[int, int]:
         """The layers at which everything is asked: those of the strongest cluster, else all that were measured."""
-        strongest = self.main.strongest()
-        if strongest is not None:
-            return strongest.first, strongest.last
-        layers = self.main.table["layer"].values[np.isfinite(self.main.table["t"].values)]
-        return int(layers[0]), int(layers[-1])
+        return self.main.window
 
 
 def scale_means(m: Mechanism) -> xr.DataArray:

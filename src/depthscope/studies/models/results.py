@@ -52,7 +52,7 @@ class Studied:
     @property
     def measured(self) -> list[int]:
         """Layers at which CSE could be computed."""
-        return [int(layer) for layer in self.main.table["layer"].values[np.isfinite(self.main.table["t"].values)]]
+        return self.main.measured
 
     def relative(self, layer: float) -> float:
         return layer / self.depth

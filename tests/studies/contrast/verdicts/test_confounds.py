@@ -9,9 +9,9 @@ import xarray as xr
 from depthscope.statistics.attenuation import Left
 from depthscope.statistics.balance import imbalance
 from depthscope.statistics.shares import Share
+from depthscope.studies.contrast.levels import rest_of, tipping
 from depthscope.studies.contrast.results import Confounding, Evidence
 from depthscope.studies.contrast.verdicts import in_short
-from depthscope.studies.contrast.verdicts.confounds import answer_of, tipping
 from depthscope.words import effect_text, p_text
 from tests.studies.contrast.planted import (
     ELSEWHERE,
@@ -145,7 +145,7 @@ def test_what_too_few_items_cannot_tell_is_undecided():
     ],
 )
 def test_the_answer_follows_the_interval_of_what_is_left(low, high, answer):
-    assert answer_of(Share(0.5, low, high)) == answer
+    assert rest_of(Share(0.5, low, high)) == answer
 
 
 def test_an_adjustment_beyond_what_was_observed_is_called_an_extrapolation():

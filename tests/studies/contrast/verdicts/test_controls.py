@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from depthscope.studies.contrast.results import there
+from depthscope.studies.contrast.levels import control_level, there
 from depthscope.studies.contrast.verdicts import in_short
-from depthscope.studies.contrast.verdicts.controls import control_share, control_text
+from depthscope.studies.contrast.verdicts.controls import control_words
 from depthscope.words import effect_text, p_text
 from tests.studies.contrast.planted import (
     ELSEWHERE,
@@ -115,7 +115,7 @@ def test_a_control_that_few_items_have_leaves_it_undecided():
     e = evidence(h)
     (control,) = e.controls
     assert control.alone.n == 5
-    assert control_text(e, control)[0] == "undecided"
+    assert control_level(e, control) == "undecided"
     assert "which shows" in in_short(e)[0]
     assert "% [open, open] of it" in in_short(e)[0]
 
@@ -126,9 +126,9 @@ def test_a_control_decides_how_specific_the_effect_is(case):
     e = evidence(measure({"a": HIGHER, "b": NOTHING, **planted}, noise=noise, items=items))
     (control,) = e.controls
     begin = {"specific": "", "in part": "in part ", "not specific": "not ", "undecided": "undecided "}[level]
-    told = f"{begin}against c, which shows {control_share(e, control)} of it: "
+    told = f"{begin}against c, which shows {e.control_shares[control.condition]} of it: "
     told += f"{spelled(alone, control.alone)}, {spelled(excess, control.excess)}"
-    assert control_text(e, control) == (level, told)
+    assert (control_level(e, control), control_words(e, control)) == (level, told)
     line = in_short(e)[0]
     assert line == f"**Specific to a (layers 5-8)? {answer}.** {told[0].upper()}{told[1:]}."
 
@@ -141,11 +141,11 @@ def test_the_rules_hold_for_an_effect_downward(case):
     e = evidence(h)
     assert e.found
     assert e.found.mass < 0
-    assert control_text(e, e.controls[0])[0] == level
+    assert control_level(e, e.controls[0]) == level
     # what goes up does not make an effect downward less specific
     h.loc[{"condition": "c", "layer": list(INSIDE)}] = -h.sel(condition="c", layer=list(INSIDE))
     e = evidence(h)
-    level, text = control_text(e, e.controls[0])
+    level, text = control_level(e, e.controls[0]), control_words(e, e.controls[0])
     assert level == "specific"
     assert ("c - b goes the other way (layers 5-8, " in text) == bool(planted["c"])
 
@@ -161,16 +161,16 @@ def test_a_control_that_only_touches_the_window_is_not_there():
     assert any(k.first == 8 and k.mass > 0 for k in control.alone.significant())
     assert there(control.alone, (8, 8), 1.0)
     assert control.alone.over(4, 8).p > 0.05
-    level, text = control_text(e, control)
+    level, text = control_level(e, control), control_words(e, control)
     assert level == "specific"
     assert text.startswith(
-        f"against c, which shows {control_share(e, control)} of it: c - b is not there (mean over layers 4-8"
+        f"against c, which shows {e.control_shares[control.condition]} of it: c - b is not there (mean over layers 4-8"
     )
 
 
 def test_the_numbers_of_a_control_are_those_of_its_cluster():
     e = evidence(measure({"a": HIGHER, "b": NOTHING, "c": HALF}))
-    level, text = control_text(e, e.controls[0])
+    level, text = control_level(e, e.controls[0]), control_words(e, e.controls[0])
     for contrast in e.control_contrasts:
         (k,) = contrast.significant()
         assert f"(layers {k.first}-{k.last}, p = {k.p:.3f}".replace("0.", ".", 1) in text

@@ -7,6 +7,7 @@ from depthscope.statistics.nulls import against
 from depthscope.studies.contrast.results import Control, Evidence
 from depthscope.studies.contrast.verdicts import in_short
 from depthscope.studies.contrast.verdicts.contrast import verdict
+from depthscope.studies.contrast.verdicts.wording import window_text
 from tests.studies.contrast.planted import (
     DEPTH,
     HALF,
@@ -60,4 +61,4 @@ def test_a_window_of_one_layer_is_told_as_one_layer():
     assert specific.startswith("**Specific to a (layer 6)? Yes.**")
     assert equal.startswith("**a - b, all else equal (layer 6)? ")
     assert "mean over layer 6: dz" in equal
-    assert not any("layers 6" in line for line in (difference, specific, equal, e.window_text))
+    assert not any("layers 6" in line for line in (difference, specific, equal, window_text(e)))

@@ -1,8 +1,4 @@
-"""The rules by which numbers become sentences. They are written out in docs/evidence.md, and know no conditions by name.
-
-"Found" means a cluster of family-wise p <= .05. "There" means such a cluster that overlaps the window, the layers of the main
-contrast's strongest cluster, in the same direction, while the mean over the window differs in that direction too.
-"""
+"""The rules by which numbers become sentences, as docs/evidence.md puts them; what is decided stands in ``levels``."""
 
 from depthscope.studies.contrast.results import Evidence
 from depthscope.studies.contrast.verdicts.choices import choices_words, free_words
@@ -22,10 +18,11 @@ def evidence_words(e: Evidence) -> dict[str, list[str]]:
     """The same by part of the report."""
     told = {
         "controls": [controls_words(e)] if e.controls else [],
-        "confounds": [line for c in e.confounding if (line := confounds_words(e, c))],
-        "nulls": [null_words(e, null) for null in e.nulls] + ([swapped_words(e)] if e.swapped is not None else []),
+        "confounds": [confounds_words(e, held) for held in e.confounding],
+        "nulls": [*(null_words(e, null) for null in e.nulls), swapped_words(e)],
         "specifications": [choices_words(e.curve), *free_words(e.curve)] if e.curve is not None else [],
         "power": [power_words(e.power)] if e.power is not None else [],
         "mixed": [mixed_words(e)] if e.mixed else [],
     }
-    return {part: lines for part, lines in told.items() if lines}
+    lines = {part: [line for line in some if line] for part, some in told.items()}
+    return {part: some for part, some in lines.items() if some}

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from depthscope.errors import listed
 from depthscope.statistics.result import Cluster, Contrast
-from depthscope.studies.contrast.results import measured_layers, sides
+from depthscope.studies.contrast.levels import equivalent, finding, one_direction
 from depthscope.studies.contrast.verdicts.symmetry import skewed_words
+from depthscope.studies.contrast.verdicts.wording import measured_text, sides
 from depthscope.words import ALPHA, layers_text, p_text
 
 
@@ -15,13 +16,13 @@ def verdict(c: Contrast, depth: int) -> str:
 
 
 def _verdict(c: Contrast, depth: int) -> str:
-    found = c.significant(ALPHA)
-    if c.smallest_p > ALPHA:
+    level, found = finding(c), c.significant(ALPHA)
+    if level == "too few items":
         return (
             f"**{c.name}: cannot be decided.** With {c.n} items the smallest possible p is {c.smallest_p:.3g}: no effect, "
             "however large, could be found. More items are needed."
         )
-    if not found:
+    if level != "found":
         best = min(c.clusters, key=lambda k: k.p, default=None)
         nearest = f" The nearest: {layers_text(best.first, best.last)}, {cluster_p(best)}." if best else ""
         return (
@@ -31,14 +32,12 @@ def _verdict(c: Contrast, depth: int) -> str:
     left, right = sides(c)
     parts = []
     for k in found:
-        higher = "higher" if k.mass > 0 else "lower"
         parts.append(
-            f"{c.measure.upper()} is {higher} for {left} than for {right} over {layers_text(k.first, k.last)} of {depth} "
+            f"{c.measure.upper()} is {k.direction} for {left} than for {right} over {layers_text(k.first, k.last)} of {depth} "
             f"(relative depth {_relative(k, depth)}), {cluster_p(k)}, dz = {k.effect} at layer "
             f"{k.peak_layer}"
         )
-    signs = {k.mass > 0 for k in found}
-    mixed = " The direction changes along depth." if len(signs) > 1 else ""
+    mixed = "" if one_direction(c) else " The direction changes along depth."
     return f"**{c.name}: found** in {c.n} items. {'; '.join(parts)}.{mixed}"
 
 
@@ -50,9 +49,8 @@ def _relative(k: Cluster, depth: int) -> str:
 def equivalence_text(c: Contrast) -> str:
     """Whether "no difference" is itself a finding."""
     bound = c.settings["bound"]
-    if c.equivalence() <= ALPHA:
-        layers = measured_layers(c)
-        return f"At {layers} the effect is smaller than |dz| = {bound:g} (equivalence {p_text(c.equivalence())})."
+    if equivalent(c):
+        return f"At {measured_text(c)} the effect is smaller than |dz| = {bound:g} (equivalence {p_text(c.equivalence())})."
     return f"This is no evidence that the conditions are the same: |dz| = {bound:g} is not excluded at every layer."
 
 

@@ -3,10 +3,11 @@
 import numpy as np
 import xarray as xr
 
-from depthscope.statistics.power import GOAL
+from depthscope.statistics.power import GOAL, enough_items, shrunken_dz
 
 
 def power_words(power: xr.Dataset) -> str:
+    """How many items the effect needs, less what its choice adds and as it is; and what each number of items can find."""
     smallest = ", ".join(
         f"{dz:.2f} with {int(n)}"
         for n, dz in zip(power["n"].values, power["smallest_dz"].values, strict=True)
@@ -36,13 +37,13 @@ def _shrunken(power: xr.Dataset) -> str:
     return (
         "The largest of many effects is on average smaller than it looks, because the same items say where it is: over "
         f"layers that one half of the items chose, the other half shows {100 * share:.0f} % of it. For an effect of that size "
-        f"(dz {share * float(power['dz'].sel(share=1.0)):+.2f} at its peak), {_answer(power['shrunken_rate'])}. "
+        f"(dz {shrunken_dz(power):+.2f} at its peak), {_answer(power['shrunken_rate'])}. "
     )
 
 
 def _answer(rate: xr.DataArray) -> str:
     """From how many items on a rate is enough, and all rates."""
-    enough = [int(n) for n in rate["n"].values[rate.values >= GOAL]]
+    enough = enough_items(rate)
     answer = (
         f"{enough[0]} items are enough for {100 * GOAL:.0f} % power"
         if enough

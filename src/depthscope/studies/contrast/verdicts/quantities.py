@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from depthscope.statistics.result import Cluster, Contrast
+from depthscope.studies.contrast.levels import finding, one_direction
 from depthscope.studies.contrast.results import QUANTITY_NAMES, Quantities
 from depthscope.words import ALPHA, effect_text, layers_text, names_text, p_text
 
@@ -17,7 +16,7 @@ def quantities_words(quantities: Quantities) -> list[str]:
     few = {
         name: f"with {c.n} items no effect, however large, could be found"
         for name, c in quantities.rows.items()
-        if name in told and c.smallest_p > ALPHA
+        if name in told and finding(c) == "too few items"
     }
     found = [words(quantities) for name, words in told.items() if name in quantities.rows and name not in few]
     if quantities.signal == "state":
@@ -33,26 +32,24 @@ def _relative(quantities: Quantities) -> str:
 
 
 def _slope(quantities: Quantities) -> str:
-    """Directions first: their slope hangs on no weight; then what norms add, at the same layers."""
+    """Directions first: their slope depends on no weight; then what norms add, at the same layers."""
     directions, norms = quantities.rows["directions"], quantities.rows["norms"]
     strongest = directions.strongest(ALPHA)
     if strongest is None:
         found = _found(norms)
         rest = f"; the slope that norms give is {found}" if found else ""
         return f"Whatever the weights of the scales, directions show no difference in the slope of the energy{rest}"
-    signs = {np.sign(k.mass) for k in directions.significant(ALPHA)}
     more = "more" if strongest.mass > 0 else "less"
     how = (
         f"{more} in one direction over depth"
-        if len(signs) == 1
+        if one_direction(directions)
         else "less in one direction at some depths, more at others"
     )
-    first, last = strongest.first, strongest.last
-    effect = norms.over(first, last)
-    same = np.sign(effect.dz) == np.sign(strongest.mass)
-    there = "there" if len(directions.significant(ALPHA)) == 1 else f"at {layers_text(strongest.first, strongest.last)}"
-    told = f"norms show nothing {there}" if effect.p > ALPHA else f"norms go {'the same' if same else 'the other'} way"
-    told += "" if effect.p > ALPHA or there == "there" else f" {there}"
+    window = strongest.first, strongest.last
+    effect, alone = norms.over(*window), len(directions.significant(ALPHA)) == 1
+    where = "" if alone else f" at {layers_text(*window)}"
+    same = "the same" if effect.dz * strongest.mass > 0 else "the other"
+    told = f"norms go {same} way{where}" if effect.found else f"norms show nothing{where or ' there'}"
     return (
         f"Whatever the weights of the scales, updates persist {how}: the slope of the energy that directions give is "
         f"{_found(directions)}; {told} (dz {effect_text(effect.dz, effect.low, effect.high)})"
@@ -73,9 +70,8 @@ def _found(c: Contrast) -> str:
 
 
 def _cluster(k: Cluster) -> str:
-    more = "higher" if k.mass > 0 else "lower"
     peak = "" if k.first == k.last else f" at layer {k.peak_layer}"
-    return f"{more} at {layers_text(k.first, k.last)} ({p_text(k.p)}, dz {k.effect}{peak})"
+    return f"{k.direction} at {layers_text(k.first, k.last)} ({p_text(k.p)}, dz {k.effect}{peak})"
 
 
 def _by_reason(what: str, reasons: Mapping[str, str]) -> list[str]:

@@ -1,6 +1,7 @@
 """Are the differences symmetric, as sign flips take them to be? And what does the other inference say where they are not?"""
 
 from depthscope.statistics.result import Contrast
+from depthscope.studies.contrast.levels import equivalent, other_p
 from depthscope.words import ALPHA, layers_text, p_text
 
 BY = {"flips": "sign flips", "bootstrap": "a studentised bootstrap"}
@@ -12,16 +13,14 @@ def skewed_words(c: Contrast) -> str:
     if not c.skewed:
         return ""
     other, found = c.otherwise, c.significant(ALPHA)
-    told = [
-        f"{p_text(p)} at {layers_text(k.first, k.last)}" for k, p in zip(c.clusters, other.p, strict=True) if k in found
-    ]
+    told = [f"{p_text(other_p(c, k))} at {layers_text(k.first, k.last)}" for k in found]
     why = (
         "p by sign flips may be too small"
         if c.inference == "flips"
         else "p is by a studentised bootstrap, which allows for that"
     )
     both = [f"{GIVES[other.inference]} {', '.join(told)}"] if told else []
-    if not found and c.equivalence() <= ALPHA:
+    if not found and equivalent(c):
         both.append(f"equivalence by {BY[other.inference]} has {p_text(other.equivalence)}")
     return f"The differences are skewed ({_tail(c)}; triples test, {p_text(c.symmetry.p)}): {'; '.join([why, *both])}."
 
@@ -31,7 +30,7 @@ def skewed_limit(c: Contrast) -> str:
     strongest = c.strongest(ALPHA)
     if strongest is None or not c.skewed:
         return ""
-    p = c.otherwise.p[c.clusters.index(strongest)]
+    p = other_p(c, strongest)
     holds = "which agrees" if p <= ALPHA else "which does not find it"
     return f"differences are skewed ({_tail(c)}): {GIVES[c.otherwise.inference]} {p_text(p)}, {holds}"
 

@@ -1,26 +1,22 @@
 """What sentences on a contrast at a window share."""
 
-import numpy as np
+from collections.abc import Iterator
 
 from depthscope.statistics.result import Cluster, Contrast
-from depthscope.studies.contrast.results import Evidence, there
-from depthscope.words import ALPHA, effect_text, layers_text, p_text
-
-
-def sign_of(e: Evidence) -> float:
-    return float(np.sign(e.found.mass)) if e.found else 1.0
+from depthscope.studies.contrast.levels import presence
+from depthscope.studies.contrast.results import Evidence
+from depthscope.words import effect_text, layers_text, names_text, p_text
 
 
 def shown(contrast: Contrast, window: tuple[int, int], sign: float) -> str:
     """What a contrast shows at the window: the same, the opposite, or nothing; always with the size of it."""
-    mean = over_window(contrast, window)
-    if cluster := there(contrast, window, sign):
+    mean, (level, cluster) = over_window(contrast, window), presence(contrast, window, sign)
+    if level == "there":
         return f"is there ({at_cluster(cluster)}; {mean})"
-    if cluster := there(contrast, window, -sign):
+    if level == "reversed":
         return f"goes the other way ({at_cluster(cluster)}; {mean})"
-    effect = contrast.over(*window)
-    same = effect.p_equivalence <= ALPHA
-    bound = f", below |dz| = {contrast.settings['bound']:g}, {p_text(effect.p_equivalence)}" if same else ""
+    p = p_text(contrast.over(*window).p_equivalence)
+    bound = f", below |dz| = {contrast.settings['bound']:g}, {p}" if level == "equivalent" else ""
     return f"is not there ({mean}{bound})"
 
 
@@ -31,6 +27,33 @@ def at_cluster(cluster: Cluster | None) -> str:
 def over_window(contrast: Contrast, window: tuple[int, int]) -> str:
     effect = contrast.over(*window)
     return f"mean over {layers_text(*window)}: dz {effect_text(effect.dz, effect.low, effect.high)}"
+
+
+def window_text(e: Evidence) -> str:
+    """The window and where it comes from."""
+    if e.main.clusters:
+        return f"{layers_text(*e.window)}, those of the strongest cluster of {e.main.name}"
+    none = f"because no layer of {e.main.name} passes the forming threshold"
+    return f"{layers_text(*e.window)}, all that were measured, {none}"
+
+
+def measured_text(contrast: Contrast) -> str:
+    """Every layer at which a contrast is measured."""
+    runs = [str(first) if first == last else f"{first} to {last}" for first, last in _runs(contrast.measured)]
+    return f"every layer measured ({names_text(runs)})"
+
+
+def _runs(layers: list[int]) -> Iterator[tuple[int, int]]:
+    """First and last of all that follow each other without a gap."""
+    firsts = [layer for layer in layers if layer - 1 not in layers]
+    lasts = [layer for layer in layers if layer + 1 not in layers]
+    yield from zip(firsts, lasts, strict=True)
+
+
+def sides(contrast: Contrast) -> tuple[str, str]:
+    """Names of both sides for a sentence."""
+    left, right = (f"({side})" if " - " in side else side for side in (contrast.a, contrast.b))
+    return left, right
 
 
 def sentence(text: str) -> str:
