@@ -19,7 +19,8 @@ FRAME = pd.DataFrame(
 COLUMNS = (
     Column("who", "{label}"),
     Column("n", "{n}"),
-    Column("dz", "{dz:+.2f} [{low:+.2f}, {high:+.2f}]"),
+    Column("dz", "{dz:effect low high}"),
+    Column("apart", "{dz:+.2f} [{low:+.2f}, {high:+.2f}]"),
     Column("p", "{p:p}"),
     Column("why", "{why}"),
     Column("absent", "{no_such_field}"),
@@ -40,15 +41,22 @@ def test_bytes_are_written_as_sizes_and_sorted_by_their_number():
 
 def test_cells_are_read_and_sorted():
     table = tabulate("t", "Caption", FRAME, COLUMNS)
-    assert table.columns == ["who", "n", "dz", "p"]  # neither what nobody has nor what is empty in all rows
-    assert table.numeric == {1, 2, 3}
+    assert table.columns == ["who", "n", "dz", "apart", "p"]  # neither what nobody has nor what is empty in all rows
+    assert table.numeric == {1, 2, 3, 4}
     assert table.rows[0] == [
         Cell("a|<b>", "a|<b>"),
         Cell("12", 12.0),
         Cell("+0.50 [+0.10, +0.90]", 0.5),
+        Cell("+0.50 [+0.10, +0.90]", 0.5),
         Cell("p < .001", 0.0001),
     ]
-    assert table.rows[1] == [Cell("c", "c"), Cell("", None), Cell("-0.25 [?, ?]", -0.25), Cell("p = .040", 0.04)]
+    assert table.rows[1] == [
+        Cell("c", "c"),
+        Cell("", None),
+        Cell("-0.25 [no interval]", -0.25),
+        Cell("-0.25 [?, ?]", -0.25),
+        Cell("p = .040", 0.04),
+    ]
     assert not table.searchable
 
 

@@ -3,5 +3,5 @@
 from depthscope.report.table import Column
 
 # of an effect whose interval stands in low and high
-DZ = Column("dz [95 % interval]", "{dz:+.2f} [{low:+.2f}, {high:+.2f}]")
+DZ = Column("dz [95 % interval]", "{dz:effect low high}")
 P, N = Column("p", "{p:p}"), Column("n", "{n}")

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from itertools import groupby
-from math import isinf, isnan
+from math import isinf, isnan, nan
 from typing import Any
 
 import pandas as pd
 
 from depthscope.telling import Sheet
-from depthscope.words import p_text, range_text, size_text
+from depthscope.words import effect_text, p_text, range_text, size_text
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Column:
     """A column that is shown: ``form`` is written with the fields of a row, and sorted by the first of them.
 
     A cell is empty where that field is missing; ``{p:p}`` writes a p, ``{count:size}`` a number of bytes, ``{first:to last}`` a
-    range of two fields.
+    range of two fields, ``{dz:effect low high}`` an effect with its interval.
     ``narrow``: a terminal shows it too.
     """
 
@@ -158,11 +158,18 @@ def csv_download(name: str, text: str) -> Download:
 
 # what follows a field that is the start of a range: the name of the field that is its end
 TO = "to "
+# what follows a field that is an effect: the names of the fields that are the ends of its interval
+EFFECT = "effect "
 
 
 def _fields(form: str) -> list[str]:
     parts = [(name, spec or "") for _, name, spec, _ in string.Formatter().parse(form) if name]
-    return [one for name, spec in parts for one in (name, *([spec.removeprefix(TO)] if spec.startswith(TO) else []))]
+    return [one for name, spec in parts for one in (name, *_named(spec))]
+
+
+def _named(spec: str) -> list[str]:
+    """Other fields that a specification names."""
+    return spec.split()[1:] if spec.startswith((TO, EFFECT)) else []
 
 
 def _cell(column: Column, row: Mapping[str, Any]) -> Cell:
@@ -181,11 +188,16 @@ class _Formatter(string.Formatter):
     def __init__(self, row: Mapping[str, Any]) -> None:
         self.row = row
 
+    def _numbers(self, spec: str) -> list[float]:
+        return [nan if _missing(self.row[name]) else float(self.row[name]) for name in _named(spec)]
+
     def format_field(self, value: Any, format_spec: str) -> Any:
         if format_spec == "p":
             return p_text(float(value))
         if format_spec.startswith(TO):
-            return range_text(float(value), float(self.row[format_spec.removeprefix(TO)]))
+            return range_text(float(value), *self._numbers(format_spec))
+        if format_spec.startswith(EFFECT):
+            return effect_text(float(value), *self._numbers(format_spec))
         if _missing(value):
             return "?"
         if isinstance(value, float) and isinf(value):  # the end of an interval that has none
