@@ -35,7 +35,7 @@ def as_measure(h: Any) -> xr.DataArray:
     h = h.assign_coords(condition=names)
     if "layer" in h.dims:
         h = _numbered(h)
-    numbers: xr.DataArray = h.copy(data=_numbers(h.values))
+    numbers: xr.DataArray = h.copy(deep=False, data=_numbers(h.values))
     return numbers
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -81,14 +82,14 @@ def pair(
     curves of their levels (:mod:`depthscope.statistics.splines`). Of the others, those that lack a layer are left out, or
     the layer is, by the rule of :func:`depthscope.statistics.missing.complete`.
     """
-    h = as_measure(h)
+    whole_table, h = h, as_measure(_needed(h, covariates))
     check_conditions(h, terms)
     labels = np.array([str(v) for v in h["item"].values], dtype=object)
     chosen = h.sel(condition=terms.conditions)
 
     there = np.isfinite(chosen.values).any(tuple(range(2, chosen.ndim))).all(1)
     same = there & _same_context(h, terms)
-    values = np.stack([_covariate(h, name, terms) for name in covariates], -1) if covariates else None
+    values = np.stack([_covariate(h, name, terms, whole_table) for name in covariates], -1) if covariates else None
     covered = np.isfinite(values).all((1, 2)) if values is not None else np.ones(len(labels), dtype=bool)
     used = there & covered if include_same_context else there & ~same & covered
     if used.sum() == 0 and same.any():
@@ -148,10 +149,18 @@ def pair(
     )
 
 
+def _needed(h: Any, covariates: Sequence[str]) -> Any:
+    """Without what else is known of the items: every step would carry it along, and it is dropped at the end anyway."""
+    if not isinstance(h, xr.DataArray):
+        return h
+    kept = {"item", "condition", "group", "context", *covariates, *h.xindexes}
+    return h.drop_vars([name for name, c in h.coords.items() if "item" in c.dims and name not in kept])
+
+
 def _without_rounding(differences: xr.DataArray, size: Float) -> xr.DataArray:
     """0 where a difference is below what rounding leaves of levels of that ``size``: its sign would be one of rounding."""
     values = differences.values
-    return differences.copy(data=np.where(np.abs(values) <= ROUNDING * size, 0.0, values))
+    return differences.copy(deep=False, data=np.where(np.abs(values) <= ROUNDING * size, 0.0, values))
 
 
 def _layers(cells: NDArray[np.bool_], h: xr.DataArray) -> list[int]:
@@ -204,11 +213,13 @@ def _same_context(h: xr.DataArray, terms: Terms) -> NDArray[np.bool_]:
     return same
 
 
-def _covariate(h: xr.DataArray, name: str, terms: Terms) -> Float:
-    """A covariate of the conditions that are compared, (item, condition)."""
+def _covariate(h: xr.DataArray, name: str, terms: Terms, whole_table: xr.DataArray) -> Float:
+    """A covariate of the conditions that are compared, (item, condition); ``whole_table`` knows which others there are."""
     if name not in h.coords or set(h[name].dims) != {"item", "condition"} or h[name].dtype.kind not in "biuf":
         numeric = [
-            str(n) for n, c in h.coords.items() if set(c.dims) == {"item", "condition"} and c.dtype.kind in "biuf"
+            str(n)
+            for n, c in whole_table.coords.items()
+            if set(c.dims) == {"item", "condition"} and c.dtype.kind in "biuf"
         ]
         text = name in h.coords and {"item", "condition"} == set(h[name].dims)
         what = " is text, code it as numbers, such as 0 and 1;" if text else ""
@@ -237,7 +248,11 @@ def group_names(values: xr.DataArray | xr.Dataset) -> list[str]:
 def _average_groups(side: xr.DataArray, names: NDArray[np.object_]) -> xr.DataArray:
     plain = side.drop_vars([c for c, v in side.coords.items() if "item" in v.dims])
     first = list(dict.fromkeys(names))
-    return plain.isel(item=slice(0, len(first))).copy(data=_mean_by(plain.values, names)).assign_coords(item=first)
+    return (
+        plain.isel(item=slice(0, len(first)))
+        .copy(deep=False, data=_mean_by(plain.values, names))
+        .assign_coords(item=first)
+    )
 
 
 def _mean_by(values: Float, names: NDArray[np.object_]) -> Float:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from depthscope.arrays import Float
 from depthscope.errors import DepthscopeError
 from depthscope.instrument.cse import scalogram_options
 from depthscope.instrument.scalogram import scalogram
@@ -37,10 +38,10 @@ def explorer(run: Sealed) -> Made | None:
     h = read_netcdf(path, "cse").transpose("item", "condition", "layer")
     terms = _main(h, record)
     window = record.resolved.get("window")
-    differences = _differences(h, terms, record) if terms else {}
     first, last = window or (int(h["layer"].values[0]), int(h["layer"].values[-1]))
+    differences = _differences(h, terms, record, (first, last)) if terms else {}
     share = _shares(run, h)
-    order = _order(h, differences, first, last)
+    order = _order(h, differences)
     data = {"items": _data(h.isel(item=order), None if share is None else share.isel(item=order), terms, window)}
     table = _table(h.isel(item=order), differences, terms, (first, last))
     words = [
@@ -59,14 +60,14 @@ def _main(h: xr.DataArray, record: RunRecord) -> Terms | None:
         return None
 
 
-def _differences(h: xr.DataArray, terms: Terms, record: RunRecord) -> dict[str, xr.DataArray]:
-    """By item, the differences that are tested."""
+def _differences(h: xr.DataArray, terms: Terms, record: RunRecord, window: tuple[int, int]) -> dict[str, float]:
+    """By item, the difference that is tested, averaged over the layers of ``window``."""
     keep = bool((record.settings.get("contrast") or {}).get("include_same_context"))
     try:
-        paired = pair(h, terms, keep).differences
+        paired = pair(h, terms, keep).differences.transpose("item", "layer")
     except DepthscopeError:  # no item is left to test
         return {}
-    return {str(name): paired.sel(item=name) for name in paired["item"].values}
+    return dict(zip(map(str, paired["item"].values), map(_mean, _within(paired, window)), strict=True))
 
 
 def _shares(run: Sealed, h: xr.DataArray) -> xr.DataArray | None:
@@ -96,33 +97,35 @@ def _partial(share: xr.DataArray, h: xr.DataArray) -> list[str]:
     ]
 
 
-def _mean(values: xr.DataArray, first: int, last: int) -> float:
-    inside = values.sel(layer=slice(first, last)).values
-    inside = inside[np.isfinite(inside)]
-    return float(inside.mean()) if inside.size else float("nan")
+def _within(values: xr.DataArray, window: tuple[int, int]) -> Float:
+    found: Float = values.sel(layer=slice(*window)).values
+    return found
 
 
-def _order(h: xr.DataArray, differences: dict[str, xr.DataArray], first: int, last: int) -> list[int]:
+def _mean(values: Float) -> float:
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if known.size else float("nan")
+
+
+def _order(h: xr.DataArray, differences: dict[str, float]) -> list[int]:
     """Largest differences first, whatever their sign; items that are not tested last."""
-    sizes = [_mean(differences[g], first, last) if g in differences else np.nan for g in group_names(h)]
+    sizes = [differences.get(group, np.nan) for group in group_names(h)]
     keys = [-abs(size) if np.isfinite(size) else np.inf for size in sizes]
     return [int(i) for i in np.argsort(keys, kind="stable")]
 
 
-def _table(
-    h: xr.DataArray, differences: dict[str, xr.DataArray], terms: Terms | None, window: tuple[int, int]
-) -> Table:
+def _table(h: xr.DataArray, differences: dict[str, float], terms: Terms | None, window: tuple[int, int]) -> Table:
     conditions = [str(c) for c in h["condition"].values]
     columns = ["item", "target", *([terms.name] if terms else []), *(f"CSE, {c}" for c in conditions)]
     rows = []
+    inside = _within(h.transpose("item", "condition", "layer"), window)
     targets = h["target"].transpose("item", "condition").values if "target" in h.coords else None
     for i, (name, group) in enumerate(zip(map(str, h["item"].values), group_names(h), strict=True)):
         words = list(dict.fromkeys(filter(None, map(str, targets[i])))) if targets is not None else []
         row = [Cell(name, name), Cell(", ".join(words), ", ".join(words))]
         if terms:
-            size = _mean(differences[group], *window) if group in differences else float("nan")
-            row.append(_number(size, "{:+.4f}", "not tested"))
-        row += [_number(_mean(h[i, j], *window), "{:.4f}", "") for j in range(len(conditions))]
+            row.append(_number(differences.get(group, float("nan")), "{:+.4f}", "not tested"))
+        row += [_number(_mean(values), "{:.4f}", "") for values in inside[i]]
         rows.append(row)
     # a column for each layer: with a row for each number it would be most of the page
     wide = h.reset_coords(drop=True).to_series().unstack("layer").dropna(how="all")
