@@ -38,7 +38,7 @@ simulations: .venv/.dev
 
 # which classes of models work, with the installed transformers (minutes)
 coverage: .venv/.dev
-	$(BIN)/depthscope models coverage --out docs/coverage.md
+	$(BIN)/depthscope models coverage --out docs/studies/coverage.md
 
 # what takes too long, or too much of the network, for every change: every class of models, every pretrained one
 nightly: .venv/.dev lowest

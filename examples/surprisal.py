@@ -2,7 +2,7 @@
 
     python -m examples.surprisal scans/austen figures/
 
-The folder is one that ``depthscope scan --measure cse --measure norm --measure surprisal`` wrote (docs/scan.md).
+The folder is one that ``depthscope scan --measure cse --measure norm --measure surprisal`` wrote (docs/studies/scan.md).
 """
 
 import sys

@@ -47,7 +47,7 @@ class Scan:
         about = "repeatable: cse, norm, cosine, participation, autocorrelation, surprisal (default cse and norm)"
         add("--measure", dest="measures", action="append", metavar="NAME", help=about)
         add_loading(texts, LOAD)
-        add = parser.add_argument_group("windows (see docs/scan.md)").add_argument
+        add = parser.add_argument_group("windows (see docs/studies/scan.md)").add_argument
         about = "windows that overlap (default), or every token once, behind a cache that is cut to the context"
         add("--reading", choices=("windows", "rolling"), help=about)
         add("--window", type=int, metavar="N", help="tokens that the model reads at once (default 512)")

@@ -15,7 +15,7 @@ from depthscope.studies.coverage.results import KINDS, Covered, named
 from depthscope.studies.coverage.study import coverage
 from tests.model.toy import Block, Toy
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "coverage.md"
+DOCUMENT = Path(__file__).parents[3] / "docs" / "studies" / "coverage.md"
 
 
 @pytest.fixture(scope="module")

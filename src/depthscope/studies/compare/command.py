@@ -24,7 +24,7 @@ class Compare:
             "compare",
             help="many finished runs: does the effect recur?",
             description=self.__doc__,
-            epilog="The rules: docs/compare.md. Needs: pip install 'depthscope[mechanism]'",
+            epilog="The rules: docs/studies/compare.md. Needs: pip install 'depthscope[mechanism]'",
             argument_default=argparse.SUPPRESS,
         )
         add = parser.add_argument

@@ -197,7 +197,7 @@ def compare(
     Notes
     -----
     The contrast is computed again from ``cse.nc``, with the settings and the seed that each run recorded.
-    The rules are in docs/compare.md; the meta-analysis in :func:`depthscope.statistics.meta.pool`.
+    The rules are in docs/studies/compare.md; the meta-analysis in :func:`depthscope.statistics.meta.pool`.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What many finished runs say together, in words: the rules of docs/compare.md."""
+"""What many finished runs say together, in words: the rules of docs/studies/compare.md."""
 
 from collections.abc import Sequence
 from math import isfinite

@@ -41,7 +41,7 @@ ABOUT = (
     "build it small. What its initialisation leaves at zero gets a little noise, because a closed gate would hide",
     "what is behind it. *not built*: transformers could not make a small one from the configuration, so that nothing is known",
     "of it. *Parts*: into what its updates are split, if they can be: `attention` is whatever mixes tokens, `mlp` whatever",
-    "does not (docs/mechanism.md).",
+    "does not (docs/studies/mechanism.md).",
 )
 
 

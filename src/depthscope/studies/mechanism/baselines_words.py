@@ -1,4 +1,4 @@
-"""CSE beside simpler measures in words, by rules that know no condition by name (docs/mechanism.md)."""
+"""CSE beside simpler measures in words, by rules that know no condition by name (docs/studies/mechanism.md)."""
 
 import numpy as np
 

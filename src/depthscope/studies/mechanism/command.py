@@ -10,7 +10,7 @@ from depthscope.studies.contrast.command import Finished, Study
 class RunMechanism(Study):
     """Where does a contrast of CSE come from, and does it matter? Which scales and layers carry it, attention or the MLPs, what
     simpler measures see of it, and whether exchanging the target's states between the two texts changes what the model makes
-    of them. Works for any two conditions of any table; the exchange needs a column 'probe' (see docs/mechanism.md).
+    of them. Works for any two conditions of any table; the exchange needs a column 'probe' (see docs/studies/mechanism.md).
     """
 
     NAME, HELP = "mechanism", "which scales, layers and parts carry a contrast, and whether it matters"

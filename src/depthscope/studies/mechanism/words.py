@@ -1,4 +1,4 @@
-"""Where a difference comes from and whether it matters, in words, by the rules of docs/mechanism.md."""
+"""Where a difference comes from and whether it matters, in words, by the rules of docs/studies/mechanism.md."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

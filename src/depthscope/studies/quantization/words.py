@@ -1,4 +1,4 @@
-"""The recommendation and the limits in words (docs/quantization.md)."""
+"""The recommendation and the limits in words (docs/studies/quantization.md)."""
 
 from collections.abc import Sequence
 
