@@ -55,7 +55,7 @@ def of_shape(depth: int, width: int) -> str:
 
 
 def looks(states: Float) -> tuple[Last | None, str]:
-    """Whether the last of the ``states`` (n, depth, feature) stands behind a final norm: yes, no or unknown, and by what."""
+    """Whether the last of the ``states`` (n, depth, feature) is behind a final norm: yes, no or unknown, and by what."""
     length = np.linalg.norm(states, axis=-1)
     if states.shape[1] < 4 or not len(states) or not (length > 0).all():
         return None, "there is too little to tell by"

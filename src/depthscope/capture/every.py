@@ -81,7 +81,7 @@ CHUNKS = 16
 
 
 class Reduction:
-    """Updates of many tokens, put through a function that takes them chunk by chunk: no more of them stands in float64.
+    """Updates of many tokens, put through a function that takes them chunk by chunk: no more of them is in float64.
 
     Parameters
     ----------

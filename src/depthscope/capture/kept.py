@@ -93,7 +93,7 @@ class Keeping:
         self._bytes = shown.endswith("".join(_SIGNS[byte] for byte in _WIDE.encode()))
 
     def of(self, text: str, ids: Sequence[int], offsets: Offsets, bounds: tuple[int, int]) -> Kept:
-        """What of a text, between its ``bounds``, reaches its tokens ``ids``, which stand at ``offsets``."""
+        """What of a text, between its ``bounds``, reaches its tokens ``ids``, which are at ``offsets``."""
         whole = Kept()
         begin = bounds[0]
         # what was added to the vocabulary is taken out of a text before all else

@@ -10,7 +10,7 @@ import torch
 from depthscope.model.model import Model
 
 CHUNK = 128  # states that the head sees at a time: 128 MiB of logits for the largest vocabularies
-EXACT = 32  # of these, how many stand in float64 at a time: 64 MiB for the largest vocabularies
+EXACT = 32  # of these, how many are in float64 at a time: 64 MiB for the largest vocabularies
 
 
 @dataclass(frozen=True)
@@ -66,18 +66,18 @@ def _readout(logits: torch.Tensor, top: int) -> tuple[torch.Tensor, torch.Tensor
 class Lens:
     """The model's own final norm and head, put before any states.
 
-    Every state is put in the place of what the last block gives, so that whatever stands behind it (norm, head, logit
+    Every state is put in the place of what the last block gives, so that whatever is behind it (norm, head, logit
     scale, soft-capping) acts as the network defines it. nostalgebraist (2020), "interpreting GPT: the logit lens".
 
     Parameters
     ----------
     count : int
-        How many states there will be: not more of them stand in one pass.
+        How many states there will be: not more of them are in one pass.
     """
 
     def __init__(self, model: Model, count: int) -> None:
         self.model = model
-        # they stand in one text, which must not be too long for the model
+        # they are in one text, which must not be too long for the model
         self.size = max(1, min(CHUNK, count, model.max_length or CHUNK))
         self._outputs: list[Any] = []
         self._stands_in: bool | None = None  # not known yet

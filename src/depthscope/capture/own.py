@@ -51,7 +51,7 @@ def from_states(
     kind : {"states", "updates"}, optional
         ``"updates"``: they are ``u_1 .. u_L``, each what one block added. By default they are states, if they look like it.
     last : {"raw", "normed"}, optional
-        Whether the last state stands before or behind the final norm. ``output_hidden_states[-1]`` of most models stands
+        Whether the last state is before or behind the final norm. ``output_hidden_states[-1]`` of most models stands
         behind it: the last update is then no update, and is left out. By default it is seen from the numbers, and asked for
         where these leave it open.
     axes : sequence of str, optional

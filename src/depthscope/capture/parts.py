@@ -22,7 +22,7 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class Part:
-    """Windows that are measured together and stand in one file.
+    """Windows that are measured together and are in one file.
 
     Attributes
     ----------
@@ -89,7 +89,7 @@ class Cut:
             yield Part(number, held, following, reached, True, cuts)
 
     def _windows(self, corpus: Corpus, tokenizer: Any, place: Place) -> Iterator[tuple[Place, Window, int, int]]:
-        """Each window from ``place`` on, where it stands, inexact cuts since the one before it, and bytes read."""
+        """Each window from ``place`` on, where it is, inexact cuts since the one before it, and bytes read."""
         prefix, suffix = surrounding_ids(tokenizer)
         names = tokenizer.convert_ids_to_tokens(prefix)
         inexact = 0

@@ -1,4 +1,4 @@
-"""A whole text as a model reads it: its tokens, where each stands, and what a person sees of it."""
+"""A whole text as a model reads it: its tokens, where each is, and what a person sees of it."""
 
 import re
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ class Pieces:
     offsets : list of (start, end)
         Characters of the text that the token covers, the end exclusive; none for what the tokenizer added.
     special : list of bool
-        Added by the tokenizer: it stands nowhere in the text.
+        Added by the tokenizer: it is nowhere in the text.
     shown : list of str
         The token's own text; a special token's name; of a character that takes several tokens each its part, as ``é⟨1/2⟩``.
     """
@@ -65,7 +65,7 @@ def read_pieces(tokenizer: Any, text: str, max_length: int | None, name: str) ->
         raise DepthscopeError(
             f"the text is {len(ids)} tokens long, and {name} reads at most {max_length}: shorten it, or give it in parts"
         )
-    # what the tokenizer added stands nowhere
+    # what the tokenizer added is nowhere
     offsets = [(int(a) + start, int(b) + start) if a < b else (int(a), int(b)) for a, b in encoded["offset_mapping"]]
     names = tokenizer.convert_ids_to_tokens(ids)
     return Pieces(ids, offsets, special, _shown(text, offsets, special, names))

@@ -41,7 +41,7 @@ def prefixes(rows: Sequence[Tokenized], causal: bool) -> Prefixes:
     ----------
     rows : sequence of Tokenized
     causal : bool
-        No token changes the states of those before it: what stands behind the last token of a target, and behind the last
+        No token changes the states of those before it: what is behind the last token of a target, and behind the last
         one whose probability is asked for, need not run, and one run serves all texts that begin like it. Otherwise
         every text runs to its end, and only texts that are the same to the last token run together.
     """

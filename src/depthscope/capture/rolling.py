@@ -29,7 +29,7 @@ class Pass(NamedTuple):
     rows, positions : int Tensor (N,)
         In ``ids``, the tokens whose states these are, row by row.
     measured : bool array (N,)
-        Which of them are to be measured; the others stand before those, for their predictions.
+        Which of them are to be measured; the others are before those, for their predictions.
     states : Tensor (N, L + 1, d)
     """
 
@@ -100,7 +100,7 @@ class Rolling:
         return found
 
     def passes(self, strands: Sequence[Strand], room: Room, before: int) -> Iterator[Pass]:
-        """All passes over some strands, the longest first, in lockstep; states stand in ``room`` until the next pass.
+        """All passes over some strands, the longest first, in lockstep; states are in ``room`` until the next pass.
 
         With ``before`` 1 the first pass also gives the token before those that are measured, if there is one.
         """
@@ -137,7 +137,7 @@ class Rolling:
         return strand[0].measured[1] + sum(len(window.start) for window in strand[1:])
 
     def _sinks(self, strands: Sequence[Strand], ids: torch.Tensor, cache: Cache) -> Iterator[Pairs | None]:
-        """What stands before the context in each pass but the first, for the texts that it has."""
+        """What is before the context in each pass but the first, for the texts that it has."""
         counts = [sum(len(strand) > number for strand in strands) for number in range(1, len(strands[0]))]
         if not self.sinks:
             yield from [None] * len(counts)

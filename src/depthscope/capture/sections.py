@@ -44,7 +44,7 @@ def sections(
 ) -> Iterator[Section]:
     """Tokenise a text that need not fit into memory; joined, the sections are the tokens of the whole text.
 
-    Pieces of the text that overlap are tokenised one by one. What stands beyond the end of a piece, and before its
+    Pieces of the text that overlap are tokenised one by one. What is beyond the end of a piece, and before its
     beginning, can change only tokens near it; so in the overlap there is a place on both sides of which both pieces
     have the same tokens at the same characters, and one takes over from the other there. Of the merges of byte-pair
     encoding that is a proof: tokens of which each two neighbours are the encoding of their text are the encoding of the whole
@@ -143,7 +143,7 @@ class _Stream:
         return self._used == len(self._chunk)
 
     def drop(self, start: int) -> None:
-        """Forget what stands before the character ``start`` of the text."""
+        """Forget what is before the character ``start`` of the text."""
         self.text, self.base = self.text[start - self.base :], start
 
 

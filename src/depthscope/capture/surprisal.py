@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from depthscope.capture.tokens import Tokenized
 
-CHUNK = 8  # tokens whose logits stand in float64 at a time: 16 MiB for the largest vocabularies
+CHUNK = 8  # tokens whose logits are in float64 at a time: 16 MiB for the largest vocabularies
 
 
 @dataclass(frozen=True)

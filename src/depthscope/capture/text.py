@@ -30,7 +30,7 @@ DIMS = {
     "lens_probability": ("token", "layer", "rank"),
     "lens_entropy": ("token", "layer"),
 }
-REDUCED_BYTES = 2**26  # states that are reduced together stand in float64
+REDUCED_BYTES = 2**26  # states that are reduced together are in float64
 
 
 @overload
@@ -172,7 +172,7 @@ def _read(model: Model, states: torch.Tensor, ids: list[int], top: int, progress
     found = torch.empty(count, top, dtype=torch.long)
     probability = torch.empty(count, top, dtype=torch.float64)
     expected = torch.empty(len(ids), dtype=torch.float64)
-    following = torch.tensor([*ids[1:], 0])  # what the last token predicts does not stand there
+    following = torch.tensor([*ids[1:], 0])  # what the last token predicts is not there
     with bar(count, "reading", unit="state", shown=progress) as advance:
         for some in torch.split(torch.arange(count), head.size):
             token, layer = some // len(layers), layers[some % len(layers)]

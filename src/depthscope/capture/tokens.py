@@ -220,7 +220,7 @@ def _find(
 
 
 def _check_kept(kept: Kept, text: str, start: int, end: int, name: str) -> None:
-    """Refuse a target of which characters are lost, and one that stands behind them where offsets are therefore wrong."""
+    """Refuse a target of which characters are lost, and one that is behind them where offsets are therefore wrong."""
     inside = next((lost for lost in kept.lost if start <= lost.place < end), None)
     shifted = [a for a, b in kept.pieces if a < end and b > start]
     before = next((lost for lost in kept.lost if shifted and shifted[0] <= lost.place < start), None)

@@ -25,7 +25,7 @@ class Tree:
     Attributes
     ----------
     ids : list of int
-        Its tokens; each stands behind the one that it follows.
+        Its tokens; each is behind the one that it follows.
     before : list of int
         Of each token, the slot of the token that it follows; -1 at the beginning.
     slots : list of lists of int
@@ -52,7 +52,7 @@ class Tree:
         return cls(ids, before, slots)
 
     def positions(self) -> list[int]:
-        """Of each token, how many stand before it in its text."""
+        """Of each token, how many are before it in its text."""
         found: list[int] = []
         for before in self.before:
             found.append(found[before] + 1 if before >= 0 else 0)

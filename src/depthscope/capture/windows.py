@@ -64,7 +64,7 @@ def windows(
     prefix, suffix : sequence of int
         Special tokens around a text: see :func:`~depthscope.capture.around.surrounding_ids`.
     causal : bool
-        Whether the model sees only what stands before a token.
+        Whether the model sees only what is before a token.
 
     Raises
     ------

@@ -172,7 +172,7 @@ def filter_bank(
         Range of Fourier periods in layers, by default 2 (the shortest that layers can resolve) to L/2.
         Stated as periods, so that wavelets can be compared.
     padding : {"zero", "reflect", "symmetric", "periodic", "renormalize"}
-        What stands beyond the first and last layer: nothing; a mirror on the last sample; a mirror beside it;
+        What is beyond the first and last layer: nothing; a mirror on the last sample; a mirror beside it;
         the other end (each extends by L layers on both sides); or nothing, with each truncated filter scaled back
         to its full energy.
     energy_norm : {"L2", "L1"}

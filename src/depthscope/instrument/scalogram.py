@@ -52,7 +52,7 @@ def scalogram(
         Coordinates ``scale`` and ``period`` (Fourier period), both in layers; ``layer``, ``relative_depth``; ``coi``,
         the longest period at each layer free of edge effects; ``valid``, the cells outside the cone of influence.
         A traced Dataset gives dimensions ``(item, condition, scale, layer)``; a torch tensor gives a tensor on its
-        device, whose coordinates stand in ``depthscope.filter_bank(depth, ...)``.
+        device, whose coordinates are in ``depthscope.filter_bank(depth, ...)``.
 
     Examples
     --------

@@ -87,7 +87,7 @@ def _ordinary(model: Model, texts: int, length: int) -> torch.Tensor:
 
 
 def _packed(model: Model, ids: torch.Tensor, starts: tuple[int, ...]) -> list[torch.Tensor]:
-    """States 0 .. L of the texts, each put together from where it stands in the row that branches: (texts, length, feature)."""
+    """States 0 .. L of the texts, each put together from where it is in the row that branches: (texts, length, feature)."""
     length = ids.shape[1]
     own = [torch.arange(length)]
     size = length

@@ -29,7 +29,7 @@ class Carrier:
     Attributes
     ----------
     placed : bool
-        The network is given the positions of its tokens; if not, it counts what stands in its cache.
+        The network is given the positions of its tokens; if not, it counts what is in its cache.
 
     Raises
     ------
@@ -64,7 +64,7 @@ class Carrier:
         return cache
 
     def run(self, ids: torch.Tensor, start: torch.Tensor | int, cache: Cache) -> None:
-        """One pass without the head over tokens (B, T) that stand at ``start``, behind those of the cache, which grows.
+        """One pass without the head over tokens (B, T) that are at ``start``, behind those of the cache, which grows.
 
         ``start`` : int or Tensor (B,), the position of the first of each row. Nothing is masked: rows have no padding but
         behind their last token.

@@ -165,7 +165,7 @@ def _candidates(model: Model, parts: Parts, inputs: dict[str, Any]) -> list[list
         own = {name: given for name, given in heard.items() if part and _within(name, part.path)}
         block = [(path, "") for path in _linear(model, own, heard[part.path][0][1])] if part else []
         if part and not block:
-            # a norm may stand beside the module of attention, so that all of the block is asked
+            # a norm may be beside the module of attention, so that all of the block is asked
             around = around or _heard(model, _paths(model), inputs)
             block = _behind_norms(model, own, around, heard[part.path][0][1])
         if part and not block:

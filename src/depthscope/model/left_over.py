@@ -25,7 +25,7 @@ _TASK = re.compile(
     r"(v|value|reward|critic|score|qa|mc|nsp|sop|ner|multiple_choice)_heads?|score|qa_outputs|(sequence_)?summary|"
     r"seq_relationship|discriminator_predictions|\w*classifi(er|cation)\w*|\w*regress(or|ion)\w*"
 )
-# whatever else may stand between the last state and the probabilities of tokens
+# whatever else may be between the last state and the probabilities of tokens
 _LOGITS = re.compile(
     r"(^|_)(head|heads|lm|mlm|logits?|vocab|vocabulary|predictions?|cls|generator|embed_out|unembed|pred_layer|proj_out|"
     r"output_projection)(_|$|\d)|^output$"
@@ -88,7 +88,7 @@ class _Place:
         self.measured = {id(module) for module in model.network.modules()}
         first = next(path for path, module in self.modules.items() if module is model.blocks[0])
         self.blocks = first.rpartition(".")[0]
-        # all that the list of blocks stands in
+        # all that the list of blocks is in
         self.around = {"", *(self.blocks[: match.start()] for match in re.finditer(r"\.", self.blocks))}
         self.prefix = str(getattr(network, "base_model_prefix", ""))
         self.config: Any = network.config

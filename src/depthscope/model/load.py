@@ -55,7 +55,7 @@ def load(
         (:data:`depthscope.model.quantization.SCHEMES`). A checkpoint that is quantised already needs no argument.
     trust_remote_code : bool, default False
         Run Python code that the model brings. Without it such a model is refused, and nobody is asked. The SHA-256 of each
-        file that was run stands in ``checks`` and in the fingerprint.
+        file that was run is in ``checks`` and in the fingerprint.
     allow_pickle : bool, default False
         Take weights from pickles where there is nothing safer, by the reader of torch that builds tensors only.
     **options

@@ -60,7 +60,7 @@ class Model:
 
     @property
     def path(self) -> str:
-        """Where the blocks stand in the network, e.g. ``"model.layers"``."""
+        """Where the blocks are in the network, e.g. ``"model.layers"``."""
         return self.chain.path
 
     @cached_property

@@ -19,7 +19,7 @@ def tail(network: nn.Module, block: nn.Module, run: Callable[[], None]) -> tuple
     """The children of the last block that need not see the tokens that nobody asks for.
 
     They treat each token by itself: given two tokens alone, they answer as in the whole. And what they make of the others
-    is not read: without it, the block gives the same for those two (what stands before attention does not pass).
+    is not read: without it, the block gives the same for those two (what is before attention does not pass).
 
     Parameters
     ----------

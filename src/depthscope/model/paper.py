@@ -170,7 +170,7 @@ def chosen_precision(config: Any, dtype: str | None) -> torch.dtype:
 
 
 def build(config: Any, dtype: torch.dtype, stack: Stack | None = None, trust_remote_code: bool = False) -> Any:
-    """The network that :func:`depthscope.load` would load, from the configuration alone; it decides where it stands."""
+    """The network that :func:`depthscope.load` would load, from the configuration alone; it decides where it is."""
     transformers = require("transformers", "models")
     name = str(config.model_type)
     loader = auto_class(transformers, config, stack, name)
@@ -188,7 +188,7 @@ def build(config: Any, dtype: torch.dtype, stack: Stack | None = None, trust_rem
 
 
 def block_path(network: nn.Module, config: Any, stack: Stack | None = None) -> str:
-    """Where as many modules stand in a row as the configuration has layers: without a pass, that is all there is to see."""
+    """Where as many modules are in a row as the configuration has layers: without a pass, that is all there is to see."""
     depth = getattr(_text(config, stack), "num_hidden_layers", None)
     lists = {
         name: len(module)

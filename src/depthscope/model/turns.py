@@ -24,7 +24,7 @@ class _Turn:
         self.lock, self.number = threading.RLock(), next(self._numbers)
 
 
-# by module and not by network: one module may stand in several networks (the trunk of a model with a head, a compiled
+# by module and not by network: one module may be in several networks (the trunk of a model with a head, a compiled
 # wrapper). Beside the modules and not on them, because a module with a lock can be neither copied nor pickled.
 _TURNS: WeakKeyDictionary[nn.Module, _Turn] = WeakKeyDictionary()
 _GUARD = threading.RLock()

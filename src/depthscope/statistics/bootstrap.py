@@ -12,7 +12,7 @@ from depthscope.statistics.units import in_own_units
 MIN_ITEMS = 6
 # with so few, a resample may be the items themselves in another order, whose dz must be the same to the last digit
 FEW_ITEMS = 64
-BLOCK = 2**18  # draws that stand at a time
+BLOCK = 2**18  # draws that are held at a time
 CANCELLED = 1e-3  # share of a sum of squares below which the difference of two such sums has lost digits
 SAME = 1e-11  # two dz of the same items in another order, or of items that are alike, differ by rounding alone
 ROUNDING = 1e-14  # spread, beside the largest difference, that equal numbers have by rounding

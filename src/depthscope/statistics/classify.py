@@ -177,7 +177,7 @@ def classify(
 
     Notes
     -----
-    All texts of an item, in both conditions and all its pairs, stand in the same one of five folds, so that neither a
+    All texts of an item, in both conditions and all its pairs, are in the same one of five folds, so that neither a
     word nor a sentence frame can be recognised. Features are standardised on the four folds that train; the ridge
     penalty is chosen there, by log loss in three inner folds, again by item. Since every item has both conditions, every
     fold is balanced and chance is one half; features without information come out a little below it, since what the held
@@ -353,7 +353,7 @@ def _copy(
     scaled = (known - known.mean(0)) / np.where(known.std(0) > 0, known.std(0), 1.0)
     fitted = linear.RidgeCV(alphas=np.logspace(-3, 4, 8)).fit(scaled, x[:, new]).predict(scaled)
     residual = x[:, new] - fitted.reshape(-1, int(new.sum()))
-    half = len(x) // 2  # the texts of the second condition stand in the order of those of the first
+    half = len(x) // 2  # the texts of the second condition are in the order of those of the first
     swapped = np.concatenate([residual[half:], residual[:half]])
     flip = coins.integers(2, size=items).astype(bool)[owner]
     copy = x.copy()

@@ -27,7 +27,7 @@ class Mixed:
         In the units of the measure, with its standard error and a 95 % interval.
     t, df, p : float
         Of the difference; degrees of freedom are those of the random factor that leaves fewest: its levels less one, less two
-        if each stands in one condition only. That is cautious.
+        if each is in one condition only. That is cautious.
     sds : mapping of name to float
         Standard deviation of each random intercept, and of what is left (``residual``).
     levels : mapping of name to int
@@ -78,7 +78,7 @@ def mixed_model(
     """Fit ``measure ~ condition`` with a random intercept for every item and for every level of each crossed column, by REML.
 
     The paired test takes items to be independent. Where texts of different items share something (a carrier frame, a target
-    word), they are not, and its p is too small. Here what is shared has a variance of its own. What stands in both conditions
+    word), they are not, and its p is too small. Here what is shared has a variance of its own. What is in both conditions
     and has several texts in one may change the difference as well as the level: it has a second intercept for each condition
     (``frame:condition``; Barr et al. 2013). Without ``crossed``, if every item has one text in each condition and items
     differ, this is the paired t test.
@@ -182,7 +182,7 @@ def check_factors(texts: pd.DataFrame, names: Iterable[str]) -> None:
 
 
 def _degrees(texts: pd.DataFrame, name: str) -> int:
-    """Of freedom that a factor leaves for the difference: levels that stand in one condition only have two means to spend."""
+    """Of freedom that a factor leaves for the difference: levels that are in one condition only have two means to spend."""
     conditions = texts.groupby(name)["condition"].nunique()
     return len(conditions) - (1 if (conditions > 1).any() else 2)
 

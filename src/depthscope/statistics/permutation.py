@@ -16,7 +16,7 @@ from depthscope.statistics.units import in_own_units
 
 # of the maps that are made at a time: small enough for a processor's own cache
 BLOCK_CELLS = 2**16
-# of the flips that stand at a time as numbers: with many items, room for them costs more than the product
+# of the flips that are held at a time as numbers: with many items, room for them costs more than the product
 BLOCK_FLIPS = 2**19
 
 Inference = Literal["flips", "bootstrap"]

@@ -10,7 +10,7 @@ from depthscope.statistics.bootstrap import drawn_items
 from depthscope.statistics.design import FREE, Design
 from depthscope.statistics.units import in_own_units
 
-# of numbers that stand at a time
+# of numbers that are held at a time
 BLOCK = 2**18
 
 

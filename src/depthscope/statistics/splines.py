@@ -45,7 +45,7 @@ class Basis:
 
 
 def basis_of(levels: Float, knots: int) -> Basis:
-    """The curves for some levels: knots stand at equally spaced quantiles of the distinct ones, the outermost at the ends.
+    """The curves for some levels: knots are at equally spaced quantiles of the distinct ones, the outermost at the ends.
 
     Levels with no more distinct values than knots, such as codes of 0 and 1, have a straight line; so has ``knots`` below 3.
     """

@@ -45,7 +45,7 @@ def read_cells(
     (csv.Sniffer looks at frequencies of characters, and texts are full of commas.) A first line ``sep=;`` decides.
 
     Quotation marks around a cell are not part of it, as in every csv file (RFC 4180). Where tabs separate, programs differ:
-    if what stands there can only be read with the marks as part of the text, they are; if both are possible, it is asked.
+    if what is there can only be read with the marks as part of the text, they are; if both are possible, it is asked.
 
     Parameters
     ----------
@@ -194,7 +194,7 @@ def _opening(text: str, line: int, separator: str) -> int:
 
 
 def _check_swallowed(rows: list[Row], text: str, separator: str, first: int) -> None:
-    """Two unpaired marks make a pair, and what stands between them becomes one cell: rows of the table, to all appearance."""
+    """Two unpaired marks make a pair, and what is between them becomes one cell: rows of the table, to all appearance."""
     if not any(row.lines > 1 for row in rows):
         return
     header = [cell.strip().casefold() for cell in rows[0].cells]

@@ -25,7 +25,7 @@ def detokenize(tokens: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
     """
     text = ""
     offsets = []
-    glue = True  # nothing stands before the first token
+    glue = True  # nothing is before the first token
     open_quotes: set[str] = set()
     for token in tokens:
         word = _PLAIN.get(token, token)

@@ -1,4 +1,4 @@
-"""Apostrophes between letters: where they part two words (l'avion, Anna's), and where they stand in one (aujourd'hui)."""
+"""Apostrophes between letters: where they part two words (l'avion, Anna's), and where they are in one (aujourd'hui)."""
 
 import unicodedata
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ _ALPHABETS = regex.compile(r"[\p{Latin}\p{Greek}]")
 def dividing(text: str) -> Iterator[int]:
     """Places of the apostrophes between letters that part two words, in Latin and Greek letters.
 
-    What stands between blanks is one word, but for the elided ones in front (``d'``, ``qu'``, ``dell'``), and what English
+    What is between blanks is one word, but for the elided ones in front (``d'``, ``qu'``, ``dell'``), and what English
     attaches at the end (``'s``, ``'re``).
     """
     for joined in _JOINED.finditer(text):

@@ -19,7 +19,7 @@ class RowError(DepthscopeError):
         Where the fault is, or where it can be corrected.
     reason, way_out : str
     joint : str, optional
-        What stands between the two in the sentence; None where the way out goes without saying, and only the list has it.
+        What is between the two in the sentence; None where the way out goes without saying, and only the list has it.
     """
 
     def __init__(self, row: str, column: str, reason: str, way_out: str, joint: str | None = "; ") -> None:

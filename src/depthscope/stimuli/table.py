@@ -175,7 +175,7 @@ def _form(given: Mapping[str, list[Any]]) -> Form:
 
 
 def _target(given: Mapping[str, Any], i: int, row: str, source: str, form: Form | None) -> tuple[str, str, int, int]:
-    """The text of a row, its target, and where that stands; raises what is wrong with the row."""
+    """The text of a row, its target, and where that is; raises what is wrong with the row."""
     for name in ("item", "condition"):
         if not given[name]:
             raise _unnamed(source, i, name)

@@ -1,4 +1,4 @@
-"""Where the target stands in a text: from a word to character offsets, and back."""
+"""Where the target is in a text: from a word to character offsets, and back."""
 
 from itertools import pairwise
 

@@ -26,7 +26,7 @@ class RunRecord:
     """The schema of ``run.json`` (described in docs/run-folder.md).
 
     ``settings``, ``identity`` and ``environment`` decide whether a folder may be continued: all that can change a bit of
-    the result stands in them. ``digests`` are those of stores and summaries, ``files`` says of every other file of a finished
+    the result is in them. ``digests`` are those of stores and summaries, ``files`` says of every other file of a finished
     run what it was (:mod:`depthscope.store.sealed`). ``timings``, ``checks``, ``resolved`` and ``results`` are for readers,
     and so are the words: ``title``, ``answer`` (what was asked, what was found), and ``words``, paragraphs by part of the
     report.
@@ -89,7 +89,7 @@ class RunRecord:
 
 
 def _check_inside(name: str, value: Any) -> None:
-    """What stands in a part of the record is of the kind that all readers of it count on."""
+    """What is in a part of the record is of the kind that all readers of it count on."""
     kind, called = INSIDE.get(name, (object, ""))
     inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     if not all(isinstance(one, kind) for one in inside):

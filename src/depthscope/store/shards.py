@@ -11,7 +11,7 @@ from depthscope.errors import DepthscopeError
 from depthscope.store.digest import digest
 from depthscope.store.files import atomic
 
-SEAL = "digest"  # stands in each file beside the arrays: a damaged zip directory can hide one
+SEAL = "digest"  # is in each file beside the arrays: a damaged zip directory can hide one
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Shards:
         return len(list(self.folder.glob("batch-*.npz"))) if self.folder.is_dir() else 0
 
     def clear(self) -> None:
-        """Remove the shards once their content stands elsewhere."""
+        """Remove the shards once their content is elsewhere."""
         if self.folder.is_dir():
             for path in self.folder.iterdir():
                 path.unlink()

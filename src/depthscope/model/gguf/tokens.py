@@ -40,7 +40,7 @@ _CUTS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("bloom", "poro-chat", "gpt3-finnish"), (r" ?[^(\s|.,!?…。，、।۔،)]+",)),
 }
 _LIKE = {"stablelm2": "qwen2", "hunyuan": "qwen2", "grok-2": "qwen2", "glm4": "llama-bpe", "chatglm-bpe": "llama-bpe"}
-# a word that stands in the vocabulary is not merged from its parts, and a text begins with the first token
+# a word that is in the vocabulary is not merged from its parts, and a text begins with the first token
 _WHOLE = {"llama3", "llama-v3", "llama-bpe", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2", "tekken"}
 
 

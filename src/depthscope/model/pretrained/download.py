@@ -19,7 +19,7 @@ PAUSE = 0.5
 def download(address: str, path: Path, size: int, digest: str, tell: Callable[[int], object]) -> None:
     """Bring ``path`` about: ``size`` bytes with that ``digest`` (``sha256:HEX``).
 
-    What is not complete stands in ``path.part``, and the next call continues there if the server can. ``tell`` is given
+    What is not complete is in ``path.part``, and the next call continues there if the server can. ``tell`` is given
     the number of bytes gained.
 
     Raises

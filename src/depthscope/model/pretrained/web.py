@@ -51,6 +51,6 @@ def reason(problem: Exception) -> str:
 
 
 def shown(address: str) -> str:
-    """An address as it may stand in a message."""
+    """An address as it may be in a message."""
     parts = urlsplit(address)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))

@@ -62,7 +62,7 @@ def _config(transformers: Any, arrays: Arrays, words: Any) -> Any:
         bos_token_id=end,
         eos_token_id=end,
         pad_token_id=end,
-        begin_suppress_tokens=None,  # these stand in the settings for generation
+        begin_suppress_tokens=None,  # these are in the settings for generation
     )
 
 

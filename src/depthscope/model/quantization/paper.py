@@ -5,7 +5,7 @@ from typing import Any
 from depthscope.errors import DepthscopeError, require
 from depthscope.model.quantization.naming import name_of, settings_of
 
-# of each scheme: bits that hold a weight; weights that share what stands beside them (0: a row); bytes of that, and how many
+# of each scheme: bits that hold a weight; weights that share what is beside them (0: a row); bytes of that, and how many
 # numbers of the network's own precision; bytes of tables beside every matrix
 HELD = {
     "nf4": (4, 64, 4.0, 0, 64),

@@ -11,7 +11,7 @@ from depthscope.stimuli.public.pairing import Use, pair_uses
 
 
 def read_mohx(folder: Path) -> pd.DataFrame:
-    """Verb pairs from ``MOH-X_formatted_svo_cleaned.csv``; the rule stands in :func:`pair_uses`.
+    """Verb pairs from ``MOH-X_formatted_svo_cleaned.csv``; the rule is in :func:`pair_uses`.
 
     Most cues in MOH-X follow the verb: at the verb, a causal model has often seen the same words in both sentences.
     Such pairs are found when they are traced, and left out of tests.
