@@ -14,7 +14,7 @@ battery: .venv/.demo
 
 # one process a core, one thread each: quicker than one process with all of them
 test: .venv/.dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lint: .venv/.dev
 	$(BIN)/ruff check src tests benchmarks examples docs/hooks

@@ -1,5 +1,6 @@
 """Shared fixtures: the embedded model, random-weight models from their configurations, small tables."""
 
+import gc
 import os
 import shutil
 import subprocess
@@ -17,16 +18,30 @@ import torch
 from hypothesis import settings
 
 import depthscope as ds
+from depthscope.cli.main import SEARCHES
 
-pytest_plugins = ["tests.interrupts"]
+pytest_plugins = ["tests.interrupts", "tests.running"]
 
 torch.manual_seed(0)
+# as a command sets it for a process of its own: looking for circles of dead objects took a tenth of the suite's time
+gc.set_threshold(*SEARCHES)
 # a busy machine must not fail a test
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 # where everything must be there, what is missing is a failure
 CI = bool(os.environ.get("CI"))
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # tests must not depend on a hub, nor wait for one
+
+
+# folders whose files take minutes: begun last, one of them would keep a worker busy when the other has nothing left
+LONG = ("studies", "docs", "cli", "scan", "model")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long comes first, otherwise in the order of the folders; see ``--no-loadscope-reorder`` in the Makefile."""
+    places = {name: place for place, name in enumerate(LONG)}
+    root = Path(__file__).parent
+    items.sort(key=lambda item: places.get(item.path.relative_to(root).parts[0], len(LONG)))
 
 
 @pytest.fixture(autouse=True)
@@ -88,6 +103,10 @@ def tiny_llama(vocabulary: int, blocks: int = 6, width: int = 32) -> torch.nn.Mo
 
 @pytest.fixture
 def pairs() -> pd.DataFrame:
+    return four_pairs()
+
+
+def four_pairs() -> pd.DataFrame:
     """Four items in two conditions, targets at the end."""
     rows = [
         ("shark", "metaphor", "The new lawyer is a shark."),

@@ -4,11 +4,13 @@ import fcntl
 import json
 import os
 import pty
+import shutil
 import struct
 import subprocess
 import sys
 import termios
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +18,10 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
+from filelock import FileLock
 
 from depthscope.cli.main import main
+from depthscope.drawing import saving
 from depthscope.model.tokenizer import load_tokenizer
 from depthscope.report.codebook import NAME, OWN_LINES
 from depthscope.store.record import RunRecord
@@ -31,6 +35,52 @@ QUICK = (*FEW, "--evidence", "none")
 # of the codebook itself
 OWN = {(NAME, column) for column in OWN_LINES}
 RESULTS = ("cse.nc", "layers.csv", "contrasts.csv", "clusters.csv")
+KINDS = saving.KINDS
+
+
+@contextmanager
+def figures_as(*kinds: str) -> Iterator[None]:
+    """Runs in this process write their figures as these kinds of files alone.
+
+    PNG and PDF take three quarters of the time of a figure, half that of a quick run. What they look like has tests of
+    its own, and commands in processes of their own write all kinds.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(saving, "KINDS", kinds)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def svg_alone() -> Iterator[None]:
+    """The pages are made of SVG; what looks at PNG or PDF asks for ``every_format``."""
+    with figures_as("svg"):
+        yield
+
+
+@pytest.fixture(scope="module")
+def every_format(svg_alone: None) -> Iterator[None]:
+    """From here to the end of the module, runs write their figures as all kinds of files, as they do for a user."""
+    with figures_as(*KINDS):
+        yield
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """``made_once(name, make)``: a folder filled by ``make``, once for all workers of a session; no test may change it."""
+    own = tmp_path_factory.getbasetemp()
+    place = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+    def find(name: str, make: Callable[[Path], object]) -> Path:
+        folder, done = place / f"shared-{name}", place / f"shared-{name}.done"
+        with FileLock(place / f"shared-{name}.lock"):
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # of a worker that failed half way
+                folder.mkdir()
+                make(folder)
+                done.touch()
+        return folder
+
+    return find
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,23 @@ import shutil
 
 import pytest
 
-from tests.running import heavy_after
+from depthscope.cli.main import main
+from tests.conftest import four_pairs
+from tests.running import QUICK, heavy_after
+
+
+@pytest.fixture(scope="module")
+def whole(model_folder, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("reported")
+    four_pairs().to_csv(folder / "pairs.csv", index=False)
+    words = ("--model", model_folder, "--stimuli", folder / "pairs.csv", "--out", folder / "run", *QUICK)
+    assert main(["run", "metaphor", *map(str, words)]) == 0
+    return folder / "run"
 
 
 @pytest.fixture
-def finished(run, table_file, tmp_path):
-    assert run(table_file, tmp_path / "run").status == 0
-    return tmp_path / "run"
+def finished(whole, tmp_path):
+    return shutil.copytree(whole, tmp_path / "run")
 
 
 def test_the_page_is_made_again_without_the_model(depthscope, finished, model_folder):

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +14,19 @@ from tests.docs.blocks import ROOT
 
 
 @pytest.fixture(scope="session")
-def tutorial(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tutorial(made_once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
     """The tutorial with its outputs."""
+    return made_once("tutorial", execute) / "executed.ipynb"
+
+
+def execute(folder: Path) -> None:
     from nbclient import NotebookClient
 
     notebook: Any = nbformat.read(ROOT / "docs" / "tutorial.ipynb", as_version=4)
-    folder = tmp_path_factory.mktemp("tutorial")
     client = NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
     # a backend that another test of this process has chosen shows nothing in a notebook
     client.execute(env={name: value for name, value in os.environ.items() if name != "MPLBACKEND"})
-    path = folder / "executed.ipynb"
-    nbformat.write(notebook, path)
-    return path
+    nbformat.write(notebook, folder / "executed.ipynb")
 
 
 @pytest.fixture(scope="session")

@@ -100,6 +100,7 @@ def test_as_few_fonts_as_needed_the_one_with_most_first(tmp_path):
     assert figure.axes[0]._left_title.get_fontfamily()[-2:] == ["Most", "Other"]
 
 
+@pytest.mark.usefixtures("every_format")
 def test_what_no_font_has_is_said_once(tmp_path):
     made(tmp_path, "Bars", HAS, 900)
     assert missed([HAS, NOWHERE[1], "plain é … −"]) == NOWHERE[1]

@@ -17,6 +17,8 @@ from depthscope.errors import DepthscopeWarning
 from depthscope.studies.contrast.draw_items import draw_items
 from tests.studies.contrast.planted import HIGHER, NOTHING, compare, measure
 
+pytestmark = pytest.mark.usefixtures("every_format")
+
 DC = "{http://purl.org/dc/elements/1.1/}"
 ODD = 'a <script>alert("1 & 2")</script> $x$ \x07'
 

@@ -9,10 +9,9 @@ import torch
 import depthscope as ds
 from depthscope.model.model import Model
 from tests.conftest import tiny_llama
-from tests.running import depthscope, model_folder, run, table_file
 from tests.studies.conftest import stimuli
 
-__all__ = ["depthscope", "model_folder", "run", "stimuli", "table_file"]
+__all__ = ["stimuli"]
 
 WORDS = ("the", "old", "lighthouse", "keeper", "counted", "every", "wave", "that", "broke", "upon", "his", "silence")
 

@@ -5,9 +5,6 @@ import xarray as xr
 import depthscope as ds
 from depthscope.stimuli.covariates import with_covariates
 from depthscope.stimuli.read import read_stimuli
-from tests.running import depthscope, model_folder, run, table_file
-
-__all__ = ["depthscope", "model_folder", "run", "table_file"]
 
 WORDS = (
     *("shark", "wall", "storm", "key", "bridge", "anchor", "cage", "seed", "mirror", "engine", "river", "knife"),

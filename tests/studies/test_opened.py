@@ -15,6 +15,8 @@ from depthscope.store.sealed import runs_below, seal
 from depthscope.studies.contrast.settings import Settings
 from depthscope.studies.contrast.study import run_metaphor
 
+pytestmark = pytest.mark.usefixtures("every_format")
+
 CONTRASTS = ("metaphor-literal", "(metaphor-literal)-(complex-literal)")
 
 

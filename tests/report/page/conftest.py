@@ -13,9 +13,6 @@ from playwright.sync_api import Browser, Page
 from depthscope.studies.contrast.settings import Settings
 from depthscope.studies.contrast.study import run_metaphor
 from tests.conftest import CI
-from tests.running import model_folder
-
-__all__ = ["model_folder"]
 
 AXE = Path(__file__).parents[3] / "node_modules" / "axe-core" / "axe.min.js"
 

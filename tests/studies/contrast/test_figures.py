@@ -27,6 +27,8 @@ from depthscope.summaries import describe_layers
 from tests.conftest import tiny_llama
 from tests.studies.contrast.planted import HALF, HIGHER, LOWER, NOTHING, QUICK, compare, evidence, measure
 
+pytestmark = pytest.mark.usefixtures("every_format")
+
 
 def words_of(svg):
     """What is written in it, whatever the lines."""

@@ -19,6 +19,8 @@ from depthscope.studies.contrast.study import run_metaphor
 from depthscope.studies.contrast.verdicts.quantities import quantities_words
 from tests.running import record_of, results_of
 
+pytestmark = pytest.mark.usefixtures("every_format")
+
 CSE = {"scales": 8, "min_scales": 3}
 CONTRAST = {"permutations": 200, "resamples": 50, "seed": 3}
 CONTRASTS = ("metaphor-literal", "literal-metaphor")

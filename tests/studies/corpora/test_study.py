@@ -111,7 +111,7 @@ def test_the_folder_holds_the_comparison_beside_the_sets(finished):
     names = {path.name for path in finished.folder.iterdir()}
     assert names == {".lock", "run.json", "sets.csv", "codebook.csv", "summary.md", "report.html", "figures", *TWO}
     assert lines_of("corpora") == columns_told(finished.folder, "corpora") - OWN
-    assert {path.name for path in (finished.folder / "figures").iterdir()} == {"forest.png", "forest.svg", "forest.pdf"}
+    assert {path.name for path in (finished.folder / "figures").iterdir()} == {"forest.svg"}
     record = record_of(finished.folder)
     assert (record["study"], record["status"], record["command"]) == ("corpora", "finished", "the command")
     assert record["settings"]["sets"] == TWO
@@ -140,7 +140,7 @@ def test_a_run_that_was_stopped_between_sets_goes_on_to_the_same_bytes(finished,
     stranger.unlink()
     run_corpora(settings, out, sets=TWO, command="the command", progress=False)
     assert chunk.stat().st_mtime_ns == stamp
-    for name in ("sets.csv", "summary.md", "figures/forest.png", "figures/forest.svg"):
+    for name in ("sets.csv", "summary.md", "figures/forest.svg"):
         assert (out / name).read_bytes() == (finished.folder / name).read_bytes(), name
     for name in TWO:
         assert results_of(out / name) == results_of(finished.folder / name)

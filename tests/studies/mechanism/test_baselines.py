@@ -172,6 +172,7 @@ def test_nothing_but_the_contrast_is_still_a_section():
     assert "Unknown" in baselines_section(bare)
 
 
+@pytest.mark.usefixtures("every_format")
 def test_the_figure_is_written_twice_and_the_same_again(tmp_path):
     for folder in ("one", "two"):
         paths = write_baselines_figure(tmp_path / folder, result(), "a model")

@@ -124,15 +124,13 @@ def test_the_folder_holds_everything_and_nothing_else(whole):
     files = {"run.json", ".lock", "summary.md", "report.html", "cse.nc", "relative.nc", *TABLES, *PARTS, *PATCHING}
     assert {path.name for path in out.iterdir()} == folders | files
     names = ("scales", "energy-map", "relative", "parts", "patching", "baselines")
-    assert {path.name for path in (out / "figures").iterdir()} == {
-        f"{n}.{s}" for n in names for s in ("png", "svg", "pdf")
-    }
+    assert {path.name for path in (out / "figures").iterdir()} == {f"{name}.svg" for name in names}
 
 
 def test_every_figure_that_is_written_is_shown_in_the_summary(whole):
     text = (whole[0].folder / "summary.md").read_text(encoding="utf-8")
-    for path in (whole[0].folder / "figures").glob("*.png"):
-        assert f"(figures/{path.name})" in text, path.name
+    for path in (whole[0].folder / "figures").iterdir():
+        assert f"(figures/{path.stem}.png)" in text, path.name
     assert "the words" in text
 
 
@@ -313,7 +311,7 @@ def test_pairs_of_one_item_count_once_and_a_model_without_parts_is_measured_as_a
     run = run_mechanism(settings, out, patch_items=3, progress=False, model=model)
     assert run.found.main.n == 6
     assert not (out / "parts.csv").exists()
-    assert not (out / "figures" / "parts.png").exists()
+    assert not (out / "figures" / "parts.svg").exists()
     text = (out / "summary.md").read_text(encoding="utf-8")
     assert "Attention and MLP are not told apart: " in text
     assert "a norm or a gate acts on the stream itself" in text
@@ -344,7 +342,7 @@ def test_an_encoder_has_no_exchange_and_says_why(tokenizer, tmp_path):
     assert " 0 states through the head; at" in said[0]
     assert run.found.exchange is None
     assert not (out / "patching.csv").exists()
-    assert not (out / "figures" / "patching.png").exists()
+    assert not (out / "figures" / "patching.svg").exists()
     stored = read_zarr(out / "trajectories.zarr")
     assert "states" in stored
     assert "lens_entropy" not in stored
@@ -453,7 +451,7 @@ def test_heads_have_a_table_a_figure_a_paragraph_and_a_place_in_the_record(by_he
     assert set(zip(frame["layer"], frame["head"], strict=True)) == {(k, h) for k in range(1, 7) for h in range(1, 5)}
     assert (frame["p_holm"] >= frame["p"]).all()
     assert (frame["difference"].abs().diff().dropna() <= 0).all()  # the largest first
-    assert (out / "figures" / "heads.png").exists()
+    assert (out / "figures" / "heads.svg").exists()
     text = (out / "summary.md").read_text(encoding="utf-8")
     assert "(figures/heads.png)" in text
     assert "4 in each block, added up by model.layers.0.self_attn.o_proj" in text

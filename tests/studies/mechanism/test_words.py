@@ -408,6 +408,7 @@ def test_markdown_has_a_row_for_every_quantity_and_a_bar_stays_in_its_cell():
     assert rows["of which MLP"][4] == "p = .005"
 
 
+@pytest.mark.usefixtures("every_format")
 def test_figures_are_written_twice_and_the_same_again(tmp_path):
     m = everything()
     names = [f"{name}.{kind}" for name in ("scales", "parts", "patching") for kind in ("png", "svg", "pdf")]

@@ -56,7 +56,7 @@ def test_what_it_leaves(finished: Quantized) -> None:
     summary = (finished.folder / "summary.md").read_text()
     assert "the command" in summary
     assert all(f"| {name} |" in summary for name in ("none", *SCHEMES))
-    assert (finished.folder / "figures" / "schemes.png").stat().st_size > 10_000
+    assert (finished.folder / "figures" / "schemes.svg").stat().st_size > 10_000
     record = json.loads((finished.folder / "run.json").read_text())
     assert record["status"] == "finished"
     assert record["resolved"] == {"schemes": list(SCHEMES), "share": 0.2}
