@@ -7,17 +7,11 @@ import pytest
 from scipy import stats
 
 from depthscope.statistics.classify import Classification, Estimate, Gain, Score
-from depthscope.studies.mechanism.baselines import (
-    ALL,
-    SIMPLE,
-    Baselines,
-    adds,
-    baselines_tables,
-    state,
-    write_baselines_figure,
-)
-from depthscope.studies.mechanism.baselines_words import baselines_in_short, baselines_section
+from depthscope.studies.mechanism.baselines import ALL, SIMPLE, Baselines, adds, baselines_tables, sees_beyond, state
+from depthscope.studies.mechanism.baselines_words import baselines_in_short, baselines_reading
 from depthscope.studies.mechanism.codebook import TABLES
+from depthscope.studies.mechanism.figures import write_baselines_figure
+from depthscope.studies.mechanism.page import CLASSIFIER, CORRELATIONS, MEASURES
 from tests.studies.contrast.planted import HIGHER, LOWER, NOTHING, compare, measure, rows_of
 
 WINDOW = (5, 8)
@@ -158,18 +152,26 @@ def test_tables_are_tidy_and_hold_the_numbers():
     assert set(baselines_tables(result(classified={}))) == {"measures.csv", "correlations.csv"}
 
 
-def test_the_section_is_markdown_in_which_a_bar_stays_in_its_cell():
-    text = baselines_section(result())
-    assert text.startswith("## CSE beside simpler measures")
-    by_name = {row[0]: row for row in rows_of(text)}
-    assert len(by_name["log | norm"]) == 3  # the last with this name: the table of correlations
-    assert by_name["CSE"][1:] == ["", "+0.40"]
-    assert "8 partitions" in text
+def test_the_tables_are_markdown_in_which_a_bar_stays_in_its_cell():
+    tables = baselines_tables(result())
+    forms = (MEASURES, CORRELATIONS, CLASSIFIER)
+    measures, correlations, classifier = (rows_of(form.of(tables[form.file]).markdown()) for form in forms)
+    by_name = {row[0]: row for row in measures}
+    assert len(by_name["log | norm"]) == len(by_name["measure"])
+    assert by_name["CSE"][2:4] == ["5-8", "24"]
+    assert ["cse", "norm", "texts", "+0.40 [+0.10, +0.60]", "24"] in correlations
+    assert ["layers", "CSE", "", "3", "0.700 [0.600, 0.800]", "0.70", "0.700", ""] in classifier
+    assert ["layers", ALL, SIMPLE, "", "0.050 [0.030, 0.070]", "", "0.050", "p = .001"] in classifier
+    assert "8 partitions" in baselines_reading(result())
 
 
 def test_nothing_but_the_contrast_is_still_a_section():
     bare = Baselines(contrasted(HIGHER), WINDOW, {"norm": contrasted(NOTHING)}, {"norm": "norm"}, {"norm": "ln"})
-    assert "Unknown" in baselines_section(bare)
+    assert sees_beyond(bare) == {}
+    assert "Unknown" in told(bare, "Does CSE see")
+    assert MEASURES.of(baselines_tables(bare)["measures.csv"]) is not None
+    assert CORRELATIONS.of(baselines_tables(bare)["correlations.csv"]) is None
+    assert "5 partitions" in baselines_reading(bare)
 
 
 @pytest.mark.usefixtures("every_format")

@@ -15,20 +15,23 @@ from depthscope.statistics.contrast import against_zero
 from depthscope.statistics.effects import mean_effect
 from depthscope.statistics.layers import compare_layers
 from depthscope.studies.mechanism.baselines import Baselines
+from depthscope.studies.mechanism.figures import write_mechanism_figures
+from depthscope.studies.mechanism.page import PARTS
 from depthscope.studies.mechanism.results import (
     CROSS,
     ROWS,
     Attribution,
     Exchange,
     Mechanism,
+    carrier,
     mechanism_table,
     mechanism_tables,
     scale_effects,
     share_of,
-    write_mechanism_figures,
 )
-from depthscope.studies.mechanism.words import READING, carrier, mechanism_in_short, summarize_mechanism
+from depthscope.studies.mechanism.words import EXCHANGE, SPLIT, mechanism_in_short, mechanism_words
 from tests.studies.contrast.planted import DEPTH, HIGHER, INSIDE, LOWER, NOTHING, QUICK, compare, measure, rows_of
+from tests.studies.mechanism.summaries import summary
 
 LAYERS = np.arange(1, DEPTH + 1)
 ITEMS = 24
@@ -363,47 +366,56 @@ def test_tables_are_tidy():
 
 
 SECTIONS = (
-    *("# the title", "## All quantities at layers 5-8", "## How to read this"),
-    *("## CSE beside simpler measures", "## Left out, and noticed", "## Settings"),
+    *(
+        "# the title",
+        "## In short",
+        "Every value is a mean over layers 5-8.",
+        "All quantities at the layers of the cluster:",
+    ),
+    *("## The difference, with clusters", "**a - b: CSE is higher", "## Scalograms", "## Attention and MLP"),
+    *("## Beside simpler measures", "## Causal tests: exchange of states", "## Left out, and noticed", "## Settings"),
 )
 
 
-def summary(m, remarks=()):
-    return summarize_mechanism(
-        "the title", ["Asked?", "Found."], m, remarks, {"stimuli": "a|b$c"}, "depthscope run mechanism"
-    )
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory):
+    """What a run would write of everything."""
+    return summary(tmp_path_factory.mktemp("everything"), everything(), ["A remark."], {"stimuli": "a|b$c"})
 
 
-def test_the_summary_has_every_section_figure_and_number_in_order():
-    m = everything()
-    text = summary(m, ["A remark."])
-    places = [text.index(words) for words in (*SECTIONS[:1], "**a - b: CSE is higher", *SECTIONS[1:], "To repeat it:")]
+def test_the_summary_has_every_section_figure_and_number_in_order(shown):
+    places = [shown.index(words) for words in (*SECTIONS, "To repeat it:")]
     assert places == sorted(places)
     for name in ("scales", "parts", "patching", "baselines"):
-        assert f"(figures/{name}.png)" in text
-    assert READING in text
-    assert "- A remark.\n- Without probes in both conditions, left out of the exchange: odd | item." in text
-    assert "```\ndepthscope run mechanism\n```" in text
-    for line in mechanism_in_short(m)[1:]:
-        assert f"- {line}" in text
-    assert not re.search(r"\bnan\b", text)
+        assert f"(figures/{name}.png)" in shown
+    for reading in (SPLIT, EXCHANGE):
+        assert " ".join(reading.split()) in shown
+    assert "- A remark.\n- Without probes in both conditions, left out of the exchange: odd | item." in shown
+    assert "```\ndepthscope run mechanism\n```" in shown
+    for line in mechanism_in_short(everything()):
+        assert line in shown
+    assert not re.search(r"\bnan\b", shown)
 
 
-def test_what_is_not_there_is_not_shown():
-    text = summary(mechanism(parts={}, no_exchange="none were asked for"))
+def test_words_stand_in_the_order_of_the_page():
+    told = [part for part in mechanism_words(everything()) if not part.endswith("_reading")]
+    assert told == [part.key for part in PARTS if part.key in told]
+
+
+def test_what_is_not_there_is_not_shown(tmp_path):
+    text = summary(tmp_path, mechanism(parts={}, no_exchange="none were asked for"))
     assert "figures/parts" not in text
     assert "figures/patching" not in text
-    assert SECTIONS[3] not in text
-    assert "## Left out, and noticed\n\nNothing." in text
+    assert "## Beside simpler measures" not in text
+    assert "## Left out, and noticed" not in text
 
 
-def test_markdown_has_a_row_for_every_quantity_and_a_bar_stays_in_its_cell():
-    m = everything()
-    rows = {row[0]: row for row in rows_of(summary(m))}
+def test_markdown_has_a_row_for_every_quantity_and_a_bar_stays_in_its_cell(shown):
+    rows = {row[0]: row for row in reversed(rows_of(shown))}
     assert rows["stimuli"] == ["stimuli", "`a|b$c`"]
-    for label, value in mechanism_table(m)[["label", "value"]].values:
+    for label, value in mechanism_table(everything())[["label", "value"]].values:
         assert len(rows[label]) == 5
-        assert rows[label][2].startswith(f"{value:+.2f}")
+        assert rows[label][2].startswith(f"{value:+.4g} [")
     assert rows["of which MLP"][1] == str(ITEMS)
     assert rows["of which MLP"][4] == "p = .005"
 

@@ -1,23 +1,19 @@
-"""CSE beside simpler measures of the same trajectory: numbers, tables, the figure.
+"""CSE beside simpler measures of the same trajectory: numbers, decisions, tables.
 
 At the window, the layers of the strongest cluster of CSE, an effect on the mean is "there" if it differs at p <= .05 in the
-direction of CSE's, "reversed" if in the other, "absent" if |dz| is below the bound by equivalence at p <= .05, else
-"not shown". A simpler measure may go up where CSE goes down, so that of the simpler ones either direction counts as "there".
+direction of the effect on CSE, "reversed" if in the other, "absent" if |dz| is below the bound by equivalence at p <= .05,
+else "not shown". A simpler measure may go up where CSE goes down, so for these an effect in either direction is "there".
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from depthscope.drawing.saving import save
 from depthscope.statistics.classify import Classification, Estimate, Gain
-from depthscope.statistics.result import Contrast
+from depthscope.statistics.result import Cluster, Contrast
 from depthscope.studies.contrast.results import OVERLAP
-from depthscope.studies.mechanism.draw_baselines import MeasurePanel, ScoreRow, draw_baselines
 from depthscope.words import ALPHA
 
 CSE = "cse"
@@ -102,6 +98,16 @@ def adds(gain: Gain) -> bool:
     return above and not gain.p_copy > ALPHA  # NaN: not compared with copies
 
 
+def takes_away(gain: Gain) -> bool:
+    """AUC is lower, beyond what resampled items leave open."""
+    return gain.p <= ALPHA and gain.auc.high < 0
+
+
+def signed(value: float) -> str:
+    """Three decimals and the sign; a little less than nothing is +0.000, not -0.000."""
+    return f"{round(value, 3) + 0.0:+.3f}"
+
+
 def measures_table(b: Baselines) -> pd.DataFrame:
     """One row per measure, CSE first.
 
@@ -173,55 +179,32 @@ def baselines_tables(b: Baselines) -> dict[str, pd.DataFrame]:
     return tables | ({"classifier.csv": classifier_table(b)} if b.classified else {})
 
 
-def write_baselines_figure(folder: Path, b: Baselines, source: str) -> list[Path]:
-    """``baselines``: every measure by depth, and what a classifier makes of them."""
-    folder.mkdir(parents=True, exist_ok=True)
-    figure = draw_baselines(
-        _panels(b),
-        b.window,
-        _score_rows(b),
-        _said(b),
-        f"{b.main.name}: CSE beside simpler measures",
-        f"{source}; {b.main.settings_text}",
-    )
-    return save(figure, folder / "baselines")
+def sees_beyond(b: Baselines) -> dict[str, bool]:
+    """By test, whether CSE sees what simpler measures do not.
+
+    ``"equal"``: its effect is still there at equal simpler measures; a feed of the classifier: it adds to them there. Empty
+    where nothing could be compared, or CSE itself shows no effect over the window.
+    """
+    effect = b.main.over(*b.window)
+    if effect.p > ALPHA:
+        return {}
+    tests = {feed: adds(gain_of(c)) for feed, c in b.classified.items()}
+    if "all" not in b.beyond:
+        return tests
+    return {"equal": state(b.beyond["all"], b.window, np.sign(effect.dz)) == "there", **tests}
 
 
-def signed(value: float) -> str:
-    """+ 0.0, lest a little less than nothing be told as -0.000."""
-    return f"{round(value, 3) + 0.0:+.3f}"
-
-
-def _panels(b: Baselines) -> list[MeasurePanel]:
-    held: Mapping[str, Contrast | None] = {CSE: b.beyond.get("all"), **{n: b.given_cse.get(n) for n in b.measures}}
-    panels = []
-    for name, contrast in {CSE: b.main, **b.measures}.items():
-        given = held[name]
-        panels.append(
-            MeasurePanel(
-                b.label(name),
-                contrast.table,
-                contrast.spans,
-                given.table["dz"] if given is not None else None,
-                "at equal simpler measures" if name == CSE else "at equal CSE",
-            )
-        )
-    return panels
-
-
-def _score_rows(b: Baselines) -> list[ScoreRow]:
-    names = list(next(iter(b.classified.values())).scores) if b.classified else []
-    return [ScoreRow(n, {FEEDS[c.feed]: _triple(c.scores[n].auc) for c in b.classified.values()}) for n in names]
-
-
-def _said(b: Baselines) -> str:
-    gains = {FEEDS[feed]: gain_of(c) for feed, c in b.classified.items()}
-    told = [
-        f"{feed} {signed(gain.auc.value)}, {'adds' if adds(gain) else 'not shown to add'}"
-        for feed, gain in gains.items()
+def cluster_beyond(b: Baselines) -> Cluster | None:
+    """CSE's strongest cluster in its own direction, at the window, with all simpler measures held equal."""
+    sign, (first, last) = np.sign(b.main.over(*b.window).dz), b.window
+    clusters = [
+        k for k in b.beyond["all"].significant(ALPHA) if k.first <= last and k.last >= first and k.mass * sign > 0
     ]
-    return f"What CSE adds to AUC: {'; '.join(told)}" if told else ""
+    return max(clusters, key=lambda k: abs(k.mass), default=None)
 
 
-def _triple(estimate: Estimate) -> tuple[float, float, float]:
-    return estimate.value, estimate.low, estimate.high
+def most_alike(b: Baselines, over: str) -> "pd.Series[Any] | None":
+    """The row of ``correlations`` over ``differences`` or ``texts`` in which a measure is most like CSE; None if none is."""
+    c = b.correlations
+    rows = c[((c["a"] == CSE) | (c["b"] == CSE)) & (c["over"] == over) & c["rho"].notna()]
+    return rows.iloc[int(rows["rho"].abs().argmax())] if len(rows) else None

@@ -3,30 +3,27 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import isfinite
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 
-from depthscope.drawing.saving import save
-from depthscope.drawing.style import heading, look
 from depthscope.statistics.effects import Effect, mean_effect
 from depthscope.statistics.layers import LayerComparison
 from depthscope.statistics.result import Cluster, Contrast
-from depthscope.studies.contrast.figures import write_quantities_figure
 from depthscope.studies.contrast.results import QUANTITY_NAMES, Quantities
 from depthscope.studies.contrast.tables import quantities_layers_table, quantities_table
 from depthscope.studies.mechanism.baselines import Baselines
-from depthscope.studies.mechanism.draw_heads import draw_heads
-from depthscope.studies.mechanism.draw_parts import draw_exchange, draw_parts
-from depthscope.studies.mechanism.heads import HeadShares, heads_table
 from depthscope.words import ALPHA
 
+HEAD_COLUMNS = ("difference", "low", "high", "t", "p", "p_holm", "p_bh", "dz", "dz_low", "dz_high")
 ROWS = ("key", "label", "n", "value", "low", "high", "p", "dz", "dz_low", "dz_high")
 CROSS = "cross"
 # share of windows of neighbouring layers that may have an effect as large
 FEW = 0.25
+# a part carries the difference if more than this share of it is its own
+HALF = 0.5
 
 
 @dataclass(frozen=True)
@@ -97,6 +94,18 @@ class Exchange:
         return float(self.carried["most"].mean())
 
     @property
+    def probes_work(self) -> bool:
+        """Whether each text is shown to prefer the probe that fits it."""
+        return all(effect.difference_low > 0 for effect in self.preference.values())
+
+    @property
+    def peak(self) -> tuple[int, float]:
+        """The layer after which an exchange turns the reading most, and by how many bits."""
+        table = self.by_layer.table
+        place = int(table["difference"].argmax("layer"))
+        return int(table["layer"][place]), float(table["difference"][place])
+
+    @property
     def matters(self) -> bool:
         """Whether exchanging states at CSE's layers turns the reading."""
         return self.layers is not None and self.layers.inside.difference > 0 and self.layers.inside.p <= ALPHA
@@ -114,6 +123,37 @@ class Exchange:
             return None
         among_windows = not c.windows or c.p_windows <= max(FEW, 1 / c.windows)
         return self.matters and c.p_sets <= ALPHA and among_windows
+
+
+@dataclass(frozen=True)
+class HeadShares:
+    """What every head contributes to the difference in CSE, averaged over the window.
+
+    Attributes
+    ----------
+    contrast : Contrast
+        Over ``layer``, the block of a head, and ``attention_head``. Heads have no neighbours, so its clusters mean nothing.
+    without : DataArray (layer, attention_head)
+        Mean difference in CSE when what the head writes is left out.
+    relative : DataArray (layer, attention_head)
+        Mean contribution to the difference in CSE relative to norms.
+    sums : dict of Effect
+        ``heads``, all of them together; ``rest``, of attention, that is of no head; ``mlp``.
+    about : str
+        Which modules add up the heads.
+    """
+
+    contrast: Contrast
+    without: xr.DataArray
+    relative: xr.DataArray
+    sums: dict[str, Effect]
+    about: str
+
+    @property
+    def shown(self) -> NDArray[np.bool_]:
+        """Which heads contribute, (layer, attention_head): p at most .05, corrected for all of them after Holm."""
+        shown: NDArray[np.bool_] = self.contrast.table["p_holm"].transpose("layer", "attention_head").values <= ALPHA
+        return shown
 
 
 @dataclass(frozen=True)
@@ -232,53 +272,46 @@ def mechanism_tables(m: Mechanism) -> dict[str, pd.DataFrame]:
     return tables
 
 
-def write_mechanism_figures(folder: Path, m: Mechanism, source: str) -> list[Path]:
-    """``scales``, ``energy-map``, ``relative``, ``parts``, ``heads`` and ``patching``."""
-    folder.mkdir(exist_ok=True)
-    text = f"{source}; {m.main.settings_text}"
-    written = _plane_figure(
-        folder / "scales", m.attribution.share, f"{m.main.name}: share of energy by scale and layer", source
+def heads_table(h: HeadShares) -> pd.DataFrame:
+    """``heads.csv``: one row per head, those with the largest contribution first."""
+    table = h.contrast.table[list(HEAD_COLUMNS)].assign(without=h.without, relative=h.relative)
+    frame = table.to_dataframe().reset_index().dropna(subset=["difference"])
+    frame = frame[["layer", "attention_head", *HEAD_COLUMNS, "without", "relative"]].rename(
+        columns={"attention_head": "head"}
     )
-    if m.attribution.map is not None:
-        title = f"{m.main.name}: log-ratio of energy by scale and layer, whatever the weights"
-        written += _plane_figure(folder / "energy-map", m.attribution.map, title, source)
-    if m.beside is not None:
-        written += write_quantities_figure(folder, m.beside, source)
-    if m.attribution.parts:
-        tables = {PART_NAMES[name]: c.table for name, c in m.attribution.parts.items()}
-        title = f"{m.main.name}: where the difference in CSE comes from"
-        written += save(draw_parts(tables, m.main.table, m.window, title, text).figure, folder / "parts")
-    if m.heads is not None:
-        table = m.heads.contrast.table.transpose("layer", "attention_head")
-        title = f"{m.main.name}: which heads the difference in CSE comes from"
-        found = table["p_holm"].values <= ALPHA
-        written += save(draw_heads(table["difference"], found, title, text).figure, folder / "heads")
-    if m.exchange is not None:
-        written += save(_exchange_figure(m, m.exchange, source), folder / "patching")
-    return written
-
-
-def _plane_figure(path: Path, c: Contrast, title: str, source: str) -> list[Path]:
-    ax = c.plot()
-    with look():
-        heading(ax, f"{title}\n({source})")
-    return save(ax.figure, path)
-
-
-def _exchange_figure(m: Mechanism, e: Exchange, source: str) -> Any:
-    a, b = m.main.a, m.main.b
-    layers = e.by_layer.table["layer"].values
-    single = e.carried["effect_run"].sel(patch=(e.carried["first"] == e.carried["last"]) & (e.carried["first"] > 0))
-    means = {
-        f"{own} text, state of {other}": single.sel(run=own).mean("item").isel(patch=slice(0, len(layers)))
-        for own, other in ((a, b), (b, a))
-    }
-    title = f"{m.main.name}: exchange of the target's state with its twin's"
-    window = m.window if m.found else None
-    text = f"{source}; {e.by_layer.settings_text}"
-    return draw_exchange(e.by_layer.table, means, window, e.by_layer.spans, title, text).figure
+    frame.insert(2, "n", h.contrast.n)
+    order = np.argsort(-frame["difference"].abs().to_numpy(), kind="stable")
+    return frame.iloc[order].reset_index(drop=True)
 
 
 def share_of(part: Effect, whole: Effect) -> float:
     """A part's share of the difference, NaN where there is none to share."""
     return part.difference / whole.difference if isfinite(whole.difference) and whole.difference else float("nan")
+
+
+def carrier(m: Mechanism) -> str | None:
+    """The part with more than half of the difference, in its direction at p <= .05; None if there is no difference."""
+    if m.found is None:
+        return None
+    whole = m.main.over(*m.window)
+    for name, contrast in m.attribution.parts.items():
+        effect = contrast.over(*m.window)
+        if effect.p <= ALPHA and share_of(effect, whole) > HALF:
+            return name
+    return None
+
+
+def octave_shares(m: Mechanism) -> list[tuple[float, float, float]]:
+    """Fourier periods from and to, octave by octave, and what their scales add: a share of the difference over the window."""
+    whole = m.main.over(*m.window).difference
+    means = scale_means(m).mean("item")
+    periods = means["period"].values
+    octaves = np.clip(np.floor(np.log2(periods / 2)), 0, None).astype(int)
+    return [
+        (
+            2 * 2 ** int(one),
+            min(2 * 2 ** (int(one) + 1), periods.max()),
+            float(means.values[octaves == one].sum()) / whole,
+        )
+        for one in np.unique(octaves)
+    ]

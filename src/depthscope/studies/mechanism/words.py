@@ -1,42 +1,40 @@
 """Where a difference comes from and whether it matters, in words, by the rules of docs/studies/mechanism.md."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
-import numpy as np
-
 from depthscope.errors import listed
 from depthscope.statistics.effects import Effect
 from depthscope.statistics.result import Cluster, Contrast
-from depthscope.studies.contrast.results import cell
 from depthscope.studies.contrast.verdicts.quantities import quantities_words
-from depthscope.studies.mechanism.baselines_words import baselines_in_short, baselines_section
-from depthscope.studies.mechanism.heads import heads_words
+from depthscope.studies.mechanism.baselines_words import baselines_in_short, baselines_reading
 from depthscope.studies.mechanism.results import (
     CROSS,
     PART_NAMES,
     Exchange,
+    HeadShares,
     Mechanism,
-    quantities,
-    scale_means,
+    carrier,
+    heads_table,
+    octave_shares,
     share_of,
 )
 from depthscope.words import ALPHA, effect_text, layers_text, p_text
 
-# a part carries the difference if more than this share of it is its own
-HALF = 0.5
 TOLD = 4  # clusters over scale and layer that are named
+NAMED = 3  # heads
 
-READING = """\
-**Scales and parts** say where in the wavelet transform, and in which modules, the numbers behind the difference arise. The
-split is exact: contributions of scales, and of attention, MLP and their common term, add up to the difference in CSE. It is
-a split of energy, not of function: an MLP writes what attention has brought it. **Exchanging states** is an intervention:
-the state of the target word after one layer is replaced by the one that the same word has in the twin text, and the
-probability of two continuations is read. An effect says that this state, at this layer, carries something that tells the
-readings apart, for this model and these continuations. It does not say that the breadth of the computation does it: the
-state is exchanged whole, not its CSE. No effect does not mean that the layers are idle: what they write may be read
-elsewhere, or by no continuation of ours. The comparison with as many other layers asks whether the layers where CSE differs
-are special; neighbouring layers are alike, so that the rank among windows of neighbours stands beside its p.\
+SPLIT = """\
+The split is exact: contributions of scales, and of attention, MLP and their common term, add up to the difference in
+CSE. It says where in the wavelet transform, and in which modules, the numbers behind the difference arise. It is a
+split of energy, not of function: an MLP writes what attention has brought it.\
+"""
+
+EXCHANGE = """\
+**Exchanging states** is an intervention: the state of the target word after one layer is replaced by the one that the
+same word has in the twin text, and the probability of two continuations is read. An effect says that this state, at
+this layer, carries something that tells the readings apart, for this model and these continuations. It does not say
+that the breadth of the computation does it: the state is exchanged whole, not its CSE. No effect does not mean that
+the layers are idle: what they write may be read elsewhere, or by no continuation of ours. The comparison with as many
+other layers asks whether the layers where CSE differs are special; neighbouring layers are alike, so that the rank
+among windows of neighbours stands beside its p.\
 """
 
 
@@ -74,24 +72,23 @@ PART_PLAIN = {
 
 
 def mechanism_in_short(m: Mechanism) -> list[str]:
-    """The result in sentences, the claim first; ``**`` marks what matters."""
+    """The result in sentences, the claim first; ``**`` marks what matters. Of simpler measures the first sentence alone."""
     parts = mechanism_words(m)
-    return [
-        line
-        for part in ("difference", "beside", "scalograms", "parts", "heads", "causal", "measures")
-        for line in parts.get(part, [])
-    ]
+    told = {**parts, "short": [], "measures": parts.get("measures", [])[:1], "measures_reading": []}
+    return [line for lines in told.values() for line in lines]
 
 
 def mechanism_words(m: Mechanism) -> dict[str, list[str]]:
-    """The same by part of the report."""
+    """All sentences of a run, by the part of the report in which they stand, in its order."""
     told = {
+        "short": [f"Every value is a mean over {layers_text(*m.window)}."],
         "difference": [_claim(m)],
         "beside": [f"{line}." for line in quantities_words(m.beside)] if m.beside else [],
         "scalograms": [*_planes(m), _bands(m)],
         "parts": [*_parts(m), *_relative_parts(m)],
         "heads": _heads(m),
-        "measures": baselines_in_short(m.baselines)[:1] if m.baselines else [],
+        "measures": baselines_in_short(m.baselines) if m.baselines else [],
+        "measures_reading": [baselines_reading(m.baselines)] if m.baselines else [],
         "causal": _exchanges(m, m.exchange) if m.exchange else [f"No states were exchanged: {m.no_exchange}."],
     }
     return {part: lines for part, lines in told.items() if lines}
@@ -113,7 +110,7 @@ def _claim(m: Mechanism) -> str:
 
 
 def _planes(m: Mechanism) -> list[str]:
-    """Clusters of the shares, then of the log-ratios, which hang on no weight of the scales."""
+    """Clusters of the shares, then of the log-ratios, which depend on no weight of the scales."""
     told = [_clusters(m.attribution.share, "share of the energy", "")]
     if m.attribution.map is not None:
         told.append(_clusters(m.attribution.map, "log-ratio of the energy", ", whatever the weights of the scales"))
@@ -136,18 +133,10 @@ def _plane(k: Cluster) -> str:
 
 def _bands(m: Mechanism) -> str:
     """Contributions of the scales, octave by octave of Fourier period."""
-    whole = m.main.over(*m.window).difference
-    if m.found is None or not whole:
+    if m.found is None or not m.main.over(*m.window).difference:
         return "No difference is shown that scales could share."
-    means = scale_means(m).mean("item")
-    periods = means["period"].values
-    octaves = np.clip(np.floor(np.log2(periods / 2)), 0, None).astype(int)
-    told = []
-    for octave in np.unique(octaves):
-        low, high = 2 * 2 ** int(octave), 2 * 2 ** (int(octave) + 1)
-        part = float(means.values[octaves == octave].sum()) / whole
-        told.append(f"{part:+.0%} at periods of {low} to {min(high, periods.max()):.3g}")
-    return f"Of the difference in CSE at {layers_text(*m.window)}, scales carry {', '.join(told)} layers (exact, sum 100 %)."
+    told = ", ".join(f"{share:+.0%} at periods of {low:g} to {high:.3g}" for low, high, share in octave_shares(m))
+    return f"Of the difference in CSE at {layers_text(*m.window)}, scales carry {told} layers (exact, sum 100 %)."
 
 
 def _parts(m: Mechanism) -> list[str]:
@@ -199,35 +188,36 @@ def _heads(m: Mechanism) -> list[str]:
         return []
     if m.found is None:
         return ["No difference is shown that heads could carry."]
-    return heads_words(m.heads, m.main.over(*m.window))
+    return _heads_words(m.heads, m.main.over(*m.window))
+
+
+def _heads_words(h: HeadShares, whole: Effect) -> list[str]:
+    """The heads that carry most of the difference ``whole``, and how many do."""
+    frame, shown = heads_table(h), int(h.shown.sum())
+    columns = (frame[name].head(NAMED).tolist() for name in ("layer", "head", "difference", "p_holm"))
+    named = [
+        f"layer {layer} head {head} {difference / whole.difference:+.0%} (corrected {p_text(p)})"
+        for layer, head, difference, p in zip(*columns, strict=True)
+    ]
+    shares = {name: effect.difference / whole.difference for name, effect in h.sums.items()}
+    count = f"{shown} of {len(frame)} heads contribute (p <= {ALPHA:g}, corrected after Holm for all of them)"
+    head = f"**{count}**" if shown else f"**No single head is shown to contribute**: {count}"
+    return [
+        f"{head}; the largest contributions are {listed(named)}.",
+        f"All heads together make up {shares['heads']:+.0%} of the difference, the MLPs {shares['mlp']:+.0%}, what attention "
+        f"writes that is of no head {shares['rest']:+.0%}: each has half of what it has in common with the others.",
+    ]
 
 
 def _of(name: str) -> str:
     return f"the trajectory of {'the MLPs' if name == 'mlp' else 'attention'}"
 
 
-def carrier(m: Mechanism) -> str | None:
-    """The part with more than half of the difference, in its direction at p <= .05; None if there is no difference."""
-    if m.found is None:
-        return None
-    whole = m.main.over(*m.window)
-    for name, contrast in m.attribution.parts.items():
-        effect = contrast.over(*m.window)
-        if effect.p <= ALPHA and share_of(effect, whole) > HALF:
-            return name
-    return None
-
-
 def _exchanges(m: Mechanism, e: Exchange) -> list[str]:
-    table = e.by_layer.table
-    peak = int(table["difference"].argmax("layer"))
-    layer, most = int(table["layer"][peak]), e.most
-    size = float(table["difference"][peak])
+    (layer, size), most = e.peak, e.most
     fit = "; ".join(f"{run} texts prefer theirs by {_bits(p)}" for run, p in e.preference.items())
     lines = [
-        f"The probes work: {fit}."
-        if all(p.difference_low > 0 for p in e.preference.values())
-        else f"The probes: {fit}.",
+        f"The probes work: {fit}." if e.probes_work else f"The probes: {fit}.",
         f"Exchanging the target's state turns the reading most after layer {layer}: {size:.2f} bits, {size / most:.0%} of the "
         f"{most:.1f} bits that all of the text makes.",
     ]
@@ -252,56 +242,11 @@ def _bits(e: Effect) -> str:
     return f"{e.difference:.2f} [{e.difference_low:.2f}, {e.difference_high:.2f}] bits"
 
 
-def summarize_mechanism(
-    title: str,
-    answer: Sequence[str],
-    m: Mechanism,
-    remarks: Sequence[str],
-    settings: Mapping[str, Any],
-    command: str,
-) -> str:
-    """``summary.md``."""
-    rows = "\n".join(f"| {name} | `{cell(value)}` |" for name, value in settings.items())
-    first, *more = mechanism_in_short(m)
-    figures = ["![Share of energy by scale and layer](figures/scales.png)"]
-    figures += ["![Log-ratio of energy by scale and layer](figures/energy-map.png)"] if m.attribution.map else []
-    figures += ["![What hangs on weights of the scales, and what does not](figures/relative.png)"] if m.beside else []
-    figures += ["![Parts of the difference](figures/parts.png)"] if m.attribution.parts else []
-    figures += ["![Heads that contribute to it](figures/heads.png)"] if m.heads else []
-    figures += ["![Exchange of states](figures/patching.png)"] if m.exchange else []
-    sections = [
-        f"# {title}",
-        *answer,
-        first,
-        "\n".join(f"- {line}" for line in more),
-        *figures,
-        f"## All quantities at {layers_text(*m.window)}",
-        _table(m),
-        "## How to read this",
-        READING,
-        *([baselines_section(m.baselines)] if m.baselines else []),
-        "## Left out, and noticed",
-        "\n".join(f"- {line}" for line in [*remarks, *left_out(m)]) or "Nothing.",
-        "## Settings",
-        f"| setting | value |\n|---|---|\n{rows}",
-        f"To repeat it:\n\n```\n{command}\n```",
-    ]
-    return "\n\n".join(sections) + "\n"
-
-
 def left_out(m: Mechanism) -> list[str]:
+    """What the exchange of states leaves out."""
     e = m.exchange
     return (
         [f"Without probes in both conditions, left out of the exchange: {listed(e.without)}."]
         if e and e.without
         else []
     )
-
-
-def _table(m: Mechanism) -> str:
-    lines = ["| | n | value [95 % interval] | dz [95 % interval] | p |\n|---|---|---|---|---|"]
-    for key, label, e in quantities(m):
-        digits = 2 if key.startswith("patch") else 4
-        value = f"{e.difference:+.{digits}f} [{e.difference_low:+.{digits}f}, {e.difference_high:+.{digits}f}]"
-        lines.append(f"| {label} | {e.n} | {value} | {effect_text(e.dz, e.low, e.high)} | {p_text(e.p)} |")
-    return "\n".join(lines)
