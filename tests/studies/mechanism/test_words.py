@@ -397,6 +397,12 @@ def test_the_summary_has_every_section_figure_and_number_in_order(shown):
     assert not re.search(r"\bnan\b", shown)
 
 
+def test_a_terminal_is_told_what_was_found_and_not_how_to_read_it():
+    lines = mechanism_in_short(everything())
+    assert len([line for line in lines if "simpler measures" in line]) == 1
+    assert not any("partitions" in line or line.startswith("Every value") for line in lines)
+
+
 def test_words_stand_in_the_order_of_the_page():
     told = [part for part in mechanism_words(everything()) if not part.endswith("_reading")]
     assert told == [part.key for part in PARTS if part.key in told]
