@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
