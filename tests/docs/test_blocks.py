@@ -1,5 +1,7 @@
 """Every block of code in the documents runs, or says why it does not."""
 
+import re
+import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +13,7 @@ import torch
 import depthscope as ds
 from depthscope.stimuli.builtin import BUILTIN, BuiltinSet, read_builtin
 from depthscope.stimuli.sample import sample_items
-from tests.docs.blocks import DOCUMENTS, LANGUAGES, ROOT, languages, parse, unknown_comments
+from tests.docs.blocks import DOCUMENTS, LANGUAGES, ROOT, check_arguments, languages, parse, unknown_comments
 
 # as many of the built-in items as let every block run in seconds
 ITEMS = 12
@@ -92,6 +94,18 @@ def test_a_block_that_is_wrong_fails(wrong: str, tmp_path: Path) -> None:
     path.write_text(wrong, encoding="utf-8")
     with pytest.raises(AssertionError):
         run(path)
+
+
+def test_the_one_command_of_each_system_is_whole() -> None:
+    """Those in the table of the README, which nothing runs."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    found = [
+        line for row in re.findall(r"^\|.*$", text, re.MULTILINE) for line in re.findall(r"`depthscope (.+?)`", row)
+    ]
+    assert len(found) >= 7
+    for line in found:
+        check_arguments(shlex.split(line))
+        assert "--out" in line, line
 
 
 def test_the_documents_hold_code() -> None:
