@@ -199,6 +199,12 @@ def test_no_effect_at_all_has_p_one():
     assert (effect.dz, effect.p) == (0, 1)
 
 
+def test_an_effect_is_found_or_shown_to_be_small_or_neither():
+    some = np.random.default_rng(3).normal(size=400)
+    found, small, open_ = (mean_effect(values) for values in (some + 1, some - some.mean(), some[:5] - some[:5].mean()))
+    assert [(e.found, e.equivalent) for e in (found, small, open_)] == [(True, False), (False, True), (False, False)]
+
+
 def test_an_effect_in_words_says_where_there_is_no_interval():
     assert effect_text(0.4, 0.268, 0.52) == "+0.40 [+0.27, +0.52]"
     assert effect_text(-0.4, float("nan"), float("nan")) == "-0.40 [no interval]"

@@ -7,7 +7,7 @@ from statsmodels.stats.power import TTestPower
 
 from depthscope.statistics.halves import split_half
 from depthscope.statistics.permutation import cluster_test
-from depthscope.statistics.power import power_curve
+from depthscope.statistics.power import GOAL, enough_items, power_curve, shrunken_dz
 from tests.statistics.simulated import smooth
 
 
@@ -184,3 +184,15 @@ def test_studies_that_found_an_effect_promise_too_much_unless_it_is_shrunken():
 def test_without_an_effect_there_is_nothing_to_look_for(refuses):
     with refuses("no layer passes", "no effect"):
         power_curve(np.tile([[0.5], [-0.5]], (10, 4)))
+
+
+def test_enough_items_are_those_whose_rate_reaches_the_goal(curve):
+    for share in curve["share"].values:
+        rate = curve["rate"].sel(share=share)
+        assert enough_items(rate) == [n for n in (8, 20, 40) if float(rate.sel(n=n)) >= GOAL]
+    assert enough_items(curve["rate"].sel(share=1.5))
+    assert enough_items(curve["rate"].sel(share=0.0)) == []
+
+
+def test_the_shrunken_effect_is_a_share_of_that_at_the_peak(curve):
+    assert shrunken_dz(curve) == curve.attrs["shrunken"] * float(curve["dz"].sel(share=1.0))

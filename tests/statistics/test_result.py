@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import depthscope as ds
 from depthscope.statistics.effects import equivalence_p, mean_effect
@@ -110,3 +111,27 @@ def test_words_name_the_covariates(h):
     assert "adjusted for x" in str(result).splitlines()[0]
     assert result.settings_text.endswith("; adjusted for x")
     assert "adjusted" not in str(ds.contrast(h, "a", "b", permutations=200))
+
+
+def test_the_window_is_the_strongest_cluster_and_without_any_all_that_is_measured(h):
+    found = ds.contrast(h, "a", "b", permutations=200)
+    assert found.measured == list(range(2, 17))
+    strongest = found.strongest()
+    assert strongest.direction == ("higher" if strongest.mass > 0 else "lower")
+    assert found.window == (strongest.first, strongest.last)
+    up, down = (k for k in found.significant())
+    assert (up.direction, down.direction) == ("higher", "lower")
+    gap = h.copy()
+    gap.loc[{"layer": [9, 16]}] = np.nan
+    gap.loc[{"condition": "a"}] = gap.sel(condition="b").values
+    none = ds.contrast(gap, "a", "b", permutations=200)
+    assert none.clusters == ()
+    assert none.measured == [*range(2, 9), *range(10, 16)]
+    assert none.window == (2, 15)
+
+
+def test_over_scales_a_layer_is_measured_where_any_scale_is():
+    values = np.random.default_rng(1).normal(size=(12, 2, 3, 5))
+    values[:, :, 0, 1] = values[:, :, :, 4] = np.nan
+    h = xr.DataArray(values, {"condition": ["a", "b"]}, ("item", "condition", "scale", "layer"))
+    assert ds.contrast(h, "a", "b", permutations=100).measured == [1, 2, 3, 4]

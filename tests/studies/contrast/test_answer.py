@@ -80,7 +80,7 @@ def test_too_few_items_decide_nothing():
     [
         (HIGHER, "not specific", "it is not specific to a"),
         (HALF, "in part", "it is specific to a in part"),
-        (NOTHING, "specific", "it is specific to a as far as the controls tell"),
+        (NOTHING, "specific", "it is specific to a as far as the controls show"),
     ],
 )
 def test_what_stands_against_it_is_said_in_the_same_breath(control, level, words):

@@ -300,7 +300,7 @@ def test_quick_is_the_default_and_its_answer_is_printed(depthscope, table, model
         ),
         (["--reliability", "beauty=.8"], ["--reliability beauty=0.8", "not adjusted for", "surprisal"]),
         (["--reliability", "surprisal=1.2"], ["--reliability surprisal=1.2", "above 0, up to 1"]),
-        (["--reliability", "surprisal=.8", "--reliability", "surprisal=.7"], ["surprisal is told twice, 0.8 and 0.7"]),
+        (["--reliability", "surprisal=.8", "--reliability", "surprisal=.7"], ["surprisal is given twice, 0.8 and 0.7"]),
         (["--reliability", "surprisal=.8", "--evidence", "none"], ["--reliability", "adjusts for nothing"]),
         (["--sample", "0"], ["--sample 0: ", "24 items", "from 1 to that"]),
         (["--sample", "25"], ["--sample 25: ", "24 items"]),

@@ -4,13 +4,11 @@ import itertools
 
 import numpy as np
 import pytest
-from statsmodels.stats.multitest import multipletests
 
 import depthscope as ds
 from depthscope.statistics.balance import imbalance
 from depthscope.statistics.nulls import against
 from depthscope.studies.contrast.answer import points
-from depthscope.studies.contrast.levels import corrected, there
 from depthscope.studies.contrast.results import Confounding, Control, Evidence, cell, every_contrast
 from depthscope.studies.contrast.verdicts.wording import window_text
 from depthscope.words import p_text, range_text
@@ -115,38 +113,6 @@ def test_effects_downward_are_negative():
     assert e.compared[0].high < 0
 
 
-@pytest.mark.parametrize(
-    ("planted", "window", "sign", "expected"),
-    [
-        (HIGHER, (5, 8), 1.0, True),
-        (HIGHER, (5, 8), -1.0, False),
-        (LOWER, (5, 8), -1.0, True),
-        (HIGHER, (9, 20), 1.0, False),
-        ({5: 1.5, 6: 1.5, 7: 1.5, 8: 8.0}, (5, 7), 1.0, True),  # it peaks outside, and fills the window
-        (dict.fromkeys(range(14, 17), 1.5), (1, 14), 1.0, False),  # it touches the window, whose mean does not differ
-        (dict.fromkeys(range(14, 17), 1.5), (14, 20), 1.0, True),
-        # it overlaps, and the mean goes the other way; and so for that way
-        (dict.fromkeys(range(5, 8), -4.0) | dict.fromkeys(range(8, 12), 4.0), (5, 8), 1.0, False),
-        (dict.fromkeys(range(5, 8), -4.0) | dict.fromkeys(range(8, 12), 4.0), (5, 8), -1.0, True),
-        # the mean differs, and no cluster does
-        (dict.fromkeys(range(1, 21), 0.3), (1, 20), 1.0, False),
-        ({5: 1.5, 6: 1.5, 7: 1.5, 8: 8.0}, (8, 8), 1.0, True),
-        ({6: 0.75}, (6, 6), 1.0, False),  # a cluster, and not significant
-        (NOTHING, (1, 20), 1.0, False),
-    ],
-)
-def test_there_means_significant_overlapping_and_so_in_the_mean_of_the_window(planted, window, sign, expected):
-    c = compare(measure({"a": planted, "b": NOTHING}), "a", "b")
-    found = there(c, window, sign)
-    assert (found is not None) == expected
-    assert found is None or found in c.significant()
-
-
-def test_of_several_clusters_there_the_strongest_is_told():
-    c = compare(measure({"a": HIGHER | dict.fromkeys(ELSEWHERE, 12.0), "b": NOTHING}), "a", "b")
-    assert there(c, (1, 20), 1.0) == c.clusters[1]
-
-
 def test_a_control_that_was_asked_for_is_reported_once():
     h = measure({"a": HIGHER, "b": NOTHING, "c": HALF})
     e = evidence(h)
@@ -190,18 +156,6 @@ def test_one_layer_is_a_number_and_several_are_a_span():
 def test_a_cell_cannot_leave_its_table():
     assert cell("a|b\nc") == r"a\|b c"
     assert cell(3) == "3"
-
-
-def test_clusters_of_several_contrasts_are_corrected_for_their_number():
-    e = evidence(measure({"a": HIGHER, "b": NOTHING, "c": HALF, "d": NOTHING}))
-    contrasts = [e.main, *e.control_contrasts]
-    found = corrected(contrasts)
-    own = np.array([min((k.p for k in c.clusters), default=1.0) for c in contrasts])
-    expected = multipletests(own, method="holm")[1]
-    assert [min(ps, default=1.0) for ps in found] == pytest.approx(expected)
-    for c, ps in zip(contrasts, found, strict=True):
-        assert all(p >= k.p for k, p in zip(c.clusters, ps, strict=True))
-    assert [corrected([c])[0] for c in contrasts] == [[k.p for k in c.clusters] for c in contrasts]
 
 
 def test_one_of_many_contrasts_that_is_only_just_found_is_said_to_be_so():

@@ -1,7 +1,7 @@
 """The answer before everything else: what was asked, and what was found, in two plain sentences.
 
-The rules are those of ``summary.md`` (docs/evidence.md): a cluster of family-wise p <= .05 is found; what stands against it is
-said in the same breath.
+The rules are those of docs/evidence.md: a cluster of family-wise p <= .05 is found; what speaks against it is said in the same
+sentence.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ SPECIFIC = {
     "not specific": "it is not specific to {a}",
     "undecided": "whether it is specific to {a} is undecided",
     "in part": "it is specific to {a} in part",
-    "specific": "it is specific to {a} as far as the controls tell",
+    "specific": "it is specific to {a} as far as the controls show",
 }
 CHOICES = {
     "no": "its sign does not depend on a choice",
@@ -78,13 +78,13 @@ def asked(c: Contrast, model: str, depth: int, stimuli: str) -> str:
 
 
 def answered(c: Contrast, evidence: Evidence | None, depth: int) -> str:
-    """What was found, and what stands against it, in one sentence."""
+    """What was found, and what speaks against it, in one sentence."""
     found, limits = _answer(c, evidence, depth)
     return f"{found}{'; ' if limits else ''}{names_text(limits)}."
 
 
 def points(c: Contrast, evidence: Evidence | None, depth: int, beside: Sequence[str] = ()) -> list[str]:
-    """The same as a list: what was found, how large it is, and ``beside`` it, then all that stands against it by itself."""
+    """The same as a list: what was found, how large it is, and ``beside`` it, then each point against it."""
     found, limits = _answer(c, evidence, depth)
     size = [words for words in [selection_words(c)] if words]
     return [f"**{found}.**", *(f"{one[0].upper()}{one[1:]}." for one in (*size, *beside, *limits))]
@@ -147,7 +147,7 @@ def _held(own: Confounding) -> list[str]:
 
 
 def _corrected(e: Evidence) -> list[str]:
-    """That it would not be found if its p were corrected for the controls that are printed beside it."""
+    """That it would not be found if its p were corrected for the controls that are reported with it."""
     if (lost := lost_by_correction(e)) is None:
         return []
     count, p = lost

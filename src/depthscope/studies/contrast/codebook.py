@@ -281,7 +281,7 @@ MAIN: Mapping[str, Mapping[str, Meaning]] = {
     },
 }
 
-# of what hangs on no weight of the scales, over the settings in which these cancel
+# of what depends on no weight of the scales, over the settings in which these cancel
 SETTINGS = {name: said for name, said in MAIN["specifications.csv"].items() if name != "norm"}
 TABLES: Mapping[str, Mapping[str, Meaning]] = {
     **MAIN,

@@ -212,6 +212,10 @@ class RunMetaphor(Study):
     """
 
     NAME, HELP = "metaphor", "metaphorical against literal words"
+    EXAMPLES = (
+        "run metaphor --model embedded --stimuli builtin --out runs/first",
+        "run metaphor --model stories-15m --sample 40 --evidence full --out runs/stories",
+    )
 
     def start(self, settings: Any, out: Path, **options: Any) -> Finished:
         from depthscope.studies.contrast.study import run_metaphor
@@ -225,6 +229,7 @@ class RunContrast(RunMetaphor):
     """
 
     NAME, HELP = "contrast", "any two conditions of a table against each other"
+    EXAMPLES = ("run contrast --model embedded --stimuli words.csv --contrast rare-common --out runs/words",)
     CONTRASTS, COMPARED = (), "default: the two of the table, if it has two"
 
     def start(self, settings: Any, out: Path, **options: Any) -> Finished:
@@ -245,25 +250,31 @@ def _reliability(text: str) -> tuple[str, float]:
 
 
 def reliabilities(told: Sequence[tuple[str, float]]) -> dict[str, float]:
-    """By covariate; one that was told two of them is refused."""
+    """By covariate; one that is given two of them is refused."""
     found = dict(told)
     for name, share in told:
         if found[name] != share:
             raise DepthscopeError(
-                f"--reliability: {name} is told twice, {share:g} and {found[name]:g}; give one of them"
+                f"--reliability: {name} is given twice, {share:g} and {found[name]:g}; give one of them"
             )
     return found
 
 
 class CheckFile:
-    """Validate a table, and tell what a run would: targets as a model's tokenizer sees them, its depth, the language of the
+    """Validate a table, and report what a run would: targets as a model's tokenizer sees them, its depth, the language of the
     texts, and the pairs that can be tested, with the reason for each that cannot.
     """
 
     PARENT = "stimuli"
 
     def add_to(self, actions: Any) -> None:
-        parser = actions.add_parser("check", help="validate a table", description=self.__doc__)
+        parser = actions.add_parser(
+            "check",
+            help="validate a table",
+            description=self.__doc__,
+            epilog=f"For example:{COMMAND}stimuli check words.csv --model embedded --contrast rare-common",
+            formatter_class=Wrapping,
+        )
         add = parser.add_argument
         add("file", help="a csv/tsv/jsonl/parquet file, 'builtin', or a public set with --folder")
         add("--folder", metavar="DIR", help="where the files of a public set are")

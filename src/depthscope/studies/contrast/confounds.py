@@ -158,7 +158,9 @@ def _unusable(h: xr.DataArray, plain: Contrast, names: Sequence[str]) -> dict[st
         elif float(abs(column - column.isel(condition=0)).where(known).max()) == 0:
             reasons[name] = SAME
         elif _fixed(column.where(known)):
-            reasons[name] = "differs by the same amount in every item, so that no effect can be told from its own"
+            reasons[name] = (
+                "differs by the same amount in every item, so that its effect and another one cannot be told apart"
+            )
     return reasons
 
 

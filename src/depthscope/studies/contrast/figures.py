@@ -85,7 +85,7 @@ def write_figures(
 
 
 def write_evidence_figures(folder: Path, h: xr.DataArray, evidence: Evidence, source: str) -> list[Path]:
-    """Draw what stands for and against the main contrast."""
+    """Draw what speaks for and against the main contrast."""
     folder.mkdir(exist_ok=True)
     main, (first, last) = evidence.main, evidence.window
     text = f"{source}; {main.settings_text}"
@@ -154,7 +154,7 @@ def write_quantities_figure(folder: Path, quantities: Quantities, source: str) -
     panels = [Panel(QUANTITY_NAMES[name], contrast.table, contrast.spans) for name, contrast in quantities.rows.items()]
     depth = total_depth(main.table)
     fixed = quantities.window[0] / depth, quantities.window[1] / depth
-    title = f"{main.name}: what hangs on weights of the scales, and what does not"
+    title = f"{main.name}: what depends on weights of the scales, and what does not"
     axes = draw_depths(panels, fixed, title, f"{source}; {main.settings_text}", of="quantities")
     return save(axes[0].figure, folder / "relative")
 

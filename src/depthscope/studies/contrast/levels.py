@@ -179,7 +179,7 @@ def confounds_answer(held: Confounding) -> str:
 
 
 def contradicts(held: Confounding, matched: Share) -> bool:
-    """The interval of what is left among matched items lies beside that of what is left when covariates are held equal."""
+    """The interval of what is left among matched items, and that of what is left with covariates held equal, do not overlap."""
     left = held.remaining
     return left is not None and (matched.high < left.share.low or matched.low > left.share.high)
 
@@ -196,7 +196,7 @@ class Reliabilities:
 
 
 def needed_reliabilities(held: Confounding) -> Reliabilities | None:
-    """How well covariates must be measured; None where it was not asked, was told, or nothing is left anyhow."""
+    """How well covariates must be measured; None where it was not asked, was given, or nothing is left anyhow."""
     exact = held.assumed.get(1.0)
     if exact is None or held.corrected is not None or rest_of(exact.share) == "No":
         return None
@@ -239,7 +239,7 @@ def explanations(e: Evidence) -> dict[Word, list[str]]:
 
 
 def swapped_level(e: Evidence) -> Literal["nominal", "cautious", "too many", ""]:
-    """How often something is found where labels mean nothing, beside the nominal 5 %; empty where it was not asked."""
+    """How often something is found where labels mean nothing, compared with the nominal 5 %; empty where it was not asked."""
     if e.swapped is None:
         return ""
     low, high = e.swapped.interval

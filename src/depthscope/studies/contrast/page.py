@@ -33,7 +33,7 @@ CLUSTERS_FORM = TableForm("clusters.csv", "All clusters, whatever their p", CLUS
 
 QUANTITIES_PART = Part(
     "beside",
-    "Does it hang on the weights of the scales?",
+    "Does it depend on the weights of the scales?",
     {"relative": ("relative-layers.csv",)},
     (
         TableForm(

@@ -122,7 +122,7 @@ def _families(found: Preview, table: pd.DataFrame) -> None:
     for column, labels in families(table).items():
         found.tell(
             f"shared {column}",
-            f"{len(labels)} items share {len(set(labels.values()))}: they may depend on each other; a run tells how much, and "
+            f"{len(labels)} items share {len(set(labels.values()))}: they may depend on each other; a run shows how much, and "
             f"--cluster-by {column} tests families",
         )
 

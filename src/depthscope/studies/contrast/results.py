@@ -178,7 +178,7 @@ class Compared:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Everything that stands for or against one contrast. What was not asked for is empty.
+    """Everything that speaks for or against one contrast. What was not asked for is empty.
 
     ``no_controls`` says of other conditions why they cannot be controls, ``no_untrained`` why there is no random network,
     ``no_mixed`` which mixed models could not be fitted, and why. The last of ``mixed`` holds most random.

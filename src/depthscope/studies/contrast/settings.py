@@ -78,7 +78,7 @@ def prepare(settings: Settings) -> tuple[pd.DataFrame, list[Terms]]:
 
 
 def settled(settings: Settings) -> Settings:
-    """The settings with the language that the texts are found to be in, if none is told and it is certain."""
+    """The settings with the language that the texts are found to be in, if none is given and it is certain."""
     if settings.language is not None:
         return settings
     try:
@@ -90,7 +90,7 @@ def settled(settings: Settings) -> Settings:
 def language_told(asked: Settings, used: Settings, table: pd.DataFrame) -> list[str]:
     """What a reader should know of the frequencies of the targets: whose they are, and what they do not know."""
     if COLUMN not in table:
-        return [f"The language of the texts is not certain, and nothing was told: the targets have no {COLUMN}."]
+        return [f"The language of the texts is not certain, and none was given: the targets have no {COLUMN}."]
     if used.language is None:
         return []
     found = [] if asked.language is not None or asked.stimuli in BUILTIN else [f"found in the texts ({used.language})"]
@@ -111,7 +111,7 @@ def _read(settings: Settings) -> pd.DataFrame:
 
 
 def _language(settings: Settings, table: pd.DataFrame) -> str | None:
-    """Of the texts, where nobody told it; None where it does not matter and is not certain."""
+    """Of the texts, where it was not given; None where it does not matter and is not certain."""
     if COLUMN in table:
         return None
     if settings.folder is None and settings.stimuli in BUILTIN:
@@ -162,7 +162,7 @@ def _check_names(terms: Sequence[Terms]) -> None:
 
 
 def _check_confounds(settings: Settings, table: pd.DataFrame) -> None:
-    """A covariate is measured with the target or stands in the table as a number; anything else is a slip."""
+    """A covariate is measured with the target or is a column of numbers in the table; anything else is a mistake."""
     names = settings.confounds
     known = [*CONFOUNDS, *(str(c) for c in table if finite(table[c]) and c not in CONFOUNDS)]
     for name in names:
@@ -187,7 +187,7 @@ def _check_confounds(settings: Settings, table: pd.DataFrame) -> None:
 
 
 def _check_mixed(settings: Settings, table: pd.DataFrame, main: Terms) -> None:
-    """What nobody named is used if it can be; what is named and cannot be used is a slip."""
+    """What was not named is used if it can be; what is named and cannot be used is a mistake."""
     if not settings.crossed:
         return
     effort = EFFORTS[settings.evidence]

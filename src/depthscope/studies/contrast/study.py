@@ -45,7 +45,7 @@ class Run(FinishedRun):
 
     @property
     def told(self) -> list[str | Sheet]:
-        """The run for a terminal: what was found, what stands against it, how long it took."""
+        """The run for a terminal: what was found, what speaks against it, how long it took."""
         lines = [one for c in self.contrasts for one in ("", *contrast_told(c))][1:]
         lines += ["", *(f"{line}." for line in quantities_words(self.quantities))]
         if self.evidence is not None:

@@ -28,12 +28,13 @@ intervals (bootstrap, noncentral t) and p ({drawn}) come from different tests an
 """
 
 QUANTITIES = """\
-CSE is the entropy of shares of energy, and which profile over the scales counts as flat is a choice of their weights: L2 or L1
-can turn the sign of a difference. Three quantities hang on no weight. Relative to norms, each energy is divided by what random
-directions with the same update norms have on average; the slope of the energy over the period is the sum of what norms give and
-of what directions give, of which the second is free of weights. Above 0 directions persist over many layers, below 0 they turn
-or take back. It says nothing of norms, so it stands beside them; the range of periods and the wavelet remain choices. The mean
-cosine of an update with those up to half of the depth away, on both sides, asks the same without any wavelet.\
+CSE is the entropy of shares of energy, and which profile over the scales counts as flat is a choice of their weights:
+L2 or L1 can turn the sign of a difference. Three quantities depend on no weight. Relative to norms, each energy is
+divided by what random directions with the same update norms have on average; the slope of the energy over the period
+is the sum of what norms give and of what directions give, of which the second is free of weights. Above 0 directions
+persist over many layers, below 0 they turn or take back. It says nothing of norms, which are shown with it; the range
+of periods and the wavelet remain choices. The mean cosine of an update with those up to half of the depth away, on
+both sides, asks the same without any wavelet.\
 """
 
 MIXED = """\

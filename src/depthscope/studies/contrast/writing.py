@@ -40,7 +40,7 @@ from depthscope.studies.contrast.words import compared_reading, words
 
 @dataclass(frozen=True)
 class Findings:
-    """What a run has to tell: everything that is drawn, tabulated and said."""
+    """What a run found: everything that is drawn, tabulated and said."""
 
     traj: xr.Dataset
     h: xr.DataArray
@@ -84,7 +84,7 @@ def write_findings(
 
 
 def write_quantities(quantities: xr.Dataset, out: Path) -> None:
-    """``relative.nc``, by item: what hangs on no weight of the scales. Covariates stand in ``cse.nc``."""
+    """``relative.nc``, by item: what depends on no weight of the scales. Covariates are in ``cse.nc``."""
     if quantities.data_vars:
         kept = [
             name for name in quantities.coords if name not in ("item", "condition", "layer", "group", "relative_depth")
@@ -124,7 +124,7 @@ def described(traj: xr.Dataset, record: RunRecord, stimuli: str, share: xr.DataA
         "model": f"{traj.attrs['model']} ({traj.attrs['model_class']}, fingerprint {traj.attrs['fingerprint']})",
         "weights": f"quantised: {traj.attrs['quantization']}" if _quantised(traj) else traj.attrs["dtype"],
         "stimuli": f"{stimuli} ({traj.sizes['stimulus']} texts)",
-        "language": str(record.settings.get("language") or "not told"),
+        "language": str(record.settings.get("language") or "not given"),
         "target token": traj.attrs["subtoken"],
         "added before each text": traj.attrs["special_prefix"] or "nothing",
         "CSE": ", ".join(f"{name} {value}" for name, value in record.settings["cse"].items() if value is not None),
@@ -156,7 +156,7 @@ def remarks(traj: xr.Dataset, h: xr.DataArray) -> list[str]:
         scheme = traj.attrs["quantization"]
         coupled = "; under it later tokens change earlier states" if scheme == "int8" else ""
         found.append(
-            f"The weights are quantised ({scheme}{coupled}): what that does to CSE, `depthscope run quantization` tells. "
+            f"The weights are quantised ({scheme}{coupled}): `depthscope run quantization` shows what that does to CSE. "
             "Networks with random weights are in full precision."
         )
     if sentence := missed_text([*map(str, h["condition"].values), *map(str, h["item"].values)]):

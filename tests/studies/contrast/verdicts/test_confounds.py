@@ -9,7 +9,6 @@ import xarray as xr
 from depthscope.statistics.attenuation import Left
 from depthscope.statistics.balance import imbalance
 from depthscope.statistics.shares import Share
-from depthscope.studies.contrast.levels import rest_of, tipping
 from depthscope.studies.contrast.results import Confounding, Evidence
 from depthscope.studies.contrast.verdicts import in_short
 from depthscope.words import effect_text, p_text
@@ -131,23 +130,6 @@ def test_what_too_few_items_cannot_tell_is_undecided():
     assert "? Undecided.** With drive held equal, how much is left is undecided: " in line
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "answer"),
-    [
-        (-0.1, 0.19, "No"),
-        (0.05, 0.9, "In part"),
-        (0.3, 1.4, "At least in part"),
-        (0.1, 1.4, "Undecided"),
-        (-0.1, 0.5, "At most in part"),
-        (-0.1, 0.9, "Undecided"),
-        (0.9, 1.4, "Yes"),
-        (np.nan, np.nan, "Undecided"),
-    ],
-)
-def test_the_answer_follows_the_interval_of_what_is_left(low, high, answer):
-    assert rest_of(Share(0.5, low, high)) == answer
-
-
 def test_an_adjustment_beyond_what_was_observed_is_called_an_extrapolation():
     h = two(HIGHER, **covariates(idle=IDLE, drive=ONE_SIDED))
     (line,) = on_confounds(h, adjust=[("all", ["idle", "drive"])])
@@ -216,14 +198,6 @@ def test_where_it_would_not_be_gone_it_is_said_what_would_be_left():
     (line,) = on_confounds(half_carried(), adjust=[("all", ["drive"])], assumed=left, noisy=["drive"])
     assert "without error: with a reliability of .5, 40 % [10, 80] would be left." in line
     assert "reach 0" not in line
-
-
-def test_along_a_line_the_tipping_point_is_exact():
-    """What is taken away grows by 1 / reliability: of .4, .8 are taken away at a half."""
-    values = {one: 1 - 0.4 / one for one in (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4)}
-    assert tipping(values, 0.2) == pytest.approx(0.5)
-    assert tipping(values, -0.5) is None
-    assert tipping(values, 0.9) is None
 
 
 def test_a_reliability_that_was_given_decides():

@@ -56,7 +56,7 @@ def _together(held: Confounding, own: Cluster) -> str:
 
 
 def _shown(c: Contrast, own: Cluster) -> str:
-    """The test that stands beside a share."""
+    """The test that is reported with a share."""
     window = own.first, own.last
     found = there(c, window, own.mass)
     return f"{at_cluster(found) if found else 'no cluster'}; {over_window(c, window)}, n = {c.n}"

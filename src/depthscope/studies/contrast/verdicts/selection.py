@@ -6,7 +6,7 @@ from depthscope.words import ALPHA, layers_text
 
 
 def selection_words(c: Contrast) -> str:
-    """dz over the layers of the strongest cluster, too large, beside that of split halves; empty without either."""
+    """dz over the layers of the strongest cluster, too large, and that of split halves; empty without either."""
     found, strongest = selection(c), c.strongest(ALPHA)
     if found is None or strongest is None:
         return ""
