@@ -42,7 +42,7 @@ def test_a_terminal_gets_every_cluster_of_a_contrast(e):
         "mass",
         "p",
         "dz at the peak",
-        "the same in the other half",
+        "dz at the peak, other half",
         "peak layer",
     ]
     assert [row.split()[0] for row in rows] == [range_text(k.first, k.last) for k in e.main.clusters]

@@ -83,11 +83,11 @@ def answered(c: Contrast, evidence: Evidence | None, depth: int) -> str:
     return f"{found}{'; ' if limits else ''}{names_text(limits)}."
 
 
-def points(c: Contrast, evidence: Evidence | None, depth: int, beside: Sequence[str] = ()) -> list[str]:
-    """The same as a list: what was found, how large it is, and ``beside`` it, then each point against it."""
+def points(c: Contrast, evidence: Evidence | None, depth: int, quantities: Sequence[str] = ()) -> list[str]:
+    """The same as a list: what was found, how large it is, what other ``quantities`` show, and each point against it."""
     found, limits = _answer(c, evidence, depth)
     size = [words for words in [selection_words(c)] if words]
-    return [f"**{found}.**", *(f"{one[0].upper()}{one[1:]}." for one in (*size, *beside, *limits))]
+    return [f"**{found}.**", *(f"{one[0].upper()}{one[1:]}." for one in (*size, *quantities, *limits))]
 
 
 def _answer(c: Contrast, evidence: Evidence | None, depth: int) -> tuple[str, list[str]]:

@@ -229,7 +229,10 @@ class RunContrast(RunMetaphor):
     """
 
     NAME, HELP = "contrast", "any two conditions of a table against each other"
-    EXAMPLES = ("run contrast --model embedded --stimuli words.csv --contrast rare-common --out runs/words",)
+    EXAMPLES = (
+        "run contrast --model embedded --stimuli words.csv --out runs/words",
+        "run contrast --model embedded --stimuli words.csv --contrast rare-common --confound surprisal --out runs/rare",
+    )
     CONTRASTS, COMPARED = (), "default: the two of the table, if it has two"
 
     def start(self, settings: Any, out: Path, **options: Any) -> Finished:

@@ -23,9 +23,9 @@ CLUSTERS = (
     Column("p (Holm)", "{p_holm:.4f}", narrow=False),
     Column("p, skewness allowed for", "{p_other:.4f}", narrow=False),
     Column("dz at the peak", "{dz:effect dz_low dz_high}"),
-    Column("the same in the other half", "{dz_half:+.2f}"),
+    Column("dz at the peak, other half", "{dz_half:+.2f}"),
     Column("dz over its layers", "{window_dz:+.2f}", narrow=False),
-    Column("the same in the other half of items", "{window_dz_half:+.2f}", narrow=False),
+    Column("dz over its layers, other half", "{window_dz_half:+.2f}", narrow=False),
     Column("peak layer", "{peak_layer}"),
     Column("scheme", "{scheme}"),
 )

@@ -9,22 +9,23 @@ from depthscope.studies.contrast.verdicts.contrast import exclusions, verdict
 from depthscope.studies.contrast.verdicts.wording import window_text
 
 READING = """\
-A cluster test asks one question of the whole depth: could differences like these come from labels that mean nothing? Its p is
-corrected for looking at every layer. A small p says that the conditions differ; **it does not say where**: the edges of
-a cluster depend on the forming threshold, and single layers inside it are not each significant. The effect at the peak is
-the largest of many and therefore too large on average: "dz in the other half" is dz at the peak that one half of the items
-chose, measured in the other half, mean over 200 splits; half of the items choose a little worse than all of them, so that it
-is rather too small. A cluster does not say **why** the conditions differ either: differences in surprisal, rarity or length of
-the words can do it. Compare with the controls before you name a cause. Each contrast is a family of its own; "p (Holm)" is
-corrected for the other contrasts of the table too: with four controls something is found in a third of all tables in which
-there is nothing.\
+A cluster test asks one question of the whole depth: could differences like these come from labels that mean nothing?
+Its p is corrected for looking at every layer. A small p says that the conditions differ; **it does not say where**:
+the edges of a cluster depend on the forming threshold, and single layers inside it are not each significant. The
+effect at the peak is the largest of many and therefore too large on average: "dz at the peak, other half" is dz at the
+peak that one half of the items chose, measured in the other half, mean over 200 splits; half of the items choose a
+little worse than all of them, so that it is rather too small. A cluster does not say **why** the conditions differ
+either: differences in surprisal, rarity or length of the words can do it. Compare with the controls before you name a
+cause. Each contrast is a family of its own; "p (Holm)" is corrected for the other contrasts of the table too: with
+four controls something is found in a third of all tables in which there is nothing.\
 """
 
 COMPARED = """\
-Every analysis at the same {window}: CSE is averaged over them, item by item; dz and its 95 % interval are of that one number,
-and p is of {drawn}. Where a cluster of the first row chose the layers, its own effect is too large. "Cluster" names the
-significant cluster of the analysis that overlaps them, if there is one. Adjusted dz is in units of what the covariates leave;
-intervals (bootstrap, noncentral t) and p ({drawn}) come from different tests and can part at the margin.\
+Every analysis at the same {window}: CSE is averaged over them, item by item; dz and its 95 % interval are of that one
+number, and p is of {drawn}. Where a cluster of the first row chose the layers, its own effect is too large. "Cluster"
+names the significant cluster of the analysis that overlaps them, if there is one. Adjusted dz is in units of what the
+covariates leave; intervals (bootstrap, noncentral t) and p ({drawn}) come from different tests and can part at the
+margin.\
 """
 
 QUANTITIES = """\
@@ -38,10 +39,10 @@ both sides, asks the same without any wavelet.\
 """
 
 MIXED = """\
-The cluster test takes items to be independent. A mixed model gives what texts of different items share, such as a carrier
-frame, a variance of its own, and its p is right where that of the test is too small. It is of one number, mean CSE over layers
-that the same data chose: it can weaken the result of the test, and cannot replace it. A variance of 0 is the smallest there
-can be: the data show nothing that is shared.\
+The cluster test takes items to be independent. A mixed model gives what texts of different items share, such as a
+carrier frame, a variance of its own, and its p is right where that of the test is too small. It is of one number, mean
+CSE over layers that the same data chose: it can weaken the result of the test, and cannot replace it. A variance of 0
+is the smallest there can be: the data show nothing that is shared.\
 """
 
 

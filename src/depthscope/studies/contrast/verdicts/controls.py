@@ -34,8 +34,6 @@ def controls_words(e: Evidence) -> str:
     """Of all controls: the answer, and a sentence for each."""
     level = controls_level(e)
     if not level:
-        return (
-            "**Specific?** Nothing was found whose specificity could be asked about; the controls stand in the table."
-        )
+        return "**Specific?** Nothing was found whose specificity could be asked about; the controls are in the table."
     sentences = "; ".join(control_words(e, control) for control in e.controls)
     return f"**Specific to {e.main.a} ({layers_text(*e.window)})? {ANSWERS[level]}.** {sentence(sentences)}"
