@@ -5,6 +5,7 @@ import pytest
 from depthscope.statistics.contrast import contrast
 from depthscope.stimuli.families import by_family, families
 from depthscope.studies.contrast.dependence import dependence
+from depthscope.studies.contrast.verdicts.dependence import dependence_words
 from tests.statistics.test_missing import measured
 
 
@@ -57,12 +58,12 @@ def test_dependence_is_measured_and_told_with_the_way_out():
     h = measured(effect=0.0)
     shared = np.repeat(np.random.default_rng(1).normal(size=10), 4)
     h[:, 0] += 1.5 * shared[:, None]
-    (told,) = dependence(contrast(h, "a", "b", permutations=200), table(words))
+    (told,) = map(dependence_words, dependence(contrast(h, "a", "b", permutations=200), table(words)))
     assert told.startswith(
         "40 items share 10 labels of 'target', and the intraclass correlation of their differences is 0."
     )
     assert "items are not independent" in told
     assert told.endswith("test families: --cluster-by target.")
-    (told,) = dependence(contrast(measured(), "a", "b", permutations=200), table(words))
+    (told,) = map(dependence_words, dependence(contrast(measured(), "a", "b", permutations=200), table(words)))
     assert "shows no dependence and does not exclude it" in told
     assert dependence(contrast(measured(), "a", "b", permutations=200), table([f"w{k}" for k in range(40)])) == []

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pandas as pd
 
 from depthscope.studies.contrast.confounds import CONFOUNDS
-from depthscope.studies.contrast.settings import Settings, language_told, prepare, settled
+from depthscope.studies.contrast.remarks import language_remarks
+from depthscope.studies.contrast.settings import Settings, prepare, settled
 
 
 def test_contrasts_of_one_name_are_refused(tmp_path, refuses):
@@ -62,11 +63,11 @@ def test_the_language_is_found_recorded_and_said(tmp_path):
     assert (asked.language, used.language, settled(used)) == (None, "de", used)
     table, _ = prepare(used)
     assert table["log_frequency"].min() > 2.5
-    (told,) = language_told(asked, used, table)
+    (told,) = language_remarks(asked, used, table)
     assert "found in the texts (de)" in told
-    assert language_told(used, used, table) == []
+    assert language_remarks(used, used, table) == []
     unknown = table.assign(log_frequency=0.0)
-    assert "3 target(s) are not in the list of words (de)" in language_told(used, used, unknown)[0]
+    assert "3 target(s) are not in the list of words (de)" in language_remarks(used, used, unknown)[0]
 
 
 def test_the_built_in_set_is_english():
@@ -86,7 +87,7 @@ def test_a_language_that_is_not_certain_is_asked_for_where_it_matters(tmp_path, 
         table, _ = prepare(one)
         assert "log_frequency" not in table
         assert "target_length" in table
-        assert "the targets have no log_frequency" in language_told(one, settled(one), table)[0]
+        assert "the targets have no log_frequency" in language_remarks(one, settled(one), table)[0]
 
 
 def test_covariates_that_nothing_would_adjust_for_are_refused(pairs, tmp_path, refuses):

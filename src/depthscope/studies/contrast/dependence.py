@@ -1,5 +1,7 @@
 """Whether the items of a contrast are independent of each other, as its test takes them to be."""
 
+from dataclasses import dataclass
+
 import pandas as pd
 
 from depthscope.statistics.icc import Intraclass, intraclass
@@ -11,25 +13,37 @@ from depthscope.words import ALPHA
 NOTICED = 1.05
 
 
-def dependence(main: Contrast, table: pd.DataFrame) -> list[str]:
-    """A sentence for everything that items share: how alike that makes their differences, and what to do about it."""
+@dataclass(frozen=True)
+class Dependence:
+    """How alike the differences of items are that have a label in common.
+
+    Attributes
+    ----------
+    column : str
+        Of the stimuli, which holds the labels.
+    items : int
+        Items that have a label.
+    alike : Intraclass
+        The intraclass correlation of their differences, averaged over the window.
+    """
+
+    column: str
+    items: int
+    alike: Intraclass
+
+    @property
+    def found(self) -> bool:
+        """The items depend on each other so much that p of the test is too small."""
+        return self.alike.p <= ALPHA and self.alike.design_effect > NOTICED
+
+
+def dependence(main: Contrast, table: pd.DataFrame) -> list[Dependence]:
+    """Of everything that several items share, how alike that makes their differences."""
     values = main.over_items(*main.window).dropna()
-    told = []
+    shared = []
     for column, labels in families(table).items():
         known = [str(item) for item in values.index if str(item) in labels]
-        found = intraclass(values.loc[known].to_numpy(), [labels[item] for item in known])
-        if found.size > 1:
-            told.append(_told(column, len(known), found))
-    return told
-
-
-def _told(column: str, items: int, found: Intraclass) -> str:
-    shared = f"{items} items share {found.families} labels of {column!r}"
-    alike = f"the intraclass correlation of their differences is {found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"
-    if found.p <= ALPHA and found.design_effect > NOTICED:
-        return (
-            f"{shared}, and {alike}: items are not independent, and p is too small (the variance of the mean is "
-            f"{found.design_effect:.1f} times that of independent items); test families: --cluster-by {column}."
-        )
-    safe = f"to be safe, test families: --cluster-by {column}"
-    return f"{shared}; {alike}, which shows no dependence and does not exclude it; {safe}."
+        alike = intraclass(values.loc[known].to_numpy(), [labels[item] for item in known])
+        if alike.size > 1:
+            shared.append(Dependence(column, len(known), alike))
+    return shared

@@ -46,6 +46,11 @@ def equivalent(c: Contrast) -> bool:
     return c.equivalence() <= ALPHA
 
 
+def nearest(c: Contrast) -> Cluster | None:
+    """The cluster of the smallest p, whatever that is."""
+    return min(c.clusters, key=lambda k: k.p, default=None)
+
+
 def one_direction(c: Contrast) -> bool:
     """All clusters that are found go the same way."""
     return len({np.sign(k.mass) for k in c.significant(ALPHA)}) == 1
@@ -97,6 +102,11 @@ def selection(c: Contrast) -> Selection | None:
 def other_p(c: Contrast, k: Cluster) -> float:
     """p of one of its clusters by the other inference."""
     return c.otherwise.p[c.clusters.index(k)]
+
+
+def found_otherwise(c: Contrast, k: Cluster) -> bool:
+    """Whether the other inference finds that cluster too."""
+    return other_p(c, k) <= ALPHA
 
 
 # --- several contrasts

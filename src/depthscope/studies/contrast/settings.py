@@ -87,23 +87,6 @@ def settled(settings: Settings) -> Settings:
         return settings
 
 
-def language_told(asked: Settings, used: Settings, table: pd.DataFrame) -> list[str]:
-    """What a reader should know of the frequencies of the targets: whose they are, and what they do not know."""
-    if COLUMN not in table:
-        return [f"The language of the texts is not certain, and none was given: the targets have no {COLUMN}."]
-    if used.language is None:
-        return []
-    found = [] if asked.language is not None or asked.stimuli in BUILTIN else [f"found in the texts ({used.language})"]
-    unknown = list(dict.fromkeys(table["target"][table[COLUMN] == 0]))
-    told = [f"Word frequencies are those of the language {words}; another: --language." for words in found]
-    if unknown:
-        told.append(
-            f"{len(unknown)} target(s) are not in the list of words ({used.language}), so that their {COLUMN} is 0: "
-            f"{listed(unknown)}."
-        )
-    return told
-
-
 def _read(settings: Settings) -> pd.DataFrame:
     table = read_stimuli(settings.stimuli, folder=settings.folder, **settings.table)
     table = table if settings.sample is None else sample_items(table, settings.sample)

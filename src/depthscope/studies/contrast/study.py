@@ -19,12 +19,14 @@ from depthscope.studies.contrast.dependence import dependence
 from depthscope.studies.contrast.gathering import EFFORTS, Sources, gather
 from depthscope.studies.contrast.page import LAYOUT
 from depthscope.studies.contrast.quantities import contrast_quantities, other_quantities
+from depthscope.studies.contrast.remarks import language_remarks, remarks
 from depthscope.studies.contrast.results import Evidence, Quantities
-from depthscope.studies.contrast.settings import Settings, language_told, prepare, settled
+from depthscope.studies.contrast.settings import Settings, prepare, settled
 from depthscope.studies.contrast.start import started
 from depthscope.studies.contrast.terminal import contrast_told, evidence_told
+from depthscope.studies.contrast.verdicts.dependence import dependence_words
 from depthscope.studies.contrast.verdicts.quantities import quantities_words
-from depthscope.studies.contrast.writing import Findings, remarks, write_findings
+from depthscope.studies.contrast.writing import Findings, write_findings
 from depthscope.telling import Sheet
 
 if TYPE_CHECKING:
@@ -105,7 +107,11 @@ def run_metaphor(
                 clock=clock,
                 progress=progress,
             )
-        noticed = [*remarks(traj, h), *language_told(given, settings, table), *dependence(contrasts[0], table)]
+        noticed = [
+            *remarks(traj, h),
+            *language_remarks(given, settings, table),
+            *map(dependence_words, dependence(contrasts[0], table)),
+        ]
         found = Findings(traj, h, others, contrasts, quantities, evidence, noticed)
         with clock("report"):
             write_findings(out, found, run, model=settings.model, stimuli=settings.stimuli, measure=settings.cse)

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
-from depthscope.drawing.fonts import missed_text
 from depthscope.errors import on_one_line
 from depthscope.instrument.cse import scalogram_options
 from depthscope.instrument.scalogram import scalogram
@@ -22,6 +20,7 @@ from depthscope.store.record import RunRecord
 from depthscope.studies.contrast.answer import DZ, WHAT, answered, asked, points
 from depthscope.studies.contrast.codebook import TABLES
 from depthscope.studies.contrast.figures import write_evidence_figures, write_figures, write_quantities_figure
+from depthscope.studies.contrast.remarks import quantised
 from depthscope.studies.contrast.results import Evidence, Quantities, every_contrast
 from depthscope.studies.contrast.tables import (
     clusters_table,
@@ -122,7 +121,7 @@ def described(traj: xr.Dataset, record: RunRecord, stimuli: str, share: xr.DataA
     effort = record.settings.get("effort", {})
     return {
         "model": f"{traj.attrs['model']} ({traj.attrs['model_class']}, fingerprint {traj.attrs['fingerprint']})",
-        "weights": f"quantised: {traj.attrs['quantization']}" if _quantised(traj) else traj.attrs["dtype"],
+        "weights": f"quantised: {traj.attrs['quantization']}" if quantised(traj) else traj.attrs["dtype"],
         "stimuli": f"{stimuli} ({traj.sizes['stimulus']} texts)",
         "language": str(record.settings.get("language") or "not given"),
         "target token": traj.attrs["subtoken"],
@@ -135,45 +134,7 @@ def described(traj: xr.Dataset, record: RunRecord, stimuli: str, share: xr.DataA
     }
 
 
-def _quantised(traj: xr.Dataset) -> bool:
-    return str(traj.attrs["quantization"]) != "none"
-
-
 def short(name: str) -> str:
     """The last part of a path, for figures, which no half of a character can be drawn in; a name as it is."""
     there = os.path.exists(name)  # noqa: PTH110 - which is also asked of what is longer than any name
     return on_one_line(Path(name).name if there else name)
-
-
-def remarks(traj: xr.Dataset, h: xr.DataArray) -> list[str]:
-    """What a reader should know of the model, the targets and the layers."""
-    found = []
-    if not traj.attrs["causal"]:
-        found.append(
-            "The model is an encoder: a target's states depend on the whole text, also on what follows; there is no surprisal."
-        )
-    if _quantised(traj):
-        scheme = traj.attrs["quantization"]
-        coupled = "; under it later tokens change earlier states" if scheme == "int8" else ""
-        found.append(
-            f"The weights are quantised ({scheme}{coupled}): `depthscope run quantization` shows what that does to CSE. "
-            "Networks with random weights are in full precision."
-        )
-    if sentence := missed_text([*map(str, h["condition"].values), *map(str, h["item"].values)]):
-        found.append(sentence)
-    missing = h["layer"].values[np.isnan(h.values).all((0, 1))]
-    if len(missing):
-        found.append(
-            f"Layers {', '.join(map(str, missing))} have too few scales free of edge effects: missing, not zero."
-        )
-    for name, text in (
-        ("at_start", "stand at position 0, where models park attention: their states mean something else"),
-        ("token_exceeds", "share a token with their neighbours: their surprisal counts more than the target"),
-        ("state_exceeds", "are stood for by a token that they share: the state covers more than the target"),
-    ):
-        rows = traj["item"].values[traj[name].values.astype(bool)] if name in traj.coords else []
-        if len(rows):
-            found.append(f"{len(rows)} target(s) {text} (items {', '.join(dict.fromkeys(map(str, rows[:10])))}).")
-    if told := traj.attrs.get("text_remarks"):
-        found.append(f"Of the texts: {told}.")
-    return found

@@ -16,9 +16,10 @@ from depthscope.run.result import FinishedRun
 from depthscope.statistics.contrast import contrast
 from depthscope.store.datasets import write_netcdf
 from depthscope.studies.contrast.quantities import contrast_quantities, other_quantities
+from depthscope.studies.contrast.remarks import remarks
 from depthscope.studies.contrast.settings import Settings, prepare, settled
 from depthscope.studies.contrast.start import started
-from depthscope.studies.contrast.writing import described, remarks, resolved, short, write_quantities
+from depthscope.studies.contrast.writing import described, resolved, short, write_quantities
 from depthscope.studies.mechanism.attribution import attribute, splittable, splittable_by_head
 from depthscope.studies.mechanism.baselines import baselines_tables
 from depthscope.studies.mechanism.codebook import TABLES

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from depthscope.errors import listed
 from depthscope.statistics.result import Cluster, Contrast
-from depthscope.studies.contrast.levels import equivalent, finding, one_direction
+from depthscope.studies.contrast.levels import equivalent, finding, nearest, one_direction
 from depthscope.studies.contrast.verdicts.symmetry import skewed_words
 from depthscope.studies.contrast.verdicts.wording import measured_text, sides
 from depthscope.words import ALPHA, layers_text, p_text
@@ -23,10 +23,10 @@ def _verdict(c: Contrast, depth: int) -> str:
             "however large, could be found. More items are needed."
         )
     if level != "found":
-        best = min(c.clusters, key=lambda k: k.p, default=None)
-        nearest = f" The nearest: {layers_text(best.first, best.last)}, {cluster_p(best)}." if best else ""
+        best = nearest(c)
+        closest = f" The nearest: {layers_text(best.first, best.last)}, {cluster_p(best)}." if best else ""
         return (
-            f"**{c.name}: not found.** No cluster of layers reaches family-wise p <= {ALPHA:g} in {c.n} items.{nearest} "
+            f"**{c.name}: not found.** No cluster of layers reaches family-wise p <= {ALPHA:g} in {c.n} items.{closest} "
             f"{equivalence_text(c)}"
         )
     left, right = sides(c)

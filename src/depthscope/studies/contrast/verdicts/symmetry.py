@@ -1,7 +1,7 @@
 """Are the differences symmetric, as sign flips take them to be? And what does the other inference say where they are not?"""
 
 from depthscope.statistics.result import Contrast
-from depthscope.studies.contrast.levels import equivalent, other_p
+from depthscope.studies.contrast.levels import equivalent, found_otherwise, other_p
 from depthscope.words import ALPHA, layers_text, p_text
 
 BY = {"flips": "sign flips", "bootstrap": "a studentised bootstrap"}
@@ -30,9 +30,9 @@ def skewed_limit(c: Contrast) -> str:
     strongest = c.strongest(ALPHA)
     if strongest is None or not c.skewed:
         return ""
-    p = other_p(c, strongest)
-    holds = "which agrees" if p <= ALPHA else "which does not find it"
-    return f"differences are skewed ({_tail(c)}): {GIVES[c.otherwise.inference]} {p_text(p)}, {holds}"
+    gives = f"{GIVES[c.otherwise.inference]} {p_text(other_p(c, strongest))}"
+    holds = "which agrees" if found_otherwise(c, strongest) else "which does not find it"
+    return f"differences are skewed ({_tail(c)}): {gives}, {holds}"
 
 
 def _tail(c: Contrast) -> str:
