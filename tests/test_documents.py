@@ -70,7 +70,9 @@ def test_modules_that_are_named_are_there(document):
 
 def test_every_figure_is_shown():
     shown = {
-        Path(target).name for document in DOCUMENTS for target in re.findall(r"\]\(([^)\s]+\.png)\)", words(document))
+        Path(target).name
+        for document in DOCUMENTS
+        for target in re.findall(r"\]\(([^)\s]+\.(?:png|svg))\)", words(document))
     }
     assert {path.name for path in (ROOT / "docs" / "images").iterdir()} <= shown
 

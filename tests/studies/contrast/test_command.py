@@ -69,3 +69,11 @@ def test_help_names_it_first(depthscope):
     told = " ".join(depthscope("run", "contrast", "--help").out.split())
     assert "the two of the table, if it has two" in told
     assert "default metaphor-literal" not in told
+
+
+def test_without_a_folder_it_is_called_after_the_study(depthscope, model_folder, ironies, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = depthscope("run", "contrast", "--model", model_folder, "--stimuli", ironies, *QUICK)
+    assert done.status == 0, done.err
+    assert "run folder: runs/contrast " in done.out
+    assert record_of(tmp_path / "runs" / "contrast")["status"] == "finished"

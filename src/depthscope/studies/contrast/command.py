@@ -85,7 +85,8 @@ class Study(ABC):
             formatter_class=Wrapping,
             argument_default=argparse.SUPPRESS,
         )
-        parser.add_argument("--out", required=True, metavar="DIR", help="run folder; an unfinished one is continued")
+        about = f"run folder (default {self._folder}); an unfinished one is continued"
+        parser.add_argument("--out", metavar="DIR", help=about)
         self._inputs(parser.add_argument_group("model and stimuli"))
         add_transform(parser)
         self._statistics(parser.add_argument_group("statistics"))
@@ -93,6 +94,10 @@ class Study(ABC):
         parser.add_argument("--no-progress", action="store_true", help="no progress bars")
         add_json(parser)
         parser.set_defaults(handler=self.run)
+
+    @property
+    def _folder(self) -> str:
+        return f"runs/{self.NAME}"
 
     def _model(self, add: Any) -> None:
         add("--model", help=f"'embedded' (default), {MODEL}")
@@ -194,7 +199,8 @@ class Study(ABC):
         )
         command = shlex.join(["depthscope", *options.words])
         progress = "no_progress" not in options
-        found = self.start(settings, Path(options.out), command=command, progress=progress, **chosen(options, self.OWN))
+        out = Path(vars(options).get("out", self._folder))
+        found = self.start(settings, out, command=command, progress=progress, **chosen(options, self.OWN))
         # the record as it stands in the folder, not what this process knows of it
         record = json.loads((found.folder / RECORD).read_text(encoding="utf-8"))
         status, more = self.verdict(found)
