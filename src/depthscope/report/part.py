@@ -23,6 +23,7 @@ class Made:
     data: Mapping[str, Any] = field(default_factory=dict)
     scripts: Sequence[str] = ()
     charts: Sequence[str] = ()
+    packages: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

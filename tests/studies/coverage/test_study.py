@@ -11,8 +11,9 @@ from torch import nn
 
 from depthscope.model.miniature import families
 from depthscope.studies.coverage import study
-from depthscope.studies.coverage.results import KINDS, Covered, named
+from depthscope.studies.coverage.results import KINDS, Covered
 from depthscope.studies.coverage.study import coverage
+from depthscope.studies.coverage.words import named
 from tests.model.toy import Block, Toy
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "studies" / "coverage.md"

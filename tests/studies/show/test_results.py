@@ -4,16 +4,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from depthscope.studies.show.results import (
-    LISTED,
-    TextReading,
-    answer,
-    layer_means,
-    names_of,
-    quoted,
-    told_settings,
-    word_sheet,
-)
+from depthscope.studies.show.results import TextReading, layer_means
+from depthscope.studies.show.words import LISTED, answer, names_of, quoted, settings_text, word_sheet
 
 
 def reading(pieces, cse, special=(), surprisal=None, text=None):
@@ -163,12 +155,12 @@ def test_settings_and_quotes_stand_on_one_line():
         "mask_coi": True,
         "min_scales": 4,
     }
-    line = told_settings({"model": "m", "lens": 0, "cse": cse})
+    line = settings_text({"model": "m", "lens": 0, "cse": cse})
     assert line == (
         "Settings: model m, paul(4), 2 scales, padding zero, signal update, outside the cone of influence, at least 4 scales "
         "a layer, no logit lens."
     )
-    assert "16 scales" in told_settings({"model": "m", "lens": 2, "cse": {**cse, "scales": 16}})
+    assert "16 scales" in settings_text({"model": "m", "lens": 2, "cse": {**cse, "scales": 16}})
     assert quoted("a\n b") == "a b"
     assert len(quoted("word " * 50)) <= 70
 
@@ -226,6 +218,6 @@ def test_differences_are_told_in_good_grammar_and_enough_digits(one, values, cou
 
 def test_one_of_anything_is_told_as_one():
     cse = {"wavelet": "w", "scales": [2.0], "padding": "zero", "signal": "update", "mask_coi": False, "min_scales": 1}
-    line = told_settings({"model": "m", "lens": 1, "cse": cse})
+    line = settings_text({"model": "m", "lens": 1, "cse": cse})
     assert "w, 1 scale, " in line
     assert "at least 1 scale a layer, 1 reading a layer." in line

@@ -108,6 +108,8 @@ class Page:
         Files of ``assets`` that run on the page, beside those that every page has.
     charts : sequence of str
         Charts of ``assets/charts`` that are drawn on the page; with any, the library that draws them comes along.
+    packages : sequence of str
+        In whose folders ``templates`` and ``assets`` are looked for first, e.g. ``depthscope.studies.show``; then in ours.
     """
 
     title: str
@@ -119,3 +121,4 @@ class Page:
     data: Mapping[str, Any] = field(default_factory=dict)
     scripts: Sequence[str] = ()
     charts: Sequence[str] = ()
+    packages: Sequence[str] = ()

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
-HERE = files("depthscope.report.page")
+# where templates and assets of every page are; those of a section that is special lie in the folder of its study
+OURS = "depthscope.report.page"
+HERE = files(OURS)
 # every page has these: the theme first, before anything is painted
 THEME, EVERY = "theme.js", ("page.js",)
 DRAWS = "charts.js"
@@ -32,13 +34,14 @@ def render(page: Page) -> str:
     A content security policy says so to the browser: only the scripts written here may run, told by their digests, and no
     request leaves the page, whatever a stimulus contains.
     """
+    packages = (*page.packages, OURS)
     library = [_library()] if page.charts else []
     own = [*([DRAWS] if page.charts else []), *page.scripts, *EVERY]
     head = _asset(THEME)
-    modules = [*library, *(_asset(name) for name in own)]
-    charts = {f"chart-{name}": json.loads(_asset(f"charts/{name}.vl.json")) for name in page.charts}
+    modules = [*library, *(_asset(name, packages) for name in own)]
+    charts = {f"chart-{name}": json.loads(_asset(f"charts/{name}.vl.json", packages)) for name in page.charts}
     text: str = (
-        environment()
+        environment(packages)
         .get_template("page.html.j2")
         .render(
             page=page,
@@ -63,11 +66,11 @@ def embedded(value: Any) -> "Markup":
 
 
 @cache
-def environment() -> "Environment":
-    """The templates; whatever is not marked as safe is escaped."""
+def environment(packages: tuple[str, ...]) -> "Environment":
+    """The templates in folders of these packages; whatever is not marked as safe is escaped."""
     jinja2 = require("jinja2", "report")
     made: Environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("depthscope.report.page"),
+        loader=jinja2.ChoiceLoader([jinja2.PackageLoader(package) for package in packages]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -97,8 +100,9 @@ def _digest(script: str) -> str:
 
 
 @cache
-def _asset(name: str) -> str:
-    return HERE.joinpath("assets", *name.split("/")).read_text(encoding="utf-8")
+def _asset(name: str, packages: tuple[str, ...] = (OURS,)) -> str:
+    places = [files(package).joinpath("assets", *name.split("/")) for package in packages]
+    return next((place for place in places if place.is_file()), places[-1]).read_text(encoding="utf-8")
 
 
 @cache

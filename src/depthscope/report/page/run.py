@@ -77,6 +77,7 @@ def _page(folder: Path, layout: Layout, record: RunRecord) -> Page:
         data={name: value for one in made for name, value in one.data.items()},
         scripts=list(dict.fromkeys(name for one in made for name in one.scripts)),
         charts=list(dict.fromkeys(name for one in made for name in one.charts)),
+        packages=list(dict.fromkeys(name for one in made for name in one.packages)),
     )
 
 

@@ -23,6 +23,8 @@ from depthscope.store.sealed import Sealed
 from depthscope.store.tables import csv_text
 from depthscope.words import layers_text
 
+# where the template and the script of the section are
+HERE = "depthscope.studies.contrast"
 MEASURE, TRAJECTORIES = "cse.nc", "trajectories.zarr"
 # bytes of scalograms on a page, one a cell: 1,000 texts of 30 layers take half a megabyte
 ROOM = 1_500_000
@@ -49,7 +51,7 @@ def explorer(run: Sealed) -> Made | None:
         *([] if share is None else _partial(share, h)),
     ]
     section = Section("items", "Item by item", words, tables=[table], template="items.html.j2")
-    return Made(section, data, scripts=("items.js",), charts=("scalogram", "curve"))
+    return Made(section, data, scripts=("items.js",), charts=("scalogram", "curve"), packages=(HERE,))
 
 
 def _main(h: xr.DataArray, record: RunRecord) -> Terms | None:

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from depthscope.console.output import Answer, add_json
+from depthscope.console.wrapping import COMMAND, Wrapping
 from depthscope.errors import DepthscopeError
 from depthscope.store.files import write_text
-from depthscope.studies.coverage.results import KINDS, count, coverage_document, named
+from depthscope.studies.coverage.results import KINDS
 from depthscope.telling import Sheet
 
 
@@ -20,7 +21,13 @@ class Coverage:
     PARENT = "models"
 
     def add_to(self, actions: Any) -> None:
-        parser = actions.add_parser("coverage", help="which classes of models work", description=self.__doc__)
+        parser = actions.add_parser(
+            "coverage",
+            help="which classes of models work",
+            description=self.__doc__,
+            epilog=f"For example:{COMMAND}models coverage --family llama gpt2 --out coverage.md",
+            formatter_class=Wrapping,
+        )
         parser.add_argument(
             "--family",
             nargs="+",
@@ -39,14 +46,14 @@ class Coverage:
 
     def run(self, options: argparse.Namespace) -> Answer:
         from depthscope.studies.coverage.study import coverage
+        from depthscope.studies.coverage.words import count, coverage_document, families_table
 
         if options.out is not None:
             _check_place(options.out)  # before minutes are spent
         rows = list(coverage(options.family, options.kind, progress=not options.no_progress))
         versions = {name: metadata.version(name) for name in ("transformers", "torch")}
-        open_ = [(row.outcome, named(row), row.class_name, row.note) for row in rows if row.outcome != "works"]
-        told: list[str | Sheet] = [Sheet(("result", "model type", "class", "reason"), open_)] if open_ else []
-        told.append(count(rows))
+        table = families_table([row for row in rows if row.outcome != "works"])
+        told: list[str | Sheet] = [*([table.sheet()] if table else []), count(rows)]
         if options.out is not None:
             measured = ", ".join(f"{name} {version}" for name, version in versions.items())
             write_text(options.out, coverage_document(rows, measured, shlex.join(["depthscope", *options.words])))

@@ -16,7 +16,8 @@ from depthscope.model.model import Model
 from depthscope.model.parts import KINDS, find_parts
 from depthscope.model.quiet import hush
 from depthscope.progress import each
-from depthscope.studies.coverage.results import Covered, Outcome, remark
+from depthscope.studies.coverage.results import Covered, Outcome
+from depthscope.studies.coverage.words import remark
 
 # of unequal length, so that one is padded when they share a batch
 _TEXTS = [

@@ -13,9 +13,12 @@ from depthscope.report.page.content import Page, Section
 from depthscope.report.page.settings import settings_section
 from depthscope.report.page.words import plain
 from depthscope.report.table import Column, Table, tabulate
-from depthscope.studies.show.results import TextReading, counted_pairs, digits_of, names_of, quoted
+from depthscope.studies.show.results import TextReading, counted_pairs, digits_of
+from depthscope.studies.show.words import names_of, quoted
 from depthscope.words import layers_text
 
+# where the templates, the script and the chart of the page are
+HERE = "depthscope.studies.show"
 # bytes of scalograms on a page: beyond it, one byte a cell in place of two
 ROOM = 1_500_000
 FINE, COARSE = 65535, 255
@@ -73,6 +76,7 @@ def reading_page(
         data={"reading": _data(readings, twins, names)},
         scripts=["show.js"],
         charts=["scalogram", "curve", "tokens"],
+        packages=[HERE],
     )
 
 

@@ -12,7 +12,6 @@ from depthscope.capture.alignment import Pair, align_tokens
 from depthscope.capture.pieces import read_pieces
 from depthscope.capture.text import trace_text
 from depthscope.drawing.card import card, picture, strip
-from depthscope.drawing.reading import draw_reading
 from depthscope.errors import DepthscopeError, check_choice, reason
 from depthscope.instrument.cse import cse, cse_options, scalogram_options
 from depthscope.instrument.scalogram import scalogram
@@ -21,16 +20,10 @@ from depthscope.model.model import Model
 from depthscope.report.page.render import render
 from depthscope.run.environment import environment
 from depthscope.store.files import write_text
+from depthscope.studies.show.figures import draw_reading
 from depthscope.studies.show.page import reading_page
-from depthscope.studies.show.results import (
-    TextReading,
-    answer,
-    counted_pairs,
-    names_of,
-    quoted,
-    told_settings,
-    word_sheet,
-)
+from depthscope.studies.show.results import TextReading, counted_pairs
+from depthscope.studies.show.words import answer, names_of, quoted, settings_text, word_sheet
 from depthscope.telling import Sheet
 
 if TYPE_CHECKING:
@@ -108,7 +101,7 @@ class Shown:
         two = len(self.readings) > 1
         names = names_of(self.readings) if two else [""]
         sheets = [part for name, one in zip(names, self.readings, strict=True) for part in (word_sheet(one, name), "")]
-        return [*self.answer, "", *sheets, told_settings(self.settings)]
+        return [*self.answer, "", *sheets, settings_text(self.settings)]
 
     def plot(self, ax: "Axes | None" = None, *, part: Part = "first") -> "Axes":
         """Draw the heat map of token and layer: of the first text, of the second, or of their difference.
@@ -161,7 +154,7 @@ class Shown:
     def _repr_html_(self) -> str:
         strips = [strip(one.pieces, one.means, one.counted) for one in self.readings]
         title = " | ".join(quoted(one.text) for one in self.readings)
-        lines = [*self.answer, told_settings(self.settings)]
+        lines = [*self.answer, settings_text(self.settings)]
         return card(title, lines, picture="".join([*strips, picture(self.plot)]))
 
 
