@@ -79,8 +79,9 @@ class Lens:
         self.model = model
         # they are in one text, which must not be too long for the model
         self.size = max(1, min(CHUNK, count, model.max_length or CHUNK))
+        self._more = count > self.size
         self._outputs: list[Any] = []
-        self._stands_in: bool | None = None  # not known yet
+        self._stands_in = False
 
     def read(self, states: torch.Tensor) -> Iterator[torch.Tensor]:
         """Logits (n, vocabulary) of states (N, d), some at a time and in order."""
@@ -91,13 +92,11 @@ class Lens:
         """Logits (n, vocabulary) of states (n, d), at most :attr:`size` of them."""
         if not self._outputs:
             with self.model.chain.recording(self.model.network, self._outputs):
-                return self._pass(states)
-        if self._stands_in:
-            return self._headed(states)
-        logits = self._pass(states)
-        if self._stands_in is None:
-            self._stands_in = self._agrees(states, logits)
-        return logits
+                logits = self._pass(states)
+            # what was written down are the blocks' own outputs, without these states, which the pass put in afterwards
+            self._stands_in = self._more and self._agrees(states, logits)
+            return logits
+        return self._headed(states) if self._stands_in else self._pass(states)
 
     def _agrees(self, states: torch.Tensor, logits: torch.Tensor) -> bool:
         """Whether blocks that do not compute, since nothing of them is used, change nothing."""
