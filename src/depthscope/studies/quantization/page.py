@@ -31,7 +31,7 @@ MEASURED_TABLE = TableForm(
         Column("error of the states", "{state_error:.3f}"),
         Column("cosine", "{state_cosine:.4f}", narrow=False),
         Column("drift of CSE / spread", "{cse_drift:.2f}"),
-        Column("dz", "{effect:+.2f} [{effect_low:+.2f}, {effect_high:+.2f}]", narrow=False),
+        Column("dz", "{effect:effect effect_low effect_high}", narrow=False),
         Column("moved", "{moved:+.0%} [{moved_low:+.0%}, {moved_high:+.0%}]", narrow=False),
         Column("moved by at most (95 %)", "{share:.0%}"),
         Column("its cluster", "{cluster} ({p:p})"),
