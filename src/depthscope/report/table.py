@@ -136,6 +136,11 @@ class TableForm:
         found = tabulate(key or self.file, self.caption, frame, self.columns)
         return found and replace(found, folded=self.folded, grouped=self.grouped)
 
+    def sheets(self, frame: pd.DataFrame, title: str | None = None) -> list[Sheet]:
+        """The same for a terminal: one sheet, or none if there is nothing to show."""
+        found = self.of(frame)
+        return [] if found is None else [found.sheet(title)]
+
 
 def tabulate(key: str, caption: str, frame: pd.DataFrame, columns: Sequence[Column]) -> Table | None:
     """Show those ``columns`` whose fields the frame has; None if nothing is left to show."""

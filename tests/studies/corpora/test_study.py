@@ -13,8 +13,9 @@ from depthscope.stimuli.sample import sample_items
 from depthscope.studies.contrast.gathering import EFFORTS, Effort
 from depthscope.studies.contrast.settings import Settings
 from depthscope.studies.contrast.study import run_metaphor
+from depthscope.studies.corpora.results import compare_sets
 from depthscope.studies.corpora.study import BUILTIN, SETS, run_corpora
-from depthscope.studies.corpora.words import compare_sets, replications
+from depthscope.studies.corpora.words import intro, replications
 from depthscope.telling import plain
 from tests.running import OWN, columns_told, lines_of, record_of, results_of
 
@@ -98,7 +99,8 @@ def test_what_is_written_and_told_is_the_comparison(finished):
     written = pd.DataFrame([asdict(row) for row in rows])
     pd.testing.assert_frame_equal(stored, written, check_dtype=False, rtol=1e-15)
     text = (finished.folder / "summary.md").read_text(encoding="utf-8")
-    assert f"**{replications(rows, finished.evidence)}**" in text
+    assert replications(rows, finished.evidence) in text
+    assert intro(finished.evidence) in text
     assert "the command" in text
     told = plain(finished.told)
     assert replications(rows, finished.evidence) in told

@@ -6,7 +6,9 @@ import pytest
 from depthscope.statistics.balance import imbalance
 from depthscope.studies.contrast.results import Confounding, Evidence
 from depthscope.studies.contrast.verdicts.controls import control_words
-from depthscope.studies.corpora.words import compare_sets, replications, summarize_sets
+from depthscope.studies.corpora.page import ANALYSES
+from depthscope.studies.corpora.results import compare_sets, sets_table
+from depthscope.studies.corpora.words import controls, intro, replications
 from tests.studies.contrast.planted import ELSEWHERE, HALF, HIGHER, LOWER, NOTHING, compare, evidence, measure, rows_of
 
 WINDOW = "layers 5-8, chosen by ours"
@@ -63,7 +65,7 @@ def test_one_set_alone_has_nothing_to_compare_with():
 
 def test_a_first_set_that_shows_nothing_cannot_be_replicated():
     text = answer(ours=a_set({6: 0.5}), theirs=a_set(HIGHER))
-    assert text == "`ours` itself shows nothing that could replicate; the table tells what the others show."
+    assert text == "`ours` itself shows nothing that could replicate; the table says what the others show."
 
 
 @pytest.fixture(scope="module")
@@ -112,33 +114,36 @@ def test_rows_of_their_own_hold_the_strongest_cluster(sets):
     assert row.p_equivalence == sets["theirs"].main.equivalence(14, 16)
 
 
-def test_equivalence_is_told_in_the_row():
+def test_equivalence_stands_in_the_row():
     rows = compare_sets({"ours": a_set(HIGHER), "many": a_set(NOTHING, items=80)})
     assert rows[1].said == f"p = 1.000; |dz| < 0.2, p = {rows[1].p_equivalence:.3f}".replace("p = 0.", "p = .")
 
 
-def test_the_summary_holds_sentence_table_controls_and_command(sets):
+def test_the_table_holds_every_row_under_its_group(sets):
     rows = compare_sets(sets)
-    text = summarize_sets("a - b everywhere", "Asked?", sets, rows, "depthscope run corpora")
-    assert text.startswith(f"# a - b everywhere\n\nAsked?\n\n**{replications(rows, sets)}**")
-    assert "layers 5-8, was chosen by the set `ours` alone" in text
-    assert "(figures/forest.png)" in text
+    text = ANALYSES.of(sets_table(rows)).markdown()
     table = rows_of(text)[2:]
     assert [row[0] for row in table] == [WINDOW, "", "", HELD, OWN, ""]
     assert [row[1] for row in table] == [row.label for row in rows]
-    e = sets["theirs"]
-    assert f"## Controls\n\n- theirs: {control_words(e, e.controls[0])}.\n" in text
-    assert "```\ndepthscope run corpora\n```" in text
+    assert [row[-1] for row in table] == [row.said for row in rows]
     assert "nan" not in text
+    (sheet,) = ANALYSES.sheets(sets_table(rows), "")
+    assert [row[0] for row in sheet.rows if len(row) == 1] == [WINDOW, HELD, OWN]
+
+
+def test_what_the_numbers_mean_and_what_controls_say(sets):
+    assert intro(sets).startswith("The window, layers 5-8, was chosen by the set `ours` alone")
+    e = sets["theirs"]
+    assert controls(sets) == [f"theirs: {control_words(e, e.controls[0])}."]
 
 
 def test_without_controls_there_is_no_word_on_them():
-    sets = {"ours": a_set(HIGHER), "flat": a_set(NOTHING, c=NOTHING)}  # a control, and nothing found to ask it about
-    assert "## Controls" not in summarize_sets("t", "Asked?", sets, compare_sets(sets), "")
+    # a control, and nothing found to ask it about
+    assert controls({"ours": a_set(HIGHER), "flat": a_set(NOTHING, c=NOTHING)}) == []
 
 
 def test_no_name_breaks_the_table():
     sets = {"o|urs": a_set(HIGHER), "the\nirs": a_set(HALF)}
-    text = summarize_sets("t", "Asked?", sets, compare_sets(sets), "")
-    assert {len(row) for row in rows_of(text)} == {5}
+    text = ANALYSES.of(sets_table(compare_sets(sets))).markdown()
+    assert {len(row) for row in rows_of(text)} == {6}
     assert [row[1] for row in rows_of(text)[2:4]] == ["o|urs", "the irs"]

@@ -9,6 +9,7 @@ import pytest
 
 from depthscope.statistics.balance import imbalance
 from depthscope.studies.contrast.results import Confounding, Evidence
+from depthscope.studies.models.page import MODELS
 from depthscope.studies.models.results import (
     Studied,
     Unmeasured,
@@ -17,7 +18,7 @@ from depthscope.studies.models.results import (
     fixed_windows,
     models_table,
 )
-from depthscope.studies.models.words import answer, failures, summarize_models, verdicts
+from depthscope.studies.models.words import failures, intro, verdicts
 from tests.studies.contrast.planted import DEPTH, ELSEWHERE, HIGHER, LOWER, NOTHING, compare, evidence, measure, rows_of
 
 FIXED = "relative depth 0.25 to 0.40, chosen by first"
@@ -128,8 +129,7 @@ def test_a_model_without_a_layer_in_the_range_is_not_judged():
     assert rows[1].said == "no layer is measured there"
     assert "cannot be asked of flat (no layer is measured there)" in "\n".join(said(*models))
     assert "the mean difference is above" not in "\n".join(said(*models))
-    text = summarize_models("t", models, rows, "")
-    assert "nan" not in text
+    assert "nan" not in MODELS.of(models_table(models)).markdown()
     stored = models_table(models).set_index("label").loc["flat"]
     assert stored["fixed_first"] is None
     assert (stored["fixed_items_higher"], stored["fixed_items_lower"]) == (0, 0)
@@ -149,7 +149,7 @@ def test_a_model_that_says_little_is_told_of():
 
 def test_a_first_model_that_shows_nothing_cannot_be_replicated():
     lines = said(a_model("first", {6: 0.5}), a_model("other", HIGHER))
-    assert "`first` itself shows nothing that could replicate; the table tells what the others show." in lines
+    assert "`first` itself shows nothing that could replicate; the table says what the others show." in lines
 
 
 def adjusted_model(label, planted, gaps, slope=0.0, seed=5):
@@ -222,24 +222,23 @@ def test_the_table_has_a_row_for_every_model_and_whole_numbers_stay_whole(outcom
     assert ",20,1,20,64,none,24,5,8,0.25,0.4," in lines[2]
 
 
-def test_the_summary_says_the_claim_first_and_breaks_no_table(outcomes):
-    models = outcomes[1:]
-    rows = compare_models(models)
-    text = summarize_models("a - b in 2 models", outcomes, rows, "depthscope run models")
-    claim, *more = verdicts(models, rows)
-    assert text.startswith(f"# a - b in 2 models\n\n{answer(models)[0]}\n\n**{claim}**\n\n- {more[0]}\n")
-    assert "Positive means higher CSE for a than for b" in text
-    assert "The range 0.25 to 0.40 was chosen by `first` alone" in text
-    assert "chosen by the same data" in text
-    (failure,) = failures(outcomes)
-    assert f"- {failure}" in text
-    assert "```\ndepthscope run models\n```" in text
-    table = rows_of(text)
-    wide = [row for row in table if len(row) == 13]
-    assert [row[0] for row in wide] == ["model", "---", "bro|ken", "first", "flat"]
-    assert wide[3][2] == "20 (1-20)"
-    assert wide[3][-4] == "layers 5-8"
-    assert wide[3][-1] == "24 / 0"
-    assert {len(row) for row in table} == {13, 5}
-    assert "- first: Q4, dequantised" in text
+def test_the_table_of_the_page_has_a_row_for_every_model_and_breaks_at_no_name(outcomes):
+    text = MODELS.of(models_table(outcomes)).markdown()
+    head, _, *rows = rows_of(text)
+    assert {len(row) for row in rows} == {len(head)}
+    broken, first, flat = (dict(zip(head, row, strict=True)) for row in rows)
+    assert [row["model"] for row in (broken, first, flat)] == ["bro|ken", "first", "flat"]
+    assert (broken["n"], broken["not measured"]) == ("", BROKEN.reason)
+    assert first["layers (measured)"] == "20 (1-20)"
+    assert (first["layers at the fixed depth"], first["items above / below 0"]) == ("5-8", "24 / 0")
+    assert (first["weights"], flat["weights"]) == ("Q4, dequantised", "")
+    assert (flat["quantisation"], flat["dz at its peak"]) == ("nf4", "")
     assert "nan" not in text
+
+
+def test_what_the_numbers_mean_and_what_failed_is_said(outcomes):
+    said = intro(outcomes[1:])
+    assert said.startswith("Positive means higher CSE for a than for b")
+    assert "The range 0.25 to 0.40 was chosen by `first` alone" in said
+    assert "chosen by the same data" in said
+    assert failures(outcomes) == [f"bro|ken was not measured: {BROKEN.reason}"]

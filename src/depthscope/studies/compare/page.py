@@ -4,7 +4,7 @@ from depthscope.report.columns import DZ, N, P
 from depthscope.report.part import Layout, Part
 from depthscope.report.table import Column, TableForm
 from depthscope.studies.compare.words import INFERENCES
-from depthscope.studies.contrast.across import CAUTION
+from depthscope.studies.contrast.verdicts.replication import CAUTION
 from depthscope.studies.contrast.words import QUANTITIES
 
 LAYERS = Column("layers", "{first:to last}")

@@ -12,7 +12,6 @@ import xarray as xr
 
 from depthscope.errors import DepthscopeError, listed, on_one_line, reason
 from depthscope.report.codebook import write_tables
-from depthscope.report.table import TableForm
 from depthscope.run.measures import BESIDE, MEASURE, read_beside, read_measure
 from depthscope.run.recorded import recorded_options
 from depthscope.run.several import comparison
@@ -130,10 +129,10 @@ class Comparison(Findings):
     def told(self) -> list[str | Sheet]:
         """For a terminal: the models, the answer, what limits it, where it comes from."""
         pooled = self.meta[: int(self.pooled.k > 1)]
-        sheets = [*_sheet(MODELS, self.to_dataframe(), range_title(self)), *_sheet(POOLED, pooled)]
+        sheets = [*MODELS.sheets(self.to_dataframe(), range_title(self)), *POOLED.sheets(pooled)]
         lines: list[str | Sheet] = [part for sheet in sheets for part in (sheet, "")]
         lines += [*verdicts(self), "", *(f"note: {line}" for line in cautions(self))]
-        return [*lines, *(part for sheet in _sheet(MECHANISMS, self.mechanism_headlines) for part in ("", sheet))]
+        return [*lines, *(part for sheet in MECHANISMS.sheets(self.mechanism_headlines) for part in ("", sheet))]
 
     def _repr_html_(self) -> str:
         """The card that a notebook shows."""
@@ -142,18 +141,13 @@ class Comparison(Findings):
         _, text, words = figure_words(self)
         # the mean of the models stands first
         lines = [*together(self)[:1], words, text]
-        (table,) = _sheet(MODELS, self.to_dataframe(), "")
+        (table,) = MODELS.sheets(self.to_dataframe(), "")
         return card(range_title(self), lines, table, picture(self.plot))
 
     def __str__(self) -> str:
         return plain(self.told)
 
     __repr__ = __str__
-
-
-def _sheet(form: TableForm, frame: pd.DataFrame, title: str | None = None) -> list[Sheet]:
-    table = form.of(frame)
-    return [] if table is None else [table.sheet(title)]
 
 
 def compare(

@@ -1,22 +1,16 @@
 """One contrast in several runs: at layers that one of them chose, and at each one's own strongest cluster."""
 
 from collections.abc import Mapping, Sequence
-from itertools import groupby
+from dataclasses import dataclass
 from math import isfinite
 
 from depthscope.statistics.result import Cluster, Contrast
-from depthscope.studies.contrast.results import Compared, Evidence, cell
-from depthscope.telling import Sheet
-from depthscope.words import ALPHA, effect_text, layers_text, p_text
+from depthscope.studies.contrast.results import Compared, Evidence
+from depthscope.words import ALPHA, layers_text, p_text
 
 Window = tuple[int, int]
 # ends the heading of the rows that are adjusted for every covariate
 HELD_EQUAL = "covariates held equal"
-
-CAUTION = """\
-Counts of models are no test. Models share the items, and partly their architecture and training data, so that they are not
-independent; and where labels mean nothing, one model in twenty shows some cluster all the same. "Not found" is not "absent".\
-"""
 
 
 def compare(runs: Mapping[str, Evidence], windows: Mapping[str, Window], where: str) -> list[Compared]:
@@ -27,7 +21,7 @@ def compare(runs: Mapping[str, Evidence], windows: Mapping[str, Window], where: 
     runs : mapping
         By name; the first one chose ``where`` all are compared.
     windows : mapping of (first, last)
-        The layers that this is in each run; they are told where they differ between runs.
+        The layers that this is in each run; they are named where they differ between runs.
     where : str
         The windows in words, for the headings.
     """
@@ -80,54 +74,47 @@ def _at_peak(name: str, contrast: Contrast, own: Cluster) -> Compared:
     )
 
 
-def replications(rows: Sequence[Compared], runs: Mapping[str, Evidence], what: str) -> str:
-    """One sentence: in which of the other runs the effect is there, by the rows of the first group.
+@dataclass(frozen=True)
+class Replication:
+    """In which of the other runs it is there, what the first one shows; by the rows of the first group.
 
-    ``what`` they are: sets, models.
+    Attributes
+    ----------
+    origin : str
+        The first run, which chose where all are compared.
+    shows : bool
+        Whether there is anything in it that could replicate.
+    held, absent, open, against, blind : list of str
+        The other runs: it is there; it is shown to be smaller than ``bound``; it is not found; it is found the other way round;
+        no layer is measured there.
+    bound : float
+        Of ``|dz|``.
     """
+
+    origin: str
+    shows: bool
+    held: list[str]
+    absent: list[str]
+    open: list[str]
+    against: list[str]
+    blind: list[str]
+    bound: float
+
+
+def replication(rows: Sequence[Compared], runs: Mapping[str, Evidence]) -> Replication:
+    """Ask every other run for what the first one shows."""
     origin, *others = runs
-    if runs[origin].found is None:
-        return f"`{origin}` itself shows nothing that could replicate; the table tells what the others show."
     sign = next(row.dz for row in rows if row.label == origin)
     plain = [row for row in rows if row.group == rows[0].group and row.label in others]
     asked = [row for row in plain if isfinite(row.dz)]
-    held = [row.label for row in asked if row.found and row.dz * sign > 0]
-    against = [row.label for row in asked if row.found and row.dz * sign < 0]
     absent = [row.label for row in asked if not row.found and row.p_equivalence <= ALPHA]
-    open_ = [row.label for row in asked if not row.found and row.label not in absent]
-    blind = [row.label for row in plain if row not in asked]
-    parts = []
-    if held:
-        parts.append(f"replicates in {', '.join(held)}")
-    if absent:
-        bound = runs[origin].main.settings["bound"]
-        parts.append(f"is absent from {', '.join(absent)} (|dz| below {bound:g})")
-    if open_:
-        parts.append(f"is not found in {', '.join(open_)}")
-    if against:
-        parts.append(f"is reversed in {', '.join(against)}")
-    if blind:
-        parts.append(f"cannot be asked of {', '.join(blind)} (no layer is measured there)")
-    return f"What `{origin}` shows {'; '.join(parts)}." if parts else f"There is no other {what} to compare with."
-
-
-def comparison_table(what: str, rows: Sequence[Compared]) -> str:
-    """Markdown: a row for each effect, under the name of its group."""
-    lines = [f"| | {what} | n | dz [95 % interval] | |\n|---|---|---|---|---|"]
-    for group, some in groupby(rows, lambda row: row.group):
-        for i, row in enumerate(some):
-            shown = "" if i else cell(group)
-            lines.append(f"| {shown} | {cell(row.label)} | {row.n} | {_effect(row)} | {cell(row.said)} |")
-    return "\n".join(lines)
-
-
-def comparison_sheet(what: str, rows: Sequence[Compared]) -> Sheet:
-    """The same for a terminal."""
-    lines: list[tuple[str, ...]] = []
-    for group, some in groupby(rows, lambda row: row.group):
-        lines += [(group,), *((row.label, str(row.n), _effect(row), row.said) for row in some)]
-    return Sheet((what, "n", "dz [95 % interval]", "layers, p"), lines)
-
-
-def _effect(row: Compared) -> str:
-    return effect_text(row.dz, row.low, row.high) if isfinite(row.dz) else "not estimated"
+    return Replication(
+        origin,
+        runs[origin].found is not None,
+        held=[row.label for row in asked if row.found and row.dz * sign > 0],
+        absent=absent,
+        open=[row.label for row in asked if not row.found and row.label not in absent],
+        against=[row.label for row in asked if row.found and row.dz * sign < 0],
+        blind=[row.label for row in plain if row not in asked],
+        bound=float(runs[origin].main.settings["bound"]),
+    )

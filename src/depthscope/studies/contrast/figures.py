@@ -139,14 +139,6 @@ def plot_forest(rows: Sequence[Compared], title: str, text: str = "", ax: "Axes 
     return draw_forest(pd.DataFrame([asdict(row) for row in rows]), title, text, ax=ax)
 
 
-def write_depths(
-    folder: Path, panels: Sequence[Panel], fixed: tuple[float, float], title: str, text: str
-) -> list[Path]:
-    """Draw one contrast along the relative depth of several models."""
-    folder.mkdir(exist_ok=True)
-    return save(draw_depths(panels, fixed, title, text)[0].figure, folder / "depths")
-
-
 def write_quantities_figure(folder: Path, quantities: Quantities, source: str) -> list[Path]:
     """Draw the contrast of CSE, of CSE relative to norms, and of the slopes and the cosine, one below the other."""
     folder.mkdir(exist_ok=True)

@@ -2,18 +2,14 @@
 
 from depthscope.report.part import Layout, Part
 from depthscope.report.table import Column, TableForm
-from depthscope.studies.contrast.across import CAUTION
 from depthscope.studies.contrast.page import ANALYSIS
+from depthscope.studies.contrast.verdicts.replication import CAUTION
+
+ANALYSES = TableForm("sets.csv", "Sets", (*ANALYSIS, Column("layers, p", "{said}")), grouped=True)
 
 PARTS = (
-    Part("controls", "Is it specific? The evidence at the same layers"),
-    Part(
-        "models",
-        "Set by set",
-        {"forest": ("sets.csv",)},
-        (TableForm("sets.csv", "Sets", (*ANALYSIS, Column("", "{said}")), grouped=True),),
-        CAUTION,
-    ),
+    Part("models", "Set by set", {"forest": ("sets.csv",)}, (ANALYSES,), CAUTION),
+    Part("controls", "Is it specific? The controls of each set"),
 )
 
 LAYOUT = Layout("one contrast, set by set", PARTS)

@@ -1,27 +1,25 @@
 """The metaphor study on every set of stimuli there is, with one model, and what they say together."""
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import pandas as pd
 
 from depthscope.errors import DepthscopeError
 from depthscope.model.load import load
 from depthscope.report.codebook import write_tables
 from depthscope.run.result import FinishedRun
 from depthscope.run.several import comparison, shared_settings, statistics_text
-from depthscope.store.files import write_text
 from depthscope.store.folder import RECORD
 from depthscope.store.record import RunRecord
-from depthscope.studies.contrast.across import comparison_sheet
-from depthscope.studies.contrast.figures import plot_forest, write_forest
+from depthscope.studies.contrast.figures import plot_forest
 from depthscope.studies.contrast.results import Compared, Evidence
 from depthscope.studies.contrast.settings import Settings, check_depth, prepare
 from depthscope.studies.contrast.study import run_metaphor
 from depthscope.studies.corpora.codebook import TABLES
-from depthscope.studies.corpora.page import LAYOUT
-from depthscope.studies.corpora.words import answer, compare_sets, controls, intro, replications, summarize_sets
+from depthscope.studies.corpora.figures import write_figures
+from depthscope.studies.corpora.page import ANALYSES, LAYOUT
+from depthscope.studies.corpora.results import compare_sets, sets_table
+from depthscope.studies.corpora.words import answer, controls, intro, replications, title
 from depthscope.telling import Sheet
 
 if TYPE_CHECKING:
@@ -43,7 +41,8 @@ class Corpora(FinishedRun):
 
     @property
     def told(self) -> list[str | Sheet]:
-        return [comparison_sheet("set", self.rows), "", replications(self.rows, self.evidence), *self.ending]
+        said = replications(self.rows, self.evidence)
+        return [*ANALYSES.sheets(sets_table(self.rows), ""), "", said, *self.ending]
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Draw the contrast in every set; returns matplotlib axes."""
@@ -98,10 +97,8 @@ def _write(
     out: Path, settings: Settings, evidence: dict[str, Evidence], rows: list[Compared], record: RunRecord
 ) -> None:
     main = next(iter(evidence.values())).main
-    write_tables(out, {"sets.csv": pd.DataFrame([asdict(row) for row in rows])}, TABLES)
+    write_tables(out, {"sets.csv": sets_table(rows)}, TABLES)
     text = f"{Path(settings.model).name}; {statistics_text(main)}"
-    write_forest(out / "figures", rows, f"{main.name} in every set", text)
-    record.title = f"{main.name} in {settings.model}, set by set"
-    record.answer = answer(rows, evidence, settings.model)
+    write_figures(out / "figures", rows, main.name, text)
+    record.title, record.answer = title(evidence, settings.model), answer(rows, evidence, settings.model)
     record.words = {"models": [intro(evidence)], "controls": controls(evidence)}
-    write_text(out / "summary.md", summarize_sets(record.title, record.answer[0], evidence, rows, record.command))

@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from depthscope.drawing.depths import Panel
 from depthscope.drawing.difference import total_depth
 from depthscope.statistics.alignment import EARLY
 from depthscope.statistics.result import Cluster, Contrast
-from depthscope.studies.contrast.across import Window, adjusted_for_all, compare
+from depthscope.studies.contrast.across import HELD_EQUAL, Window, adjusted_for_all, compare
 from depthscope.studies.contrast.results import Compared, Evidence
 from depthscope.words import ALPHA
+
+# below this share of layers that are measured, a model is said to say little
+ASKED = 0.5
 
 
 @dataclass(frozen=True)
@@ -123,9 +125,32 @@ def runs_of(models: Iterable[Studied]) -> dict[str, Evidence]:
     return {m.label: m.evidence for m in models}
 
 
-def panels(models: Sequence[Studied]) -> list[Panel]:
-    """What is drawn of each model."""
-    return [Panel(f"{m.label} ({m.depth} layers, n = {m.main.n})", m.main.table, m.main.spans) for m in models]
+def without_early(models: Iterable[Studied]) -> list[Studied]:
+    """Models without a positive cluster early to mid: in these "higher, early to mid" does not recur."""
+    return [m for m in models if not m.early]
+
+
+def at_fixed(models: Sequence[Studied], rows: Sequence[Compared]) -> list[Compared]:
+    """The rows of the models after the first, at the fixed relative depth, that are measured there."""
+    others = {m.label for m in models[1:]}
+    return [row for row in rows if row.group == rows[0].group and row.label in others and np.isfinite(row.dz)]
+
+
+def held_equal(models: Sequence[Studied], rows: Sequence[Compared]) -> list[Compared]:
+    """The rows with covariates held equal, if the first model has one, another too, and there is something to replicate."""
+    held = [row for row in rows if row.group.endswith(HELD_EQUAL)]
+    asked = len(held) > 1 and held[0].label == models[0].label and models[0].evidence.found is not None
+    return held if asked else []
+
+
+def shallow(models: Iterable[Studied]) -> list[Studied]:
+    """Models of which so few layers are measured that they say little."""
+    return [m for m in models if len(m.measured) < ASKED * m.depth]
+
+
+def powerless(models: Iterable[Studied]) -> list[Studied]:
+    """Models with so few items that no cluster could be found, however large."""
+    return [m for m in models if m.main.smallest_p > ALPHA]
 
 
 def depths_table(models: Sequence[Studied]) -> pd.DataFrame:

@@ -21,29 +21,26 @@ from depthscope.report.codebook import NAME as CODEBOOK
 from depthscope.report.codebook import write_tables
 from depthscope.run.result import FinishedRun
 from depthscope.run.several import comparison, shared_settings, statistics_text
-from depthscope.store.files import write_text
 from depthscope.store.folder import RECORD
 from depthscope.store.record import RunRecord
 from depthscope.store.sealed import REPORT
-from depthscope.studies.contrast.across import comparison_sheet
-from depthscope.studies.contrast.figures import file_stem, plot_forest, write_depths, write_forest
+from depthscope.studies.contrast.figures import file_stem, plot_forest
 from depthscope.studies.contrast.results import Compared, Evidence
 from depthscope.studies.contrast.settings import Settings, prepare, settled
 from depthscope.studies.contrast.study import Run, run_metaphor
 from depthscope.studies.models.codebook import TABLES
-from depthscope.studies.models.page import LAYOUT
+from depthscope.studies.models.figures import write_figures
+from depthscope.studies.models.page import LAYOUT, MODELS
 from depthscope.studies.models.results import (
     Outcome,
     Studied,
     Unmeasured,
     compare_models,
     depths_table,
-    fixed_range,
     models_table,
-    panels,
     studied,
 )
-from depthscope.studies.models.words import answer, failures, intro, summarize_models, verdicts
+from depthscope.studies.models.words import answer, failures, fixed_text, intro, title, verdicts
 from depthscope.telling import Sheet
 
 if TYPE_CHECKING:
@@ -64,8 +61,9 @@ class Models(FinishedRun):
 
     @property
     def told(self) -> list[str | Sheet]:
-        said = [*verdicts(studied(self.outcomes), self.rows), *failures(self.outcomes)]
-        return [comparison_sheet("model", self.rows), "", *said, *self.ending]
+        models = studied(self.outcomes)
+        table = MODELS.sheets(models_table(self.outcomes), fixed_text(models))
+        return [*table, "", *verdicts(models, self.rows), *failures(self.outcomes), *self.ending]
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Draw the contrast in every model; returns matplotlib axes."""
@@ -204,11 +202,8 @@ def _leave_nothing(out: Path) -> None:
 
 def _write(out: Path, settings: Settings, outcomes: list[Outcome], rows: list[Compared], record: RunRecord) -> None:
     models = studied(outcomes)
-    main, stimuli = models[0].main, Path(settings.stimuli).name
-    text = f"{stimuli}; {statistics_text(main)}"
+    text = f"{Path(settings.stimuli).name}; {statistics_text(models[0].main)}"
     write_tables(out, {TABLE: models_table(outcomes), DEPTHS: depths_table(models)}, TABLES)
-    write_forest(out / FIGURES, rows, f"{main.name} in every model", text)
-    write_depths(out / FIGURES, panels(models), fixed_range(models), f"{main.name} along the depth of each model", text)
-    record.title, record.answer = f"{main.name} in {len(models)} models", answer(models)
+    write_figures(out / FIGURES, models, rows, text)
+    record.title, record.answer = title(models), answer(models)
     record.words = {"short": [*verdicts(models, rows)[1:], *failures(outcomes)], "models": [intro(models)]}
-    write_text(out / SUMMARY, summarize_models(record.title, outcomes, rows, record.command))
