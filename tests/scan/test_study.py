@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import depthscope as ds
-from depthscope.scan import study as scan
+from depthscope.scan import plan
 from depthscope.scan.verify import verify
 from depthscope.store.manifest import file_sha256
 from tests.scan.conftest import SMALL, overflowing, prose
@@ -200,13 +200,13 @@ def test_a_finished_folder_is_not_given_out_as_the_work_of_another_model(tokeniz
 
 def test_a_corpus_that_changes_while_it_is_scanned_is_not_finished(network, corpus, tmp_path, refuses, monkeypatch):
     texts, out = shutil.copytree(corpus, tmp_path / "texts"), tmp_path / "out"
-    write = scan.write_parquet
+    write = plan.write_parquet
 
     def meddle(*given):
         (texts / "rows.jsonl").write_text(json.dumps({"text": prose(3, 80)}) + "\n")
         return write(*given)
 
-    monkeypatch.setattr(scan, "write_parquet", meddle)
+    monkeypatch.setattr(plan, "write_parquet", meddle)
     with refuses("changed while it was scanned", f"delete {out}"):
         ds.scan_corpus(str(network), texts, out, **SMALL)
     with refuses("not finished"):

@@ -1,44 +1,114 @@
-"""The door of the scan: every token of a corpus measured, in a folder that a killed scan goes on with."""
+"""Every token of a corpus measured: what is asked for is checked here, carried out by a plan, and returned as a scan."""
 
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-import numpy as np
+import pandas as pd
 
 from depthscope.capture.around import surrounding_ids
-from depthscope.capture.parts import Cut, Part, window_lengths
-from depthscope.capture.pieces import decoded
-from depthscope.capture.record import check_vocabulary
-from depthscope.capture.windows import Window, check_window
-from depthscope.corpus.documents import Corpus, Split
+from depthscope.capture.kinds import ALL
+from depthscope.capture.parts import Cut, window_lengths
+from depthscope.capture.windows import check_window
+from depthscope.corpus.documents import Split
 from depthscope.corpus.read import read_corpus
-from depthscope.errors import DepthscopeError, check_choice, check_count, require
+from depthscope.errors import check_choice, check_count, require
 from depthscope.model.device import chosen_device
 from depthscope.model.model import Model
 from depthscope.model.tokenizer import load_tokenizer
-from depthscope.progress import BYTES, bar
-from depthscope.run.clock import Clock
-from depthscope.run.environment import environment
-from depthscope.scan.apart import apart, first_long
-from depthscope.scan.engines import Kind, Where, engine
-from depthscope.scan.folder import Folder, Table, scan_digest
+from depthscope.report.page.run import write_report
+from depthscope.run.finish import check_finish
+from depthscope.scan.engines import Kind, Where
+from depthscope.scan.figures import draw_measure
 from depthscope.scan.given import asked_for, check_apart, check_given, one_name
-from depthscope.scan.job import About, Asked, Columns, Engine, Job, check_asked
-from depthscope.scan.ordered import Ordered
-from depthscope.scan.results import Scanned, conclude
-from depthscope.scan.tables import REPEATED, to_table
+from depthscope.scan.job import SURPRISAL
+from depthscope.scan.page import LAYOUT, OVERVIEW
+from depthscope.scan.plan import Plan
+from depthscope.scan.results import Summaries
 from depthscope.scan.worker import Recipe, Roll
-from depthscope.store.folder import RECORD, enter, run_folder
-from depthscope.store.parquet import write_parquet
+from depthscope.store.folder import SUMMARY
 from depthscope.store.record import RunRecord
+from depthscope.telling import Told
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 PART = {"cpu": 2**14, "cuda": 2**18}  # tokens: half a minute's work, or less
 Reading = Literal["windows", "rolling"]
+
+
+@dataclass(frozen=True)
+class Scanned:
+    """A finished scan.
+
+    Attributes
+    ----------
+    folder : Path
+    tables : dict of str to tuple of str
+        The measures of each table: the folders of Parquet files in ``folder``.
+    record : RunRecord
+        What stands in ``run.json``.
+    """
+
+    folder: Path
+    tables: dict[str, tuple[str, ...]]
+    record: RunRecord
+
+    @cached_property
+    def summaries(self) -> Summaries:
+        """What is kept by layer, kind of token and entry of the vocabulary."""
+        return Summaries(self.folder, self.record)
+
+    def layers(self, measure: str, kind: str = ALL) -> pd.DataFrame:
+        """Count, missing, mean, variance and five quantiles of a measure, by layer, of all tokens or of one kind."""
+        return self.summaries.layers(measure, kind)
+
+    def dataset(self, table: str = "tokens") -> Any:
+        """A table as a ``pyarrow.dataset.Dataset``, of which nothing is read yet."""
+        check_choice("table", table, self.tables)
+        return require("pyarrow.dataset", "parquet").dataset(self.folder / table)
+
+    def plot(self, measure: str | None = None, ax: "Axes | None" = None) -> "Axes":
+        """Draw a measure along depth: mean of all tokens, and between what the middle half and nine tenths lie.
+
+        By default the first measure that has layers.
+        """
+        names = self.summaries.layered
+        measure = measure or next(iter(names), SURPRISAL)
+        check_choice("measure", measure, names)
+        return draw_measure(self.summaries, measure, ax)
+
+    def report(self) -> Path:
+        """Write ``report.html``, ``figures/``, ``layers.csv`` and ``types.csv`` into the folder, from its summaries."""
+        check_finish()
+        return write_report(self.folder, LAYOUT)
+
+    def _repr_html_(self) -> str:
+        from depthscope.drawing.card import card, picture
+
+        return card(self.record.title, [*self.record.answer, str(self.folder)], picture=picture(self.plot))
+
+    @property
+    def told(self) -> Told:
+        """For a terminal."""
+        about = self.record.results
+        seconds = self.record.timings.get("measuring")
+        speed = f", {about['computed'] / seconds:,.0f} tokens/s" if seconds and about.get("computed") else ""
+        took = ", ".join(f"{stage} {s:.1f} s" for stage, s in self.record.timings.items())
+        files = ", ".join(f"{self.folder / name}/*.parquet" for name in self.tables)
+        return [
+            *self.record.answer,
+            "",
+            *OVERVIEW.sheets(self.summaries.overview()),
+            "",
+            *(f"note: {note}" for note in about["notes"]),
+            f"{took}{speed}",
+            f"tables: {files}; summaries: {self.folder / SUMMARY}/",
+            f"a page to look at: depthscope report {self.folder}",
+        ]
 
 
 def scan_corpus(
@@ -161,192 +231,8 @@ def scan_corpus(
         },
         command=command,
     )
-    return plan.carry_out(Path(out), record)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A scan that has been checked as far as it can be without its model."""
-
-    corpus: Corpus
-    tokenizer: Any
-    cut: Cut
-    asked: Asked
-    recipe: Recipe
-    where: Where
-    progress: bool
-
-    def carry_out(self, out: Path, record: RunRecord) -> Scanned:
-        """Into a folder, from wherever it was left."""
-        with run_folder(out, record):
-            folder, clock = Folder(out), Clock(self.progress)
-            tables = folder.wanted(self.asked, folder.tables())
-            before = folder.record()
-            vocabulary = _Vocabulary(self.tokenizer)
-            whole = all(table.whole and folder.summarised(table) for table in tables)
-            finished = before if whole and before is not None and before.status == "finished" else None
-            if finished is None:
-                with clock("reading"):
-                    self._read()
-            with ExitStack() as hold:
-                with clock("loading"):
-                    workers = hold.enter_context(engine(self.recipe, self.where))
-                    for table in tables:
-                        check_asked(table.asked, workers.about)
-                    if finished is not None:
-                        self._same(out, finished, workers.about)
-                        return conclude(folder, tables, finished, self.corpus)
-                    self._prove(out, record, before, workers.about)
-                    scan = scan_digest(record)
-                    folder.check(tables, scan)
-                if self.recipe.roll:
-                    with clock("comparing"):
-                        self._compare(out, record, before, workers)
-                with clock("measuring"):
-                    computed = sum(self._fill(folder, table, workers, vocabulary, scan) for table in tables)
-            self._unchanged(out, record)
-            record.timings = clock.seconds
-            return conclude(folder, tables, record, self.corpus, computed)
-
-    def _read(self) -> None:
-        """All of the corpus once, which takes little beside the network: what is wrong in it is said before anything is
-        computed, and can still be mended. A data set that comes through a network is read only once.
-        """
-        total = self.corpus.size
-        if total is None:
-            return
-        with bar(total, "reading the corpus", unit=BYTES, shown=self.progress) as advance:
-            reached = 0
-            for document in self.corpus.documents():
-                deque(document.chunks, maxlen=0)
-                advance(max(0, document.reached - reached))
-                reached = max(reached, document.reached)
-
-    def _unchanged(self, out: Path, record: RunRecord) -> None:
-        """Nobody may take for the measures of one corpus what was made of two."""
-        if self.corpus.digest() != record.settings["corpus"]["sha256"]:
-            # not the digest of the old text, if that comes back
-            record.settings["corpus"]["sha256"] = "changed during the scan"
-            record.write(out / RECORD)
-            raise DepthscopeError(
-                f"{self.corpus.source}: changed while it was scanned, so that rows may be of the old text and of the new; "
-                f"delete {out}, and scan it again"
-            )
-
-    def _same(self, out: Path, before: RunRecord, about: About) -> None:
-        """What is finished may be read with other libraries and on another machine, but not as the work of another model."""
-        if before.identity.get("model") != about.fingerprint:
-            raise DepthscopeError(
-                f"{out}: holds a scan by a model with other weights ({before.identity.get('model')}, now {about.fingerprint}); "
-                "choose another --out, or delete the folder"
-            )
-
-    def _prove(self, out: Path, record: RunRecord, before: RunRecord | None, about: About) -> None:
-        """Nothing is added to what another model, or one that computes other bits, has begun."""
-        record.checks = dict(about.checks)
-        record.identity = {"model": about.fingerprint, "bits": about.bits}
-        record.environment = environment(about.device, about.threads)
-        # the bits are compared themselves: they need not depend on threads, nor on the machine
-        record.resolved = {"threads": record.environment.pop("threads"), "depth": about.depth, "width": about.width}
-        record.resolved |= {"dtype": about.dtype, "quantization": about.quantization, "causal": about.causal}
-        record.resolved["corpus"] = self.corpus.source
-        if self.recipe.roll:
-            record.identity["reach"] = str(about.reach)
-            record.resolved |= {"sinks": about.sinks, "reach": about.reach}
-        if before is not None:
-            enter(before, record, out)
-        record.write(out / RECORD)
-
-    def _compare(self, out: Path, record: RunRecord, before: RunRecord | None, workers: Engine) -> None:
-        """Say, before the scan takes its time, how far it will be from one by windows."""
-        known: dict[str, Any] = dict(before.resolved.get("apart", {})) if before else {}
-        missing = tuple(name for name in self.asked.measures if name not in known)
-        if missing:
-            part = next(self.cut.parts(self.corpus, self.tokenizer), None)
-            windows = first_long(part.windows) if part else []
-            _check_ids(workers.about, windows)
-            known |= apart(workers, windows, replace(self.asked, measures=missing))
-            record.resolved["compared"] = sum(len(window.start) for window in windows[1:])
-        else:
-            record.resolved["compared"] = before.resolved.get("compared", 0) if before else 0
-        record.resolved["apart"] = known
-        record.write(out / RECORD)
-
-    def _fill(self, folder: Folder, table: Table, workers: Engine, vocabulary: "_Vocabulary", scan: str) -> int:
-        """Compute the parts of a table that are missing; how many tokens these were."""
-        if table.whole and folder.summarised(table):
-            return 0
-        folder.begin(table)
-        underway: dict[int, Part] = {}
-        ordered = Ordered(folder, table, workers.about.depth, vocabulary.texts)
-        total = self.corpus.size or 0
-        with bar(total, f"scanning {', '.join(table.asked.measures)}", unit=BYTES, shown=self.progress) as advance:
-            reached = computed = 0
-            # of a table that is whole only the summary is missing
-            jobs = iter(()) if table.whole else self._jobs(table, workers.about, underway)
-            for job, columns in workers.run(jobs):
-                part = underway.pop(job.number)
-                known = {"model": workers.about.name, "scan": scan, **_settings(table.asked)}
-                rows = to_table(job, columns, vocabulary.texts, known)
-                size, sha256 = write_parquet(rows, folder.part(table, job.number), REPEATED)
-                about = {
-                    "rows": len(rows),
-                    "bytes": size,
-                    "sha256": sha256,
-                    "following": list(part.following),
-                    "scan": scan,
-                }
-                about |= {"last": part.last, "cuts": part.cuts, "empty": _empty(columns)}
-                folder.finish(table, job.number, about)
-                computed += len(rows)
-                ordered.add(job.number, rows["token_id"].to_numpy(), columns)
-                advance(max(0, part.reached - reached))
-                reached = max(reached, part.reached)
-        ordered.finish()
-        return computed
-
-    def _jobs(self, table: Table, about: About, underway: dict[int, Part]) -> Iterator[Job]:
-        number, place = table.missing()
-        some = False
-        for part in self.cut.parts(self.corpus, self.tokenizer, number, place):
-            some = True
-            if part.number in table.entries:
-                continue
-            _check_ids(about, part.windows)
-            underway[part.number] = part
-            yield Job(part.number, part.windows, table.asked, self.recipe.roll is not None)
-        if not some and number == 0:
-            raise DepthscopeError(
-                f"{self.corpus.source}: the tokenizer of {about.name} makes no token of it; give another corpus"
-            )
-
-
-def _check_ids(about: About, windows: Sequence[Window]) -> None:
-    check_vocabulary(about.name, about.vocabulary, max((int(window.ids.max()) for window in windows), default=0))
-
-
-class _Vocabulary:
-    """Every entry as the tokenizer decodes it, which takes a while and is not always wanted."""
-
-    def __init__(self, tokenizer: Any) -> None:
-        self._tokenizer = tokenizer
-        self._texts: list[str] = []
-
-    @property
-    def texts(self) -> list[str]:
-        if not self._texts:
-            self._texts = list(decoded(self._tokenizer, range(len(self._tokenizer))).values())
-        return self._texts
-
-
-def _empty(columns: Columns) -> dict[str, int]:
-    """Tokens that have no value at any layer, of measures where there are some."""
-    counts = {name: int(np.isnan(v).reshape(len(v), -1).all(1).sum()) for name, v in columns.items()}
-    return {name: count for name, count in counts.items() if count}
-
-
-def _settings(asked: Asked) -> dict[str, Any]:
-    return {"measures": list(asked.measures), "cse": dict(asked.cse)}
+    finished = plan.carry_out(Path(out), record)
+    return Scanned(Path(out), {name: tuple(found) for name, found in finished.results["tables"].items()}, finished)
 
 
 def _reads(model: Any, load: Mapping[str, Any]) -> tuple[Any, int | None]:

@@ -10,7 +10,7 @@ import pytest
 
 import depthscope as ds
 from depthscope.drawing.reading import short
-from depthscope.scan.summaries import TYPES
+from depthscope.scan.results import TYPES
 from depthscope.studies.reports import page_of, report
 from tests.running import heavy_after
 from tests.scan.conftest import SMALL, corpus, network, overflowing

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 
 from depthscope.drawing.alt import alt
-from depthscope.scan.draw_tokens import draw_tokens
+from depthscope.scan.figures import draw_tokens
 
 MEAN = [np.nan, 2.0, 5.0, 3.0, np.nan]
 LAYERS = pd.DataFrame({"layer": range(1, 6), "mean": MEAN})
