@@ -10,6 +10,7 @@ import pytest
 
 import depthscope as ds
 from depthscope.drawing.reading import short
+from depthscope.scan.figures import draw_kinds
 from depthscope.scan.results import TYPES
 from depthscope.studies.reports import page_of, report
 from tests.running import heavy_after
@@ -90,7 +91,7 @@ def run_page_words(scanned, key: str) -> str:
 @pytest.mark.parametrize("name", ["cse", "norm"])
 def test_lines_of_kinds_are_means_of_the_rows(scanned, rows, name):
     kinds = pd.read_parquet(scanned.folder / "summary" / "tokens" / "types.parquet").set_index("token_id")["kind"]
-    lines = {line.get_label(): line.get_ydata() for line in scanned.summaries.draw_kinds(name).lines}
+    lines = {line.get_label(): line.get_ydata() for line in draw_kinds(scanned.summaries, name).lines}
     forms = rows["token_id"].map(kinds)
     for kind, some in rows.groupby(forms):
         values = np.stack(some[name])
