@@ -55,7 +55,7 @@ def estimate(
     token_budget : int, optional
         Tokens of all windows in one forward pass; by default what a scan takes.
     dtype, device, stack, quantization
-        As in :func:`depthscope.load`. Of packed weights the memory is told and no time, which only those weights show.
+        As in :func:`depthscope.load`. Of packed weights the memory is given and no time, which only those weights show.
     measures : sequence of str
         Names; ``"surprisal"`` needs the head, every other is one number per layer.
     cse : mapping, optional

@@ -109,7 +109,7 @@ class Folder:
                 name = entry["table"]
                 inside(self.path, name)
                 if "part" not in entry:
-                    # begun anew only while it had no part
+                    # begun again only while it had no part
                     found[name] = Table(name, _told(entry))
                 else:
                     number = _number(entry)

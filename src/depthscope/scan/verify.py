@@ -79,7 +79,7 @@ def _check(folder: Folder, table: Table, scan: str, progress: bool) -> None:
     if damaged:
         raise DepthscopeError(
             f"{folder.path / table.name}: damaged or missing: {listed(damaged)}; delete these files and run the scan again, "
-            "only they are computed anew"
+            "only they are computed again"
         )
 
 

@@ -144,7 +144,7 @@ def test_the_other_way_round_contradicts():
 def test_one_model_is_itself_and_two_say_nothing_of_a_third():
     one = asked(source("alone", HIGHER))
     assert one.pooled.estimate == one.models[0].g
-    assert "cannot be told from one" in verdicts(one)[1]
+    assert "cannot be known from one" in verdicts(one)[1]
     assert not any("every model" in line for line in verdicts(one))
     two = verdicts(asked(source("x", ALL, items=60), source("y", ALL, items=60, seed=2)))
     assert any("Two models give no prediction interval" in line for line in two)

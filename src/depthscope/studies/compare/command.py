@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from depthscope.console.output import Answer, add_json
+from depthscope.console.wrapping import COMMAND, Wrapping
 
 if TYPE_CHECKING:
     from depthscope.studies.compare.study import Comparison
@@ -24,7 +25,9 @@ class Compare:
             "compare",
             help="many finished runs: does the effect recur?",
             description=self.__doc__,
-            epilog="The rules: docs/studies/compare.md. Needs: pip install 'depthscope[mechanism]'",
+            epilog="The rules: docs/studies/compare.md. Needs: pip install 'depthscope[mechanism]'. For example:"
+            f"{COMMAND}compare runs/models --depth 0 0.6 --out runs/compared",
+            formatter_class=Wrapping,
             argument_default=argparse.SUPPRESS,
         )
         add = parser.add_argument

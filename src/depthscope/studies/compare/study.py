@@ -358,7 +358,7 @@ def _left_out(run: Finished, source: Source) -> list[str]:
 
 
 def _without_beside(runs: Sequence[Finished], sources: Sequence[Source]) -> list[str]:
-    """Runs that hold nothing that hangs on no weight, named together; a signal without directions has nothing to say."""
+    """Runs without the quantities that depend on no weight, named together; a signal without directions has none."""
     without = [source.label for source in sources if not source.beside]
     if not without or (runs[0].record.settings.get("cse") or {}).get("signal") == "norm":
         return []

@@ -109,7 +109,7 @@ def _pooled(c: Findings) -> list[str]:
     if p.k == 1:
         return [
             f"One model was measured: what is pooled is its own effect, g {_interval(p)}. How different models are "
-            "cannot be told from one, nor what another would show."
+            "cannot be known from one, nor what another would show."
         ]
     word = f"the mean of models like these is {SIDES[side(p.low, p.high)]}"
     return [f"Pooled over {p.k} models: g {_interval(p)}, {p_text(p.p)}: {word}."]

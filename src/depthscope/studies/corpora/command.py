@@ -13,6 +13,7 @@ class RunCorpora(Study):
     """
 
     NAME, HELP = "corpora", "the metaphor study on all sets, with a forest plot"
+    EXAMPLES = ("run corpora --model embedded --folder corpora/ --out runs/corpora",)
 
     def _stimuli(self, add: Any) -> None:
         add("--folder", metavar="DIR", required=True, help="where the files of the public sets are")

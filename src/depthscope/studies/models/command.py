@@ -14,6 +14,7 @@ class RunModels(Study):
 
     NAME, HELP = "models", "the metaphor study in several models, one table"
     OWN = ("models",)
+    EXAMPLES = ("run models --models embedded,stories-15m --stimuli builtin --out runs/models",)
 
     def _model(self, add: Any) -> None:
         about = f"separated by commas, repeatable; each 'embedded', {MODEL}"
