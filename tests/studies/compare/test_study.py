@@ -14,7 +14,8 @@ import depthscope as ds
 from depthscope.statistics.meta import pool
 from depthscope.store.datasets import write_netcdf
 from depthscope.studies.compare.results import MECHANISM
-from depthscope.studies.compare.study import compare, read_runs
+from depthscope.studies.compare.runs import read_runs
+from depthscope.studies.compare.study import compare
 from depthscope.studies.contrast.results import QUANTITY_NAMES
 from depthscope.studies.contrast.settings import Settings
 from depthscope.studies.contrast.study import run_metaphor
