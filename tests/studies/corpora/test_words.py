@@ -145,5 +145,5 @@ def test_without_controls_there_is_no_word_on_them():
 def test_no_name_breaks_the_table():
     sets = {"o|urs": a_set(HIGHER), "the\nirs": a_set(HALF)}
     text = ANALYSES.of(sets_table(compare_sets(sets))).markdown()
-    assert {len(row) for row in rows_of(text)} == {6}
+    assert {len(row) for row in rows_of(text)} == {5}
     assert [row[1] for row in rows_of(text)[2:4]] == ["o|urs", "the irs"]

@@ -1,11 +1,16 @@
 """The page of one contrast in several sets."""
 
+from depthscope.report.columns import DZ, N
 from depthscope.report.part import Layout, Part
 from depthscope.report.table import Column, TableForm
-from depthscope.studies.contrast.page import ANALYSIS
 from depthscope.studies.contrast.verdicts.replication import CAUTION
 
-ANALYSES = TableForm("sets.csv", "Sets", (*ANALYSIS, Column("layers, p", "{said}")), grouped=True)
+ANALYSES = TableForm(
+    "sets.csv",
+    "Sets",
+    (Column("", "{group}"), Column("set", "{label}"), N, DZ, Column("layers, p", "{said}")),
+    grouped=True,
+)
 
 PARTS = (
     Part("models", "Set by set", {"forest": ("sets.csv",)}, (ANALYSES,), CAUTION),
