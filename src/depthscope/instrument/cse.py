@@ -135,8 +135,8 @@ _OF_SCALOGRAM: dict[str, Any] = {**vars(Transform()), "signal": "update", "layer
 _OF_ENTROPY: dict[str, Any] = {"normalize": True, "mask_coi": True, "min_scales": 4, "relative": False}
 
 
-def cse_options(given: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """All keywords of :func:`cse`: those ``given``, and the defaults of this version for the others.
+def cse_options(given: Mapping[str, Any] | None = None, of: str = "cse") -> dict[str, Any]:
+    """All keywords of :func:`cse`: those ``given``, and the defaults of this version for the others; ``of`` names who was given them.
 
     Raises
     ------
@@ -146,7 +146,7 @@ def cse_options(given: Mapping[str, Any] | None = None) -> dict[str, Any]:
     known = {**_OF_SCALOGRAM, **_OF_ENTROPY}
     unknown = sorted(set(given or {}) - set(known))
     if unknown:
-        raise DepthscopeError(f"no option of cse is called {listed(unknown)}; there are {listed(known, 20)}")
+        raise DepthscopeError(f"no option of {of} is called {listed(unknown)}; there are {listed(known, 20)}")
     return {**known, **(given or {})}
 
 

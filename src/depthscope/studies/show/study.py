@@ -203,7 +203,7 @@ def show(
     >>> seen = ds.show("embedded", "The lawyer is a shark.", "The fish is a shark.")   # doctest: +SKIP
     >>> seen.save("shark.html")                                                        # doctest: +SKIP
     """
-    asked = cse_options(options)
+    asked = cse_options(options, "show")
     loaded = load(model) if isinstance(model, str) else model
     # a transform that does not fit the depth fails before the text is read
     cse(np.eye(loaded.depth), **options)
