@@ -136,7 +136,9 @@ _OF_ENTROPY: dict[str, Any] = {"normalize": True, "mask_coi": True, "min_scales"
 
 
 def cse_options(given: Mapping[str, Any] | None = None, of: str = "cse") -> dict[str, Any]:
-    """All keywords of :func:`cse`: those ``given``, and the defaults of this version for the others; ``of`` names who was given them.
+    """All keywords of :func:`cse`: those ``given``, and the defaults of this version for the others.
+
+    ``of`` names the function that was given them.
 
     Raises
     ------
