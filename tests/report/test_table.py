@@ -3,7 +3,7 @@ import base64
 import numpy as np
 import pandas as pd
 
-from depthscope.report.table import Cell, Column, TableForm, csv_download, tabulate
+from depthscope.report.table import Cell, Column, TableForm, cell_text, csv_download, tabulate
 
 FRAME = pd.DataFrame(
     {
@@ -117,3 +117,8 @@ def test_a_table_is_written_once_for_page_text_and_terminal():
     assert (sheet.title, list(sheet.columns)) == ("Effects", ["who", "n"])
     assert [list(row) for row in sheet.rows] == [["one"], ["a|b", "1"], ["c", "2"], ["two"], ["d", "3"]]
     assert GROUPED.of(frame[frame["group"] == "none"]) is None
+
+
+def test_a_cell_cannot_leave_its_table():
+    assert cell_text("a|b\nc") == r"a\|b c"
+    assert cell_text(3) == "3"

@@ -9,7 +9,7 @@ import depthscope as ds
 from depthscope.statistics.balance import imbalance
 from depthscope.statistics.nulls import against
 from depthscope.studies.contrast.answer import points
-from depthscope.studies.contrast.results import Confounding, Control, Evidence, cell, every_contrast
+from depthscope.studies.contrast.results import Confounding, Control, Evidence, every_contrast
 from depthscope.studies.contrast.verdicts.wording import window_text
 from depthscope.words import p_text, range_text
 from tests.studies.contrast.planted import (
@@ -151,11 +151,6 @@ def test_p_in_short(p, text):
 def test_one_layer_is_a_number_and_several_are_a_span():
     one, several = compare(measure({"a": {3: 4.0} | dict.fromkeys(ELSEWHERE, 4.0), "b": NOTHING}), "a", "b").clusters
     assert (range_text(one.first, one.last), range_text(several.first, several.last)) == ("3", "14-16")
-
-
-def test_a_cell_cannot_leave_its_table():
-    assert cell("a|b\nc") == r"a\|b c"
-    assert cell(3) == "3"
 
 
 def test_one_of_many_contrasts_that_is_only_just_found_is_said_to_be_so():

@@ -291,8 +291,3 @@ def every_contrast(contrasts: Sequence[Contrast], evidence: Evidence | None) -> 
     asked = [c.terms.reduced for c in contrasts]
     controls = evidence.control_contrasts if evidence else []
     return [*contrasts, *(c for c in controls if c.terms not in asked)]
-
-
-def cell(text: object) -> str:
-    """Text for a cell of a Markdown table, which a vertical bar or the end of the line would close."""
-    return " ".join(str(text).split()).replace("|", "\\|")
