@@ -198,7 +198,7 @@ def test_an_equation_that_mathml_lacks_is_refused(hook) -> None:
         ("README.md", "![x](docs/images/a.png)", "![x](images/a.png)"),
         ("README.md", "[x](CONTRIBUTING.md)", "[x](contributing.md)"),
         ("README.md", "[x](src/depthscope/cli/main.py)", "x"),
-        ("docs/studies/mechanism.md", "[x](../README.md#five-lines)", "[x](index.md#five-lines)"),
+        ("docs/studies/mechanism.md", "[x](../../README.md#five-lines)", "[x](../index.md#five-lines)"),
         ("docs/reports.md", "[x](tutorial.ipynb)", "[x](tutorial.md)"),
         ("docs/api/model.md", "[x](../coverage.md)", "[x](../coverage.md)"),
         ("docs/studies/compare.md", "[x](https://example.org)", "[x](https://example.org)"),
