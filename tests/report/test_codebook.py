@@ -1,4 +1,4 @@
-"""The codebook says what every column holds; that none is missing is tested on a whole run (tests/studies/contrast/test_evidence_command.py)."""
+"""The codebook says what every column holds; a test of a whole run says that none is missing (``test_evidence_command.py``)."""
 
 from importlib.util import find_spec
 

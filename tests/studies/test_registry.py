@@ -59,6 +59,7 @@ def test_page_and_summary_say_the_same(added, finished):
     for words in (page.title, *page.answer, *page.sections[0].words, page.sections[0].reading, table.markdown()):
         assert words in summary
     assert "![Norm of the update by layer" in summary
+    assert f"| model | `{finished.record.settings['model']}` |" in summary
     record = json.loads((finished.folder / "run.json").read_text(encoding="utf-8"))
     assert "summary.md" in record["files"]
 

@@ -9,7 +9,7 @@ from depthscope.report.table import Table, cell_text
 LONGEST = 60
 # what writes sections that are words, figures and tables alone
 PLAIN = "section.html.j2"
-# stands at the end, by itself
+# the section that has all settings
 SETTINGS = "settings"
 
 
@@ -21,7 +21,7 @@ def markdown(page: Page, about: Mapping[str, str], command: str) -> str:
     page : Page
         Sections that need a template of their own, such as the table of all items, are left to the page.
     about : mapping
-        Settings in words, by name.
+        Settings in words, by name; if empty, what was asked as the page lists it.
     command : str
         By which the run can be repeated.
     """
@@ -29,10 +29,20 @@ def markdown(page: Page, about: Mapping[str, str], command: str) -> str:
     for section in page.sections:
         if section.template == PLAIN:
             lines += _section(section)
+    about = about or _asked(page)
     rows = "\n".join(f"| {name} | `{cell_text(value)}` |" for name, value in about.items())
     lines += [f"## Settings\n\n| setting | value |\n|---|---|\n{rows}"] if about else []
     lines += [f"To repeat it:\n\n```\n{command}\n```"] if command else []
     return "\n\n".join(lines) + "\n"
+
+
+def _asked(page: Page) -> Mapping[str, str]:
+    """What was asked, by name, as the last section of the page has it."""
+    for section in page.sections:
+        if section.key == SETTINGS:
+            blocks: Mapping[str, Mapping[str, str]] = section.content["blocks"]
+            return next(iter(blocks.values()), {})
+    return {}
 
 
 def _answer(page: Page) -> Iterator[str]:

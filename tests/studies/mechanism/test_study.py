@@ -464,7 +464,9 @@ def test_heads_have_a_table_a_figure_a_paragraph_and_a_place_in_the_record(by_he
 def test_the_codebook_has_a_line_for_every_column_and_none_that_is_stale(whole, by_head):
     columns = columns_told(whole[0].folder, "mechanism") | columns_told(by_head[0].folder, "mechanism")
     left = lines_of("mechanism") ^ (columns - OWN)
-    assert {file for file, _ in left} == {"classifier.csv"}  # of 20 items and more: tests/studies/mechanism/test_baselines.py
+    assert {file for file, _ in left} == {
+        "classifier.csv"
+    }  # of 20 items and more: tests/studies/mechanism/test_baselines.py
 
 
 def test_heads_rest_and_mlps_add_up_to_the_difference_over_the_window(by_head):
