@@ -23,8 +23,6 @@ BESIDE = ("registry", "reports", "opened")
 FILES = ("command", "study", "results", "words", "figures", "page")
 # a study that leaves no run folder needs no page of one
 WITHOUT_RUN = {"coverage": ("command", "study", "results", "words")}
-# true when every study has moved; until then it may fail
-YET = pytest.mark.xfail(strict=False)
 TRUNK = WINGS["metaphor"]
 HEAVY = ("torch", "transformers", "pandas", "xarray", "scipy", "matplotlib", "numpy", "rich", "jinja2", "pyarrow")
 
@@ -119,7 +117,6 @@ def test_studies_use_the_core_and_the_registry_stands_above_them():
     assert {name for name in MODULES if stage_of(name) == "studies" and wing_of(name) is None} == above
 
 
-@YET
 @pytest.mark.parametrize("study", WINGS)
 def test_a_study_is_a_folder_with_the_files_that_every_study_has(study):
     folder = WINGS[study]
@@ -134,7 +131,6 @@ def test_a_study_has_tests_and_a_page_in_the_documents(study):
     assert (ROOT / "docs" / "studies" / f"{place[-1]}.md").is_file(), study
 
 
-@YET
 def test_the_picture_is_of_the_source_as_it_is():
     assert house.wings() == WINGS
     assert house.PICTURE.read_text(encoding="utf-8") == house.draw(), "python docs/hooks/house.py draws it again"
