@@ -80,7 +80,7 @@ def against_forward(place: Path, tokens: int) -> Iterator[Row]:
 
 
 def on_the_roll(place: Path, tokens: int) -> Iterator[Row]:
-    """Parts are read on the roll, in windows (as 0.6.0 reads them all), and plainly with a cache, in turns; CPU time.
+    """Parts are read with rolling reading, in windows (as 0.6.0 reads them all), and plainly with a cache, in turns; CPU time.
 
     The plain pass takes the same tokens of each document once, in the same pieces, behind a cache that is cut to the
     context, without hooks and without measuring. Its seconds are the mean of one before and one after.
@@ -142,7 +142,7 @@ def on_the_roll(place: Path, tokens: int) -> Iterator[Row]:
     per_cpu, per_wall = (median(a[1] / a[0] for a in times) for times in (seconds, walls))
     dearer = median(a[0] / a[2] for a in seconds)
     work = (
-        f"{count:,} tokens (cse, norm) on the roll, window {window}, context {context}, {torch.get_num_threads()} threads, "
+        f"{count:,} tokens (cse, norm) rolling, window {window}, context {context}, {torch.get_num_threads()} threads, "
         f"CPU time (wall: {per_wall:.2f})"
     )
     yield Row(work, "in windows, in turns", f"{ours:.0f} s", f"{theirs:.0f} s", per_cpu, ">= 3", per_cpu >= 3)

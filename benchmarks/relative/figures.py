@@ -1,4 +1,4 @@
-"""Two figures: how the sign hangs on the setting, and where it does not hang on it."""
+"""Two figures: how the sign depends on the setting, and where it does not depend on it."""
 
 from pathlib import Path
 

@@ -17,7 +17,7 @@ T = TypeVar("T")
 Advance = Callable[[int], None]
 
 DELAY = 1.0  # seconds; what is done sooner is not shown
-WINDOW = 300.0  # seconds of the past from which the time that remains is told
+WINDOW = 300.0  # seconds of the past from which the time that remains is estimated
 REFRESH = 0.25  # seconds between two pictures in a notebook
 BYTES = "B"
 
@@ -161,7 +161,7 @@ class _Display:
 
 
 class _Notebook:
-    """One output of the running cell, drawn anew; any front end can do that, without widgets."""
+    """One output of the running cell, drawn again; any front end can do that, without widgets."""
 
     def __init__(self) -> None:
         self.handle: Any = None

@@ -300,7 +300,7 @@ def test_a_table_of_a_spreadsheet_is_read_with_options(run, pairs, tmp_path):
     told = record_of(tmp_path / "out")["settings"]["table"]
     assert told == {"columns": {"item": "ID", "text": "Mein Satz"}, "encoding": "cp1252"}
     assert "--encoding cp1252" in run(path, tmp_path / "out", *words[:4]).sentence
-    assert "--column: item is told twice" in run(path, tmp_path / "out", *words, "--column", "item=x").sentence
+    assert "--column: item is given twice" in run(path, tmp_path / "out", *words, "--column", "item=x").sentence
     assert "our name first" in run(path, tmp_path / "out", "--column", "ID").err
 
 

@@ -170,7 +170,7 @@ def test_what_building_refuses_is_the_same_sentence(two_cpus: None) -> None:
 
 
 def test_workers_that_are_not_alike_are_refused(two_cpus: None, refuses: Callable[..., Any]) -> None:
-    with refuses("not alike", "bits", "one kind"), Cluster(2, make=Recipe("differ").build) as engine:
+    with refuses("differ (in bits", "bits", "one kind"), Cluster(2, make=Recipe("differ").build) as engine:
         results(engine, [job(number, "slow") for number in range(30)])
 
 

@@ -53,7 +53,7 @@ connection.GRACE = 3.0
 connection.CONNECT = float(sys.argv[2]) if sys.argv[2:] else connection.CONNECT
 try:
     with Cluster(2, make=Recipe().build, address=sys.argv[1] if sys.argv[1:] else None) as engine:
-        print("door", *(door[1] for door in engine._connection.doors), flush=True)
+        print("endpoint", *(port for _, port in engine._connection.endpoints), flush=True)
         numbers = iter(range(10**6))
         jobs = (job(number, "dies once" if number == 3 else "slow") for number in numbers)
         for one, columns in engine.run(jobs):
@@ -156,7 +156,7 @@ def test_an_interrupt_ends_the_driver_and_all_workers_and_only_the_driver_has_sp
     workers = one.until_job(12)
     os.killpg(one.process.pid, signal.SIGINT)
     assert one.end() == "interrupted"
-    assert all(line.split()[0] in ("door", "did", "interrupted") for line in one.lines), one.lines
+    assert all(line.split()[0] in ("endpoint", "did", "interrupted") for line in one.lines), one.lines
     assert one.stderr() == ""
     assert all(gone(worker) for worker in workers)
     head = one.lines[0].split()[1]

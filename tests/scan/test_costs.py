@@ -64,6 +64,6 @@ def test_what_is_peculiar_is_noted() -> None:
     words = plain(replace(TOLD, logits=25_000_000, quantization="gptq").told)
     assert "logits" in words
     assert "note: the checkpoint is quantised (gptq); its weights are counted as unpacked" in words
-    untimed = replace(TOLD, seconds=None, shares={}, untimed="no time is told: too large")
-    assert "note: no time is told: too large" in plain(untimed.told)
+    untimed = replace(TOLD, seconds=None, shares={}, untimed="no time is given: too large")
+    assert "note: no time is given: too large" in plain(untimed.told)
     assert "an estimate" not in plain(untimed.told)

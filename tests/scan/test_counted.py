@@ -1,4 +1,4 @@
-"""The tokens of a corpus are counted as a scan cuts them, or reckoned close to that."""
+"""The tokens of a corpus are counted as a scan cuts them, or estimated close to that."""
 
 from types import SimpleNamespace
 
@@ -24,7 +24,7 @@ def test_as_many_as_a_scan_writes_rows(network, tokenizer, corpus, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["plain", "jsonl", "gz", "wide"])
-def test_of_a_large_corpus_they_are_reckoned_from_all_of_it(name, tokenizer, tmp_path):
+def test_of_a_large_corpus_they_are_estimated_from_all_of_it(name, tokenizer, tmp_path):
     """The first half is of another kind than the second: whoever looks at the beginning alone is far off."""
     first, second = prose(1, 4000), "日本語の文章です。" * 3000
     if name == "jsonl":
@@ -40,11 +40,11 @@ def test_of_a_large_corpus_they_are_reckoned_from_all_of_it(name, tokenizer, tmp
         (tmp_path / "a.txt").write_text(first if name == "plain" else first + second, encoding="utf-8")
         (tmp_path / "b.txt").write_text(second, encoding="utf-8")
     corpus = read_corpus(tmp_path)
-    exact, reckoned = count(corpus, tokenizer, CUT), count(corpus, tokenizer, CUT, most=20_000)
-    assert reckoned.tokens == pytest.approx(exact.tokens, rel=0.05)
-    assert reckoned.run == pytest.approx(exact.run, rel=0.05)
-    assert "reckoned from 20,000 of its" in reckoned.how
-    assert "200 pieces" in reckoned.how
+    exact, estimated = count(corpus, tokenizer, CUT), count(corpus, tokenizer, CUT, most=20_000)
+    assert estimated.tokens == pytest.approx(exact.tokens, rel=0.05)
+    assert estimated.run == pytest.approx(exact.run, rel=0.05)
+    assert "estimated from 20,000 of its" in estimated.how
+    assert "200 pieces" in estimated.how
 
 
 @pytest.mark.parametrize("causal", [True, False])

@@ -65,7 +65,7 @@ def test_what_is_too_large_to_be_timed_still_has_its_memory(tmp_path: Path) -> N
     assert told.weights == pytest.approx(2 * 116_829_156_672, rel=1e-3)
     assert told.seconds is None
     assert not told.shares
-    assert told.untimed.startswith("no time is told: one block of each kind takes")
+    assert told.untimed.startswith("no time is given: one block of each kind takes")
 
 
 def test_what_cannot_be_is_refused(config: Path, tmp_path: Path, refuses: Any) -> None:

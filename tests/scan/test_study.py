@@ -1,4 +1,4 @@
-"""Every token of a corpus: the rows are what the other door measures, whatever the order of events."""
+"""Every token of a corpus: the rows are what measuring text by text gives, whatever the order of events."""
 
 import json
 import shutil

@@ -244,8 +244,8 @@ def test_a_part_that_is_not_of_this_scan_is_refused(refuses: Any) -> None:
         summary.add(np.full(20, -1), columns)
     with refuses("(N, 4)"):
         summary.add(ids, {**columns, "cse": columns["cse"][:, :3]})
-    with refuses("make both alike"):
+    with refuses("make both with the same"):
         summary.merge(Summary(MEASURES, [*TOKENS, "more"]))
-    with refuses("make both alike"):
+    with refuses("make both with the same"):
         summary.merge(Summary({**MEASURES, "norm": 4}, TOKENS))
     assert summary.count.sum() == 0

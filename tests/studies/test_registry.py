@@ -74,7 +74,7 @@ def test_a_file_that_two_studies_write_is_shown_by_each_in_its_own_way(added, fi
 
 
 def test_a_misspelt_part_is_refused_before_the_run_is_called_finished(model_folder, tmp_path):
-    with pytest.raises(ValueError, match=r"there are not: norm; there are .*norms"):
+    with pytest.raises(ValueError, match=r"do not exist: norm; the parts are .*norms"):
         run_norms(str(model_folder), "We saw a shark.", tmp_path / "run", words={"norm": ["Lost."]})
     assert json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))["status"] != "finished"
 

@@ -9,8 +9,8 @@ from depthscope.errors import DepthscopeError
 
 
 class Report:
-    """Build report.html of finished runs anew, from what their folders hold: no model is needed. The folders below that are
-    runs too ('run models', 'run corpora') are built first.
+    """Build report.html of finished runs again, from what their folders hold: no model is needed. Runs in the folders below
+    ('run models', 'run corpora') are built first.
     """
 
     def add_to(self, commands: Any) -> None:

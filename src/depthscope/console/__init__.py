@@ -1,1 +1,1 @@
-"""The command line, but for what the commands are."""
+"""The command line, without the commands themselves."""

@@ -9,7 +9,7 @@ class Command(Protocol):
     Attributes
     ----------
     PARENT : str
-        The command below which it stands, as in ``depthscope run NAME``; empty: beside these.
+        The command below which it stands, as in ``depthscope run NAME``; empty: none, as in ``depthscope show``.
     """
 
     PARENT: str

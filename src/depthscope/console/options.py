@@ -45,7 +45,7 @@ def table_options(options: argparse.Namespace) -> dict[str, Any]:
     found = chosen(options, TABLE)
     names = found.get("columns", ())
     if len(dict(names)) < len(names):
-        raise DepthscopeError(f"--column: {names[-1][0]} is told twice; name one column for each of ours")
+        raise DepthscopeError(f"--column: {names[-1][0]} is given twice; name one column for each of ours")
     form = {"normalize": True} if vars(options).get("normalize_texts") else {}
     return found | form | ({"columns": dict(names)} if names else {})
 

@@ -15,7 +15,7 @@ from depthscope.telling import Told, clean, plain
 
 
 def prepare_streams() -> None:
-    """Streams that take any text: a closed one is nowhere, and what an encoding lacks is spelt out."""
+    """Streams that take any text: a closed one drops it, and characters that the encoding lacks are written as escapes."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
@@ -25,7 +25,7 @@ def prepare_streams() -> None:
 
 
 def let_go() -> None:
-    """Drop what stdout does not take any more: the interpreter, which flushes it on its way out, would complain."""
+    """Drop what stdout no longer takes: the interpreter, which flushes it when it ends, would complain."""
     try:
         sys.stdout.flush()
     except OSError:

@@ -1,4 +1,4 @@
-"""What is told, through rich: tables that fit the terminal, one colour."""
+"""Answers in a terminal, through rich: tables that fit it, one colour."""
 
 from typing import Literal
 
@@ -17,7 +17,7 @@ MARKED = ("note:", "run folder:", "written:")
 PATHS = ("run folder:", "written:")
 GAP = 2  # columns of the terminal between two of a table
 LONGEST, SHORT = 24, 12  # longer words may be broken where there is no room; these of the last column
-ACCENT = "cyan"  # the only colour, so that none has to be told from another
+ACCENT = "cyan"  # the only colour, so that no two have to be distinguished
 
 
 def show_richly(told: Told) -> None:
@@ -78,7 +78,7 @@ def _widths(sheet: Sheet, room: int) -> list[int] | None:
     columns = [[clean(cell) for cell in column] for column in zip(sheet.columns, *sheet.full, strict=True)]
     whole = [max(map(cell_len, column)) for column in columns]
     whole[0] = max([whole[0], *(cell_len(clean(row[0])) for row in sheet.rows)])  # headings stand there too
-    # at which no word is broken, save for very long ones
+    # at which no word is broken, except very long ones
     words = [max((cell_len(word) for cell in column for word in cell.split()), default=0) for column in columns]
     for last in (LONGEST, SHORT):
         widths = [*(min(LONGEST, width) for width in words[:-1]), min(last, words[-1])]

@@ -6,7 +6,7 @@ COMMAND = "\n  depthscope "
 
 
 class Wrapping(argparse.HelpFormatter):
-    """Wraps what is told, and leaves each command of an epilog on one line of its own."""
+    """Wraps text, and leaves each command of an epilog on one line of its own."""
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         told, *commands = text.split(COMMAND)

@@ -37,7 +37,7 @@ def draw_conditions(
     mark_clusters(ax, spans)
     for i, condition in enumerate(str(c) for c in layers["condition"].values):
         one = layers.sel(condition=condition)
-        # three colours, then the next three dashed: more than three are hard to tell apart by colour alone
+        # three colours, then the next three dashed: more than three are hard to distinguish by colour alone
         colour, dashes = PALETTE[i % len(PALETTE)], DASHES[i // 3 % len(DASHES)]
         ax.fill_between(one["layer"], one["low"], one["high"], color=colour, alpha=0.18, lw=0)
         ax.plot(one["layer"], one["mean"], color=colour, lw=1.3, ls=dashes, label=f"{condition} (n = {int(one['n'])})")

@@ -53,7 +53,7 @@ def lend(figure: "Figure") -> bool:
 
 
 def lend_to(text: "Text") -> bool:
-    """The same for one text, without a word."""
+    """The same for one text, without a message."""
     lacking = _lacking(text.get_text())
     if lacking:
         families = list(text.get_fontfamily())

@@ -23,7 +23,7 @@ def short(piece: str) -> str:
 
 
 def decimals(values: Float, fewest: int = FEWEST) -> int:
-    """Digits behind the point by which values can be told apart: two of the distance between the extremes."""
+    """Digits behind the point by which values can be distinguished: two of the distance between the extremes."""
     known = values[np.isfinite(values)]
     spread = float(np.ptp(known)) if known.size else 0.0
     return int(np.clip(1 - np.floor(np.log10(spread)), fewest, MOST)) if spread else fewest

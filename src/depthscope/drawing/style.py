@@ -26,7 +26,7 @@ INK, MUTED, RULE, FAINT, WASH, PAPER = "#1f2328", "#59636e", "#8b949e", "#d8dce1
 NEUTRALS = {INK: "ink", MUTED: "muted", RULE: "rule", FAINT: "faint", WASH: "wash", PAPER: "paper"}
 
 # Okabe & Ito (2008), whose light colours vanish on white, with others in their place: all of them stand out 3 : 1 from a white
-# page and from a dark one, and colour-blind readers tell them apart
+# page and from a dark one, and colour-blind readers can distinguish them
 COLOURS = ("#D55E00", "#0072B2", "#009E73", "#B04080", "#A070F8", "#4098B4", INK)
 UP, DOWN, HELD = COLOURS[:3]
 DIVERGING = "RdBu_r"
@@ -132,7 +132,7 @@ def note_below(figure: "Figure", text: str) -> None:
 
 
 def note(ax: "Axes", text: str, start: float = 0.0) -> None:
-    """What every figure owes its reader: n, settings, seed. ``start``: points from the left edge of the axes."""
+    """What every figure says below: n, settings, seed. ``start``: points from the left edge of the axes."""
     # a line wider than the figure would make the layout shrink the axes
     wrapped = wrap(ax.figure, text, room(ax, start), size=SMALL)
     ax.annotate(

@@ -1,4 +1,4 @@
-"""What a study tells, part by part: which words, figures and tables of its folder make which part of its page."""
+"""What a study says, part by part: which words, figures and tables of its folder make which part of its page."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -80,10 +80,10 @@ class Layout:
         Raises
         ------
         ValueError
-            A key that is none: a slip of ours, which would lose a paragraph without a word.
+            A key that does not exist: a mistake of ours, by which a paragraph would silently be lost.
         """
         known = {*EVERYWHERE, *(key for part in self.parts for key in (part.key, f"{part.key}_reading"))}
         if strange := [key for key in words if key not in known]:
             raise ValueError(
-                f"words for parts that there are not: {listed(strange)}; there are {listed(sorted(known), 40)}"
+                f"words for parts that do not exist: {listed(strange)}; the parts are {listed(sorted(known), 40)}"
             )

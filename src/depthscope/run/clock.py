@@ -8,7 +8,7 @@ from depthscope.progress import step
 
 
 class Clock:
-    """Wall time per stage, in seconds; each is told as it begins, if ``told``."""
+    """Wall time per stage, in seconds; each is announced as it begins, if ``told``."""
 
     def __init__(self, told: bool = False) -> None:
         self.told = told

@@ -16,7 +16,7 @@ from depthscope.store.sealed import END, REPORT, SUMMARY, describe, runs_below, 
 
 
 def check_finish() -> None:
-    """What writes the page is missed before hours are spent, not after."""
+    """A package that the page needs and that is missing is noticed before hours are spent, not after."""
     for module in ("matplotlib", "jinja2"):
         require(module, "report")
 

@@ -1,4 +1,4 @@
-"""CSE of a run, and what it wrote beside it, read again and held to be of a run."""
+"""CSE of a run, and what it wrote beside it, read again and checked to be of a run."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def read_measure(path: Path) -> xr.DataArray:
 
 
 def read_beside(path: Path, h: xr.DataArray) -> xr.Dataset:
-    """What hangs on no weight of the scales, as a run wrote it, with the coordinates of its CSE ``h``."""
+    """What depends on no weight of the scales, as a run wrote it, with the coordinates of its CSE ``h``."""
     stored = read_netcdf_dataset(path)
     dims = ("item", "condition", "layer")
     whole = all(set(one.dims) == set(dims) for one in stored.data_vars.values()) and set(dims) <= set(stored.coords)

@@ -1,4 +1,4 @@
-"""The contrasts that the record of a run names, computed anew from what it measured, and held against what it wrote."""
+"""The contrasts that the record of a run names, computed again from what it measured, and compared with what it wrote."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -65,7 +65,7 @@ def recorded_options(settings: Mapping[str, Any], record: Path) -> dict[str, Any
 
 
 def _as_written(found: Contrast, written: pd.DataFrame) -> bool:
-    """Whether the table holds these numbers; a table of another form, or without this contrast, tells nothing."""
+    """Whether the table holds these numbers; a table of another form, or without this contrast, says nothing."""
     columns = [name for name in ("contrast", *TOLD) if name in written]
     ours = found.to_dataframe()
     theirs = written[written["contrast"] == found.name] if "contrast" in columns else written[:0]

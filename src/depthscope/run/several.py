@@ -15,7 +15,7 @@ from depthscope.store.record import RunRecord
 
 
 def shared_settings(settings: Any, *varied: str) -> dict[str, Any]:
-    """What is asked of all the runs alike, for the record: ``settings``, a dataclass, without ``varied`` and the threads."""
+    """The settings that all the runs share, for the record: ``settings``, a dataclass, without ``varied`` and the threads."""
     return {name: value for name, value in asdict(settings).items() if name not in ("threads", *varied)}
 
 

@@ -1,4 +1,4 @@
-"""Traces that stay in a run folder: made once, read back ever after."""
+"""Traces that stay in a run folder: made once, read back afterwards."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -77,7 +77,7 @@ def by_target_token(
 ) -> dict[str, xr.Dataset]:
     """The trajectories for each choice of the token that stands for the target; the one traced comes first.
 
-    Only targets of several tokens are traced anew. Where there are none, the choice makes no difference, and there is one.
+    Only targets of several tokens are traced again. Where there are none, the choice makes no difference, and there is one.
     """
     split = np.flatnonzero(traj["n_subtokens"].values > 1)
     variants = {str(subtoken): traj}

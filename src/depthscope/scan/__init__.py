@@ -1,1 +1,1 @@
-"""Top floor: every token of a corpus, part by part, into tables that anything reads."""
+"""Top floor: every token of a corpus, part by part, into tables that any program reads."""

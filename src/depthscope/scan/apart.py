@@ -1,4 +1,4 @@
-"""How far a reading on the roll is from windows, on the first tokens of a corpus."""
+"""How far a rolling reading is from windows, on the first tokens of a corpus."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any

@@ -92,7 +92,7 @@ class Cluster:
 
     @property
     def about(self) -> About:
-        """Of the workers, which are all alike; waits for the first of them."""
+        """Of the workers, which are all the same; waits for the first of them."""
         while self._first is None:
             self._step({})
         return self._first[1]
@@ -140,7 +140,7 @@ class Cluster:
         actors, self._actors = self._actors, []
         if not self._connection.ours:
             for actor in actors:
-                with suppress(self._ray.exceptions.RayError):  # what is lost need not be told to go
+                with suppress(self._ray.exceptions.RayError):  # what is lost need not be ended
                     self._ray.kill(actor.handle)
         self._connection.leave()
 
@@ -245,8 +245,8 @@ class Cluster:
             ]
             if differing:
                 raise DepthscopeError(
-                    f"the workers on {place} and {actor.placed} are not alike ({listed(differing)} "
-                    "differ), so that results would depend on which of them measured; use machines and software of one kind"
+                    f"the workers on {place} and {actor.placed} differ (in {listed(differing)}), "
+                    "so that results would depend on which of them measured; use machines and software of one kind"
                 )
             actor.ready, self._unborn = True, 0
 
@@ -277,7 +277,7 @@ class Cluster:
             return _Lost(problem)
 
     def _check_room(self) -> None:
-        """Whoever has waited for too long has no place on the cluster."""
+        """A worker that has waited for too long finds no place on the cluster."""
         now = time.monotonic()
         late = [a for a in self._actors if not a.placed and now - max(a.since, self._moved) > self.patience]
         if not late:

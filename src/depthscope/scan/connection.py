@@ -17,7 +17,7 @@ CONNECT = 20.0  # seconds to reach a cluster that exists; Ray itself tries for m
 STORE = 2**28  # bytes of shared memory per worker, taken only as results fill it
 LARGEST_STORE = 2**32
 
-Door = tuple[str, int]  # host and port
+Endpoint = tuple[str, int]  # host and port
 
 
 class Connection:
@@ -38,14 +38,14 @@ class Connection:
     ----------
     ours : bool
         Whether we made the connection, so that workers end with it. One that was there before stays.
-    doors : list of (host, port)
+    endpoints : list of (host, port)
         Of the head of the cluster, and of the Ray of this machine.
     """
 
     def __init__(self, address: str | None, *, workers: int, threads: int, gpus: float) -> None:
         self.address, self.workers, self.threads, self.gpus = address, workers, threads, gpus
         self.ours = False
-        self.doors: list[Door] = []
+        self.endpoints: list[Endpoint] = []
         self._ray: Any = None
         self._looked = self._heard = 0.0
 
@@ -65,7 +65,7 @@ class Connection:
                 ray.init(address=self.address, log_to_driver=False, configure_logging=False)
             elif self.ours:
                 self._begin()
-            self.doors = _doors(ray)
+            self.endpoints = _endpoints(ray)
         except BaseException:
             self.leave()
             raise
@@ -89,7 +89,7 @@ class Connection:
         if now - self._looked < TICK:
             return self._heard >= self._looked
         self._looked = now
-        if all(_listens(door) for door in self.doors):
+        if all(_listens(endpoint) for endpoint in self.endpoints):
             self._heard = time.monotonic()
         elif now - self._heard > GRACE:
             raise self.gone(None)
@@ -97,7 +97,7 @@ class Connection:
 
     def gone(self, problem: Exception | None) -> DepthscopeError:
         """What to raise when it is, with what Ray says of it, if it says anything."""
-        host, port = self.doors[0]
+        host, port = self.endpoints[0]
         said = f" ({reason(problem)})" if problem else ""
         return DepthscopeError(
             f"the Ray cluster at {host}:{port} is gone{said}; what is finished is kept: start the cluster again, and run the "
@@ -122,7 +122,7 @@ class Connection:
 
 
 def library() -> ModuleType:
-    """Ray, which is told before it is imported to keep quiet and to report to nobody."""
+    """Ray, set before it is imported to print little and to send no reports."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # its documented switch for lines that are not to be shown: reports of dead workers would go to stdout
     os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
@@ -143,7 +143,7 @@ def check_address(address: str) -> None:
             f"{address}: not the address of a Ray cluster; give host:port, or auto, on a machine that is a node of it"
         )
     way_out = "start one with 'ray start --head', or leave the address out"
-    if address != "auto" and not _listens(_door(address)):
+    if address != "auto" and not _listens(_endpoint(address)):
         raise DepthscopeError(f"{address}: nothing listens there, so no Ray cluster can be joined; {way_out}")
     code = "import sys, ray; ray.init(address=sys.argv[1], log_to_driver=False)"
     try:
@@ -157,7 +157,7 @@ def check_address(address: str) -> None:
         said = tried.stderr.decode(errors="replace")
         last = (said.strip().splitlines() or ["no reason given"])[-1][:200]
     if "AuthToken" in said:
-        # Ray gives its token to no address that was named, unless it is told to
+        # Ray gives its token to no address that was named, unless it is asked to
         raise DepthscopeError(
             f"{address}: the Ray cluster asks for a token; set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH unless the "
             "token is in ~/.ray/auth_token"
@@ -165,21 +165,21 @@ def check_address(address: str) -> None:
     raise DepthscopeError(f"{address}: no Ray cluster can be joined ({last}); {way_out}")
 
 
-def _doors(ray: Any) -> list[Door]:
+def _endpoints(ray: Any) -> list[Endpoint]:
     context = ray.get_runtime_context()
     ours = context.get_node_id()
     node = next(node for node in ray.nodes() if node["NodeID"] == ours)
-    return [_door(context.gcs_address), (node["NodeManagerAddress"], int(node["NodeManagerPort"]))]
+    return [_endpoint(context.gcs_address), (node["NodeManagerAddress"], int(node["NodeManagerPort"]))]
 
 
-def _door(address: str) -> Door:
+def _endpoint(address: str) -> Endpoint:
     host, _, port = address.rpartition(":")
     return host.strip("[]"), int(port)
 
 
-def _listens(door: Door) -> bool:
+def _listens(endpoint: Endpoint) -> bool:
     try:
-        with socket.create_connection(door, timeout=3.0):
+        with socket.create_connection(endpoint, timeout=3.0):
             return True
     except OSError:
         return False

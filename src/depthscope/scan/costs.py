@@ -1,4 +1,4 @@
-"""What a scan would take, and how it is told."""
+"""What a scan would take, as numbers and in words."""
 
 from dataclasses import asdict, dataclass
 from typing import Any

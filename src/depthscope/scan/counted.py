@@ -25,7 +25,7 @@ class Counted:
     tokens, run : int
         To be measured; and those of all windows, context and special ones included.
     how : str
-        Whether they were counted or reckoned, for a reader.
+        Whether they were counted or estimated, for a reader.
     """
 
     tokens: int
@@ -34,7 +34,7 @@ class Counted:
 
 
 def count(corpus: Corpus, tokenizer: Any, cut: Cut, most: int = MOST) -> Counted:
-    """Count the tokens, as a scan cuts them; of a corpus with more than ``most`` characters, reckon them from pieces.
+    """Count the tokens, as a scan cuts them; of a corpus with more than ``most`` characters, estimate them from pieces.
 
     All of the corpus is read. Of a large one :data:`PIECES` pieces, at even distances over all documents, are cut into
     tokens; each document is taken to have as many for each of its characters.
@@ -63,7 +63,7 @@ def count(corpus: Corpus, tokenizer: Any, cut: Cut, most: int = MOST) -> Counted
         tokens, run = round(rate * characters), round(_run(rate * lengths, cut, tokenizer))
         spread = 1.96 * (held / sizes).std(ddof=1) / len(pieces) ** 0.5 / rate if tokens else 0.0
         how = (
-            f"its tokens were reckoned from {sizes.sum():,} of its {characters:,} characters, in {len(pieces)} pieces at even "
+            f"its tokens were estimated from {sizes.sum():,} of its {characters:,} characters, in {len(pieces)} pieces at even "
             f"distances (+/- {spread:.1%})"
         )
     if not tokens:

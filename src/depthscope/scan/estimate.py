@@ -48,8 +48,8 @@ def estimate(
     source : str or path
         A Hugging Face id, a name of ``depthscope models list``, a local folder, a ``.gguf`` file, or a ``config.json``.
     reading : {"windows", "rolling"}
-        As of a scan; on the roll the beginning of a part, and what is kept of a text, run again. Whether the network can
-        be read so is not asked: that takes its weights.
+        As of a scan; in a rolling reading the beginning of a part, and what is kept of a text, run again. Whether the network
+        can be read so is not asked: that takes its weights.
     window, context : int, optional
         Tokens that run together, and how many of them only lend context to the rest; by default those of a scan.
     token_budget : int, optional
@@ -65,7 +65,7 @@ def estimate(
     trust_remote_code : bool, default False
         Run Python code that the model brings.
     corpus, text, split : optional
-        As of a scan. Its tokens are counted, or reckoned from pieces of it if it is large; by default there are a million.
+        As of a scan. Its tokens are counted, or estimated from pieces of it if it is large; by default there are a million.
 
     Returns
     -------
@@ -92,7 +92,7 @@ def estimate(
 
     check_choice("reading", reading, ("windows", "rolling"))
     if reading == "rolling" and stack == "encoder":
-        raise DepthscopeError(f"{source}: an encoder cannot be read on the roll; leave --reading out")
+        raise DepthscopeError(f"{source}: an encoder cannot be read with rolling reading; leave --reading out")
     for name, value in {"window": window, "token_budget": token_budget, "threads": threads}.items():
         check_count(name, value)
     if threads is not None:
@@ -119,7 +119,7 @@ def estimate(
     texts = max(1, batch // window)
     tokens = texts * window
     rolling = reading == "rolling"
-    # on the roll a strand begins with a context, and its first token runs again in each pass
+    # in a rolling reading a strand begins with a context, and its first token runs again in each pass
     overlap = 1 + context / FARTHEST + 1 / (window - context) if rolling else window / (window - context)
     counted = None
     if corpus is not None:
@@ -151,7 +151,7 @@ def estimate(
             "writing and whatever else runs on the machine are not in it"
         )
     except DepthscopeError as problem:
-        untimed = f"no time is told: {problem}"
+        untimed = f"no time is given: {problem}"
     return Estimate(
         source=str(source),
         architecture=paper.architecture,

@@ -161,7 +161,7 @@ class Folder:
             self.manifest.add({"table": table.name, **asked})
 
     def check(self, tables: Iterable[Table], scan: str) -> None:
-        """Refuse to go on where a line tells of a part of another scan."""
+        """Refuse to go on where a line names a part of another scan."""
         for table in tables:
             foreign = [entry["file"] for entry in table.entries.values() if entry.get("scan") != scan]
             if foreign:

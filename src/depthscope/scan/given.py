@@ -14,7 +14,7 @@ from depthscope.store.names import given
 
 
 def check_given(model: Any, out: Any, load: Any, cse: Any) -> None:
-    """Refuse what is of no kind that could be meant, before it fails where nobody knows its name."""
+    """Refuse a value of a wrong type here, where its name is known."""
     if not isinstance(model, str | PathLike | Model):
         raise DepthscopeError(
             f"model is a {type(model).__name__}: give a name, a folder, or what depthscope.load(network, tokenizer) returns"
@@ -30,7 +30,7 @@ def check_given(model: Any, out: Any, load: Any, cse: Any) -> None:
 
 
 def check_apart(corpus: str, out: Path) -> None:
-    """Refuse to write among what is read."""
+    """Refuse to write into the corpus that is read."""
     place = Path(corpus).resolve()
     if place.is_dir() and out.resolve().is_relative_to(place):
         raise DepthscopeError(f"{out}: lies in the corpus {corpus}, and would be scanned itself; choose another --out")

@@ -24,7 +24,7 @@ class Asked:
 
 
 def check_measures(names: Sequence[str]) -> None:
-    """Refuse to measure nothing, or what there is no such measure of."""
+    """Refuse an empty list of measures, and names that are none of them."""
     if not names:
         raise DepthscopeError(f"there is nothing to measure: choose among {', '.join(MEASURES)}")
     for name in names:
@@ -41,7 +41,7 @@ def layers_of(measures: Sequence[str], depth: int) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Job:
-    """Windows that make one part of the data, what is to be measured of them, and whether they are read on the roll."""
+    """Windows that make one part of the data, what is to be measured of them, and whether the reading is rolling."""
 
     number: int
     windows: list[Window]
@@ -84,7 +84,7 @@ class About:
     checks : dict
         What was verified when the model was loaded.
     sinks, reach : int
-        Of a reading on the roll: see :class:`~depthscope.capture.rolling.Rolling`; else 0.
+        Of a rolling reading: see :class:`~depthscope.capture.rolling.Rolling`; else 0.
     """
 
     name: str
@@ -127,7 +127,7 @@ class Engine(Protocol):
 
     @property
     def about(self) -> About:
-        """Of the workers, which are all alike."""
+        """Of the workers, which are all the same."""
         ...
 
     def run(self, jobs: Iterator[Job]) -> Iterator[tuple[Job, Columns]]:

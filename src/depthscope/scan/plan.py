@@ -93,7 +93,7 @@ class Plan:
                 reached = max(reached, document.reached)
 
     def _unchanged(self, out: Path, record: RunRecord) -> None:
-        """Nobody may take for the measures of one corpus what was made of two."""
+        """Refuse a corpus that has changed: its tables would be of two corpora."""
         if self.corpus.digest() != record.settings["corpus"]["sha256"]:
             # not the digest of the old text, if that comes back
             record.settings["corpus"]["sha256"] = "changed during the scan"

@@ -152,10 +152,10 @@ def scan_corpus(
         :func:`depthscope.instrument.measures.plan`), and ``"surprisal"``, bits, of the token after those before it in its
         window; it takes the head, the others do not.
     reading : {"windows", "rolling"}
-        Windows overlap, so that each token is measured after its context, which runs again. On the roll every token runs
-        once: what the network keeps of those before it (keys and values, a recurrent state) is carried along the document
+        Windows overlap, so that each token is measured after its context, which runs again. In a rolling reading every token
+        runs once: what the network keeps of those before it (keys and values, a recurrent state) is carried along the document
         and cut to the context, so that something of still earlier tokens reaches it; how far that is from windows is
-        measured and told. Only of networks whose positions are relative, as is proven when they are loaded.
+        measured and said. Only of networks whose positions are relative, as is proven when they are loaded.
     window : int, optional
         Tokens that the model reads at once, special ones included; by default 512, or the model's context if that is shorter.
     context : int, optional

@@ -78,7 +78,7 @@ class Summary:
     def merge(self, other: "Summary") -> None:
         """Take in what another summary of the same measures and vocabulary has seen."""
         if (self.measures, self.tokens) != (other.measures, other.tokens):
-            raise DepthscopeError("two summaries differ in their measures or their vocabulary: make both alike")
+            raise DepthscopeError("two summaries differ in their measures or their vocabulary: make both with the same")
         for name in self.measures:
             self._moments[name].merge(other._moments[name])
             self._quantiles[name].merge(other._quantiles[name])

@@ -31,7 +31,7 @@ def answer(tokens: int, documents: int, context: int, measures: Sequence[str]) -
 
 
 def reading(record: RunRecord) -> list[str]:
-    """What is to be said of a reading on the roll."""
+    """What is to be said of a rolling reading."""
     if record.settings.get("reading") != "rolling":
         return []
     return [apart.told(record.resolved["apart"], record.resolved["compared"])]

@@ -27,7 +27,7 @@ PROBE = (2, 32)  # texts and tokens
 
 
 class Roll(NamedTuple):
-    """How documents are read on the roll: tokens of a window and of its context, and special ones before a text."""
+    """How documents are read in a rolling reading: tokens of a window and of its context, and special ones before a text."""
 
     window: int
     context: int
@@ -60,7 +60,7 @@ class Worker:
     token_budget : int, optional
         Padded tokens per forward pass; by default :func:`~depthscope.capture.batches.every_budget`.
     roll : Roll, optional
-        Needed for jobs that are to be read on the roll.
+        Needed for jobs with a rolling reading.
     """
 
     def __init__(self, model: Model, token_budget: int | None = None, roll: Roll | None = None) -> None:

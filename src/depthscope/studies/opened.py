@@ -63,7 +63,7 @@ def open_run(folder: str | Path) -> "OpenedRun":
     if sealed.record.study not in WINGS:
         raise DepthscopeError(
             f"{place / RECORD}: a study called {sealed.record.study!r}, which this version does not know (it knows "
-            f"{listed(WINGS, 20)}); open it with the version that ran it, or get the folder anew"
+            f"{listed(WINGS, 20)}); open it with the version that ran it, or get the folder again"
         )
     return OpenedRun(place, sealed)
 
@@ -158,7 +158,7 @@ class OpenedRun(FinishedRun):
 
         With the coordinates of :attr:`cse`. Without variables in a run before 0.6.2, or of a signal without directions.
         """
-        path = self._kept(BESIDE, "what hangs on no weight of the scales")
+        path = self._kept(BESIDE, "what depends on no weight of the scales")
         return xr.Dataset() if path is None else read_beside(path, self.cse)
 
     def _kept(self, name: str, what: str, always: bool = False) -> Path | None:
@@ -179,8 +179,8 @@ class OpenedRun(FinishedRun):
 
     @cached_property
     def contrasts(self) -> list[Contrast]:
-        """The contrasts asked for, in their order: computed anew from :attr:`cse` with the settings and the seed that the run
-        recorded, which gives the same numbers.
+        """The contrasts asked for, in their order: computed again from :attr:`cse` with the settings and the seed that the
+        run recorded, which gives the same numbers.
         """
         written = self.tables["contrasts"] if self._sealed.file(WRITTEN) else None
         most = 1 if self.study == "mechanism" else None

@@ -1,4 +1,4 @@
-"""Pages of finished runs, built anew from what their folders hold, whatever study they are of."""
+"""Pages of finished runs, built again from what their folders hold, whatever study they are of."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -75,7 +75,7 @@ def _runs(folder: Path) -> tuple[list[Path], list[str]]:
 
 
 def _study(run: Path) -> str | None:
-    """What a run is of; None of a damaged record, which is told when its page is written."""
+    """What a run is of; None of a damaged record, which is reported when its page is written."""
     try:
         return RunRecord.read(run / RECORD).study
     except DepthscopeError:

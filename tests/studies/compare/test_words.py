@@ -138,7 +138,7 @@ def test_the_other_way_round_contradicts():
         *(source(f"m{i}", ALL, items=60, seed=i) for i in range(3)),
         source("down", dict.fromkeys(range(1, 21), -1.0), items=60),
     )
-    assert '"Higher in every model" is contradicted: the difference is the other way round in down.' in verdicts(c)
+    assert '"Higher in every model" is contradicted: the difference has the opposite sign in down.' in verdicts(c)
 
 
 def test_one_model_is_itself_and_two_say_nothing_of_a_third():

@@ -122,7 +122,7 @@ def test_sentences_tell_where_the_effect_is_and_is_not():
     assert "lower at layers 5-8" in line
     assert "still there" in told(result(), "CSE at equal")
     assert "not shown" in told(result(beyond=NOTHING), "CSE at equal")
-    assert "turns round" in told(result(beyond=LOWER), "CSE at equal")
+    assert "the effect of CSE is reversed" in told(result(beyond=LOWER), "CSE at equal")
 
 
 def test_an_adjustment_that_extrapolates_says_so():

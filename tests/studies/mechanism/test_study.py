@@ -313,7 +313,7 @@ def test_pairs_of_one_item_count_once_and_a_model_without_parts_is_measured_as_a
     assert not (out / "parts.csv").exists()
     assert not (out / "figures" / "parts.svg").exists()
     text = (out / "summary.md").read_text(encoding="utf-8")
-    assert "Attention and MLP are not told apart: " in text
+    assert "Attention and MLP are not separated: " in text
     assert "a norm or a gate acts on the stream itself" in text
     assert "figures/parts" not in text
     assert list(rows_of(out).index[:1]) == ["cse"]
@@ -408,7 +408,7 @@ def test_pairs_that_a_causal_model_cannot_tell_apart_and_a_signal_without_parts_
     assert run.found.exchange is None
     told = plain(run.told)
     assert "No states were exchanged: of the items with probes, fewer than 2 are tested" in told
-    assert "Attention and MLP are not told apart: signal='norm' is no sum of" in told
+    assert "Attention and MLP are not separated: signal='norm' is no sum of" in told
     assert {path.name for path in out.glob("*.csv")} == TABLES
     assert record_of(out)["status"] == "finished"
 
@@ -510,5 +510,5 @@ def test_a_model_without_heads_is_split_into_parts_and_says_why(tokenizer, tmp_p
     assert (out / "parts.csv").exists()
     assert not (out / "heads.csv").exists()
     text = (out / "summary.md").read_text(encoding="utf-8")
-    assert "Heads are not told apart: " in text
+    assert "Heads are not separated: " in text
     assert "are no heads, whose numbers share the weights of the tokens" in text

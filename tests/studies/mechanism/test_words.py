@@ -208,7 +208,7 @@ def test_what_each_part_shows_by_itself_is_told_apart():
 
 def test_a_model_that_cannot_be_split_says_so_and_has_no_rows_of_parts():
     m = mechanism(parts={})
-    assert told(m, "Attention and MLP are not told apart") == "Attention and MLP are not told apart: a gate acts on it."
+    assert told(m, "Attention and MLP are not separated") == "Attention and MLP are not separated: a gate acts on it."
     assert list(mechanism_table(m)["key"]) == ["cse"]
     assert "parts.csv" not in mechanism_tables(m)
 

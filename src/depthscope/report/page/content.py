@@ -1,4 +1,4 @@
-"""What a page holds, before it is a page: plain values that the templates write out without thinking."""
+"""What a page holds, before it is a page: plain values, which the templates only write out."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -48,7 +48,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Link:
-    """A way to another page beside this one."""
+    """A link to another page beside this one."""
 
     text: str
     href: str
@@ -69,7 +69,7 @@ class Section:
     reading : str
         How to read it: folded away.
     template : str
-        What writes it: most sections are written alike.
+        What writes it: most sections share one.
     content : mapping
         What only that template asks for.
     """

@@ -31,7 +31,7 @@ LICENSES = "vega/LICENSES.txt"
 def render(page: Page) -> str:
     """The page as HTML that asks for nothing else: no file, no network.
 
-    A content security policy says so to the browser: only the scripts written here may run, told by their digests, and no
+    A content security policy says so to the browser: only the scripts written here may run, known by their digests, and no
     request leaves the page, whatever a stimulus contains.
     """
     packages = (*page.packages, OURS)

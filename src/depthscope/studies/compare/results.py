@@ -106,7 +106,7 @@ class Findings(MetaAnalysis):
 
     @property
     def contradicting(self) -> list[Measured]:
-        """Models in which the difference is found the other way round."""
+        """Models in which the difference is found with the opposite sign."""
         return self.lower if self.sign > 0 else self.higher
 
     @property

@@ -90,7 +90,7 @@ class Comparison(Findings):
     def plot(self) -> "Axes":
         """Draw dz by relative depth and the forest of the range; returns the axes of the curves.
 
-        It takes two axes, one above the other, hence a figure of its own, ``.figure`` of what is returned.
+        It takes two axes, one above the other, so it makes a figure of its own, ``.figure`` of what is returned.
         """
         curves = {m.label: m.curve for m in self.models}
         whole = vars(self.pooled)

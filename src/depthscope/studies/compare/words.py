@@ -136,7 +136,7 @@ def _every(c: Findings) -> list[str]:
         return []
     said = f'"{"Higher" if c.sign > 0 else "Lower"} in every model" is {c.every_model}'
     if c.every_model == "contradicted":
-        return [f"{said}: the difference is the other way round in {_listed(c.contradicting)}."]
+        return [f"{said}: the difference has the opposite sign in {_listed(c.contradicting)}."]
     if c.every_model == "supported":
         return [f"{said}: found in all {len(c.asked)}, and a new model is expected on the same side of 0."]
     reasons = [f"it is not found in {_listed(c.not_found)}"] if c.not_found else []
@@ -240,7 +240,7 @@ def _shared(c: Findings) -> list[str]:
     if abs(r) <= LITTLE:
         word = "little is lost by it"
     else:
-        look = "alike" if r > 0 else "different"
+        look = "similar" if r > 0 else "different"
         word = f"that lets models look more {look} than they are, and the pooled interval ignores it"
     return [f"{told}; over the shared items their differences correlate by {r:+.2f} on average: {word}."]
 

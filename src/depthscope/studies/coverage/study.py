@@ -54,7 +54,7 @@ def coverage(names: Sequence[str] = (), kinds: Sequence[Kind] = (), *, progress:
 
 @contextmanager
 def _in_peace() -> Iterator[None]:
-    """One thread, for on networks as small as these they wait for each other; no remarks on settings that nobody made."""
+    """One thread, because in networks this small threads wait for each other; no warnings of settings that nobody made."""
     hush()
     torch, logging = require("torch", "models"), require("transformers", "models").utils.logging
     threads, verbosity = torch.get_num_threads(), logging.get_verbosity()

@@ -19,7 +19,7 @@ from depthscope.studies.mechanism.results import Attribution
 
 
 def splittable(model: Model, signal: str) -> tuple[bool, str]:
-    """Whether attention and the MLPs can be told apart, and which modules they are, or why not."""
+    """Whether attention and the MLPs can be separated, and which modules they are, or why not."""
     if signal not in ADDITIVE:
         return False, f"signal={signal!r} is no sum of what attention and the MLPs give"
     try:

@@ -89,7 +89,7 @@ def _beyond(b: Baselines) -> str:
     sign = np.sign(b.main.over(*b.window).dz)
     verdicts = {
         "there": "the effect of CSE is still there",
-        "reversed": "the effect of CSE turns round",
+        "reversed": "the effect of CSE is reversed",
         "absent": f"the effect of CSE is gone (|dz| below {b.main.settings['bound']:g})",
         "not shown": "an effect of CSE is not shown",
         "not measured": "CSE is not measured",

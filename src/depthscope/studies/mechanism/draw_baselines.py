@@ -115,7 +115,7 @@ def tell_measures(panels: Sequence[MeasurePanel], window: tuple[int, int]) -> st
 
 
 def tell_scores(scores: Sequence[ScoreRow]) -> str:
-    """Which set of features tells the conditions apart best."""
+    """Which set of features separates the conditions best."""
     if not scores:
         return ""
     auc, label, feed = max((auc[0], row.label, feed) for row in scores for feed, auc in row.auc.items())
@@ -194,6 +194,6 @@ def _scores(ax: "Axes", scores: Sequence[ScoreRow], said: str) -> None:
     ax.spines["left"].set_visible(False)
     ax.set_xticks([tick for tick in ax.get_xticks() if min(seen) - 0.05 < tick <= max(seen)])
     ax.set_xlabel("AUC on items not seen (0.5: chance)", loc="right")
-    ax.set_title("Telling the conditions apart", loc="left", fontsize=8, pad=4)
+    ax.set_title("Separating the conditions", loc="left", fontsize=8, pad=4)
     if len(feeds) > 1:
         ax.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0.1, columnspacing=1.2)

@@ -62,7 +62,7 @@ CORRELATIONS = TableForm(
 )
 CLASSIFIER = TableForm(
     "classifier.csv",
-    "Sets of measures that tell the conditions apart, and what one set gains beyond another",
+    "Sets of measures that separate the conditions, and what one set gains beyond another",
     (
         Column("sees", "{feed}"),
         Column("set", "{set}"),

@@ -211,7 +211,7 @@ def mechanism_table(m: Mechanism) -> pd.DataFrame:
 
 
 def quantities(m: Mechanism) -> Iterator[tuple[str, str, Effect]]:
-    """Key, words and effect of all that is told of the window."""
+    """Key, words and effect of all that is said of the window."""
     yield "cse", "difference in CSE, mean over the window", m.main.over(*m.window)
     for name, c in m.attribution.parts.items():
         key = "interaction" if name == CROSS else name

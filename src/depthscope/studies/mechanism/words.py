@@ -30,10 +30,10 @@ split of energy, not of function: an MLP writes what attention has brought it.\
 EXCHANGE = """\
 **Exchanging states** is an intervention: the state of the target word after one layer is replaced by the one that the
 same word has in the twin text, and the probability of two continuations is read. An effect says that this state, at
-this layer, carries something that tells the readings apart, for this model and these continuations. It does not say
+this layer, carries something that distinguishes the readings, for this model and these continuations. It does not say
 that the breadth of the computation does it: the state is exchanged whole, not its CSE. No effect does not mean that
 the layers are idle: what they write may be read elsewhere, or by no continuation of ours. The comparison with as many
-other layers asks whether the layers where CSE differs are special; neighbouring layers are alike, so that the rank
+other layers asks whether the layers where CSE differs are special; neighbouring layers are similar, so that the rank
 among windows of neighbours stands beside its p.\
 """
 
@@ -142,7 +142,7 @@ def _bands(m: Mechanism) -> str:
 def _parts(m: Mechanism) -> list[str]:
     a = m.attribution
     if not a.parts:
-        return [f"Attention and MLP are not told apart: {a.about}."]
+        return [f"Attention and MLP are not separated: {a.about}."]
     if m.found is None:
         return ["No difference is shown that a part could carry."]
     whole = m.main.over(*m.window)
@@ -183,7 +183,7 @@ def _relative_parts(m: Mechanism) -> list[str]:
 
 def _heads(m: Mechanism) -> list[str]:
     if m.no_heads:
-        return [f"Heads are not told apart: {m.no_heads}."]
+        return [f"Heads are not separated: {m.no_heads}."]
     if m.heads is None:
         return []
     if m.found is None:

@@ -49,7 +49,7 @@ def verdicts(models: Sequence[Studied], rows: Sequence[Compared]) -> list[str]:
 
 
 def _claim(models: Sequence[Studied]) -> str:
-    """In how many higher anywhere, in how many early to mid, in how many lower? In which is the claim not borne out?"""
+    """In how many higher anywhere, in how many early to mid, in how many lower? In which is the claim not supported?"""
     higher, early, lower = (
         sum(map(bool, found)) for found in zip(*((m.positive, m.early, m.negative) for m in models), strict=True)
     )

@@ -61,7 +61,7 @@ def _answered(sender: Connection, work: Callable[..., None], given: tuple[Any, .
 
 
 def ended(status: int | None, memory: bool) -> str:
-    """How a process ended, in words: by which signal, for want of memory only where that is known."""
+    """How a process ended, in words: by which signal, for lack of memory only where that is known."""
     if status is None or status >= 0:
         return f"its process ended without a result (exit status {status}); see what it printed, and run the same command again"
     name = signal.Signals(-status).name if -status in {one.value for one in signal.Signals} else f"signal {-status}"

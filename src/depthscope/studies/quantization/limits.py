@@ -1,4 +1,4 @@
-"""What a scheme of quantisation must keep to, and which schemes do not."""
+"""The limits of a scheme of quantisation, and which schemes break them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds, each of which may be missing; what lies on a bound keeps to it.
+    """Bounds, each of which may be missing; what lies on a bound does not break it.
 
     Attributes
     ----------
@@ -80,7 +80,7 @@ class Limits:
         return [text.format(value) for text, value in words.items() if value is not None]
 
     def broken_by(self, row: "SchemeRow", original: "SchemeRow") -> list[str]:
-        """What a scheme does not keep to, a phrase each. What was not measured, or is no number, keeps to nothing."""
+        """The limits that a scheme breaks, a phrase each. What was not measured, or is no number, breaks them all."""
         if not self.told:
             return []
         if row.failed:

@@ -20,7 +20,7 @@ MEASURED = """\
 change over the standard deviation between items, mean over layers; at 1 the CSE of a text moves as far as texts
 differ. **Moved** is the change of the effect in units of CSE, item by item, as a share of that in the
 original, with its 95 % interval; **dz** is over the spread of the scheme itself, so that the two need not agree.
-**dz** is at layers that the original chose, which flatters the original.\
+**dz** is at layers that the original chose, which favours the original.\
 """
 
 

@@ -30,8 +30,8 @@ def draw_reading(
 ) -> "Axes":
     """Heat map of (token, layer) values, the tokens from the top down; coordinate ``piece`` names them.
 
-    ``text``: below, model and settings. ``counted``, (token,): the tokens whose values the colours reach over, save their
-    outermost percent. ``label`` names the values; ``signed``: they are differences, around zero.
+    ``text``: below, model and settings. ``counted``, (token,): the tokens whose values the colours reach over, without
+    their outermost percent. ``label`` names the values; ``signed``: they are differences, around zero.
     """
     values = h.transpose("token", "layer").values
     few = len(values) <= FEW

@@ -46,7 +46,7 @@ def reading_page(
     answer : sequence of str
         What is said of them, the most important first.
     blocks : mapping of mappings
-        Versions, checks and whatever else is to be told at the end.
+        Versions, checks and whatever else is shown at the end.
     command : str
         By which it can be repeated; may be empty.
     """

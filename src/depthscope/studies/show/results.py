@@ -46,8 +46,8 @@ class TextReading:
 
     @cached_property
     def counted(self) -> NDArray[np.bool_]:
-        """The tokens that averages and extremes are taken over: those of the text, save one at position 0, which is an
-        attention sink; that one, if it is all there is.
+        """The tokens that averages and extremes are taken over: those of the text, except one at position 0, which is
+        an attention sink; that one, if it is all there is.
         """
         known = np.isfinite(self.means)
         own = known & ~self.traj["special"].values.astype(bool)
@@ -114,7 +114,7 @@ def layer_means(values: xr.DataArray) -> Float:
 
 
 def digits_of(readings: Sequence[TextReading]) -> int:
-    """Digits behind the point of a mean CSE: by them tokens can be told apart, or texts of one token each."""
+    """Digits behind the point of a mean CSE: by them tokens can be distinguished, or texts of one token each."""
     groups = [one.means[one.counted] for one in readings]
     if all(len(means) < 2 for means in groups):
         groups = [np.concatenate(groups)]
