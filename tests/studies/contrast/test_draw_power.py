@@ -109,8 +109,8 @@ def test_given_axes_are_used(power):
 
 def test_the_alternative_says_from_how_many_items_the_effect_is_detected(power):
     assert alt(draw_power(power, "title", "note").figure).text == (
-        f"Share of studies that detect an effect, by number of items ({SIZES[0]} to {SIZES[-1]}; at hand: 33), for 4 sizes of "
-        f"the effect. The effect observed reaches 80% from {SIZES[2]} items; at {SIZES[-1]} items it is detected in 100%."
+        f"Share of studies that detect an effect, by number of items ({SIZES[0]} to {SIZES[-1]}; available: 33), for 4 sizes "
+        f"of the effect. The effect observed reaches 80% from {SIZES[2]} items; at {SIZES[-1]} items it is detected in 100%."
     )
     low = draw_power(power.assign(rate=power["rate"] / 2), "title", "note")
     assert "does not reach 80%" in alt(low.figure).text

@@ -48,7 +48,7 @@ def test_any_number_of_measures_and_the_classifier_have_room(count):
     assert all(ax.get_window_extent().width > 300 for ax in figure.axes)
     boxes = [ax.get_window_extent() for ax in figure.axes]
     assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[i + 1 :])
-    assert scores.get_title(loc="left") == "Separating the conditions"
+    assert scores.get_title(loc="left") == "Telling the conditions apart"
 
 
 def test_without_a_classifier_there_is_no_panel_for_it():

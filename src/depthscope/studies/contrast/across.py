@@ -85,8 +85,8 @@ class Replication:
     shows : bool
         Whether there is anything in it that could replicate.
     held, absent, open, against, blind : list of str
-        The other runs: it is there; it is shown to be smaller than ``bound``; it is not found; it is found the other way round;
-        no layer is measured there.
+        The other runs: it is there; it is shown to be smaller than ``bound``; it is not found; it is found with the
+        opposite sign; no layer is measured there.
     bound : float
         Of ``|dz|``.
     """

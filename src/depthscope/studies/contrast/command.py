@@ -324,7 +324,7 @@ class CheckFile:
         return Answer(found.told, found.document, refused=f"a run would be refused: {'; '.join(found.refused)}")
 
     def _unusable(self, file: str, wrong: DepthscopeError) -> Answer:
-        """What is wrong, by row as far as it can be told by row."""
+        """What is wrong, by row as far as it can be said by row."""
         from depthscope.stimuli.problems import StimuliError
 
         problems = wrong.problems if isinstance(wrong, StimuliError) else []

@@ -1,4 +1,4 @@
-"""What the conditions bring along: adjusted for, and matched."""
+"""Covariates in which the conditions differ: adjusted for, and matched on."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -15,7 +15,7 @@ NOTICED = 1.05
 
 @dataclass(frozen=True)
 class Dependence:
-    """How alike the differences of items are that have a label in common.
+    """How similar the differences of items are that have a label in common.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class Dependence:
 
 
 def dependence(main: Contrast, table: pd.DataFrame) -> list[Dependence]:
-    """Of everything that several items share, how alike that makes their differences."""
+    """Of everything that several items share, how similar that makes their differences."""
     values = main.over_items(*main.window).dropna()
     shared = []
     for column, labels in families(table).items():

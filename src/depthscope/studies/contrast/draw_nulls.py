@@ -12,7 +12,7 @@ from depthscope.drawing.style import COLOURS, INK, MUTED, RULE, depth_axis, head
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# colour (not those of the conditions), hatch and dashes of each null: told apart without colour, and where they coincide;
+# colour (not those of the conditions), hatch and dashes of each null: distinct without colour, and where they coincide;
 # hatches of lines, for one of dots takes a quarter of a megabyte
 LOOKS: tuple[tuple[str, str, Any], ...] = (
     (COLOURS[2], "////", "-"),
@@ -94,7 +94,7 @@ def _draw_null(ax: "Axes", mean: xr.DataArray, low: xr.DataArray, high: xr.DataA
 
 
 def _write_legend(ax: "Axes", handles: Sequence[Any], words: Sequence[str]) -> None:
-    """Below the upper panel, hence between the two: lines and bands may fill both."""
+    """Below the upper panel, so between the two: lines and bands may fill both."""
     longest = max(len(word) for word in words)
     columns = 3 if longest <= 24 else 2 if longest <= 40 else 1
     ax.legend(handles, words, loc="upper left", bbox_to_anchor=(0, -0.02), ncols=columns, borderaxespad=0.2)

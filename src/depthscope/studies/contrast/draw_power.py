@@ -22,7 +22,7 @@ def draw_power(power: xr.Dataset, title: str, text: str, ax: "Axes | None" = Non
     """Draw the table of :func:`depthscope.statistics.power.power_curve`: one line per size of the effect.
 
     The effect observed stands out, with the interval of its rates, and dashed the same less what its choice adds; the dotted
-    line marks the number of items at hand.
+    line marks the number of items available.
     """
     ax = axes(ax)
     sizes = power["n"].values
@@ -65,7 +65,7 @@ def draw_power(power: xr.Dataset, title: str, text: str, ax: "Axes | None" = Non
 def tell_power(power: xr.Dataset) -> str:
     """From how many items the effect observed is detected as often as is usually asked for."""
     sizes = [int(n) for n in power["n"].values]
-    first = f"Share of studies that detect an effect, by number of items ({sizes[0]} to {sizes[-1]}; at hand: "
+    first = f"Share of studies that detect an effect, by number of items ({sizes[0]} to {sizes[-1]}; available: "
     first += f"{int(power.attrs['items'])}), for {power.sizes['share']} sizes of the effect."
     if 1.0 not in power["share"].values:
         return first

@@ -99,7 +99,7 @@ def write_evidence_figures(folder: Path, h: xr.DataArray, evidence: Evidence, so
     written += save(ax.figure, folder / "evidence")
     names = [str(name) for name in dict.fromkeys(evidence.covariates.get("covariate", []))]
     if names:
-        title = "What the conditions bring along"
+        title = "Covariates by condition"
         values = xr.Dataset(
             {name: h[name].reset_coords(drop=True).assign_attrs(units=UNITS.get(name, "")) for name in names}
         )
@@ -152,7 +152,7 @@ def write_quantities_figure(folder: Path, quantities: Quantities, source: str) -
 
 
 def file_stem(name: str, taken: set[str]) -> str:
-    """A name that every file system takes, told apart from those already ``taken``."""
+    """A name that every file system takes, different from those already ``taken``."""
     # of letters that take several bytes fewer, so that there is room for what is put before and behind
     plain = re.sub(r"[^\w.-]+", "_", name)[:80].encode()[:160].decode(errors="ignore")
     stem = next(s for i in count(1) if (s := plain if i == 1 else f"{plain}-{i}") not in taken)

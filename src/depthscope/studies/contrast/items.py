@@ -28,7 +28,7 @@ HERE = "depthscope.studies.contrast"
 MEASURE, TRAJECTORIES = "cse.nc", "trajectories.zarr"
 # bytes of scalograms on a page, one a cell: 1,000 texts of 30 layers take half a megabyte
 ROOM = 1_500_000
-# what is told of a text beside its words
+# what is shown of a text beside its words
 TOLD = {"surprisal": "bits of surprisal", "n_tokens": "tokens", "token_index": "tokens before the target"}
 
 

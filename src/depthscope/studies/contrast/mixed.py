@@ -53,7 +53,7 @@ def _check_number(texts: int) -> None:
 
 
 def check_crossed(table: pd.DataFrame, terms: Terms, crossed: Sequence[str]) -> None:
-    """Refuse columns that cannot be crossed with items in this contrast: all of it can be told from the stimuli."""
+    """Refuse columns that cannot be crossed with items in this contrast: all of it can be known from the stimuli."""
     taken = ("item", "condition", "text")
     for name in crossed:
         if name not in table or name in taken:

@@ -113,7 +113,7 @@ def preview(
         _depth(found, config, measure or {})
     _language(found, table, language or ("en" if folder is None and stimuli in BUILTIN else None))
     _contrasts(found, table, contexts, contrasts)
-    # as in the document of a table with faults; what can be told of a row was raised above
+    # as in the document of a table with faults; what can be said of a row was raised above
     found.document |= {"problems": [], "refused": found.refused}
     return found
 
@@ -150,7 +150,7 @@ def _depth(found: Preview, config: Any, measure: Mapping[str, Any]) -> None:
 
 def _language(found: Preview, table: pd.DataFrame, language: str | None) -> None:
     if COLUMN in table:
-        found.tell("word frequencies", f"the table brings {COLUMN}")
+        found.tell("word frequencies", f"the table has its own {COLUMN}")
         return
     if not all(find_spec(name) for name in ("py3langid", "wordfreq")):
         found.tell("language", "not looked at, which needs pip install 'depthscope[models]'")

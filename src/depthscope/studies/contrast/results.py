@@ -45,7 +45,7 @@ class Control:
 
 @dataclass(frozen=True)
 class Confounding:
-    """One contrast with what its conditions bring along held equal.
+    """One contrast with covariates held equal.
 
     Attributes
     ----------

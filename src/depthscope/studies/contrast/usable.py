@@ -23,7 +23,7 @@ def contexts_of(tokenizer: Any, table: pd.DataFrame, subtoken: Subtoken, limit: 
 
 
 def check_usable(model: "Model", table: pd.DataFrame, terms: Sequence[Terms], settings: "Settings") -> None:
-    """Refuse contrasts without enough pairs that the model can tell apart, before anything is traced."""
+    """Refuse contrasts without enough pairs that the model can distinguish, before anything is traced."""
     contexts = contexts_of(model.tokenizer, table, settings.subtoken, model.max_length, model.causal)
     for one in terms:
         pairs_of(table, one, contexts, bool(settings.contrast.get("include_same_context")))

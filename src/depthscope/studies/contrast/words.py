@@ -24,7 +24,7 @@ COMPARED = """\
 Every analysis at the same {window}: CSE is averaged over them, item by item; dz and its 95 % interval are of that one
 number, and p is of {drawn}. Where a cluster of the first row chose the layers, its own effect is too large. "Cluster"
 names the significant cluster of the analysis that overlaps them, if there is one. Adjusted dz is in units of what the
-covariates leave; intervals (bootstrap, noncentral t) and p ({drawn}) come from different tests and can part at the
+covariates leave; intervals (bootstrap, noncentral t) and p ({drawn}) come from different tests and can disagree at the
 margin.\
 """
 

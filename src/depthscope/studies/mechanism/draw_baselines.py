@@ -194,6 +194,6 @@ def _scores(ax: "Axes", scores: Sequence[ScoreRow], said: str) -> None:
     ax.spines["left"].set_visible(False)
     ax.set_xticks([tick for tick in ax.get_xticks() if min(seen) - 0.05 < tick <= max(seen)])
     ax.set_xlabel("AUC on items not seen (0.5: chance)", loc="right")
-    ax.set_title("Separating the conditions", loc="left", fontsize=8, pad=4)
+    ax.set_title("Telling the conditions apart", loc="left", fontsize=8, pad=4)
     if len(feeds) > 1:
         ax.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0.1, columnspacing=1.2)

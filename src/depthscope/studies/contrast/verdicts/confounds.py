@@ -1,4 +1,4 @@
-"""How much of an effect is left when what its conditions bring along is held equal?"""
+"""How much of an effect is left when covariates are held equal?"""
 
 from collections.abc import Mapping
 

@@ -4,7 +4,7 @@ from depthscope.studies.contrast.dependence import Dependence
 
 
 def dependence_words(one: Dependence) -> str:
-    """How alike items with a label in common are, and the command that tests families."""
+    """How similar items with a label in common are, and the command that tests families."""
     alike = one.alike
     shared = f"{one.items} items share {alike.families} labels of {one.column!r}"
     value = f"the intraclass correlation of their differences is {alike.value:.2f} [{alike.low:.2f}, {alike.high:.2f}]"
