@@ -17,6 +17,7 @@ from depthscope.cli.run import Run
 from depthscope.cli.stimuli import Stimuli
 from depthscope.console.output import Answer, deliver, let_go, only_the_document, prepare_streams
 from depthscope.console.wrapping import COMMAND, Wrapping
+from depthscope.drawing import beside
 from depthscope.errors import DepthscopeError, DepthscopeWarning, out_of_memory, without
 from depthscope.studies.registry import commands as every_command
 from depthscope.version import __version__
@@ -56,6 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     if arguments is None:  # a process of our own
         gc.set_threshold(*SEARCHES)
+        beside.allowed = True
     prepare_streams()
     options = build_parser().parse_args(words)
     options.words = words

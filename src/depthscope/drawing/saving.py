@@ -2,10 +2,12 @@
 
 import io
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from depthscope.drawing.alt import UNSPEAKABLE, alt
+from depthscope.drawing.alt import UNSPEAKABLE, Alt, alt
+from depthscope.drawing.beside import current
 from depthscope.drawing.fonts import lend
 from depthscope.drawing.style import look
 from depthscope.errors import require
@@ -28,7 +30,8 @@ def save(figure: "Figure | SubFigure", stem: Path) -> list[Path]:
     """Write ``stem.png``, ``stem.svg`` and ``stem.pdf``, as wide as the figure says; then close the figure.
 
     Its text alternative (:func:`depthscope.drawing.alt.describe`) goes along: in the SVG as ``title`` and ``dc:description``,
-    in the PDF as Title and Subject, in the PNG as Title and Description.
+    in the PDF as Title and Subject, in the PNG as Title and Description. Within
+    :func:`depthscope.drawing.beside.figures_beside` the files are there once they have been waited for.
     """
     plt = require("matplotlib.pyplot", "figures")
     whole: Figure = figure.figure
@@ -39,15 +42,27 @@ def save(figure: "Figure | SubFigure", stem: Path) -> list[Path]:
             whole.draw_without_rendering()
     # laid out once: every file has the same places, and the layout is what takes the time
     whole.set_layout_engine("none")
-    for path in paths:
-        path.write_bytes(encoded(whole, path.suffix[1:]))
+    beside = current() if len(paths) > 1 else None
+    if beside is None:
+        write_kinds(whole, alt(whole), paths)
+    else:
+        beside.give(write_kinds, whole, alt(whole), paths)
     plt.close(whole)
     return paths
 
 
-def encoded(figure: "Figure", kind: str, dpi: int | None = None) -> bytes:
-    """The file that :func:`save` would write; ``kind`` is ``png``, ``svg`` or ``pdf``."""
-    told = alt(figure)
+def write_kinds(figure: "Figure", told: Alt, paths: Sequence[Path]) -> None:
+    """Write a figure that is laid out, with its text alternative, into files; what each is, its suffix says."""
+    for path in paths:
+        path.write_bytes(encoded(figure, path.suffix[1:], told=told))
+
+
+def encoded(figure: "Figure", kind: str, dpi: int | None = None, told: Alt | None = None) -> bytes:
+    """The file that :func:`save` would write; ``kind`` is ``png``, ``svg`` or ``pdf``.
+
+    ``told``: its text alternative, for a figure that has come from another process.
+    """
+    told = told or alt(figure)
     words = {"Title": told.title, ("Subject" if kind == "pdf" else "Description"): told.text}
     metadata: dict[str, Any] = {name: text for name, text in words.items() if text}
     metadata |= WITHOUT[kind]

@@ -5,6 +5,7 @@ import inspect
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -147,13 +148,21 @@ def note(ax: "Axes", text: str, start: float = 0.0) -> None:
     )
 
 
+def _divided(layers: Any, by: int) -> Any:
+    return np.asarray(layers) / by
+
+
+def _times(shares: Any, by: int) -> Any:
+    return np.asarray(shares) * by
+
+
 def depth_axis(ax: "Axes", depth: int) -> None:
     """Layers below, relative depth above."""
     ax.set_xlim(0.5, depth + 0.5)
     ax.set_xlabel("layer")
     if not ax.child_axes:
-        scale = (lambda layer: np.asarray(layer) / depth, lambda relative: np.asarray(relative) * depth)
-        top = ax.secondary_xaxis("top", functions=scale)
+        # no lambdas: a figure goes to another process
+        top = ax.secondary_xaxis("top", functions=(partial(_divided, by=depth), partial(_times, by=depth)))
         top.set_xlabel("relative depth", fontsize=NAMES)
         # an axis of its own is not among the axes of the figure, whose ticks are kept
         top.tick_params(labelsize=SMALL, color=INK, labelcolor=INK)

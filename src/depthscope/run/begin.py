@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from depthscope.capture.word import Surprisal
+from depthscope.drawing.beside import figures_beside
 from depthscope.errors import check_count, require
 from depthscope.model.model import Model
 from depthscope.report.part import Layout
@@ -69,7 +70,7 @@ def begin(
     torch = require("torch", "models")
     torch.set_num_threads(_threads(threads, out) or torch.get_num_threads())
     record = RunRecord(study, dict(asked), command=command)
-    with run_folder(out, record):
+    with run_folder(out, record), figures_beside():
         clock = Clock(progress)
         with clock("load"):
             model = load()

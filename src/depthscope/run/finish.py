@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from depthscope.drawing.beside import wait_for_figures
 from depthscope.errors import require
 from depthscope.report.markdown import markdown
 from depthscope.report.page.render import render
@@ -28,6 +29,7 @@ def finish(out: Path, record: RunRecord, clock: Clock, layout: Layout, about: Ma
     its settings in words.
     """
     layout.check(record.words)
+    wait_for_figures()
     record.status = "finished"
     record.timings = clock.seconds
     record.files = seal(out)

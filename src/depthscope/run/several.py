@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from depthscope.drawing.beside import figures_beside
 from depthscope.report.part import Layout
 from depthscope.run.clock import Clock
 from depthscope.run.finish import check_finish, finish
@@ -23,7 +24,7 @@ def shared_settings(settings: Any, *varied: str) -> dict[str, Any]:
 def comparison(out: Path, record: RunRecord, progress: bool, layout: Layout) -> Iterator[Clock]:
     """Hold the folder, and call the record finished if the block ends well. The block writes the record when it begins to."""
     check_finish()
-    with run_folder(out, record):
+    with run_folder(out, record), figures_beside():
         clock = Clock(progress)
         yield clock
         finish(out, record, clock, layout)
