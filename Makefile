@@ -42,7 +42,7 @@ coverage: .venv/.dev
 
 # what takes too long, or too much of the network, for every change: every class of models, every pretrained one
 nightly: .venv/.dev lowest
-	$(BIN)/python -m pytest -m coverage
+	$(BIN)/python -m pytest -m 'coverage or thorough'
 	DEPTHSCOPE_FETCH=1 $(BIN)/python -m pytest -m models
 
 # the lowest versions that pyproject.toml declares install together, and what needs no network works with them

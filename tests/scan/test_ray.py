@@ -82,6 +82,7 @@ def test_two_workers_of_whom_one_is_killed_write_the_files_of_one_process(networ
     assert files_of(out) == files_of(alone.folder)
 
 
+@pytest.mark.thorough
 def test_workers_that_read_on_the_roll_write_the_files_of_one_process(network, corpus, tmp_path):
     options = {**SMALL, "part_tokens": 80, "reading": "rolling", "measures": ["norm", "surprisal"]}
     alone = ds.scan_corpus(str(network), corpus, tmp_path / "alone", **options)

@@ -120,6 +120,7 @@ def test_the_folder_holds_the_comparison_beside_the_sets(finished):
     assert list(record["timings"]) == ["load", *TWO, "report"]
 
 
+@pytest.mark.thorough  # that of models goes the same way
 def test_a_run_that_was_stopped_between_sets_goes_on_to_the_same_bytes(finished, settings, tmp_path, refuses):
     out = tmp_path / "run"
     stranger = out / "vua" / "notes.txt"
