@@ -22,7 +22,7 @@ from depthscope.statistics.nulls import against
 from depthscope.statistics.power import power_curve
 from depthscope.studies.contrast.figures import file_stem, write_evidence_figures, write_figures, write_forest
 from depthscope.studies.contrast.results import Confounding, Evidence
-from depthscope.studies.corpora.words import compare_sets
+from depthscope.studies.corpora.results import compare_sets
 from depthscope.summaries import describe_layers
 from tests.conftest import tiny_llama
 from tests.studies.contrast.planted import HALF, HIGHER, LOWER, NOTHING, QUICK, compare, evidence, measure
