@@ -36,13 +36,26 @@ class Beside:
         self._jobs.put((pickle.dumps((write, figure, words)), paths))
 
     def wait(self) -> None:
-        """Until everything is written. What went wrong there is raised here; what a process that died left is done here."""
+        """Until everything is written: what still waits is done here meanwhile. What went wrong there is raised here; what a
+        process that died left is done here.
+        """
+        while (job := self._next()) is not None:
+            try:
+                _write(*job)
+            finally:
+                self._jobs.task_done()
         self._jobs.join()
         undone, self._undone = self._undone, []
         for job in undone:
             _write(*job)
         if self._problems:
             raise self._problems.pop(0)
+
+    def _next(self) -> Job | None:
+        try:
+            return self._jobs.get_nowait()
+        except queue.Empty:
+            return None
 
     def end(self) -> None:
         """Let the process go."""
