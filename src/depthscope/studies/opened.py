@@ -18,7 +18,7 @@ from depthscope.store.datasets import read_zarr
 from depthscope.store.folder import RECORD
 from depthscope.store.names import given, inside
 from depthscope.store.record import RunRecord
-from depthscope.store.sealed import Sealed
+from depthscope.store.sealed import SUMMARY, Sealed
 from depthscope.store.tables import read_csv
 from depthscope.studies.registry import WINGS, layout_of
 from depthscope.telling import Sheet
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Value = TypeVar("Value")
-SUMMARY, FIGURES, TABLE, WRITTEN = "summary.md", "figures", ".csv", "contrasts.csv"
+FIGURES, TABLE, WRITTEN = "figures", ".csv", "contrasts.csv"
 MEASURING = ("metaphor", "mechanism")  # studies that keep a CSE of their own
 WAY_OUT = "give the folder of a finished run; an unfinished one is finished by its own command"
 

@@ -23,7 +23,7 @@ from depthscope.run.result import FinishedRun
 from depthscope.run.several import comparison, shared_settings, statistics_text
 from depthscope.store.folder import RECORD
 from depthscope.store.record import RunRecord
-from depthscope.store.sealed import REPORT
+from depthscope.store.sealed import REPORT, SUMMARY
 from depthscope.studies.contrast.figures import file_stem, plot_forest
 from depthscope.studies.contrast.results import Compared, Evidence
 from depthscope.studies.contrast.settings import Settings, prepare, settled
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 # what stands beside the folders of the models
-TABLE, DEPTHS, SUMMARY, FIGURES = "models.csv", "depths.csv", "summary.md", "figures"
+TABLE, DEPTHS, FIGURES = "models.csv", "depths.csv", "figures"
 
 
 @dataclass(frozen=True)
