@@ -13,7 +13,7 @@ import sys
 from importlib.abc import MetaPathFinder
 
 BARE = {"torch", "transformers", "accelerate", "gguf", "wordfreq", "zarr", "jinja2", "markupsafe", "sklearn",
-        "statsmodels", "matplotlib", "pyarrow", "ray", "datasets"}
+        "statsmodels", "matplotlib", "pyarrow", "ray", "datasets", "soundfile", "espeakng_loader", "pocketsphinx"}
 
 class Blocker(MetaPathFinder):
     def find_spec(self, name, path=None, target=None):

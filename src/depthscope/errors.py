@@ -35,7 +35,8 @@ EXTRAS = {
     **dict.fromkeys(("jinja2", "markupsafe"), "report"),
     **dict.fromkeys(("sklearn", "statsmodels"), "mechanism"),
     **dict.fromkeys(("bitsandbytes", "torchao", "optimum"), "quantization"),
-    **{"matplotlib": "figures", "pyarrow": "parquet", "ray": "ray", "datasets": "hub"},
+    **dict.fromkeys(("espeakng_loader", "pocketsphinx"), "asr-truth"),
+    **{"soundfile": "asr", "matplotlib": "figures", "pyarrow": "parquet", "ray": "ray", "datasets": "hub"},
 }
 
 
