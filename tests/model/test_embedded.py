@@ -62,7 +62,7 @@ def test_truncated_weights_are_refused_by_their_hash(
     cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refuses: Any
 ) -> None:
     (piece,) = ENTRY.files[0].pieces
-    (path,) = (installed_pieces(ENTRY) or {}).values()
+    (path,) = (installed_pieces(ENTRY.files) or {}).values()
     half = tmp_path / piece.member
     half.parent.mkdir()
     half.write_bytes(path.read_bytes()[:1_000_000])
@@ -80,7 +80,7 @@ def test_truncated_weights_are_refused_by_their_hash(
 def test_a_missing_wheel_is_named_with_the_way_to_get_it(
     cache: Path, monkeypatch: pytest.MonkeyPatch, refuses: Any
 ) -> None:
-    monkeypatch.setattr(shelf, "installed_pieces", lambda entry: None)
+    monkeypatch.setattr(shelf, "installed_pieces", lambda files: None)
     with refuses("embedded: not fetched yet", "depthscope models get smollm2-135m (93 MB)"):
         ds.load("embedded")
 

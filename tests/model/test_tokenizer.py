@@ -10,7 +10,7 @@ from transformers import BloomConfig, ByT5Tokenizer, Gemma3Config, GPT2Config, L
 
 import depthscope as ds
 from depthscope.model.pretrained.installed import installed_pieces
-from depthscope.model.pretrained.registry import find
+from depthscope.model.pretrained.registry import MODELS
 from depthscope.model.tokenizer import context_length, load_tokenizer
 from tests.conftest import tiny_llama
 
@@ -24,7 +24,7 @@ def test_the_embedded_tokenizer_is_the_models_own(embedded: Any) -> None:
 
 
 def test_a_gguf_file_gives_its_tokenizer(tokenizer: Any) -> None:
-    (weights,) = (installed_pieces(find("embedded")) or {}).values()
+    (weights,) = (installed_pieces(MODELS[0].files) or {}).values()
     own, limit = load_tokenizer(str(weights))
     assert own(SENTENCE)["input_ids"] == tokenizer(SENTENCE)["input_ids"]
     assert limit == 8192

@@ -52,15 +52,16 @@ def serving(index: Index) -> Iterator[Index]:
             if self.path not in index.files:
                 return self.send_error(404)
             content = index.files[self.path]
-            start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted and index.ranges else 0
-            self.send_response(206 if start else 200)
-            if start:
-                self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+            first, _, last = (wanted if wanted and index.ranges else "bytes=0-").removeprefix("bytes=").partition("-")
+            start, stop = int(first), min(int(last or len(content)) + 1, len(content))
+            part = (start, stop) != (0, len(content))
+            self.send_response(206 if part else 200)
+            if part:
+                self.send_header("Content-Range", f"bytes {start}-{stop - 1}/{len(content)}")
             kind = "text/html" if index.html else "application/vnd.pypi.simple.v1+json"
             self.send_header("Content-Type", kind if self.path.endswith("/") else "application/octet-stream")
-            self.send_header("Content-Length", str(len(content) - start))
+            self.send_header("Content-Length", str(stop - start))
             self.end_headers()
-            stop = len(content)
             if index.cuts and index.cut is not None and self.path.endswith((".whl", ".tgz")):
                 index.cuts -= 1
                 stop = min(stop, start + index.cut)

@@ -1,5 +1,6 @@
 """Moonshine from ONNX Runtime: a random network written in that layout and read back is the same network."""
 
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -7,17 +8,21 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from transformers import MoonshineConfig, MoonshineForConditionalGeneration
+from transformers import AutoProcessor, AutoTokenizer, MoonshineConfig, MoonshineForConditionalGeneration
 
 from depthscope.errors import DepthscopeError
+from depthscope.model.pretrained import fetch
 from depthscope.model.pretrained.moonshine import read_moonshine, read_moonshine_tokenizer
 from depthscope.model.pretrained.ort import KINDS, read_graph
+from depthscope.model.pretrained.recordings import demo_recordings
+from depthscope.model.pretrained.registry import find
+from depthscope.model.pretrained.shelf import state
 from tests.model.pretrained.flatbuffer import flatbuffer, ort_file
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 Nodes = list[tuple[str, str, list[str]]]
 
-PIECES = ["▁", "a", "b", "é", "", "▁a", "ab"]
+PIECES = ["▁", "a", "b", "é", "", "▁▁", "▁a", "ab"]
 CONTROL = ["<<ST_0>>", "<<ST_1>>"]
 
 
@@ -182,9 +187,11 @@ def test_a_damaged_file_is_refused_if_it_cannot_be_read(tmp_path: Path, place: i
 @pytest.mark.parametrize(
     ("text", "ids"),
     [
-        ("a b", [1, 264, 259, 261]),
-        ("ab", [1, 264, 261]),  # "▁a" comes before "ab"
-        ("bab", [1, 259, 261, 265]),
+        ("a b", [1, 265, 259, 261]),
+        ("ab", [1, 265, 261]),  # "▁a" comes before "ab"
+        ("bab", [1, 259, 261, 266]),
+        ("b  a", [1, 259, 261, 259, 265]),  # and even before two spaces
+        ("b  b", [1, 259, 261, 264, 261]),
         ("ü", [1, 259, 3 + 0xC3, 3 + 0xBC]),
         ("\u2028", [1, 259, 263]),
         ("", [1]),
@@ -194,7 +201,7 @@ def test_pieces_are_merged_in_their_order(files: tuple[Path, Path, Path], text: 
     tokenizer = read_moonshine_tokenizer(files[2])
     assert tokenizer(text)["input_ids"] == ids
     assert tokenizer.decode(ids, skip_special_tokens=True) == text
-    assert tokenizer.decode([*ids, 266, 267, 2], skip_special_tokens=True) == text  # control tokens say nothing
+    assert tokenizer.decode([*ids, 267, 268, 2], skip_special_tokens=True) == text  # control tokens say nothing
 
 
 @pytest.mark.parametrize("content", [b"", tokenizer_file()[:-1], tokenizer_file()[1:], b"\xff" * 100])
@@ -202,3 +209,44 @@ def test_another_tokenizer_is_refused(tmp_path: Path, content: bytes, refuses: A
     (tmp_path / "tokenizer.bin").write_bytes(content)
     with refuses("tokenizer.bin", "no tokenizer of Moonshine"):
         read_moonshine_tokenizer(tmp_path / "tokenizer.bin")
+
+
+@pytest.fixture(scope="module")
+def real() -> Path:
+    """The folder of the converted model."""
+    entry = find("moonshine-tiny")
+    assert entry is not None
+    if state(entry) == "not fetched" and os.environ.get("DEPTHSCOPE_FETCH") != "1":
+        pytest.skip("moonshine-tiny is not in the cache: depthscope models get moonshine-tiny, or DEPTHSCOPE_FETCH=1")
+    return fetch(entry.name, progress=False)
+
+
+@pytest.mark.models
+def test_the_real_one_writes_what_was_said(real: Path) -> None:
+    soundfile = pytest.importorskip("soundfile")
+    made = MoonshineForConditionalGeneration.from_pretrained(real).eval()
+    processor = AutoProcessor.from_pretrained(real)
+    said = []
+    for path in demo_recordings(progress=False):
+        sound, rate = soundfile.read(path, dtype="float32")
+        inputs = processor(sound, sampling_rate=rate, return_tensors="pt")
+        with torch.inference_mode():
+            frames = made.model.encoder(inputs.input_values).last_hidden_state
+        assert frames.shape[1] / (len(sound) / rate) == pytest.approx(16_000 / 384, rel=0.02)  # frames a second
+        said += processor.batch_decode(made.generate(**inputs), skip_special_tokens=True)
+    assert said[0].endswith("try again, fail again, fail better.")
+    assert said[1] == "I do. I think that America could do it very well."
+
+
+@pytest.mark.models
+def test_the_real_tokenizer_is_that_of_llama_2(real: Path) -> None:
+    other = find("stories-15m")
+    assert other is not None
+    if state(other) == "not fetched":
+        pytest.skip("stories-15m is not in the cache: depthscope models get stories-15m")
+    ours, theirs = (AutoTokenizer.from_pretrained(folder) for folder in (real, fetch("stories-15m", progress=False)))
+    text = "The naïve café's 3 cats, 東京 and 🙂:\n\tUnbelievable!  Two spaces; a line\u2028separator."
+    assert ours(text)["input_ids"] == theirs(text)["input_ids"]
+    assert ours.decode(ours(text)["input_ids"], skip_special_tokens=True) == text
+    assert len(ours) == 32_768
+    assert len(theirs) == 32_000

