@@ -14,6 +14,7 @@ from depthscope.model.trust import Trust
 
 if TYPE_CHECKING:
     from depthscope.model.model import Model
+    from depthscope.model.speech import SpeechModel
 
 
 @uncollected()
@@ -29,8 +30,8 @@ def load(
     trust_remote_code: bool = False,
     allow_pickle: bool = False,
     **options: Any,
-) -> "Model":
-    """Load a language model, find its blocks, and prove that its residual stream is captured.
+) -> "Model | SpeechModel":
+    """Load a language model, find its blocks, and prove that its residual stream is captured; or a speech recogniser.
 
     Parameters
     ----------
@@ -39,7 +40,8 @@ def load(
         id, a local folder, a ``.gguf`` file, or a transformers model that is already in memory. One that is compiled
         (``torch.compile``) is measured eagerly, on the same weights, and left compiled.
     tokenizer : optional
-        For a network in memory, or to replace the one that comes with the model. Must be a fast one.
+        For a network in memory, or to replace the one that comes with the model. Must be a fast one. Of a recogniser: its
+        processor.
     device : str, optional
         ``"cpu"``, ``"cuda"``, ...; by default CUDA where there is one, else the CPU. A network in memory stays where it is.
     dtype : str, optional
@@ -60,6 +62,12 @@ def load(
         Take weights from pickles where there is nothing safer, by the reader of torch that builds tensors only.
     **options
         Passed to ``from_pretrained`` (``revision=``, ``device_map=`` ...).
+
+    Returns
+    -------
+    Model or SpeechModel
+        The latter for an encoder-decoder over sound, where no ``stack`` of it is chosen: :func:`depthscope.explain` takes it,
+        and nothing that reads text does.
 
     Raises
     ------
@@ -105,6 +113,8 @@ def load(
         if "device_map" not in options:
             network = _to(network, device)
         network.eval()
+    if stack is None and _hears(network):
+        return _recogniser(network, tokenizer, name, found)
     check_fast(tokenizer, name)
     from depthscope.model.accept import accept, probe
     from depthscope.model.filling import check_filled
@@ -120,6 +130,43 @@ def load(
     if found.filling is not None:
         model = check_filled(model, found.filling, probe(model.network, tokenizer, 11))
     return with_code(model, found)
+
+
+def load_text(source: Any, tokenizer: Any = None, **options: Any) -> "Model":
+    """:func:`load`, for what reads text.
+
+    Raises
+    ------
+    DepthscopeError
+        It is a speech recogniser.
+    """
+    from depthscope.model.model import Model
+
+    found = load(source, tokenizer, **options)
+    if isinstance(found, Model):
+        return found
+    raise DepthscopeError(
+        f"{found.name}: a speech recogniser, which reads no text: depthscope run asr explains it; to measure a stack of it by "
+        "itself, choose stack='encoder' or stack='decoder' (--stack on the command line)"
+    )
+
+
+def _hears(network: Any) -> bool:
+    from depthscope.model.hearing import hears
+
+    return bool(getattr(getattr(network, "config", None), "is_encoder_decoder", False)) and hears(network)
+
+
+def _recogniser(network: Any, processor: Any, name: str, found: Reading | None) -> "SpeechModel":
+    from depthscope.model.fit import refuse_missing
+    from depthscope.model.speech import accept_speech
+
+    if found is not None and found.filling is not None and found.filling.missing:
+        raise refuse_missing(name, found.filling.missing, found.filling.files)
+    extractor = found.extractor if found is not None else getattr(processor, "feature_extractor", None)
+    tokenizer = getattr(processor, "tokenizer", processor)
+    with one_sentence(name, "it cannot be explained", "the network, or code that came with it, fails on a short sound"):
+        return accept_speech(network, tokenizer, extractor, name, found.code if found is not None else None)
 
 
 def with_code(model: "Model", found: Reading) -> "Model":

@@ -12,6 +12,7 @@ from depthscope.errors import DepthscopeError, require
 from depthscope.model.folder import PICKLES, check_folder, check_twice, idle, told
 from depthscope.model.foreign import one_sentence
 from depthscope.model.gguf import load_gguf
+from depthscope.model.hearing import speech_class
 from depthscope.model.hub import check_hub, snapshot
 from depthscope.model.plain_weights import check_plain
 from depthscope.model.pretrained import pretrained_folder
@@ -44,6 +45,8 @@ class Reading:
         SHA-256 of the files of code that the model brought and that was run, by name.
     unread : str
         What else the model brought, and was not used.
+    extractor
+        Of sound, if the network hears.
     """
 
     network: Any
@@ -52,6 +55,7 @@ class Reading:
     code: dict[str, str] = field(default_factory=dict)
     unread: str = ""
     converted: Path | None = None
+    extractor: Any = None
 
 
 @dataclass(frozen=True)
@@ -161,7 +165,9 @@ def _from_pretrained(source: str, tokenizer: Any, wish: Wish) -> Reading:
         raw, config = ({}, given) if (given := options.get("config")) else read_settings(source, **shared)
         # a tokenizer that is given is used even where the model comes with none
         tokenizer = tokenizer or read_tokenizer(source, **shared)
-        loader = auto_class(transformers, config, stack, source)
+        speech = speech_class(transformers, config) if stack is None else None
+        loader = speech or auto_class(transformers, config, stack, source)
+        extractor = transformers.AutoFeatureExtractor.from_pretrained(source, **shared) if speech else None
     if names := decoder_names(config, stack):
         options.setdefault("key_mapping", names)
     wish.pack(source, config)
@@ -190,7 +196,8 @@ def _from_pretrained(source: str, tokenizer: Any, wish: Wish) -> Reading:
     if wish.quantization is not None:
         confirm(network, wish.quantization, source)
     found = filling(network, info, source, said)
-    return Reading(network, tokenizer, found, code_of(network, tokenizer, network.config), _code_not_run(config, trust))
+    code, unread = code_of(network, tokenizer, network.config), _code_not_run(config, trust)
+    return Reading(network, tokenizer, found, code, unread, extractor=extractor)
 
 
 def _account(

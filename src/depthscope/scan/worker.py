@@ -17,7 +17,7 @@ from depthscope.capture.windows import Window
 from depthscope.errors import DepthscopeError, out_of_memory
 from depthscope.instrument import measures
 from depthscope.model.carried import Carrier
-from depthscope.model.load import load
+from depthscope.model.load import load_text
 from depthscope.model.model import Model
 from depthscope.model.plain import plainly
 from depthscope.scan.job import SURPRISAL, About, Asked, Columns, Job, layers_of
@@ -47,7 +47,7 @@ class Recipe:
     def build(self) -> "Worker":
         if self.threads is not None:
             torch.set_num_threads(self.threads)
-        model = self.source if isinstance(self.source, Model) else load(self.source, **self.load)
+        model = self.source if isinstance(self.source, Model) else load_text(self.source, **self.load)
         return Worker(model, self.token_budget, self.roll)
 
 

@@ -136,6 +136,8 @@ def _generation(transformers: Any, settings: dict[str, Any], words: Any, multili
     languages = {
         "lang_to_id": {words.convert_ids_to_tokens(token): token for token in settings["lang_ids"]},
         "task_to_id": {task: number(f"<|{task}|>") for task in ("transcribe", "translate")},
+        # without it a text is begun without a task, and such a text runs into loops
+        "task": "transcribe",
     }
     return transformers.GenerationConfig(
         decoder_start_token_id=number("<|startoftranscript|>"),

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from depthscope.instrument.cse import cse_options
-from depthscope.model.load import load
+from depthscope.model.load import load_text
 from depthscope.model.model import Model
 from depthscope.report.part import Layout
 from depthscope.run.begin import Begun, begin
@@ -52,7 +52,7 @@ def started(
         {**asked, **options, **extra},
         out,
         layout=layout,
-        load=lambda: model or load(settings.model, **settings.load),
+        load=lambda: model or load_text(settings.model, **settings.load),
         ready=ready,
         identity={"stimuli": _fingerprint(table)},
         threads=settings.threads,

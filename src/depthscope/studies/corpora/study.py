@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from depthscope.errors import DepthscopeError
-from depthscope.model.load import load
+from depthscope.model.load import load_text
 from depthscope.report.codebook import write_tables
 from depthscope.run.result import FinishedRun
 from depthscope.run.several import comparison, shared_settings, statistics_text
@@ -74,7 +74,7 @@ def run_corpora(
     record = RunRecord("corpora", {**shared_settings(settings, "stimuli", "sample"), "sets": sets}, command=command)
     with comparison(out, record, progress, LAYOUT) as clock:
         with clock("load"):
-            model = load(settings.model, **settings.load)
+            model = load_text(settings.model, **settings.load)
         check_depth(model, settings)
         record.write(out / RECORD)
         evidence = {}

@@ -10,7 +10,7 @@ import pandas as pd
 from depthscope.capture.trace import trace
 from depthscope.errors import DepthscopeError, listed, require
 from depthscope.instrument.cse import cse
-from depthscope.model.load import load
+from depthscope.model.load import load_text
 from depthscope.model.miniature import Family, Kind, byte_tokenizer, families, miniature
 from depthscope.model.model import Model
 from depthscope.model.parts import KINDS, find_parts
@@ -81,7 +81,7 @@ def try_family(family: Family) -> Covered:
     except DepthscopeError as problem:
         return outcome("not built", note=str(problem))
     try:
-        model = load(network, byte_tokenizer(), stack=family.stack)
+        model = load_text(network, byte_tokenizer(), stack=family.stack)
         table = pd.DataFrame(_TEXTS, columns=["item", "condition", "text"]).assign(target="shark")
         together, alone = (trace(model, table, token_budget=budget, progress=False) for budget in (10**6, 1))
         h = cse(together)

@@ -8,7 +8,7 @@ from depthscope.errors import require
 from depthscope.model.cost import measure_speed, peak_memory
 from depthscope.model.device import chosen_device
 from depthscope.model.footprint import describe, weight_bytes
-from depthscope.model.load import load
+from depthscope.model.load import load_text
 from depthscope.progress import step
 from depthscope.run.environment import environment
 from depthscope.run.several import shared_settings
@@ -44,7 +44,7 @@ def measure_scheme(settings: Settings, scheme: str, folder: Path, text: str | No
         before = peak_memory(device)
         step(f"{scheme}: load", shown=progress)
         start = time.perf_counter()
-        model = load(settings.model, **settings.load, quantization=None if scheme == PLAIN else scheme)
+        model = load_text(settings.model, **settings.load, quantization=None if scheme == PLAIN else scheme)
         seconds = time.perf_counter() - start
         check_depth(model, settings)
         check_usable(model, table, terms[:1], settings)

@@ -59,7 +59,7 @@ class Show:
         texts = {name: piped() if text == STDIN else text for name, text in texts.items()}
 
         from depthscope.errors import require
-        from depthscope.model.load import load
+        from depthscope.model.load import load_text
         from depthscope.studies.show.study import check_page, show
 
         place = check_page(given.get("out", "show.html"))
@@ -68,7 +68,7 @@ class Show:
         check_count("threads", threads)
         torch.set_num_threads(threads or torch.get_num_threads())
         found = show(
-            load(given.get("model", "embedded"), **chosen(options, LOAD)),
+            load_text(given.get("model", "embedded"), **chosen(options, LOAD)),
             **texts,
             **chosen(options, ("lens",)),
             **chosen(options, CSE),

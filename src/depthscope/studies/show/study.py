@@ -15,7 +15,7 @@ from depthscope.drawing.card import card, picture, strip
 from depthscope.errors import DepthscopeError, check_choice, reason
 from depthscope.instrument.cse import cse, cse_options, scalogram_options
 from depthscope.instrument.scalogram import scalogram
-from depthscope.model.load import load
+from depthscope.model.load import load_text
 from depthscope.model.model import Model
 from depthscope.report.page.render import render
 from depthscope.run.environment import environment
@@ -204,7 +204,7 @@ def show(
     >>> seen.save("shark.html")                                                        # doctest: +SKIP
     """
     asked = cse_options(options, "show")
-    loaded = load(model) if isinstance(model, str) else model
+    loaded = load_text(model) if isinstance(model, str) else model
     # a transform that does not fit the depth fails before the text is read
     cse(np.eye(loaded.depth), **options)
     texts = [text] if compare is None else [text, compare]

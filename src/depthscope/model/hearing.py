@@ -1,0 +1,32 @@
+"""Whether a network hears: sound in, text out. And which class of transformers reads such a checkpoint."""
+
+import inspect
+from typing import Any
+
+# what a network calls the sound that it is given, most usual first: a spectrogram, a waveform
+SOUND = ("input_features", "input_values")
+
+
+def speech_class(transformers: Any, config: Any) -> Any | None:
+    """The ``AutoModel...`` that loads an encoder-decoder over sound of this configuration; None if it is none.
+
+    By transformers' own table. Models that read sound as tokens of a language model are taken in memory only, where their
+    processor comes with them.
+    """
+    loader = transformers.AutoModelForSpeechSeq2Seq
+    whole = bool(getattr(config, "is_encoder_decoder", False))
+    return loader if whole and type(config) in loader._model_mapping else None
+
+
+def hears(network: Any) -> bool:
+    """Whether a network takes sound and generates text: an encoder-decoder, or a language model with ears."""
+    return sound_input(network) is not None and callable(getattr(network, "generate", None))
+
+
+def sound_input(network: Any) -> str | None:
+    """By which name the network takes sound."""
+    main = getattr(network, "main_input_name", None)
+    if main in SOUND:
+        return str(main)
+    known = inspect.signature(network.forward).parameters
+    return next((name for name in SOUND if name in known), None)

@@ -1,0 +1,1 @@
+"""What in the sound made a recogniser write each word, and whether it heard the word at all."""
