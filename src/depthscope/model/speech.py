@@ -237,7 +237,7 @@ def accept_speech(
     apart = f"clicks within {times.off * 1e3:.2g} ms"
     checks = {
         "frames": f"{step * 1e3:.4g} ms each, the first centred at {times.first * 1e3:.3g} ms; {apart}",
-        "attention": f"{len(crossed.paths)} layers attend to the sound; eager attention gives its logits within {difference:.1g}",
+        "attention": f"{len(crossed.paths)} layers attend to the sound; eager attention agrees within {difference:.1g}",
     }
     return SpeechModel(
         network,
