@@ -8,8 +8,14 @@ from typing import Any
 # they report kernels for other machines, and deprecations among each other
 _CHATTY = ("torchao", "torch.utils._pytree", "bitsandbytes")
 
-# how the files fit; and, of a network that is on one device, that it is not spread over several
-_REPORTS = ("transformers.modeling_utils", "transformers.distributed.tensor_parallel")
+# how the files fit; of a network that is on one device, that it is not spread over several; how two settings of a length
+# go together
+_REPORTS = (
+    "transformers.modeling_utils",
+    "transformers.distributed.tensor_parallel",
+    "transformers.generation.utils",
+    "transformers.models.whisper.generation_whisper",
+)
 
 
 @contextmanager
