@@ -1,5 +1,6 @@
 """What a recogniser writes: its own tokens, its own windows, words of whole tokens."""
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -61,7 +62,7 @@ def test_a_long_sound_goes_in_pieces_that_a_waveform_model_can_hear() -> None:
     found = list(transcribe(moonshine(), voice(70.0)))
     assert len(found) == 3
     assert found[0].start == 0
-    assert [round((a.start + a.seconds - b.start) * RATE) for a, b in zip(found, found[1:], strict=False)] == [0, 0]
+    assert [round((a.start + a.seconds - b.start) * RATE) for a, b in itertools.pairwise(found)] == [0, 0]
     assert sum(one.seconds for one in found) == pytest.approx(70.0)
 
 
@@ -72,7 +73,7 @@ def test_sounds_are_cut_where_they_are_quiet() -> None:
     cuts = pieces_of(sound, 10, 30.0)
     assert cuts[0][0] == 0
     assert cuts[-1][1] == 1000
-    assert all(a[1] == b[0] for a, b in zip(cuts, cuts[1:], strict=False))
+    assert all(a[1] == b[0] for a, b in itertools.pairwise(cuts))
     assert 250 <= cuts[0][1] <= 290
     assert max(b - a for a, b in cuts) <= 300
 
