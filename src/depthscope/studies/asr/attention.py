@@ -107,9 +107,8 @@ def check(utterance: Utterance, asked: Choices) -> Choices:
             raise DepthscopeError(f"layers={layer}: {model.name} has layers 0 to {model.depth - 1}")
     for layer, head in asked.heads or ():
         if not (0 <= layer < model.depth and 0 <= head < model.crossed.heads[layer]):
-            raise DepthscopeError(
-                f"heads=({layer}, {head}): {model.name} has layers 0 to {model.depth - 1} of {model.crossed.heads[0]} heads each"
-            )
+            each = f"layers 0 to {model.depth - 1} of {model.crossed.heads[0]} heads each"
+            raise DepthscopeError(f"heads=({layer}, {head}): {model.name} has {each}")
     if asked.heads is not None and (asked.rollout or asked.layers):
         raise DepthscopeError("heads= names single heads: leave rollout and layers= out")
     return asked
