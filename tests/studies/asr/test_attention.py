@@ -1,4 +1,4 @@
-"""Maps out of attention: against a naive loop in float64, on one layer, and on planted attention of which the answer is known."""
+"""Maps out of attention: against a naive loop in float64, on one layer, row by row."""
 
 import math
 from typing import Any

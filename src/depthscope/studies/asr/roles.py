@@ -146,4 +146,5 @@ def _by_word(mass: Float, words: Sequence[Sequence[int]]) -> Float:
 
 def _mean_of(values: Float, words: Sequence[Sequence[int]]) -> Float:
     """(layer, head): mean over words of (layer, head, token)."""
-    return np.stack([values[:, :, list(tokens)].mean(2) for tokens in words], 2).mean(2)
+    means: Float = np.stack([values[:, :, list(tokens)].mean(2) for tokens in words], 2).mean(2)
+    return means
