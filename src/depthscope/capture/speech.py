@@ -177,7 +177,7 @@ def _overhearing(model: SpeechModel, heard: list[_Heard]) -> Iterator[None]:
     encoder = encoder_of(model.network)
 
     def leave(module: Any, args: Any, output: Any) -> None:
-        heard.append(_Heard(entered.pop(), output[0]))
+        heard.append(_Heard(entered.pop(), output[0].clone()))  # decoders may write into it
 
     entered: list[torch.Tensor] = []
 

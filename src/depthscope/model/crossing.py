@@ -1,5 +1,6 @@
 """Where a network attends: its attention modules, found by what they give, not by what they are called."""
 
+import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,8 +10,9 @@ import torch
 from torch import nn
 
 from depthscope.errors import DepthscopeError
-from depthscope.model.hooks import hooks
+from depthscope.model.hooks import Hooks, hooks
 
+ASKED = "output_attentions"
 # a row of attention is a distribution
 CLOSE = 1e-2
 
@@ -85,6 +87,7 @@ def find_attention(network: nn.Module, run: Callable[[], Any], fits: Callable[[i
     with hooks(network) as placed:
         for path, module in network.named_modules():
             if path:
+                _ask(placed, module)
                 placed.after(module, leave(path))
         run()
     paths = [path for path, _ in seen]
@@ -93,6 +96,21 @@ def find_attention(network: nn.Module, run: Callable[[], Any], fits: Callable[[i
             f"{type(network).__name__}: an attention module runs twice in a pass, which is not known here"
         )
     return Attending(tuple(paths), tuple(int(weights.shape[1]) for _, weights in seen))
+
+
+def _ask(placed: Hooks, module: nn.Module) -> None:
+    """Have an attention module give its weights, if it does so only when it is asked to."""
+
+    def enter(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return args, {**kwargs, ASKED: True}
+
+    # the innermost module that can be asked is attention itself; those around it would collect what it gives
+    if _can_be_asked(module) and not any(_can_be_asked(part) for part in module.modules() if part is not module):
+        placed.before(module, enter)
+
+
+def _can_be_asked(module: nn.Module) -> bool:
+    return ASKED in inspect.signature(module.forward).parameters
 
 
 Receive = Callable[[int, torch.Tensor], None]
@@ -119,5 +137,6 @@ def attending(network: nn.Module, parts: Sequence[tuple[Attending, Receive]]) ->
     with hooks(network) as placed:
         for attention, receive in parts:
             for number, module in enumerate(attention.modules(network)):
+                _ask(placed, module)
                 placed.after(module, leave(number, receive))
         yield

@@ -12,6 +12,8 @@ from depthscope.errors import DepthscopeError
 CLICKS, LENGTH = (0.4, 0.9, 1.4, 2.1), 2.6
 # share of a frame by which a click may stand elsewhere than the frames say
 OFF = 0.5
+# seconds around the largest change within which it is the click's own; the next click is farther off
+REACH = 0.08
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,8 @@ def frame_times(states: Callable[[np.ndarray], torch.Tensor], rate: int, step: f
     # one click is always there: spectrograms are scaled by their loudest moment, which must not move
     quiet = _clicked(noise, 0.1, rate)
     still = states(quiet)
-    found = np.array([_centre(states(_clicked(quiet, at, rate)) - still, int(at / step), rate) for at in CLICKS])
+    reach = max(1, round(REACH / step))
+    found = np.array([_centre(states(_clicked(quiet, at, rate)) - still, reach) for at in CLICKS])
     shifts = np.array(CLICKS) - step * found
     first = float(np.median(shifts))
     off = float(np.abs(shifts - first).max())
@@ -81,9 +84,9 @@ def _clicked(samples: np.ndarray, at: float, rate: int) -> np.ndarray:
     return made
 
 
-def _centre(change: torch.Tensor, near: int, rate: int) -> float:
+def _centre(change: torch.Tensor, reach: int) -> float:
     """Centre of mass of what a click changed, in frames, around the frame of the largest change."""
     size = change.double().square().sum(-1).cpu().numpy()
     peak = int(size.argmax())
-    window = np.arange(max(0, peak - 4), min(len(size), peak + 5))
+    window = np.arange(max(0, peak - reach), min(len(size), peak + reach + 1))
     return float((window * size[window]).sum() / size[window].sum())

@@ -3,6 +3,8 @@
 import inspect
 from typing import Any
 
+from depthscope.errors import require
+
 # what a network calls the sound that it is given, most usual first: a spectrogram, a waveform
 SOUND = ("input_features", "input_values")
 
@@ -21,6 +23,19 @@ def speech_class(transformers: Any, config: Any) -> Any | None:
 def hears(network: Any) -> bool:
     """Whether a network takes sound and generates text: an encoder-decoder, or a language model with ears."""
     return sound_input(network) is not None and callable(getattr(network, "generate", None))
+
+
+def sound_padding(network: Any) -> dict[str, Any]:
+    """What transformers' processor for such a network asks its feature extractor for, if the network needs whole blocks."""
+    from transformers.models.auto.processing_auto import PROCESSOR_MAPPING_NAMES
+
+    processor = getattr(
+        require("transformers", "models"), str(PROCESSOR_MAPPING_NAMES.get(network.config.model_type)), None
+    )
+    asked = getattr(processor, "audio_kwargs", None) or {}
+    return {
+        key: asked[key] for key in ("padding", "pad_to_multiple_of") if "pad_to_multiple_of" in asked and key in asked
+    }
 
 
 def sound_input(network: Any) -> str | None:

@@ -1,6 +1,8 @@
 """Small random-weight networks of any class in transformers: what coverage is measured on."""
 
+import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal, get_args
@@ -9,6 +11,7 @@ import torch
 from torch import nn
 
 from depthscope.errors import DepthscopeError, reason, require
+from depthscope.model.quiet import hush
 from depthscope.model.stacks import Stack
 from depthscope.model.turns import BUILDING
 
@@ -88,6 +91,7 @@ _MARKS = {"vision_start_token_id": 500, "vision_end_token_id": 501, "audio_start
 # what sizes alone do not settle, because the parts must fit each other or the class has no working default
 FITTING: dict[str, dict[str, Any]] = {
     "bamba": {"attn_layer_indices": [2, 5]},
+    "cohere_asr": {"decoder_start_token_id": 1},
     "chameleon": {"vocabulary_map": {"<image>": 500, "IMGIMGAZ": 501}},
     "cohere_compass_text": {"rope_parameters": {"full_attention": _ROTARY, "sliding_attention": _ROTARY}},
     "dbrx": {"attn_config": {"rope_theta": 10000.0, "clip_qkv": 8.0}},
@@ -137,6 +141,9 @@ FITTING: dict[str, dict[str, Any]] = {
     "lfm2_moe": {"layer_types": ["conv", "full_attention"] * (DEPTH // 2)},
     "longcat_flash": {"head_dim": 8},
     "mamba2": {"num_heads": 8},
+    # the configuration has no place for these heads, though checkpoints name them, and its windows are six
+    "moonshine_streaming": {"num_key_value_heads": 4, "decoder_start_token_id": 1},
+    "moonshine_streaming_encoder": {"num_key_value_heads": 4, "sliding_windows": [[16, 4]] * DEPTH},
     "ministral": {"head_dim": 16},
     "mllama_text_model": {"rope_scaling": _ROTARY},
     "molmo2_adapter": {"vision_feature_layer": [6, 4]},
@@ -159,8 +166,11 @@ FITTING: dict[str, dict[str, Any]] = {
         "axial_pos_shape": [16, 16],
         "attn_layers": ["local", "lsh"] * (DEPTH // 2),
     },
+    "speech-encoder-decoder": {"decoder_start_token_id": 1, "eos_token_id": 2, "pad_token_id": 0},
     "step3p5": {"sliding_window": 17},
     "vibevoice_acoustic_tokenizer_encoder": {"num_filters": 2},
+    **{name: {"conv_dim": [64] * 7} for name in ("hubert", "speecht5", "wav2vec2")},
+    "whisper": {"max_source_positions": 250},  # two for each frame of whole seconds
     "xmod": {"default_language": "en_XX"},
     "zamba": {"attention_hidden_size": 128, "attention_head_dim": 32, "use_mamba_kernels": False},
     "zamba2": {"attention_hidden_size": 128, "attention_head_dim": 32},
@@ -221,6 +231,23 @@ def miniature(family: Family, seed: int = 0) -> nn.Module:
     except Exception as problem:  # hundreds of classes object in as many ways
         raise DepthscopeError(f"{family.class_name} cannot be built small: {reason(problem, 160)}") from None
     raise DepthscopeError(f"{family.class_name} cannot be built small: {size:,} parameters are left")
+
+
+@contextmanager
+def building_many() -> Iterator[None]:
+    """One thread, because in networks this small threads wait for each other; no warnings of settings that nobody made."""
+    hush()
+    logging = require("transformers", "models").utils.logging
+    threads, verbosity = torch.get_num_threads(), logging.get_verbosity()
+    torch.set_num_threads(1)
+    logging.set_verbosity_error()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.set_verbosity(verbosity)
+        torch.set_num_threads(threads)
 
 
 def byte_tokenizer() -> Any:

@@ -16,7 +16,7 @@ from depthscope.model.compiled import eagerly, uncompiled
 from depthscope.model.crossing import Attending, eager, find_attention
 from depthscope.model.fingerprint import fingerprint
 from depthscope.model.frame_times import FrameTimes, frame_times
-from depthscope.model.hearing import SOUND, sound_input
+from depthscope.model.hearing import SOUND, sound_padding
 from depthscope.model.hooks import hooks
 from depthscope.model.plain import plainly
 from depthscope.model.turns import alone
@@ -84,7 +84,12 @@ class SpeechModel:
     @cached_property
     def spectral(self) -> bool:
         """Whether sound enters as a spectrogram, and not as a waveform."""
-        return sound_input(self.network) == SOUND[0]
+        return SOUND[0] in self.extractor.model_input_names
+
+    @cached_property
+    def padding(self) -> dict[str, Any]:
+        """How a sound is made as long as the network can take, beyond what the extractor does by itself."""
+        return sound_padding(self.network)
 
     @property
     def multilingual(self) -> bool:
@@ -103,7 +108,7 @@ class SpeechModel:
 
     def listening_to(self, samples: np.ndarray, **options: Any) -> dict[str, torch.Tensor]:
         """What enters the network of a sound at its rate: keywords of its encoder, the sound first."""
-        made = self.extractor(samples, sampling_rate=self.rate, return_tensors="pt", **options)
+        made = self.extractor(samples, sampling_rate=self.rate, return_tensors="pt", **{**self.padding, **options})
         found = {key: value for key, value in made.items() if isinstance(value, torch.Tensor)}
         main = next(name for name in SOUND if name in found)
         ordered = {main: found.pop(main), **found}
@@ -131,7 +136,8 @@ class SpeechModel:
         }
         from transformers.modeling_outputs import BaseModelOutput
 
-        heard: Any = BaseModelOutput(last_hidden_state=states.expand(len(ids), -1, -1))
+        # a copy, because decoders may write into it (Moonshine streaming adds its positions there)
+        heard: Any = BaseModelOutput(last_hidden_state=states.expand(len(ids), -1, -1).clone())
         heard.attention_mask = None  # which encoders of waveforms give too: nothing is padded here
         logits: torch.Tensor = self.network(
             encoder_outputs=heard, decoder_input_ids=ids, use_cache=False, **given
@@ -232,7 +238,13 @@ def accept_speech(
             step = window / counts[0]
         else:
             step = _exact_step(lambda n: len(_entering(bare, first_block, noise[:n])), len(noise) // 2, rough) / rate
-        times = frame_times(lambda samples: _entering(bare, first_block, samples), rate, step, name)
+        # behind its blocks an encoder may make one state of several frames
+        thinned = round(len(_entering(bare, first_block, noise)) / counts[1])
+        if thinned > 1:
+            step = step if window else step * thinned
+            times = frame_times(lambda samples: _unmixed(bare, first_block, samples), rate, step, name)
+        else:
+            times = frame_times(lambda samples: _entering(bare, first_block, samples), rate, step, name)
     paths = tuple(f"{inside}.{path}" for path in heard.paths)
     apart = f"clicks within {times.off * 1e3:.2g} ms"
     checks = {
@@ -322,3 +334,22 @@ def _entering(model: SpeechModel, block: nn.Module, samples: np.ndarray) -> torc
         placed.before(block, enter)
         model.encode(model.listening_to(samples))
     return seen[0][0].detach().clone()
+
+
+def _unmixed(model: SpeechModel, block: nn.Module, samples: np.ndarray) -> torch.Tensor:
+    """States of the encoder (frame, feature) as they would be if its blocks did nothing."""
+    encoder = encoder_of(model.network)
+    blocks = next((part for part in encoder.modules() if isinstance(part, nn.ModuleList) and block in part), [block])
+    entered: list[torch.Tensor] = []
+
+    def enter(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        entered.append(args[0] if args else kwargs["hidden_states"])
+
+    def leave(module: nn.Module, args: Any, output: Any) -> Any:
+        return (entered.pop(), *output[1:]) if isinstance(output, tuple) else entered.pop()
+
+    with hooks(model.network) as placed:
+        for part in blocks:
+            placed.before(part, enter)
+            placed.after(part, leave)
+        return model.encode(model.listening_to(samples))[0].detach().clone()

@@ -1,20 +1,17 @@
 """Which classes of the installed transformers depthscope reads: each built small, loaded, checked, traced, measured."""
 
-import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
 
 from depthscope.capture.trace import trace
-from depthscope.errors import DepthscopeError, listed, require
+from depthscope.errors import DepthscopeError, listed
 from depthscope.instrument.cse import cse
 from depthscope.model.load import load_text
-from depthscope.model.miniature import Family, Kind, byte_tokenizer, families, miniature
+from depthscope.model.miniature import Family, Kind, building_many, byte_tokenizer, families, miniature
 from depthscope.model.model import Model
 from depthscope.model.parts import KINDS, find_parts
-from depthscope.model.quiet import hush
 from depthscope.progress import each
 from depthscope.studies.coverage.results import Covered, Outcome
 from depthscope.studies.coverage.words import remark
@@ -38,7 +35,7 @@ def coverage(names: Sequence[str] = (), kinds: Sequence[Kind] = (), *, progress:
     DepthscopeError
         A name that the installed transformers does not know, or not as one of these kinds.
     """
-    with _in_peace():
+    with building_many():
         known = families()
         unknown = [name for name in names if name not in {family.model_type for family in known}]
         if unknown:
@@ -50,23 +47,6 @@ def coverage(names: Sequence[str] = (), kinds: Sequence[Kind] = (), *, progress:
             raise DepthscopeError(f"{listed(names)}: no model type of the kind {listed(kinds)}; leave the kind out")
         for family in each(chosen, "families", unit="class", shown=progress):
             yield try_family(family)
-
-
-@contextmanager
-def _in_peace() -> Iterator[None]:
-    """One thread, because in networks this small threads wait for each other; no warnings of settings that nobody made."""
-    hush()
-    torch, logging = require("torch", "models"), require("transformers", "models").utils.logging
-    threads, verbosity = torch.get_num_threads(), logging.get_verbosity()
-    torch.set_num_threads(1)
-    logging.set_verbosity_error()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.set_verbosity(verbosity)
-        torch.set_num_threads(threads)
 
 
 def try_family(family: Family) -> Covered:
