@@ -1,0 +1,54 @@
+"""Encoder states hidden from the decoder: no cross-attention of any layer gives them weight."""
+
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from depthscope.capture.speech import Utterance
+from depthscope.errors import DepthscopeError
+from depthscope.model.hooks import hooks
+
+
+@contextmanager
+def hiding(utterance: Utterance, hidden: NDArray[np.bool_]) -> Iterator[None]:
+    """While it lasts, row r of a batch does not see the states where ``hidden`` (row, frame) is True.
+
+    Frames of padding are seen, where ``hidden`` is of the frames within the sound alone.
+
+    Raises
+    ------
+    DepthscopeError
+        Another number of frames, a row that hides all there is, or a cross-attention that takes no mask.
+    """
+    model, count = utterance.model, utterance.states.shape[1]
+    if hidden.ndim != 2 or hidden.shape[1] not in (utterance.frames, count):
+        raise DepthscopeError(
+            f"hidden states of shape {hidden.shape}: give (row, frame), with the {utterance.frames} frames within the sound"
+        )
+    wide = np.zeros((len(hidden), count), bool)
+    wide[:, : hidden.shape[1]] = hidden
+    if wide.all(-1).any():
+        raise DepthscopeError("all states are hidden: leave at least one to be seen, or silence the sound instead")
+    mask = torch.zeros(len(wide), 1, 1, count, dtype=model.dtype, device=model.device)
+    mask.masked_fill_(torch.from_numpy(wide).to(model.device)[:, None, None], torch.finfo(model.dtype).min)
+
+    def enter(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        before = kwargs.get("attention_mask")
+        if before is not None and before.dtype == torch.bool:
+            before = torch.zeros_like(mask[:1]).expand(before.shape).masked_fill(~before, torch.finfo(model.dtype).min)
+        return args, {**kwargs, "attention_mask": mask if before is None else before + mask}
+
+    with hooks(model.network) as placed:
+        for module in model.crossed.modules(model.network):
+            if "attention_mask" not in inspect.signature(module.forward).parameters:
+                raise DepthscopeError(
+                    f"{model.name}: {type(module).__name__} takes no mask, so that no state can be hidden from it; "
+                    'silence the sound instead (variant="sound")'
+                )
+            placed.before(module, enter)
+        yield
