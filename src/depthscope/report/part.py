@@ -23,6 +23,8 @@ class Made:
     data: Mapping[str, Any] = field(default_factory=dict)
     scripts: Sequence[str] = ()
     charts: Sequence[str] = ()
+    styles: Sequence[str] = ()
+    sound: bool = False
     packages: Sequence[str] = ()
 
 

@@ -47,6 +47,26 @@ def test_only_our_own_scripts_may_run_and_nothing_may_be_asked_for(charts):
     assert "connect-src" not in rules  # falls back to none
 
 
+@pytest.mark.parametrize("sound", [False, True])
+def test_sounds_are_played_from_the_page_itself_where_there_are_any(sound):
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', render(page(sound=sound))).group(1)
+    assert ("media-src" in policy) == sound
+    assert not sound or "media-src data:;" in policy
+
+
+def test_sections_of_their_own_bring_their_style_after_ours(tmp_path, monkeypatch):
+    place = tmp_path / "wing"
+    (place / "assets").mkdir(parents=True)
+    (place / "templates").mkdir()
+    (place / "__init__.py").write_text("")
+    (place / "assets" / "wing.css").write_text(".of-the-wing { color: var(--ink) }")
+    monkeypatch.syspath_prepend(tmp_path)
+    text = render(page(styles=["wing.css"], packages=["wing"]))
+    style = re.search(r"<style>(.*?)</style>", text, re.DOTALL).group(1)
+    assert style.startswith(":root")
+    assert style.endswith(".of-the-wing { color: var(--ink) }")
+
+
 def test_the_library_comes_only_where_something_is_drawn():
     assert len(render(page())) < 60_000 < len(render(page(charts=["curve"])))
 

@@ -108,6 +108,10 @@ class Page:
         Files of ``assets`` that run on the page, beside those that every page has.
     charts : sequence of str
         Charts of ``assets/charts`` that are drawn on the page; with any, the library that draws them comes along.
+    styles : sequence of str
+        Files of ``assets`` that say how sections of their own look, after the style that every page has.
+    sound : bool
+        A sound is played, which is in the page itself.
     packages : sequence of str
         In whose folders ``templates`` and ``assets`` are looked for first, e.g. ``depthscope.studies.show``; then in ours.
     """
@@ -121,4 +125,6 @@ class Page:
     data: Mapping[str, Any] = field(default_factory=dict)
     scripts: Sequence[str] = ()
     charts: Sequence[str] = ()
+    styles: Sequence[str] = ()
+    sound: bool = False
     packages: Sequence[str] = ()

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 # where templates and assets of every page are; those of a section that is special lie in the folder of its study
 OURS = "depthscope.report.page"
 HERE = files(OURS)
-# every page has these: the theme first, before anything is painted
-THEME, EVERY = "theme.js", ("page.js",)
+# every page has these: the theme's script first, before anything is painted
+THEME, EVERY, STYLE = "theme.js", ("page.js",), "page.css"
 DRAWS = "charts.js"
 # of others, in the order in which they need each other: see assets/vega/README.md
 LIBRARY = ("vega/vega.min.js", "vega/vega-lite.min.js", "vega/vega-embed.min.js")
@@ -46,11 +46,11 @@ def render(page: Page) -> str:
         .render(
             page=page,
             version=__version__,
-            style=_asset("page.css"),
+            style="\n".join(_asset(name, packages) for name in (STYLE, *page.styles)),
             head=head,
             modules=modules,
             data={name: embedded(value) for name, value in {**page.data, **charts}.items()},
-            policy=_policy([head, *modules], bool(page.charts)),
+            policy=_policy([head, *modules], bool(page.charts), page.sound),
         )
     )
     return text
@@ -80,7 +80,7 @@ def environment(packages: tuple[str, ...]) -> "Environment":
     return made
 
 
-def _policy(scripts: Iterable[str], draws: bool) -> str:
+def _policy(scripts: Iterable[str], draws: bool, plays: bool) -> str:
     digests = " ".join(f"'sha256-{_digest(script)}'" for script in scripts)
     # the library compiles the expressions of our own charts
     compiles = " 'unsafe-eval'" if draws else ""
@@ -89,6 +89,7 @@ def _policy(scripts: Iterable[str], draws: bool) -> str:
         "script-src": f"{digests}{compiles}",
         "style-src": "'unsafe-inline'",
         "img-src": "data: blob:",
+        **({"media-src": "data:"} if plays else {}),
         "base-uri": "'none'",
         "form-action": "'none'",
     }

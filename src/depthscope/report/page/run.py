@@ -77,6 +77,8 @@ def _page(folder: Path, layout: Layout, record: RunRecord) -> Page:
         data={name: value for one in made for name, value in one.data.items()},
         scripts=list(dict.fromkeys(name for one in made for name in one.scripts)),
         charts=list(dict.fromkeys(name for one in made for name in one.charts)),
+        styles=list(dict.fromkeys(name for one in made for name in one.styles)),
+        sound=any(one.sound for one in made),
         packages=list(dict.fromkeys(name for one in made for name in one.packages)),
     )
 

@@ -1,14 +1,13 @@
 """A text, or two side by side, as a page: a strip of tokens, a heat map, and behind every token what was measured of it."""
 
-import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from depthscope.drawing.reading import short
+from depthscope.report.page.coded import coded
 from depthscope.report.page.content import Page, Section
 from depthscope.report.page.settings import settings_section
 from depthscope.report.page.words import plain
@@ -138,9 +137,9 @@ def _text(one: TextReading, levels: int, words: Mapping[str, int]) -> dict[str, 
         "counted": [int(v) for v in one.counted],
         "surprisal": [round(float(v), 4) if np.isfinite(v) else None for v in traj["surprisal"].values],
         "mean": [round(float(v), 9) if np.isfinite(v) else None for v in one.means],
-        "cse": _coded(one.cse.transpose("token", "layer").values, np.float32),
-        "norm": _coded(traj["update_norm"].transpose("token", "layer").values, np.float32),
-        "share": _coded(
+        "cse": coded(one.cse.transpose("token", "layer").values, np.float32),
+        "norm": coded(traj["update_norm"].transpose("token", "layer").values, np.float32),
+        "share": coded(
             np.round(np.nan_to_num(one.share.transpose("token", "scale", "layer").values) * levels),
             np.uint16 if levels > COARSE else np.uint8,
         ),
@@ -151,9 +150,9 @@ def _text(one: TextReading, levels: int, words: Mapping[str, int]) -> dict[str, 
         )
         chances = traj["lens_probability"].transpose("token", "layer", "rank").values
         found["lens"] = {
-            "word": _coded(places, np.uint16 if len(words) <= FINE else np.uint32),
-            "probability": _coded(np.round(chances * FINE), np.uint16),
-            "entropy": _coded(traj["lens_entropy"].transpose("token", "layer").values, np.float32),
+            "word": coded(places, np.uint16 if len(words) <= FINE else np.uint32),
+            "probability": coded(np.round(chances * FINE), np.uint16),
+            "entropy": coded(traj["lens_entropy"].transpose("token", "layer").values, np.float32),
         }
     return found
 
@@ -177,8 +176,3 @@ def _gaps(one: TextReading) -> list[str]:
         gaps.append("" if special else one.text[reached : int(start)])
         reached = reached if special else max(reached, int(end))
     return [*gaps, one.text[reached:]]
-
-
-def _coded(values: NDArray[Any], kind: type) -> str:
-    little = np.dtype(kind).newbyteorder("<")
-    return base64.b64encode(np.ascontiguousarray(values, dtype=little).tobytes()).decode()
