@@ -6,6 +6,7 @@ from contextlib import ExitStack
 import torch
 
 from depthscope.capture.speech import Utterance
+from depthscope.errors import DepthscopeError
 from depthscope.model.crossing import attending
 from depthscope.model.speech import hearing
 
@@ -38,11 +39,10 @@ def listen(
         Logits.
     """
     model = utterance.model
-    parts = [(model.crossed, crossed), (model.own, own)]
+    if model.joint and gradients:
+        raise DepthscopeError(f"{model.name}: reads sound among its tokens, and gradients of that are not known here")
     with ExitStack() as stack:
         stack.enter_context(hearing(model.network, gradients))
         stack.enter_context(model.eager())
-        stack.enter_context(
-            attending(model.network, [(where, receive) for where, receive in parts if receive is not None])
-        )
+        stack.enter_context(attending(model.network, model.parts(utterance.features, crossed, own)))
         return utterance.decode(rows=rows)

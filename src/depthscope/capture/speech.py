@@ -13,6 +13,7 @@ from depthscope.capture.pauses import pieces_of
 from depthscope.capture.seeking import Cut, cut_at_timestamps
 from depthscope.capture.spelling import Word, spelt
 from depthscope.errors import DepthscopeError, reason, require
+from depthscope.model.ears import PROMPT, EaredModel
 from depthscope.model.hooks import hooks
 from depthscope.model.quiet import quiet
 from depthscope.model.speech import SpeechModel, encoder_of, hearing
@@ -143,7 +144,10 @@ def transcribe(
             "cut the sound, and give each piece its text"
         )
     for begin, end in spans:
-        yield from _whole(model, samples[begin:end], begin / model.rate, language, task, text)
+        if isinstance(model, EaredModel):
+            yield _asked(model, samples[begin:end], begin / model.rate, text)
+        else:
+            yield from _whole(model, samples[begin:end], begin / model.rate, language, task, text)
 
 
 def check_choice_of(model: SpeechModel, language: str | None, task: str | None) -> None:
@@ -261,6 +265,25 @@ def _whole(
             model, own, one, ids[: max(cut.tokens, len(one.prompt))], features, start + seek * hop, text, language
         )
         seek += cut.offset
+
+
+def _asked(model: EaredModel, samples: Float, start: float, text: str | None) -> Utterance:
+    """One sound that a language model is asked to write down."""
+    features = model.listening_to(samples)
+    prompt = model.prompt(features)[0].tolist()
+    network: Any = model.network
+    most = max(FEWEST, round(TOKENS_A_SECOND * len(samples) / model.rate))
+    with hearing(network), quiet(require("transformers", "models")):
+        states = model.encode(features)
+        try:
+            given = network.generate(**features, num_beams=1, do_sample=False, max_new_tokens=most)
+        except (ValueError, RuntimeError, IndexError) as problem:
+            raise DepthscopeError(
+                f"{model.name}: its own transcription fails on this sound ({reason(problem, 160)}); try another model"
+            ) from None
+    written = given[0, features[PROMPT].shape[1] :].tolist()
+    one = _Heard(features[next(iter(features))], states, prompt, [*prompt, *written])
+    return _utterance(model, samples, one, one.ids, features, start, text, None)
 
 
 def _ends(settings: Any) -> Sequence[int]:

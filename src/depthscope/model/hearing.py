@@ -25,6 +25,19 @@ def hears(network: Any) -> bool:
     return sound_input(network) is not None and callable(getattr(network, "generate", None))
 
 
+def has_ears(network: Any, processor: Any) -> bool:
+    """Whether it is a language model that reads sound among its tokens, and comes with what makes a prompt of a sound."""
+    asks = any(hasattr(processor, name) for name in ("apply_transcription_request", "apply_chat_template"))
+    ears = getattr(processor, "feature_extractor", None) is not None
+    return asks and ears and placeholder(network) is not None
+
+
+def placeholder(network: Any) -> int | None:
+    """The token of a language model in whose place sound is put."""
+    known = (getattr(getattr(network, "config", None), name, None) for name in ("audio_token_id", "audio_token_index"))
+    return next((int(value) for value in known if value is not None), None)
+
+
 def sound_padding(network: Any) -> dict[str, Any]:
     """What transformers' processor for such a network asks its feature extractor for, if the network needs whole blocks."""
     from transformers.models.auto.processing_auto import PROCESSOR_MAPPING_NAMES

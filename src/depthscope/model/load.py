@@ -115,6 +115,8 @@ def load(
         network.eval()
     if stack is None and _hears(network):
         return _recogniser(network, tokenizer, name, found)
+    if stack is None and _has_ears(network, tokenizer):
+        return _with_ears(network, tokenizer, name)
     check_fast(tokenizer, name)
     from depthscope.model.accept import accept, probe
     from depthscope.model.filling import check_filled
@@ -167,6 +169,19 @@ def _recogniser(network: Any, processor: Any, name: str, found: Reading | None) 
     tokenizer = getattr(processor, "tokenizer", processor)
     with one_sentence(name, "it cannot be explained", "the network, or code that came with it, fails on a short sound"):
         return accept_speech(network, tokenizer, extractor, name, found.code if found is not None else None)
+
+
+def _has_ears(network: Any, processor: Any) -> bool:
+    from depthscope.model.hearing import has_ears
+
+    return has_ears(network, processor)
+
+
+def _with_ears(network: Any, processor: Any, name: str) -> "SpeechModel":
+    from depthscope.model.ears import accept_ears
+
+    with one_sentence(name, "it cannot be explained", "the network, or code that came with it, fails on a short sound"):
+        return accept_ears(network, processor, name)
 
 
 def with_code(model: "Model", found: Reading) -> "Model":

@@ -169,6 +169,15 @@ FITTING: dict[str, dict[str, Any]] = {
     "speech-encoder-decoder": {"decoder_start_token_id": 1, "eos_token_id": 2, "pad_token_id": 0},
     "step3p5": {"sliding_window": 17},
     "vibevoice_acoustic_tokenizer_encoder": {"num_filters": 2},
+    # the place of sound among the tokens, within the small vocabulary
+    **{
+        name: {"audio_token_id": 500}
+        for name in ("glmasr", "omniasr", "moss_transcribe_diarize", "nemo_speechlm", "qwen3_asr", "voxtral")
+    },
+    "qwen2_audio": {"audio_token_index": 500, "audio_token_id": 500},
+    **{name: {"max_source_positions": 250} for name in ("qwen2_audio_encoder", "voxtral_encoder")},
+    "moss_transcribe_diarize_audio": {"max_source_positions": 250},
+    "qwen3_asr_encoder": {"output_dim": 64},
     **{name: {"conv_dim": [64] * 7} for name in ("hubert", "speecht5", "wav2vec2")},
     "whisper": {"max_source_positions": 250},  # two for each frame of whole seconds
     "xmod": {"default_language": "en_XX"},

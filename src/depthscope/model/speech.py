@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -13,7 +13,7 @@ from torch import nn
 
 from depthscope.errors import DepthscopeError
 from depthscope.model.compiled import eagerly, uncompiled
-from depthscope.model.crossing import Attending, eager, find_attention
+from depthscope.model.crossing import Attending, Receive, eager, find_attention
 from depthscope.model.fingerprint import fingerprint
 from depthscope.model.frame_times import FrameTimes, frame_times
 from depthscope.model.hearing import SOUND, sound_padding
@@ -97,6 +97,11 @@ class SpeechModel:
         return bool(getattr(self.network.generation_config, "is_multilingual", False))
 
     @property
+    def joint(self) -> bool:
+        """Whether one attention goes to the sound and to the text (a language model that reads sound among its tokens)."""
+        return False
+
+    @property
     def fingerprint(self) -> str:
         """Of the weights as they are now."""
         return fingerprint(self.network, self.code)
@@ -144,6 +149,25 @@ class SpeechModel:
         ).logits
         return logits
 
+    def some_ids(self, features: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """A few tokens that a text begins with (1, token)."""
+        config: Any = self.network.config
+        settings: Any = self.network.generation_config
+        start = getattr(config, "decoder_start_token_id", None)
+        start = settings.decoder_start_token_id if start is None else start
+        # more than one, and of a number that no sound has frames of
+        return torch.tensor([[int(start or 0), *range(5, 11)]], device=self.device)
+
+    def parts(
+        self, features: Mapping[str, torch.Tensor], crossed: Receive | None, own: Receive | None
+    ) -> list[tuple[Attending, Receive]]:
+        """Whose attention is handed to whom: layer, weights (batch, head, query, key)."""
+        return [(where, one) for where, one in ((self.crossed, crossed), (self.own, own)) if one is not None]
+
+    def fits(self, tokens: int, frames: int) -> tuple[Callable[[int, int], bool], Callable[[int, int], bool]]:
+        """By which (queries, keys) attention to the sound and to the text are known."""
+        return (lambda q, k: (q, k) == (tokens, frames)), (lambda q, k: q == k == tokens)
+
     def eager(self) -> AbstractContextManager[None]:
         """Within it attention gives its weights; see :func:`depthscope.model.crossing.eager`."""
         return eager(self.network)
@@ -168,7 +192,7 @@ def special_ids(network: Any, tokenizer: Any) -> frozenset[int]:
 
 def encoder_of(network: Any) -> Any:
     """The encoder of an encoder-decoder."""
-    return network.get_encoder()
+    return network.get_encoder() if network.config.is_encoder_decoder else network.get_encoder(modality="audio")
 
 
 @contextmanager
@@ -191,32 +215,48 @@ def hearing(network: nn.Module, gradients: bool = False) -> Iterator[None]:
 def accept_speech(
     network: Any, tokenizer: Any, extractor: Any, name: str, code: Mapping[str, str] | None = None
 ) -> SpeechModel:
-    """Find where a recogniser attends, time its frames, and prove both.
-
-    Raises
-    ------
-    DepthscopeError
-        No cross-attention to the sound is found, clicks are not where they should be, or eager attention gives other logits.
-    """
+    """An encoder-decoder over sound, as :func:`accept_hearing` accepts it."""
     if extractor is None:
         raise DepthscopeError(
             f"{name}: a network over sound needs its feature extractor: depthscope.load(network, processor)"
         )
-    rate = int(extractor.sampling_rate)
-    blank = Attending((), ())
-    bare = SpeechModel(network, tokenizer, extractor, name, blank, blank, blank, FrameTimes(1.0, 0.0, 0.0), None)
+    return accept_hearing(SpeechModel(network, tokenizer, extractor, name, code=dict(code or {}), **UNKNOWN))
+
+
+# what is not known of a network before it is accepted
+UNKNOWN: dict[str, Any] = {
+    **dict.fromkeys(("crossed", "own", "hearing"), Attending((), ())),
+    "times": FrameTimes(1.0, 0.0, 0.0),
+    "window": None,
+}
+
+
+def accept_hearing(bare: SpeechModel) -> SpeechModel:
+    """Find where a recogniser attends, time its frames, and prove both.
+
+    Parameters
+    ----------
+    bare : SpeechModel
+        Of which that is not known yet.
+
+    Raises
+    ------
+    DepthscopeError
+        No attention to the sound is found, clicks are not where they should be, or eager attention gives other logits.
+    """
+    network, name, rate = bare.network, bare.name, bare.rate
     noise = np.random.default_rng(1).normal(0, 0.01, int(LONGER * rate)).astype(np.float32)
     with hearing(network), eager(network):
         features = [bare.listening_to(noise[: int(s * rate)]) for s in (SHORT, LONGER)]
         states = bare.encode(features[0])
         counts = [states.shape[1], bare.encode(features[1]).shape[1]]
-        ids = _some_ids(network, bare.device)
+        ids = bare.some_ids(features[0])
         frames, tokens = states.shape[1], ids.shape[1]
         encoder, inside = encoder_of(network), _path_of(network, encoder_of(network))
         heard = find_attention(encoder, lambda: bare.encode(features[0]), lambda q, k: q == k > 1)
         crossed, own = (
             find_attention(network, lambda: bare.decode(states, ids, features[0]), fits)
-            for fits in (lambda q, k: (q, k) == (tokens, frames), lambda q, k: q == k == tokens)
+            for fits in bare.fits(tokens, frames)
         )
         plain = bare.decode(states, ids, features[0])
     if not crossed.paths:
@@ -230,49 +270,31 @@ def accept_speech(
         raise DepthscopeError(
             f"{name}: eager attention, which gives the weights, gives other logits than the network's own (by {difference:.1g})"
         )
-    window, rough = None, rate * (LONGER - SHORT) / max(counts[1] - counts[0], 1)
     first_block = _first_block(encoder, heard)
     with hearing(network):
-        if counts[0] == counts[1]:
-            window = _window(extractor, features[0], rate)
-            step = window / counts[0]
+        entering = [len(_entering(bare, first_block, noise[: int(s * rate)])) for s in (SHORT, LONGER)]
+        # one state of the sound may be made of several frames, behind the blocks of the encoder
+        rough = rate * (LONGER - SHORT) / max(counts[1] - counts[0], 1)
+        padded = _window(bare.extractor, features[0], rate) if entering[0] == entering[1] else None
+        window = padded if counts[0] == counts[1] else None
+        if padded is None:
+            inner = _exact_step(lambda n: len(_entering(bare, first_block, noise[:n])), len(noise) // 2, rough) / rate
+            thinned = round(entering[1] / counts[1])
         else:
-            step = _exact_step(lambda n: len(_entering(bare, first_block, noise[:n])), len(noise) // 2, rough) / rate
-        # behind its blocks an encoder may make one state of several frames
-        thinned = round(len(_entering(bare, first_block, noise)) / counts[1])
-        if thinned > 1:
-            step = step if window else step * thinned
-            times = frame_times(lambda samples: _unmixed(bare, first_block, samples), rate, step, name)
-        else:
-            times = frame_times(lambda samples: _entering(bare, first_block, samples), rate, step, name)
+            inner = padded / entering[0]
+            thinned = round((padded / counts[0] if window else rough / rate) / inner)
+        step = inner * thinned
+        seen = _entering if thinned == 1 else _unmixed
+        times = frame_times(lambda samples: seen(bare, first_block, samples), rate, step, name)
     paths = tuple(f"{inside}.{path}" for path in heard.paths)
     apart = f"clicks within {times.off * 1e3:.2g} ms"
     checks = {
         "frames": f"{step * 1e3:.4g} ms each, the first centred at {times.first * 1e3:.3g} ms; {apart}",
         "attention": f"{len(crossed.paths)} layers attend to the sound; eager attention agrees within {difference:.1g}",
     }
-    return SpeechModel(
-        network,
-        tokenizer,
-        extractor,
-        name,
-        crossed,
-        own,
-        Attending(paths, heard.heads),
-        times,
-        window,
-        checks,
-        dict(code or {}),
+    return replace(
+        bare, crossed=crossed, own=own, hearing=Attending(paths, heard.heads), times=times, window=window, checks=checks
     )
-
-
-def _some_ids(network: Any, device: torch.device) -> torch.Tensor:
-    """A few tokens that decoders of this kind begin with."""
-    config = network.config
-    start = getattr(config, "decoder_start_token_id", None)
-    start = network.generation_config.decoder_start_token_id if start is None else start
-    # more than one, and of a number that no sound has frames of
-    return torch.tensor([[int(start or 0), *range(5, 11)]], device=device)
 
 
 def _path_of(network: nn.Module, part: nn.Module) -> str:
@@ -307,8 +329,11 @@ def _exact_step(frames: Callable[[int], int], low: int, rough: float) -> float:
 
 def _first_block(encoder: nn.Module, heard: Attending) -> nn.Module:
     """The first element of the list of blocks that the first attention of the encoder lies in."""
-    if not heard.paths:
-        raise DepthscopeError(f"{type(encoder).__name__}: no self-attention is found in the encoder")
+    if not heard.paths:  # one that attends within windows: the longest list of modules
+        lists = [part for part in encoder.modules() if isinstance(part, nn.ModuleList) and len(part)]
+        if not lists:
+            raise DepthscopeError(f"{type(encoder).__name__}: no blocks are found in the encoder")
+        return max(lists, key=len)[0]
     path = heard.paths[0].split(".")
     for end in range(len(path), 0, -1):
         module = encoder.get_submodule(".".join(path[:end]))
@@ -333,7 +358,8 @@ def _entering(model: SpeechModel, block: nn.Module, samples: np.ndarray) -> torc
     with hooks(model.network) as placed, suppress(_EnoughError):
         placed.before(block, enter)
         model.encode(model.listening_to(samples))
-    return seen[0][0].detach().clone()
+    found = seen[0].detach()
+    return found.reshape(-1, found.shape[-1]).clone()
 
 
 def _unmixed(model: SpeechModel, block: nn.Module, samples: np.ndarray) -> torch.Tensor:

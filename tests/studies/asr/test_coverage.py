@@ -11,6 +11,7 @@ from depthscope.model.load import load
 from depthscope.model.miniature import building_many, byte_tokenizer, miniature
 from depthscope.model.speech import SpeechModel
 from depthscope.studies.asr.coverage import (
+    Asking,
     Heard,
     count,
     coverage,
@@ -55,8 +56,7 @@ def small(name: str) -> SpeechModel:
     (family,) = (family for family in recognisers() if family.model_type == name)
     with building_many():
         network = miniature(family)
-        parts = {"tokenizer": byte_tokenizer(), "feature_extractor": extractor(name, network)}
-        model = load(network, type("Processor", (), parts)())
+        model = load(network, Asking(network, byte_tokenizer(), extractor(name, network)))
     assert isinstance(model, SpeechModel)
     return model
 
@@ -77,11 +77,21 @@ def test_frames_that_cover_another_length_of_sound_are_noticed() -> None:
     assert wrong(replace(heard, model=half)) == "its 82 frames of 12 ms do not cover 2 s of sound"
 
 
-@pytest.mark.parametrize("name", ["voxtral", "qwen2_audio"])
-def test_language_models_with_ears_are_refused_with_the_reason(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "sound", "frame"),
+    [
+        ("voxtral", "spectrogram", 0.04),
+        ("qwen2_audio", "spectrogram", 0.04),  # pads the sound, and leaves the padding out of its tokens
+        pytest.param("glmasr", "spectrogram", 0.08, marks=pytest.mark.coverage),
+        pytest.param("moss_transcribe_diarize", "spectrogram", 0.08, marks=pytest.mark.coverage),
+        pytest.param("omniasr", "waveform", 0.02, marks=pytest.mark.coverage),
+    ],
+)
+def test_language_models_with_ears_work(name: str, sound: str, frame: float) -> None:
     row = tried(name)
-    assert (row.outcome, row.layers) == ("refused", 0)
-    assert row.note.startswith("a language model")
+    assert (row.outcome, row.note) == ("works", "")
+    assert (row.sound, row.layers, row.heads) == (sound, 8, 4)
+    assert row.frame == pytest.approx(frame)
 
 
 def test_what_cannot_be_built_says_why() -> None:

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from depthscope.capture.speech import Utterance
+from depthscope.errors import DepthscopeError
 from depthscope.model.hooks import hooks
 from depthscope.model.speech import hearing
 
@@ -20,6 +21,11 @@ def causal_effects(utterance: Utterance) -> NDArray[np.float64]:
     """
     model = utterance.model
     depth = model.depth
+    if model.joint:
+        raise DepthscopeError(
+            f"{model.name}: one attention goes to the sound and to the text, so that what it adds of the sound cannot be left "
+            "out by itself; leave out the causal weights"
+        )
 
     def silenced(row: int) -> Callable[[Any, Any, Any], Any]:
         def hook(module: Any, args: Any, output: Any) -> Any:

@@ -1,5 +1,6 @@
 """Which recognisers of the installed transformers can be explained: each built small, loaded, heard, and listened to."""
 
+import inspect
 import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from depthscope.capture.listening import listen
 from depthscope.capture.speech import Utterance, transcribe
 from depthscope.errors import DepthscopeError, listed, reason, require
-from depthscope.model.hearing import hears
+from depthscope.model.hearing import hears, placeholder
 from depthscope.model.load import load
 from depthscope.model.miniature import Family, building_many, byte_tokenizer, miniature
 from depthscope.model.speech import SpeechModel
@@ -31,7 +32,10 @@ SECONDS, RATE = 2.0, 16_000
 ROWS, COVERED = 1e-4, 0.15
 # models that transformers has no feature extractor for, being made of others; a window of whole seconds
 _EARS: dict[str, tuple[str, dict[str, Any]]] = {
+    "moss_transcribe_diarize": ("MossTranscribeDiarizeFeatureExtractor", {"chunk_length": 5}),
     "moonshine_streaming": ("Wav2Vec2FeatureExtractor", {"do_normalize": False}),
+    "qwen2_audio": ("WhisperFeatureExtractor", {"chunk_length": 5}),
+    "voxtral": ("WhisperFeatureExtractor", {"chunk_length": 5}),
     "speech-encoder-decoder": ("Wav2Vec2FeatureExtractor", {}),
     "whisper": ("WhisperFeatureExtractor", {"chunk_length": 5}),
 }
@@ -134,15 +138,15 @@ def try_recogniser(family: Family) -> Heard:
         ears = extractor(family.model_type, network)
     except DepthscopeError as problem:
         return replace(row, outcome="not built", note=str(problem))
-    if not network.config.is_encoder_decoder:
-        return replace(row, note="a language model that reads sound among its tokens, which is not known here")
-    if not hears(network):
+    if network.config.is_encoder_decoder and not hears(network):
         return replace(row, note="no sound enters it")
-    processor = type("Processor", (), {"tokenizer": byte_tokenizer(), "feature_extractor": ears})()
+    if not network.config.is_encoder_decoder and placeholder(network) is None:
+        return replace(row, note="no token of it stands for sound")
+    processor = Asking(network, byte_tokenizer(), ears)
     try:
         model = load(network, processor)
         assert isinstance(model, SpeechModel)
-        (heard,) = transcribe(model, voice())
+        (heard,) = transcribe(model, voice(model.rate))
         note = wrong(heard)
     except DepthscopeError as problem:
         return replace(row, note=str(problem))
@@ -178,6 +182,49 @@ def _configurations(network: Any) -> list[Any]:
     return [part.config for part in network.modules() if hasattr(part, "config")]
 
 
+@dataclass
+class Asking:
+    """What stands for a processor: it asks for a transcription with some tokens before the sound, and some behind it."""
+
+    network: Any
+    tokenizer: Any
+    feature_extractor: Any
+
+    @property
+    def rate(self) -> int:
+        return int(self.feature_extractor.sampling_rate)
+
+    def apply_transcription_request(self, audio: NDArray[np.float32]) -> dict[str, torch.Tensor]:
+        made = dict(
+            self.feature_extractor(audio, sampling_rate=self.rate, return_tensors="pt", return_attention_mask=True)
+        )
+        known = inspect.signature(self.network.forward).parameters
+        mask = made.pop("attention_mask", None)
+        named = next((name for name in _MASKS if name in known), None)
+        if mask is not None and named is not None and named not in made:
+            made[named] = mask
+        count = self._states(made)
+        ids = [*BEFORE, *[placeholder(self.network)] * count, *BEHIND]
+        return {**made, "input_ids": torch.tensor([ids]), "attention_mask": torch.ones(1, len(ids), dtype=torch.long)}
+
+    def _states(self, made: dict[str, torch.Tensor]) -> int:
+        """How many tokens of sound the network makes."""
+        with torch.no_grad():
+            if hasattr(self.network, "get_audio_features"):
+                whole = getattr(self.network, "model", self.network)
+                taken = inspect.signature(whole.get_audio_features).parameters
+                found = whole.get_audio_features(**{k: v for k, v in made.items() if k in taken}, return_dict=True)
+                states: torch.Tensor = getattr(found, "pooler_output", found)
+                return int(states.shape[:-1].numel())
+            tower = self.network.get_encoder(modality="audio")
+            return int(tower._get_feat_extract_output_lengths(made["feature_attention_mask"].sum(-1))[1])
+
+
+# tokens of a prompt around the sound, and what networks call the mask of a sound
+BEFORE, BEHIND = (1, 70, 71), (72, 73)
+_MASKS = ("input_features_mask", "feature_attention_mask", "padding_mask")
+
+
 def wrong(heard: Utterance) -> str:
     """Why what it gives cannot be used; nothing if it can."""
     model = heard.model
@@ -199,9 +246,9 @@ def wrong(heard: Utterance) -> str:
     return ""
 
 
-def voice() -> NDArray[np.float32]:
+def voice(rate: int = RATE) -> NDArray[np.float32]:
     """Something like speech: noise that comes and goes, four times a second."""
-    time = np.arange(round(SECONDS * RATE)) / RATE
+    time = np.arange(round(SECONDS * rate)) / rate
     noise = np.random.default_rng(0).normal(size=len(time))
     return (0.1 * noise * np.abs(np.sin(2 * np.pi * 2 * time))).astype(np.float32)
 
