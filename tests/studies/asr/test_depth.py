@@ -60,6 +60,18 @@ def test_the_interval_covers_the_mean_of_words_as_often_as_it_says():
     assert covered >= 85
 
 
+def test_what_each_layer_is_worth_is_told_where_it_was_measured():
+    one = explained(depth=2)
+    tokens = one.tokens.assign(causal_1=0.5, causal_2=np.arange(10.0))
+    table = by_layer([replace(one, tokens=tokens)] * 2)
+    assert table["causal"].tolist() == [0.5, 4.5]
+    assert table["causal_low"][0] == table["causal_high"][0] == 0.5
+    assert table["causal_low"][1] < 4.5 < table["causal_high"][1]
+    assert "causal" not in by_layer([one])
+    # of a single word there is no interval
+    assert np.isnan(by_layer([explained(("a",))])["inside_low"]).all()
+
+
 def test_without_maps_by_layer_or_words_there_is_no_table():
     assert by_layer([explained(depth=0)]).empty
     assert by_layer([explained(())]).empty

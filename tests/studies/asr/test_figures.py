@@ -6,15 +6,16 @@ import pytest
 
 from depthscope.drawing.alt import alt
 from depthscope.studies.asr.depth import by_layer
-from depthscope.studies.asr.figures import draw_heads, draw_heard, draw_layers, draw_map, draw_rivals
+from depthscope.studies.asr.figures import MARKS, draw_heads, draw_heard, draw_layers, draw_map, draw_rivals
+from depthscope.studies.asr.roles import NEXT, OTHER, READ, SINK
 from tests.studies.asr.made import HOSTILE, PLAIN, explained
 
 
 def heads() -> pd.DataFrame:
     rows = [(layer, head, 0.1 * layer + 0.05 * head, "") for layer in (1, 2, 3) for head in (1, 2)]
-    table = pd.DataFrame(rows, columns=["layer", "head", "mass", "role"])
-    table.loc[5, "role"] = "hears the next word"
-    table.loc[0, "role"] = "sink in padding"
+    table = pd.DataFrame(rows, columns=["layer", "head", "mass_next", "role"])
+    table.loc[5, "role"] = NEXT
+    table.loc[0, "role"] = SINK
     return table
 
 
@@ -45,14 +46,18 @@ def test_layers_are_drawn_with_their_intervals():
     np.testing.assert_allclose(figure.axes[0].lines[0].get_ydata(), table["inside"])
     assert "Mass inside the word is largest at layer 3" in alt(figure).text
     more = draw_layers(table.assign(causal=[0.1, 0.6, 0.3]), "By depth", "5 words")
-    assert "Causal weight is largest at layer 2 (0.6)" in alt(more).text
+    assert "Cost without the layer (nats) is largest at layer 2 (0.6)" in alt(more).text
+
+
+def test_every_role_has_a_mark():
+    assert set(MARKS) == {NEXT, READ, SINK, OTHER}
 
 
 def test_heads_have_their_roles_as_letters():
     ax = draw_heads(heads(), "Heads", "toy")
     assert [text.get_text() for text in ax.texts if len(text.get_text()) == 1] == ["P", "N"]
     told = alt(ax.figure).text
-    assert told.startswith("6 heads. Most mass inside the word: layer 3 head 2 (0.40), layer 3 head 1 (0.35)")
+    assert told.startswith("6 heads. Most mass inside the next word: layer 3 head 2 (0.40), layer 3 head 1 (0.35)")
     assert "1 hears the next word" in told
 
 

@@ -5,7 +5,7 @@ import csv
 import io
 import json
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -235,6 +235,13 @@ def test_words_behind_what_is_played_are_left_to_the_table() -> None:
     text = render(explanation_page(shorter))
     assert "the first 1 s are on this page" in text
     assert text.count("<tr>") > len(one.words)
+
+
+def test_a_word_without_a_time_is_left_to_the_table() -> None:
+    one = explained()
+    lost = replace(one, words=one.words.assign(end=[np.nan, *one.words["end"][1:]]))
+    assert [word["text"] for word in data_of(lost)["words"]] == list(PLAIN[1:])
+    assert "the" in render(explanation_page(lost))
 
 
 @pytest.fixture

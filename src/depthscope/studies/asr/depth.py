@@ -5,13 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
 from depthscope.arrays import Float
 from depthscope.studies.asr.maps import WindowMap
+from depthscope.studies.asr.metrics.table import mean_of
 from depthscope.studies.asr.results import Explanation
 
-CONFIDENCE = 0.95
 # a layer has found the place if this share of what the best layer has inside its words lies there
 FOUND = 0.5
 
@@ -47,23 +46,28 @@ def spread(values: NDArray[np.floating]) -> Float:
 def by_layer(explanations: Sequence[Explanation]) -> pd.DataFrame:
     """One row per layer: ``layer``, ``words``; ``inside`` and ``entropy``, means over words, with ``_low`` and ``_high``.
 
-    A word's map at a layer is the mean over its tokens. Intervals are those of the t distribution, 95 %, over words; NaN for
-    fewer than two. Empty where maps by layer were not kept.
+    A word's map at a layer is the mean over its tokens. Where the columns ``causal_1 ..`` of ``tokens`` are, ``causal`` is
+    the mean over tokens of what each loses without the layer's cross-attention, in nats. Intervals, 95 %, are of the
+    bootstrap, over sounds or over words: :func:`depthscope.studies.asr.metrics.table.mean_of`; NaN for a single word. Empty
+    where maps by layer were not kept.
     """
     depth = min((one.depth for one in explanations if len(one.words)), default=0)
     if not depth:
         return pd.DataFrame()
-    found = [_of_word(one, word, depth) for one in explanations for word in range(len(one.words))]
-    pairs = [pair for pair in found if pair is not None]
-    if not pairs:
+    places = [(clip, word) for clip, one in enumerate(explanations) for word in range(len(one.words))]
+    found = [(clip, _of_word(explanations[clip], word, depth)) for clip, word in places]
+    known = [(clip, pair) for clip, pair in found if pair is not None]
+    if not known:
         return pd.DataFrame()
-    masses, spreads = (np.array([pair[k] for pair in pairs]) for k in (0, 1))
+    masses, spreads = (np.array([pair[k] for _, pair in known]) for k in (0, 1))
+    clips = [clip for clip, _ in known]
     return pd.DataFrame(
         {
             "layer": np.arange(1, depth + 1),
             "words": len(masses),
-            **_interval("inside", masses),
-            **_interval("entropy", spreads),
+            **_interval("inside", masses, clips),
+            **_interval("entropy", spreads, clips),
+            **_causal(explanations, depth),
         }
     )
 
@@ -87,9 +91,17 @@ def _of_word(explanation: Explanation, word: int, depth: int) -> tuple[Float, Fl
     return inside(maps, window, start, end), spread(maps)
 
 
-def _interval(name: str, values: Float) -> dict[str, Float]:
-    mean, count = values.mean(0), len(values)
-    half = np.full_like(mean, np.nan)
-    if count > 1:
-        half = stats.t.ppf((1 + CONFIDENCE) / 2, count - 1) * values.std(0, ddof=1) / np.sqrt(count)
-    return {name: mean, f"{name}_low": mean - half, f"{name}_high": mean + half}
+def _causal(explanations: Sequence[Explanation], depth: int) -> dict[str, Float]:
+    names = [f"causal_{layer}" for layer in range(1, depth + 1)]
+    if any(name not in one.tokens for one in explanations for name in names):
+        return {}
+    effects = [one.tokens[names].to_numpy(np.float64) for one in explanations]
+    clips = [clip for clip, one in enumerate(effects) for _ in one]
+    return _interval("causal", np.concatenate(effects), clips)
+
+
+def _interval(name: str, values: Float, clips: list[int]) -> dict[str, Float]:
+    """Of values (word, layer)."""
+    means = [mean_of(layer, clips) for layer in values.T]
+    ends = {end: np.array([getattr(one, end) if one.words > 1 else np.nan for one in means]) for end in ("low", "high")}
+    return {name: np.array([one.value for one in means]), f"{name}_low": ends["low"], f"{name}_high": ends["high"]}

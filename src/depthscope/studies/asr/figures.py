@@ -37,7 +37,7 @@ FEW, ROW, THIN = 60, 3.0, 0.7
 # a map is drawn up to the outermost percent of its values
 TOP = 99.5
 # how roles of heads are marked, and the letters that stand in a grid
-MARKS = {"hears the next word": "N", "hears the word just read": "R", "sink in padding": "P", "none": ""}
+MARKS = {"hears the next word": "N", "hears the word just read": "R", "rests in padding": "P", "other": ""}
 MARKERS = "osD^vP*X"
 
 
@@ -76,8 +76,8 @@ def draw_map(
         vmax=float(np.sqrt(np.percentile(values.max(1), TOP))) or 1.0,
     )
     bar = ax.figure.colorbar(mesh, ax=ax, label="share of the token\nin a frame (root scale)", pad=0.02, extend="max")
-    ticks = bar.get_ticks()
-    bar.set_ticks(list(ticks), labels=[f"{tick**2:.2g}" for tick in ticks])
+    ticks = [tick for tick in bar.get_ticks() if 0 <= tick <= mesh.norm.vmax]
+    bar.set_ticks(ticks, labels=[f"{tick**2:.2g}" for tick in ticks])
     starts, ends = (tokens[name].to_numpy(np.float64) for name in ("start", "end"))
     rows = np.tile(np.arange(count), 2)
     ax.vlines(np.concatenate([starts, ends]), rows - 0.5, rows + 0.5, color=INK, lw=0.7)
@@ -120,7 +120,7 @@ def draw_layers(table: pd.DataFrame, title: str, text: str) -> "Figure":
         for name, label in (
             ("inside", "mass inside the word"),
             ("entropy", "entropy (0 to 1)"),
-            ("causal", "causal weight"),
+            ("causal", "cost without the layer (nats)"),
         )
         if name in table and table[name].notna().any()
     ]
@@ -156,22 +156,22 @@ def tell_layers(table: pd.DataFrame, shown: Sequence[tuple[str, str]]) -> str:
 
 @styled
 def draw_heads(table: pd.DataFrame, title: str, text: str, ax: "Axes | None" = None) -> "Axes":
-    """Grid of layers and heads: mass inside the word as colour, the role as a letter.
+    """Grid of layers and heads: mass inside the next word as colour, the role as a letter.
 
-    ``table``: ``layer``, ``head``, ``mass``, ``role`` (may be empty).
+    ``table``: ``layer``, ``head``, ``mass_next``, ``role`` (may be empty): :class:`depthscope.studies.asr.roles.Roles`.
     """
-    grid = table.pivot(index="head", columns="layer", values="mass")
+    grid = table.pivot(index="head", columns="layer", values="mass_next")
     ax = axes(ax, 34 + min(6 * len(grid), 130), 150)
     columns, rows = grid.columns.to_numpy(np.float64), grid.index.to_numpy(np.float64)
     top = float(np.nanmax(grid.to_numpy())) or 1.0
     mesh = ax.pcolormesh(
         columns, rows, grid.to_numpy(), rasterized=True, cmap="Blues", vmin=0, vmax=top, shading="nearest"
     )
-    ax.figure.colorbar(mesh, ax=ax, label="mass inside the word", pad=0.02)
+    ax.figure.colorbar(mesh, ax=ax, label="mass inside the next word", pad=0.02)
     letters = _letters(table)
     for _, row in table.iterrows():
         letter = letters.get(str(row["role"]), "")
-        dark = row["mass"] > 0.6 * top
+        dark = row["mass_next"] > 0.6 * top
         look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": SMALL, "color": "#ffffff" if dark else INK}
         if letter:
             ax.text(row["layer"], row["head"], letter, **look)
@@ -199,12 +199,16 @@ def _letters(table: pd.DataFrame) -> dict[str, str]:
 
 
 def tell_heads(table: pd.DataFrame, many: int = 3) -> str:
-    """How many heads have which role, and which have most mass inside the word."""
-    best = table.sort_values("mass", ascending=False, kind="stable").head(many)
-    named = names_text(f"layer {int(r['layer'])} head {int(r['head'])} ({r['mass']:.2f})" for _, r in best.iterrows())
+    """How many heads have which role, and which have most mass inside the next word."""
+    best = table.sort_values("mass_next", ascending=False, kind="stable").head(many)
+    named = names_text(
+        f"layer {int(r['layer'])} head {int(r['head'])} ({r['mass_next']:.2f})" for _, r in best.iterrows()
+    )
     counts = table["role"].replace("", np.nan).dropna().value_counts()
     roles = names_text(f"{count} {role}" for role, count in counts.items())
-    return f"{some(len(table), 'head')}. Most mass inside the word: {named}." + (f" Roles: {roles}." if roles else "")
+    return f"{some(len(table), 'head')}. Most mass inside the next word: {named}." + (
+        f" Roles: {roles}." if roles else ""
+    )
 
 
 @styled
@@ -224,7 +228,8 @@ def draw_heard(words: pd.DataFrame, title: str, text: str, ax: "Axes | None" = N
         ax.plot(wrong["log_p"], wrong[cost], label=f"wrong ({len(wrong)})", **ring)
     ax.axhline(0, color=RULE, lw=0.6)
     ax.set_xlabel("log p of the word")
-    ax.set_ylabel(f"cost of silence (nats){', the whole sound' if cost == 'total' else ', where it attends'}")
+    where = "of the whole sound" if cost == "total" else "where it attends, beyond elsewhere"
+    ax.set_ylabel(f"cost of silence {where} (nats)")
     ax.legend()
     heading(ax, title)
     note(ax, text)

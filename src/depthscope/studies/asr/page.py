@@ -52,7 +52,7 @@ LAYERS = TableForm(
         Column("mass inside the word", "{inside:.3f} [{inside_low:.3f}, {inside_high:.3f}]"),
         Column("entropy (0 to 1)", "{entropy:.3f} [{entropy_low:.3f}, {entropy_high:.3f}]"),
         Column("mass in padding", "{padding:.3f}"),
-        Column("causal weight", "{causal:.3f} [{causal_low:.3f}, {causal_high:.3f}]"),
+        Column("cost without it (nats a token)", "{causal:.3f} [{causal_low:.3f}, {causal_high:.3f}]"),
     ),
 )
 HEADS = TableForm(
@@ -62,9 +62,13 @@ HEADS = TableForm(
         Column("layer", "{layer}"),
         Column("head", "{head}"),
         Column("role", "{role}"),
-        Column("mass inside the word", "{mass:.3f}"),
-        Column("p against chance", "{null_p:p}"),
-        Column("published", "{published}"),
+        Column("mass in the next word", "{mass_next:.3f}"),
+        Column("in the word just read", "{mass_read:.3f}"),
+        Column("by chance", "{chance:.3f}"),
+        Column("p", "{p:p}"),
+        Column("in padding", "{padding:.3f}"),
+        Column("entropy (0 to 1)", "{entropy:.3f}", narrow=False),
+        Column("used", "{used}", narrow=False),
     ),
     folded=True,
 )

@@ -65,7 +65,8 @@ class Explanation:
         (seconds), and whatever else is known, e.g. ``language_share``.
     words : DataFrame
         ``text``, ``start``, ``end`` (seconds), ``log_p`` (sum over its tokens), ``probability`` (least of its tokens); where
-        measured ``heard`` (nats that it costs to silence where it attends), ``total`` (to silence everything),
+        measured ``heard`` (nats that it costs to silence where it attends, beyond as much silence elsewhere), ``total`` (to
+        silence everything; see :func:`depthscope.studies.asr.heard.heard`),
         ``concentration`` (0 to 1), ``agreement`` (of its layers, 0 to 1); and ``verdict``, which is always decided here.
     windows : tuple of WindowMap
         The maps. Tokens are in the order of the windows, and rows in that of the tokens.
@@ -236,8 +237,8 @@ def verdicts(words: pd.DataFrame) -> list[str]:
     """What is said of each word, by what silence costs it, in nats.
 
     It rests on nothing if silencing the whole sound costs it less than ``LITTLE``: it would have been written anyway. It
-    rests on the sound if silencing the frames where it attends costs at least ``ENOUGH``. Else it is unsure. Where one of the
-    two was not measured, the other stands for both.
+    rests on the sound if silencing the frames where it attends costs at least ``ENOUGH`` more than silencing as many elsewhere.
+    Else it is unsure. Where one of the two was not measured, the other stands for both.
     """
     heard, total = (
         words[name].to_numpy(np.float64) if name in words else np.full(len(words), np.nan)

@@ -30,10 +30,10 @@ class Steps:
 
 
 def shown_words(one: Explanation) -> list[int]:
-    """Rows of the words that are shown: those that begin within what is played, or all, if nothing is."""
+    """Rows of the words that have a time, and begin within what is played, if anything is."""
     played = np.inf if one.recording is None else one.recording.seconds
-    starts = one.words["start"].to_numpy(np.float64)
-    return [k for k in range(len(starts)) if starts[k] <= played]
+    times = one.words[["start", "end"]].to_numpy(np.float64)
+    return [k for k, (start, end) in enumerate(times) if start <= played and np.isfinite(end)]
 
 
 def data_of(one: Explanation, room: int = ROOM) -> dict[str, Any]:

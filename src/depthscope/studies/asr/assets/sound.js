@@ -11,8 +11,8 @@ const KINDS = ["rests", "unsure", "nothing", "unknown"];
 const NAMES = {
   log_p: ["log p", (v) => v.toFixed(2)],
   probability: ["least probable token", (v) => v.toFixed(3)],
-  heard: ["heard: silence where it attends costs", (v) => `${v.toFixed(2)} nats`],
-  total: ["total: silence costs", (v) => `${v.toFixed(2)} nats`],
+  heard: ["heard: silence at its place costs, beyond silence elsewhere", (v) => `${v.toFixed(2)} nats`],
+  total: ["total: silence of the whole sound costs", (v) => `${v.toFixed(2)} nats`],
   concentration: ["concentration", (v) => v.toFixed(2)],
   agreement: ["agreement of layers", (v) => v.toFixed(2)],
 };
