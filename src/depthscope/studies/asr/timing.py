@@ -1,0 +1,92 @@
+"""When each token is spoken, out of a map: the best division of the sound into tokens in their order, less the pauses."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from depthscope.capture.speech import Utterance
+
+Float = NDArray[np.float64]
+
+# what the probability of a frame is at least, as a share of 1 / T: one empty frame must not forbid a division
+LEAST = 0.05
+# a frame is quiet if its level is nearer to the quietest tenth of the sound than to the loudest, by this share (in decibels)
+QUIET = 0.25
+
+
+def divided(rows: NDArray[np.floating]) -> NDArray[np.int64]:
+    """Frame at which each token begins, and the end: the division into consecutive spans with the largest summed log map.
+
+    Every token has at least one frame, in the order of the text: what is spoken before is before. (Dynamic time warping of
+    the map with steps of one token.)
+
+    Parameters
+    ----------
+    rows : array (token, frame)
+        Distributions over time; at least as many frames as tokens.
+
+    Returns
+    -------
+    array (token + 1,)
+    """
+    count, frames = rows.shape
+    if count > frames:  # more tokens than frames: they share them evenly
+        return np.floor(np.linspace(0, frames, count + 1)).astype(np.int64)
+    scores = np.log(np.maximum(rows.astype(np.float64) * frames, LEAST))
+    sums = np.concatenate([np.zeros((count, 1)), scores.cumsum(1)], 1)
+    # best[t]: of the tokens so far, the last of which ends before frame t
+    best = np.full(frames + 1, -np.inf)
+    best[0] = 0
+    begun = np.zeros((count, frames + 1), np.int64)
+    for k in range(count):
+        # token k begins at b and ends before t > b: best[b] - sums[k, b] + sums[k, t]
+        open_ = best - sums[k]
+        top = np.maximum.accumulate(open_)
+        place = np.maximum.accumulate(np.where(open_ >= top, np.arange(frames + 1), 0))
+        begun[k, 1:] = place[:-1]
+        best = np.concatenate([[-np.inf], top[:-1] + sums[k, 1:]])
+    ends = [frames]
+    for k in reversed(range(count)):
+        ends.append(int(begun[k, ends[-1]]))
+    return np.array(ends[::-1])
+
+
+def loudness(samples: NDArray[np.float32], rate: int, centres: Float, step: float) -> Float:
+    """Level of each frame in decibels, over twice its length."""
+    power = np.concatenate([[0.0], np.cumsum(samples.astype(np.float64) ** 2)])
+    low, high = (np.clip(np.round((centres + side * step) * rate), 0, len(samples)).astype(int) for side in (-1, 1))
+    mean = (power[high] - power[low]) / np.maximum(high - low, 1)
+    found: Float = 10 * np.log10(np.maximum(mean, 1e-12))
+    return found
+
+
+def without_pauses(spans: NDArray[np.int64], levels: Float) -> NDArray[np.int64]:
+    """(span, 2): first frame of each span and the one behind its last, without the quiet frames at its ends."""
+    low, high = np.quantile(levels, (0.1, 0.95)) if len(levels) else (0.0, 0.0)
+    quiet = levels < low + QUIET * (high - low)
+    found = []
+    for begin, end in zip(spans[:-1], spans[1:], strict=True):
+        loud = np.flatnonzero(~quiet[begin:end])
+        found.append((begin + loud[0], begin + loud[-1] + 1) if len(loud) else (begin, end))
+    return np.array(found, np.int64).reshape(-1, 2)
+
+
+def word_spans(utterance: Utterance, rows: NDArray[np.floating], lag: float = 0.0) -> Float:
+    """Start and end of each word in seconds of the file, (word, 2), out of the map of its tokens.
+
+    ``lag``: by how much words are later than the map says, as a calibration found; ends move with starts, and stay within the
+    sound.
+    """
+    model = utterance.model
+    spans, half = divided(rows), model.times.step / 2
+    edges = np.array([spans[word.tokens[0]] for word in utterance.words] + [spans[-1]], np.int64)
+    if len(edges) < 2:
+        return np.zeros((0, 2))
+    step = model.times.step
+    moved = np.clip(edges + round(lag / step), 0, utterance.frames)
+    # the first begins, and the last ends, where the sound does, but for pauses
+    moved[0], moved[-1] = min(edges[0], moved[0]), utterance.frames
+    levels = loudness(utterance.samples, model.rate, utterance.times - utterance.start, step)
+    kept = without_pauses(np.maximum.accumulate(moved), levels)
+    times = utterance.times
+    starts, ends = times[np.minimum(kept[:, 0], len(times) - 1)] - half, times[np.maximum(kept[:, 1] - 1, 0)] + half
+    return np.clip(np.stack([starts, np.maximum(ends, starts + half)], 1), utterance.start, utterance.start + utterance.seconds)
