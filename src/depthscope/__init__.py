@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from depthscope.statistics.result import Contrast
     from depthscope.stimuli.covariates import with_covariates
     from depthscope.stimuli.read import read_stimuli
+    from depthscope.studies.asr.explaining import explain
     from depthscope.studies.compare.study import compare
     from depthscope.studies.contrast.curve import specification_curve
     from depthscope.studies.opened import open_run
@@ -81,6 +82,7 @@ _HOMES = {
     "show": "depthscope.studies.show.study",
     "open_run": "depthscope.studies.opened",
     "with_covariates": "depthscope.stimuli.covariates",
+    "explain": "depthscope.studies.asr.explaining",
     "compare": "depthscope.studies.compare.study",
     "cite": "depthscope.citation",
     "plot": "depthscope.instrument.accessor",
@@ -110,6 +112,7 @@ __all__ = [
     "direction_autocorrelation",
     "energy_by_part",
     "energy_map",
+    "explain",
     "filter_bank",
     "from_states",
     "head_contributions",

@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
 
 from depthscope.capture.speech import Utterance, transcribe
 from depthscope.errors import DepthscopeError, check_choice
 from depthscope.model.load import load
 from depthscope.model.model import Model
-from depthscope.model.speech import SpeechModel
+from depthscope.model.speech import SpeechModel, hearing
+from depthscope.run.environment import environment
 from depthscope.stimuli.sound import Sound, read_sound
 from depthscope.studies.asr.attribution import Attribution, Method
 from depthscope.studies.asr.calibration import calibration_of
@@ -23,7 +25,7 @@ from depthscope.studies.asr.layered import Layers, agreement, layer_maps
 from depthscope.studies.asr.maps import WindowMap
 from depthscope.studies.asr.methods import DEFAULT, method_of
 from depthscope.studies.asr.recording import recorded
-from depthscope.studies.asr.results import Explanation
+from depthscope.studies.asr.explained import Explained
 from depthscope.studies.asr.timing import word_spans
 from depthscope.studies.asr.wordwise import mean_over, top_frames, within, words_of
 
@@ -62,7 +64,7 @@ def explain(
     text: str | None = None,
     causal: bool = False,
     **choices: Any,
-) -> Explanation:
+) -> Explained:
     """Transcribe a sound, and find what in it each word rests on.
 
     Parameters
@@ -79,8 +81,8 @@ def explain(
     rivals : sequence of str
         Other methods whose maps are kept beside it.
     heard : {"sound", "states", None}
-        Whether each word was heard: by silencing the 0.3 s of sound that it rests on (one pass of the encoder a word), by hiding
-        the encoder's states of them from the decoder (many times as fast), or not at all.
+        Whether each word was heard: by silencing the 0.3 s of sound that it rests on (one pass of the encoder a word), by
+        hiding the encoder's states of them from the decoder (many times as fast), or not at all.
     language, task : str, optional
         Of a multilingual model, e.g. ``"de"``, ``"translate"``.
     text : str, optional
@@ -92,7 +94,7 @@ def explain(
 
     Returns
     -------
-    Explanation
+    Explained
         ``.tokens``, ``.words``, ``.map``, ``.plot()``, ``.report()``; in a notebook a card.
 
     Raises
@@ -126,7 +128,7 @@ def recogniser(model: SpeechModel | str) -> SpeechModel:
     return found
 
 
-def explanation(model: SpeechModel, sound: Sound, asked: Asked) -> Explanation:
+def explanation(model: SpeechModel, sound: Sound, asked: Asked) -> Explained:
     """What :func:`explain` returns, of a sound at the model's rate."""
     if asked.heard is not None:
         check_choice("heard", asked.heard, VARIANTS)
@@ -144,7 +146,7 @@ def explanation(model: SpeechModel, sound: Sound, asked: Asked) -> Explanation:
         one.tokens.assign(word=np.where(one.tokens["word"] >= 0, one.tokens["word"] + before, -1))
         for one, before in zip(parts, words_before, strict=False)
     ]
-    return Explanation(
+    return Explained(
         name=sound.name,
         seconds=sound.seconds,
         rate=sound.rate,
@@ -157,6 +159,8 @@ def explanation(model: SpeechModel, sound: Sound, asked: Asked) -> Explanation:
         recording=recorded(sound.samples, sound.rate),
         notes=sound.notes,
         settings={"method": asked.method, "rivals": list(chosen), "heard": asked.heard, **asked.choices},
+        checks=model.checks,
+        environment=environment(str(model.device), torch.get_num_threads()),
     )
 
 
@@ -174,7 +178,9 @@ def _window(utterance: Utterance, asked: Asked, method: Method, rivals: dict[str
         depth = utterance.model.depth
         layers = np.zeros((depth, 0, utterance.frames), np.float16)
         maps = WindowMap(utterance.times, empty, layers, dict.fromkeys(rivals, empty))
-        return _Part(_tokens(utterance, None, None, number), _words(utterance, None, None, asked), maps, utterance.language)
+        return _Part(
+            _tokens(utterance, None, None, number), _words(utterance, None, None, asked), maps, utterance.language
+        )
     found, layers_ = method(utterance), layer_maps(utterance)
     maps = WindowMap(
         utterance.times, found.map, layers_.maps, {name: rival(utterance).map for name, rival in rivals.items()}
@@ -194,9 +200,9 @@ def _tokens(
     if found is None or layers is None:
         nothing = np.zeros(0)
         names = ("start", "end", "log_p", "entropy", "padding", "peak")
-        return pd.DataFrame({"window": [], "position": [], "text": [], "word": [], **dict.fromkeys(names, nothing)}).astype(
-            {"window": int, "position": int, "word": int}
-        )
+        return pd.DataFrame(
+            {"window": [], "position": [], "text": [], "word": [], **dict.fromkeys(names, nothing)}
+        ).astype({"window": int, "position": int, "word": int})
     cores = np.array([core(row, utterance.times, utterance.model.times.step) for row in found.map])
     entropy = -np.where(found.map > 0, found.map * np.log(np.maximum(found.map, 1e-30)), 0).sum(-1)
     beside = {name: values for name, values in found.beside.items() if name != "padding"}
@@ -260,8 +266,6 @@ def silenced_frames(utterance: Utterance) -> int:
 
 def log_p_of(utterance: Utterance) -> Float:
     """Log probability of each explained token, by the network as it is."""
-    from depthscope.model.speech import hearing
-
     with hearing(utterance.model.network):
         found: Float = utterance.log_p(utterance.decode())[0].double().cpu().numpy()
     return found

@@ -1,4 +1,4 @@
-"""Each decoder layer by itself: its map of every token, how concentrated, how much of it in padding; and how far layers agree."""
+"""Each decoder layer by itself: its map of every token, how concentrated, how much in padding; how far layers agree."""
 
 from dataclasses import dataclass
 

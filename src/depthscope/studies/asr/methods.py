@@ -44,8 +44,8 @@ def _calibrated(model: SpeechModel) -> Mapping[str, Any]:
     found = calibration_of(model)
     if found is None:
         raise DepthscopeError(
-            f"{model.name}: which of its heads hear the next word is not known yet: depthscope asr calibrate {model.name} finds "
-            "it in seconds, or choose a method that needs no calibration (--method last-layer)"
+            f"{model.name}: which of its heads hear the next word is not known yet: depthscope asr calibrate {model.name} "
+            "finds it in seconds, or choose a method that needs no calibration (--method last-layer)"
         )
     return {"heads": found.heads}
 
@@ -110,7 +110,9 @@ def method_of(name: str, model: SpeechModel, **choices: Any) -> Method:
         own["name"] = name
     known = _settings(made)
     if strange := sorted(set(own) - known):
-        raise DepthscopeError(f"{strange[0]}=: no setting of the method {name}; it has {listed(sorted(known - {'name'}), 20)}")
+        raise DepthscopeError(
+            f"{strange[0]}=: no setting of the method {name}; it has {listed(sorted(known - {'name'}), 20)}"
+        )
 
     def apply(utterance: Utterance) -> Attribution:
         return made(utterance, **own)

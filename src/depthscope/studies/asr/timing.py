@@ -1,5 +1,7 @@
 """When each token is spoken, out of a map: the best division of the sound into tokens in their order, less the pauses."""
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -64,7 +66,7 @@ def without_pauses(spans: NDArray[np.int64], levels: Float) -> NDArray[np.int64]
     low, high = np.quantile(levels, (0.1, 0.95)) if len(levels) else (0.0, 0.0)
     quiet = levels < low + QUIET * (high - low)
     found = []
-    for begin, end in zip(spans[:-1], spans[1:], strict=True):
+    for begin, end in pairwise(spans):
         loud = np.flatnonzero(~quiet[begin:end])
         found.append((begin + loud[0], begin + loud[-1] + 1) if len(loud) else (begin, end))
     return np.array(found, np.int64).reshape(-1, 2)
@@ -89,4 +91,6 @@ def word_spans(utterance: Utterance, rows: NDArray[np.floating], lag: float = 0.
     kept = without_pauses(np.maximum.accumulate(moved), levels)
     times = utterance.times
     starts, ends = times[np.minimum(kept[:, 0], len(times) - 1)] - half, times[np.maximum(kept[:, 1] - 1, 0)] + half
-    return np.clip(np.stack([starts, np.maximum(ends, starts + half)], 1), utterance.start, utterance.start + utterance.seconds)
+    found: Float = np.stack([starts, np.maximum(ends, starts + half)], 1)
+    np.clip(found, utterance.start, utterance.start + utterance.seconds, out=found)
+    return found
