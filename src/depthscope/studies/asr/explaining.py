@@ -20,12 +20,12 @@ from depthscope.stimuli.sound import Sound, read_sound
 from depthscope.studies.asr.attribution import Attribution, Method
 from depthscope.studies.asr.calibration import calibration_of
 from depthscope.studies.asr.causal import causal_effects
+from depthscope.studies.asr.explained import Explained
 from depthscope.studies.asr.heard import VARIANTS, heard
 from depthscope.studies.asr.layered import Layers, agreement, layer_maps
 from depthscope.studies.asr.maps import WindowMap
 from depthscope.studies.asr.methods import DEFAULT, method_of
 from depthscope.studies.asr.recording import recorded
-from depthscope.studies.asr.explained import Explained
 from depthscope.studies.asr.timing import word_spans
 from depthscope.studies.asr.wordwise import mean_over, top_frames, within, words_of
 

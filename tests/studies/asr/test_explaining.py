@@ -1,0 +1,100 @@
+"""A sound explained, end to end, by networks of random weights."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from depthscope.model.speech import SpeechModel
+from depthscope.studies.asr.explaining import core, explain
+from depthscope.studies.asr.layered import agreement
+from depthscope.studies.asr.matching import same_words
+from depthscope.studies.asr.methods import METHODS, method_of, methods_for
+from depthscope.studies.asr.timing import divided, without_pauses
+from tests.speech_models import RATE, moonshine, voice, whisper
+
+
+@pytest.fixture(scope="module", params=[whisper, moonshine], ids=["spectrogram", "waveform"])
+def model(request: pytest.FixtureRequest) -> SpeechModel:
+    return request.param()
+
+
+@pytest.mark.parametrize("heard", ["sound", "states", None])
+def test_an_explanation_is_whole(model: SpeechModel, heard: Any) -> None:
+    e = explain(model, voice(), rate=RATE, method="last-layer", rivals=("raw",), heard=heard, text="three short words")
+    assert e.text == "three short words"
+    assert e.words["text"].tolist() == ["three", "short", "words"]
+    assert e.map.dims == ("token", "frame")
+    assert np.abs(e.map.sum("frame") - 1).max() < 1e-6
+    assert len(e.map["seconds"]) == e.map.sizes["frame"]
+    assert len(e.map) == len(e.tokens) == e.tokens["window"].eq(0).sum()
+    assert e.layers.sizes["layer"] == model.depth == 2
+    assert e.rivals == ("raw",)
+    assert (e.words["start"] < e.words["end"]).all()
+    assert e.words["start"].is_monotonic_increasing
+    assert e.tokens["log_p"].le(0).all()
+    assert e.words["log_p"].sum() == pytest.approx(e.tokens["log_p"][e.tokens["word"] >= 0].sum())
+    assert ("heard" in e.words) == (heard is not None)
+
+
+def test_a_sound_of_many_windows_has_its_tokens_in_order(model: SpeechModel) -> None:
+    if model.window is not None:  # random weights write no timestamps, by which Whisper goes on
+        return
+    e = explain(model, voice(65.0), rate=RATE, method="last-layer", heard=None)
+    assert e.tokens["window"].is_monotonic_increasing
+    assert e.tokens["window"].max() == 2
+    assert np.abs(e.map.sum("frame") - 1).max() < 1e-6
+    assert e.words["start"].is_monotonic_increasing
+    assert e.words["end"].max() <= 65.0
+
+
+def test_methods_say_what_they_lack(model: SpeechModel, refuses: Any) -> None:
+    refuses(lambda: method_of("calibrated", model), "depthscope asr calibrate")
+    refuses(lambda: method_of("alignment-heads", model), "publish no alignment heads")
+    refuses(lambda: method_of("raw", model, taus=3), "no setting of the method raw")
+    refuses(lambda: method_of("attention", model), "method")
+    there = methods_for(model)
+    assert set(METHODS) - set(there) == {"calibrated", "alignment-heads"}
+
+
+def test_what_reads_text_is_no_recogniser(refuses: Any) -> None:
+    refuses(lambda: explain("embedded", voice(), rate=RATE), "hears nothing: give a speech recogniser")
+
+
+def test_a_division_is_the_best_of_all() -> None:
+    random = np.random.default_rng(3)
+    for _ in range(20):
+        rows = random.dirichlet(np.full(7, 0.3), size=3)
+        scores = np.log(np.maximum(rows * 7, 0.05))
+
+        def worth(a: int, b: int, scores: Any = scores) -> float:
+            return float(scores[0, :a].sum() + scores[1, a:b].sum() + scores[2, b:].sum())
+
+        best = max(((a, b) for a in range(1, 6) for b in range(a + 1, 7)), key=lambda ab: worth(*ab))
+        assert divided(rows).tolist() == [0, *best, 7]
+    assert divided(np.full((4, 2), 0.5)).tolist() == [0, 0, 1, 1, 2]
+
+
+def test_pauses_belong_to_no_word() -> None:
+    levels = np.array([-60, -60, 0, 0, -60, -60, 0, 0, -60.0])
+    assert without_pauses(np.array([0, 5, 9]), levels).tolist() == [[2, 4], [6, 8]]
+    # a word in the middle of a silence keeps its place
+    assert without_pauses(np.array([0, 2, 9]), levels).tolist() == [[0, 2], [2, 8]]
+
+
+def test_a_core_is_the_shortest_stretch_with_enough() -> None:
+    row = np.array([0.1, 0, 0, 0.5, 0.3, 0.1])
+    times = np.arange(6) * 0.02
+    assert core(row, times, 0.02) == pytest.approx((0.05, 0.09))
+
+
+def test_layers_agree_as_far_as_they_overlap() -> None:
+    one, other = np.eye(4)[:2], np.eye(4)[1:3]
+    assert agreement(np.stack([one, one])).tolist() == [1, 1]
+    assert agreement(np.stack([one, other])).tolist() == [0, 0]
+    assert np.isnan(agreement(one[None])).all()
+
+
+def test_the_same_words_are_found_whatever_their_marks() -> None:
+    said, written = ["The", "lawyer,", "isn’t", "here."], ["the", "lawyer", "isn't", "there", "here"]
+    assert same_words(said, written) == [(0, 0), (1, 1), (2, 2), (3, 4)]
