@@ -17,6 +17,7 @@ from depthscope.model.ears import PROMPT, EaredModel
 from depthscope.model.hooks import hooks
 from depthscope.model.quiet import quiet
 from depthscope.model.speech import SpeechModel, encoder_of, hearing
+from depthscope.model.tokenizer import context_length
 
 # tokens a second that a recogniser without a limit of its own may write: more is a loop
 TOKENS_A_SECOND, FEWEST = 6.5, 16
@@ -230,7 +231,7 @@ def _whole(
     if timed:
         options["return_timestamps"] = long
     else:
-        options["max_new_tokens"] = max(FEWEST, round(TOKENS_A_SECOND * seconds))
+        options["max_new_tokens"] = _most(model, seconds)
     if model.multilingual:
         # without a task a model that has none in its settings is asked for none, and babbles
         options |= {"language": language, "task": task or "transcribe"}
@@ -284,6 +285,13 @@ def _asked(model: EaredModel, samples: Float, start: float, text: str | None) ->
     written = given[0, features[PROMPT].shape[1] :].tolist()
     one = _Heard(features[next(iter(features))], states, prompt, [*prompt, *written])
     return _utterance(model, samples, one, one.ids, features, start, text, None)
+
+
+def _most(model: SpeechModel, seconds: float) -> int:
+    """Tokens that a recogniser without a limit of its own may write: as many as are spoken, and as it has positions for."""
+    wanted = max(FEWEST, round(TOKENS_A_SECOND * seconds))
+    there = context_length(model.network.config, None)
+    return wanted if there is None else max(1, min(wanted, there - 1))
 
 
 def _ends(settings: Any) -> Sequence[int]:

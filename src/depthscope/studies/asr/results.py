@@ -109,7 +109,7 @@ class Explanation:
 
     @property
     def map(self) -> xr.DataArray:
-        """(token, frame), float32, rows sum to 1; coordinates over frame: ``seconds`` (centre) and ``window``.
+        """(token, frame), float64, rows sum to 1; coordinates over frame: ``seconds`` (centre) and ``window``.
 
         The frames of all windows in the order of time; each belongs to one window, and is 0 for tokens of the others.
 
@@ -118,7 +118,7 @@ class Explanation:
         DepthscopeError
             It would take more than 4 GB: a very long sound has ``windows``.
         """
-        return on_one_axis(self.windows, lambda one: one.map).rename("map")
+        return on_one_axis(self.windows, lambda one: one.map.astype(np.float64)).rename("map")
 
     @property
     def layers(self) -> xr.DataArray:
