@@ -172,12 +172,23 @@ FITTING: dict[str, dict[str, Any]] = {
     # the place of sound among the tokens, within the small vocabulary
     **{
         name: {"audio_token_id": 500}
-        for name in ("glmasr", "omniasr", "moss_transcribe_diarize", "nemo_speechlm", "qwen3_asr", "voxtral")
+        for name in (
+            "dots3_note",
+            "glmasr",
+            "moss_transcribe_diarize",
+            "muse_spark",
+            "nemo_speechlm",
+            "omniasr",
+            "qwen3_asr",
+            "vibevoice_asr",
+            "voxtral",
+        )
     },
     "qwen2_audio": {"audio_token_index": 500, "audio_token_id": 500},
     **{name: {"max_source_positions": 250} for name in ("qwen2_audio_encoder", "voxtral_encoder")},
     "moss_transcribe_diarize_audio": {"max_source_positions": 250},
-    "qwen3_asr_encoder": {"output_dim": 64},
+    "qwen3_asr_encoder": {"output_dim": 64, "downsample_hidden_size": 16},
+    **{name: {"speech_encoder_intermediate_size": 128} for name in ("seamless_m4t", "seamless_m4t_v2")},
     **{name: {"conv_dim": [64] * 7} for name in ("hubert", "speecht5", "wav2vec2")},
     "whisper": {"max_source_positions": 250},  # two for each frame of whole seconds
     "xmod": {"default_language": "en_XX"},

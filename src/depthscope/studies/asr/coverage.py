@@ -143,6 +143,12 @@ def try_recogniser(family: Family) -> Heard:
     if not network.config.is_encoder_decoder and placeholder(network) is None:
         return replace(row, note="no token of it stands for sound")
     processor = Asking(network, byte_tokenizer(), ears)
+    if not network.config.is_encoder_decoder:
+        try:
+            processor.apply_transcription_request(voice(processor.rate))
+        except Exception as problem:  # it takes more than what stands for a processor here gives
+            why = f"no prompt can be made of a sound without its own processor: {reason(problem, 120)}"
+            return replace(row, outcome="not built", note=why)
     try:
         model = load(network, processor)
         assert isinstance(model, SpeechModel)
@@ -203,6 +209,7 @@ class Asking:
         named = next((name for name in _MASKS if name in known), None)
         if mask is not None and named is not None and named not in made:
             made[named] = mask
+        made = {name: value for name, value in made.items() if name in known}
         count = self._states(made)
         ids = [*BEFORE, *[placeholder(self.network)] * count, *BEHIND]
         return {**made, "input_ids": torch.tensor([ids]), "attention_mask": torch.ones(1, len(ids), dtype=torch.long)}
