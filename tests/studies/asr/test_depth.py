@@ -49,7 +49,7 @@ def test_the_interval_covers_the_mean_of_words_as_often_as_it_says():
     base = explained(tuple("abcdefghijklmnopqrstuvwxyzabcdefghijklmn"), depth=1, played=False, rivals=())
     window = base.windows[0]
     times = window.times
-    for _ in range(100):
+    for _ in range(40):
         layers = np.zeros_like(window.layers)
         for word in range(len(base.words)):
             row = base.words.iloc[word]
@@ -57,7 +57,7 @@ def test_the_interval_covers_the_mean_of_words_as_often_as_it_says():
             layers[0, 2 * word : 2 * word + 2, own if rng.random() < 0.3 else 0] = 1
         table = by_layer([replace(base, windows=(replace(window, layers=layers),))])
         covered += bool(table["inside_low"][0] <= 0.3 <= table["inside_high"][0])
-    assert covered >= 85
+    assert covered >= 34
 
 
 def test_what_each_layer_is_worth_is_told_where_it_was_measured():

@@ -122,7 +122,7 @@ def test_a_map_that_would_not_fit_is_refused_before_it_is_made(refuses):
     window = one.windows[0]
     long = replace(
         window,
-        times=np.arange(10_000_000) * 0.02,
+        times=np.zeros(10_000_000),
         map=np.broadcast_to(np.float32(1e-7), (2, 10_000_000)),
         layers=None,
         rivals={},

@@ -63,19 +63,19 @@ def on_one_axis(
         It would take more than 4 GB.
     """
     rows = [values(one) for one in windows]
+    middle = rows[0].shape[1:-1] if rows else (0,) * len(inner)
+    count, frames = sum(len(one) for one in rows), sum(len(one.times) for one in windows)
+    kind = rows[0].dtype if rows else np.dtype(np.float32)
+    needed = count * int(np.prod(middle, dtype=np.int64)) * frames * kind.itemsize
+    if needed > LARGEST:
+        raise DepthscopeError(
+            f"one map of {count:,} tokens over {frames:,} frames takes {size_text(needed)}: go through .windows, "
+            "which has the map of each"
+        )
     times = np.concatenate([one.times for one in windows]) if windows else np.zeros(0)
     numbers = np.repeat(np.arange(len(windows)), [len(one.times) for one in windows])
     order = np.argsort(times, kind="stable")
-    middle = rows[0].shape[1:-1] if rows else (0,) * len(inner)
-    count = sum(len(one) for one in rows)
-    kind = rows[0].dtype if rows else np.dtype(np.float32)
-    needed = count * int(np.prod(middle, dtype=np.int64)) * len(times) * kind.itemsize
-    if needed > LARGEST:
-        raise DepthscopeError(
-            f"one map of {count:,} tokens over {len(times):,} frames takes {size_text(needed)}: go through .windows, "
-            "which has the map of each"
-        )
-    whole = np.zeros((count, *middle, len(times)), kind)
+    whole = np.zeros((count, *middle, frames), kind)
     token = frame = 0
     for one in rows:
         whole[token : token + len(one), ..., frame : frame + one.shape[-1]] = one

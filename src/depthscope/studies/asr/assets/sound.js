@@ -254,7 +254,7 @@ const start = (article, data, number) => {
     const word = words[chosen];
     labels.replaceChildren(
       name(WAVE, "sound"), name(LANES * LINE, "words"), name(MAP, "map", shareText(word.inside)),
-      name(AXIS, strips.length ? "inside the word:" : ""),
+      name(AXIS, strips.length ? "mass inside" : ""),
       ...strips.map((strip) => name(STRIP, strip.name,
         shareText(strip.layer === undefined ? word.by_rival?.[strip.rival] : word.by_layer?.[strip.layer]))),
     );
