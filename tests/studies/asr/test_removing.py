@@ -1,5 +1,6 @@
 """Frames taken out of a sound: what is in them, and that nothing else changes."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -60,11 +61,12 @@ def test_silence_of_a_waveform_is_as_loud_as_its_quietest_moments_and_not_zero()
 
 
 def test_a_recording_of_digital_silence_is_not_filled_with_zeros() -> None:
-    from depthscope.studies.asr.removing import quiet_level
-
-    sound = np.zeros(16_000)
-    sound[8000:] = 0.5
-    assert quiet_level(sound, 16_000) == pytest.approx(0.5e-3)
+    spoken = utterance("waveform")
+    cut = main_of(spoken).clone()
+    cut[:, :6400] = 0
+    made = filling(dataclasses.replace(spoken, features={"input_values": cut}))
+    level = float((made.square().mean() / cut[:, 6400:].square().mean()).sqrt())
+    assert level == pytest.approx(1e-3, rel=0.1)  # 60 dB below the speech
 
 
 def test_the_mean_of_a_waveform_has_its_power_spectrum() -> None:
@@ -111,8 +113,6 @@ def test_a_batch_is_heard_as_its_rows_are_one_by_one(spoken: Utterance) -> None:
 
 
 def test_a_spectrogram_with_time_first_is_filled_band_by_band() -> None:
-    import dataclasses
-
     spoken = utterance("spectrogram")
     turned = dataclasses.replace(spoken, features={"input_features": main_of(spoken).transpose(1, 2)})
     masks = some_masks(spoken)

@@ -1,6 +1,6 @@
 """What it means to take frames out of a sound: they become as quiet as the sound ever is, or its mean."""
 
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -9,14 +9,10 @@ from numpy.typing import NDArray
 from depthscope.capture.speech import Utterance
 from depthscope.errors import DepthscopeError, check_choice, check_count
 from depthscope.model.speech import hearing
+from depthscope.studies.asr.degrade import floor
 
 Fill = Literal["silence", "mean"]
 FILLS: tuple[str, ...] = get_args(Fill)
-# of stretches of 20 ms, the quietest such share tells how quiet a recording gets
-STRETCH, QUIETEST = 0.02, 0.05
-# a recording that falls quite silent is filled at this share of its loudest stretch (-60 dB): zero is no silence that a
-# microphone gives, and recognisers of waveforms have not heard it
-LEAST = 1e-3
 
 Masks = NDArray[np.bool_]
 
@@ -83,7 +79,8 @@ def filling(utterance: Utterance, fill: Fill = "silence", seed: int = 0) -> torc
     fill : {"silence", "mean"}
         Of a spectrogram, band by band: its smallest value (Whisper's spectrograms are cut off 8 powers of ten below their
         loudest moment, and padding has just that value), or its mean over the frames within the sound. Of a waveform: noise
-        at the level of its quietest stretches, or noise with its own spectrum of power and its own level.
+        at the level of its quietest moments, since zero is no silence that a microphone gives, or noise with its own
+        spectrum of power and its own level.
     seed : int
         Of the noise.
 
@@ -101,22 +98,13 @@ def filling(utterance: Utterance, fill: Fill = "silence", seed: int = 0) -> torc
         return main.index_select(axis, inside.nonzero()[:, 0]).mean(axis, keepdim=True)
     sound = main[0, inside].double().cpu().numpy()
     generator = np.random.default_rng(seed)
-    noise = _quiet(sound, utterance.model.rate, generator) if fill == "silence" else _alike(sound, generator)
+    if fill == "silence":
+        noise = generator.normal(0, floor(sound.astype(np.float32), utterance.model.rate), len(sound))
+    else:
+        noise = _alike(sound, generator)
     made = torch.zeros_like(main)
     made[0, inside] = torch.from_numpy(noise).to(main)
     return made
-
-
-def quiet_level(sound: NDArray[Any], rate: int) -> float:
-    """Root mean square of the quietest stretches of a sound, at least -60 dB below its loudest."""
-    size = max(1, min(len(sound), round(STRETCH * rate)))
-    stretches = sound[: len(sound) // size * size].reshape(-1, size).astype(np.float64)
-    levels = np.sqrt((stretches**2).mean(-1))
-    return float(max(np.quantile(levels, QUIETEST), LEAST * levels.max()))
-
-
-def _quiet(sound: NDArray[np.float64], rate: int, generator: np.random.Generator) -> NDArray[np.float64]:
-    return generator.normal(0, quiet_level(sound, rate), len(sound))
 
 
 def _alike(sound: NDArray[np.float64], generator: np.random.Generator) -> NDArray[np.float64]:

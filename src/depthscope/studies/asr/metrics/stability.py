@@ -10,7 +10,7 @@ from depthscope.capture.speech import Utterance
 from depthscope.errors import DepthscopeError
 from depthscope.model.speech import hearing
 from depthscope.statistics.association import spearman
-from depthscope.studies.asr.removing import quiet_level
+from depthscope.studies.asr.degrade import Noise, floor, with_noise
 
 Float = NDArray[np.float64]
 Maps = NDArray[np.floating]
@@ -42,30 +42,36 @@ def in_other_sound(utterance: Utterance, samples: NDArray[np.floating]) -> Utter
     return replace(utterance, samples=given, features=features, states=states)
 
 
-def noised(utterance: Utterance, snr: float, seed: int = 0) -> Utterance:
-    """The same text over the sound with white noise, ``snr`` dB below it."""
-    sound = utterance.samples.astype(np.float64)
-    level = np.sqrt((sound**2).mean()) * 10 ** (-snr / 20)
-    return in_other_sound(utterance, sound + np.random.default_rng(seed).normal(0, 1, len(sound)) * level)
+def noised(utterance: Utterance, snr: float, kind: Noise = "white", *, seed: int = 0) -> Utterance:
+    """The same text over the sound with noise, ``snr`` dB below its speech; see
+    :func:`depthscope.studies.asr.degrade.with_noise`.
+    """
+    rate = utterance.model.rate
+    return in_other_sound(utterance, with_noise(utterance.samples, snr, kind, rate=rate, seed=seed))
 
 
-def shifted(utterance: Utterance, frames: int, seed: int = 0) -> Utterance:
+def shifted(utterance: Utterance, frames: int, *, seed: int = 0) -> Utterance:
     """The same text over the sound so many frames later; before it as quiet as it ever gets.
 
     What is shifted out of the window of a model that has one is cut off.
     """
     model = utterance.model
-    sound = utterance.samples.astype(np.float64)
+    sound = utterance.samples
     # the end of the k-th frame, rounded once
     count = round(frames * model.times.step * model.rate)
-    before = np.random.default_rng(seed).normal(0, quiet_level(sound, model.rate), count)
+    before = np.random.default_rng(seed).normal(0, floor(sound, model.rate), count)
     made = np.concatenate([before, sound])
     most = len(made) if model.window is None else round(model.window * model.rate)
     return in_other_sound(utterance, made[:most])
 
 
 def under_noise(
-    utterance: Utterance, maps_of: Callable[[Utterance], Maps], snr: float = 20.0, *, seed: int = 0
+    utterance: Utterance,
+    maps_of: Callable[[Utterance], Maps],
+    snr: float = 20.0,
+    kind: Noise = "white",
+    *,
+    seed: int = 0,
 ) -> Stability:
     """Maps of the sound beside those of the sound in noise.
 
@@ -74,9 +80,10 @@ def under_noise(
     maps_of : callable
         Utterance -> maps (row, frame): ``lambda u: method(u).map``, or of words.
     snr : float
-        Decibels by which the noise is weaker than the sound.
+        Decibels by which the noise is weaker than the speech.
+    kind : {"white", "pink", "babble"}
     """
-    return alike(maps_of(utterance), maps_of(noised(utterance, snr, seed)))
+    return alike(maps_of(utterance), maps_of(noised(utterance, snr, kind, seed=seed)))
 
 
 def under_shift(
@@ -86,7 +93,7 @@ def under_shift(
     frames = round(seconds / utterance.model.times.step)
     if frames < 1:
         raise DepthscopeError(f"a shift of {seconds} s is less than half a frame: give a longer one")
-    other = maps_of(shifted(utterance, frames, seed))
+    other = maps_of(shifted(utterance, frames, seed=seed))
     return alike(maps_of(utterance), other[:, frames:])
 
 
