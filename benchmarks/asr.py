@@ -2,7 +2,8 @@
 
 Both sides explain every token of one clip with the real tiny.en, at equal budget: the same windows, the same steps, the same
 baseline. captum explains one token at a time, as it is made to; what both find is compared before a row is printed. To spare
-the machine captum is timed on a few tokens, and multiplied; ``--whole`` times them all.
+the machine captum is timed on a few tokens, and multiplied; ``--whole`` times them all. Time is that of the processor, over all
+threads.
 """
 
 import argparse
@@ -66,12 +67,12 @@ def compared(
     timed: list[int],
 ) -> Row:
     """Ours for all tokens in one go, theirs for some of them, one by one."""
-    begin = time.perf_counter()
+    begin = time.process_time()
     found = ours()
-    middle = time.perf_counter()
+    middle = time.process_time()
     other = np.stack([theirs(spoken, token) for token in timed])
     tokens = len(spoken.positions)
-    taken = middle - begin, (time.perf_counter() - middle) * tokens / len(timed)
+    taken = middle - begin, (time.process_time() - middle) * tokens / len(timed)
     apart = np.abs(found[timed] - other).max() / np.abs(other).max()
     if apart > SAME:
         raise SystemExit(f"{work}: the two differ by {apart:.2g} of the largest number")
