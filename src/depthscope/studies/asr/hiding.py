@@ -1,7 +1,7 @@
 """Encoder states hidden from the decoder: no cross-attention of any layer gives them weight."""
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -37,18 +37,27 @@ def hiding(utterance: Utterance, hidden: NDArray[np.bool_]) -> Iterator[None]:
     mask = torch.zeros(len(wide), 1, 1, count, dtype=model.dtype, device=model.device)
     mask.masked_fill_(torch.from_numpy(wide).to(model.device)[:, None, None], torch.finfo(model.dtype).min)
 
-    def enter(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        before = kwargs.get("attention_mask")
-        if before is not None and before.dtype == torch.bool:
-            before = torch.zeros_like(mask[:1]).expand(before.shape).masked_fill(~before, torch.finfo(model.dtype).min)
-        return args, {**kwargs, "attention_mask": mask if before is None else before + mask}
+    def entering(name: str) -> Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]:
+        def enter(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            before = kwargs.get(name)
+            if before is None:
+                return args, {**kwargs, name: mask}
+            if before.dtype == torch.bool:
+                seen = torch.zeros(before.shape, dtype=mask.dtype, device=mask.device)
+                before = seen.masked_fill_(~before, torch.finfo(mask.dtype).min)
+            return args, {**kwargs, name: torch.minimum(before, mask)}
+
+        return enter
 
     with hooks(model.network) as placed:
         for module in model.crossed.modules(model.network):
-            if "attention_mask" not in inspect.signature(module.forward).parameters:
+            known = inspect.signature(module.forward).parameters
+            # where a whole block gives the weights, its own mask is of the text
+            name = next((name for name in ("encoder_attention_mask", "attention_mask") if name in known), None)
+            if name is None or model.joint:
                 raise DepthscopeError(
-                    f"{model.name}: {type(module).__name__} takes no mask, so that no state can be hidden from it; "
-                    'silence the sound instead (variant="sound")'
+                    f"{model.name}: {type(module).__name__} takes no mask of the sound alone, so that no state can be hidden "
+                    'from it; silence the sound instead (variant="sound")'
                 )
-            placed.before(module, enter)
+            placed.before(module, entering(name))
         yield

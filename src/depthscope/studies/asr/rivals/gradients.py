@@ -36,7 +36,7 @@ def gradient_input(utterance: Utterance, *, baseline: Baseline = "zero", seed: i
     start = torch.zeros_like(main) if baseline == "zero" else _whole(utterance, _fill(baseline), seed)
     signed = _products(utterance, main, main - start, torch.ones(1, dtype=torch.float64)).astype(np.float32)
     budget = Budget(encoder=1, decoder=1, backward=len(signed))
-    return Attribution(distribution(signed), "gradient x input", budget, signed)
+    return Attribution(distribution(signed), "gradient-input", budget, signed)
 
 
 def integrated_gradients(
@@ -85,7 +85,7 @@ def integrated_gradients(
     signed = total.astype(np.float32)
     budget = Budget(encoder=steps + 1, decoder=steps + 2, backward=steps * len(signed))
     beside = {"left over": rise - total.sum(-1)}
-    return Attribution(distribution(signed), "integrated gradients", budget, signed, beside)
+    return Attribution(distribution(signed), "integrated-gradients", budget, signed, beside)
 
 
 def _fill(baseline: Baseline) -> Fill:

@@ -72,7 +72,7 @@ def lime(
     distance = 1 - np.sqrt(present.mean(-1))
     closeness = np.sqrt(np.exp(-((distance / width) ** 2)))
     slopes = ridge_slopes(present.astype(float), log_p, closeness, ridge)
-    return _attribution(utterance, slopes, labels, "LIME", samples)
+    return _attribution(utterance, slopes, labels, "lime", samples)
 
 
 def ridge_slopes(inputs: Float, outputs: Float, weights: Float, penalty: float) -> Float:
@@ -118,7 +118,7 @@ def kernel_shap(
     ends = np.stack([np.zeros(count, bool), np.ones(count, bool)])
     log_p = _heard(utterance, np.concatenate([ends, present]), labels, fill, batch, seed)
     values = shapley(present, log_p[2:], weights, log_p[0], log_p[1])
-    return _attribution(utterance, values, labels, "KernelSHAP", len(present) + 1)
+    return _attribution(utterance, values, labels, "kernel-shap", len(present) + 1)
 
 
 def coalitions(count: int, samples: int, seed: int) -> tuple[NDArray[np.bool_], Float]:
