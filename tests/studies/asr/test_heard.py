@@ -1,5 +1,6 @@
 """Whether words rest on their sound: states that are hidden, sounds that are silenced."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -113,3 +114,9 @@ def test_other_frames_are_refused(refuses: Any) -> None:
         effects(spoken, np.ones((1, 2), bool))
     with refuses("variant='ears'", "sound, states"):
         effects(spoken, frames_of_words(spoken), variant="ears")
+
+
+@pytest.mark.parametrize("variant", ["sound", "states"])
+def test_where_nothing_was_written_nothing_was_heard(spoken: Utterance, variant: str) -> None:
+    empty = dataclasses.replace(spoken, positions=(), words=(), pieces=())
+    assert heard(empty, np.zeros((0, empty.frames), bool), variant=variant).empty

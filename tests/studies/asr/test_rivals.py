@@ -1,5 +1,6 @@
 """Rivals of attention beside captum's own numbers, and the sums that they must keep."""
 
+import dataclasses
 import itertools
 import math
 from typing import Any
@@ -12,6 +13,7 @@ from captum.attr import InputXGradient, IntegratedGradients, LimeBase, Occlusion
 
 from depthscope.capture.speech import Utterance
 from depthscope.model.speech import hearing
+from depthscope.studies.asr.metrics.erasure import deletion
 from depthscope.studies.asr.removing import filling, main_of, pooled, rehear, remove, unaltered
 from depthscope.studies.asr.rivals.gradients import gradient_input, integrated_gradients
 from depthscope.studies.asr.rivals.occlusion import occlusion, windows
@@ -194,3 +196,13 @@ def test_bad_options_are_refused(refuses: Any) -> None:
         gradient_input(spoken, baseline="noise")
     with refuses("steps=0"):
         integrated_gradients(spoken, steps=0)
+
+
+@pytest.mark.parametrize(
+    "method", [occlusion, gradient_input, integrated_gradients, lime, kernel_shap], ids=lambda one: one.__name__
+)
+def test_a_sound_of_no_words_has_no_maps(method: Any) -> None:
+    spoken = dataclasses.replace(utterance("waveform"), positions=(), words=(), pieces=())
+    found = method(spoken)
+    assert found.map.shape == (0, spoken.frames)
+    assert deletion(spoken, found.map).nats.shape == (0,)

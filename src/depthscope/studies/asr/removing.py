@@ -152,7 +152,7 @@ def rehear(
     """
     check_count("batch", batch)
     unique, where = np.unique(np.ascontiguousarray(masks, bool), axis=0, return_inverse=True)
-    found = []
+    found = [np.zeros((0, len(utterance.positions)))]
     with hearing(utterance.model.network):
         for k in range(0, len(unique), batch):
             states = utterance.encode(remove(utterance, unique[k : k + batch], fill, seed))

@@ -23,11 +23,15 @@ def tokens_of(utterance: Utterance) -> Groups:
 
 def mean_over(groups: Groups, values: NDArray[np.floating]) -> Float:
     """Means of (token, ...) over the tokens of each group: of maps, maps of words, whose rows sum to 1 again."""
+    if not len(groups):
+        return np.zeros((0, *values.shape[1:]))
     return np.stack([values[list(group)].astype(np.float64).mean(0) for group in groups])
 
 
 def sum_over(groups: Groups, values: Float) -> Float:
     """Sums of (..., token) over the tokens of each group, (..., group): of log p of tokens, that of words."""
+    if not len(groups):
+        return np.zeros((*values.shape[:-1], 0))
     return np.stack([values[..., list(group)].sum(-1) for group in groups], -1)
 
 
