@@ -4,12 +4,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 from depthscope.capture.word import Surprisal
 from depthscope.drawing.beside import figures_beside
 from depthscope.errors import check_count, require
-from depthscope.model.model import Model
 from depthscope.report.part import Layout
 from depthscope.run.clock import Clock
 from depthscope.run.environment import environment
@@ -20,11 +19,27 @@ from depthscope.store.names import given
 from depthscope.store.record import RunRecord
 
 
+class Proven(Protocol):
+    """What a run needs of a model, whether it reads or hears."""
+
+    @property
+    def checks(self) -> dict[str, str]: ...
+
+    @property
+    def device(self) -> Any: ...
+
+    @property
+    def fingerprint(self) -> str: ...
+
+
+Loaded = TypeVar("Loaded", bound=Proven)
+
+
 @dataclass(frozen=True)
-class Begun:
+class Begun(Generic[Loaded]):
     """A run under way. ``about``: its settings in words, for its summary, which the block fills in."""
 
-    model: Model
+    model: Loaded
     record: RunRecord
     tracer: Tracer
     clock: Clock
@@ -38,15 +53,15 @@ def begin(
     out: Path,
     *,
     layout: Layout,
-    load: Callable[[], Model],
-    ready: Callable[[Model], Mapping[str, str]],
+    load: Callable[[], Loaded],
+    ready: Callable[[Loaded], Mapping[str, str]],
     identity: Mapping[str, str],
     threads: int | None = None,
     token_budget: int | None = None,
     surprisal: Surprisal = "tokens",
     command: str = "",
     progress: bool = True,
-) -> Iterator[Begun]:
+) -> Iterator[Begun[Loaded]]:
     """Hold the folder, load and prove the model, and compare all that matters with what the folder was begun with.
 
     The run is called finished, and its page written, if the block ends well.

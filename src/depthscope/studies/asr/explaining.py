@@ -88,7 +88,8 @@ def explain(
     text : str, optional
         Explain this text in place of the model's own: why not *this* word?
     causal : bool
-        Keep what each layer's cross-attention is worth to each token, in nats.
+        Keep what each layer's cross-attention is worth to each token, in nats (columns ``causal_1`` ...), and how much of it lay
+        in padding (``padding_1`` ...).
     **choices
         Settings of the method, e.g. ``tau=0.1``.
 
@@ -210,6 +211,7 @@ def _tokens(
     if causal:
         table = causal_effects(utterance)
         effects = {f"causal_{layer + 1}": table[:, layer] for layer in range(table.shape[1])}
+        effects |= {f"padding_{layer + 1}": row for layer, row in enumerate(layers.padding)}
     return pd.DataFrame(
         {
             "window": number,

@@ -34,7 +34,7 @@ def started(
     progress: bool,
     terms: Sequence[Terms],
     model: Model | None = None,
-) -> Iterator[Begun]:
+) -> Iterator[Begun[Model]]:
     """A run of a study of contrasts; ``extra`` are settings of this study alone.
 
     That each contrast has pairs to be tested on, and the transform layers, is made sure of before the block begins.

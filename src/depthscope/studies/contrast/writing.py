@@ -13,6 +13,7 @@ from depthscope.errors import on_one_line
 from depthscope.instrument.cse import scalogram_options
 from depthscope.instrument.scalogram import scalogram
 from depthscope.report.codebook import write_tables
+from depthscope.model.model import Model
 from depthscope.run.begin import Begun
 from depthscope.statistics.result import Contrast
 from depthscope.store.datasets import write_netcdf
@@ -56,7 +57,7 @@ class Findings:
 
 
 def write_findings(
-    out: Path, found: Findings, run: Begun, *, model: str, stimuli: str, measure: Mapping[str, Any]
+    out: Path, found: Findings, run: Begun[Model], *, model: str, stimuli: str, measure: Mapping[str, Any]
 ) -> None:
     """Write tables and figures, and fill in what the record says was found, and what was resolved."""
     record, about = run.record, run.about

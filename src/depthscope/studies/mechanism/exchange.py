@@ -38,7 +38,7 @@ def probed_items(
 
 
 def exchange_states(
-    run: Begun, probed: pd.DataFrame, found: Mechanism, settings: Settings, progress: bool
+    run: Begun[Model], probed: pd.DataFrame, found: Mechanism, settings: Settings, progress: bool
 ) -> Exchange | None:
     """Exchange states in the ``probed`` items; None if fewer than two of them are tested."""
     a, b = found.main.terms.conditions
