@@ -47,7 +47,8 @@ def by_layer(explanations: Sequence[Explanation]) -> pd.DataFrame:
     """One row per layer: ``layer``, ``words``; ``inside`` and ``entropy``, means over words, with ``_low`` and ``_high``.
 
     A word's map at a layer is the mean over its tokens. Where the columns ``causal_1 ..`` of ``tokens`` are, ``causal`` is
-    the mean over tokens of what each loses without the layer's cross-attention, in nats. Intervals, 95 %, are of the
+    the mean over tokens of what each loses without the layer's cross-attention, in nats; likewise ``padding``, the share of
+    mass in padding. Intervals, 95 %, are of the
     bootstrap, over sounds or over words: :func:`depthscope.studies.asr.metrics.table.mean_of`; NaN for a single word. Empty
     where maps by layer were not kept.
     """
@@ -67,7 +68,8 @@ def by_layer(explanations: Sequence[Explanation]) -> pd.DataFrame:
             "words": len(masses),
             **_interval("inside", masses, clips),
             **_interval("entropy", spreads, clips),
-            **_causal(explanations, depth),
+            **_of_tokens("padding", explanations, depth),
+            **_of_tokens("causal", explanations, depth),
         }
     )
 
@@ -91,13 +93,14 @@ def _of_word(explanation: Explanation, word: int, depth: int) -> tuple[Float, Fl
     return inside(maps, window, start, end), spread(maps)
 
 
-def _causal(explanations: Sequence[Explanation], depth: int) -> dict[str, Float]:
-    names = [f"causal_{layer}" for layer in range(1, depth + 1)]
-    if any(name not in one.tokens for one in explanations for name in names):
+def _of_tokens(name: str, explanations: Sequence[Explanation], depth: int) -> dict[str, Float]:
+    """Means over tokens of what is known of each at every layer; nothing where it is not."""
+    names = [f"{name}_{layer}" for layer in range(1, depth + 1)]
+    if any(column not in one.tokens for one in explanations for column in names):
         return {}
     effects = [one.tokens[names].to_numpy(np.float64) for one in explanations]
     clips = [clip for clip, one in enumerate(effects) for _ in one]
-    return _interval("causal", np.concatenate(effects), clips)
+    return _interval(name, np.concatenate(effects), clips)
 
 
 def _interval(name: str, values: Float, clips: list[int]) -> dict[str, Float]:

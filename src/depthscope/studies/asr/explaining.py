@@ -88,8 +88,8 @@ def explain(
     text : str, optional
         Explain this text in place of the model's own: why not *this* word?
     causal : bool
-        Keep what each layer's cross-attention is worth to each token, in nats (columns ``causal_1`` ...), and how much of it lay
-        in padding (``padding_1`` ...).
+        Keep what each layer's cross-attention is worth to each token, in nats (columns ``causal_1`` ...), and how much of
+        it lay in padding (``padding_1`` ...).
     **choices
         Settings of the method, e.g. ``tau=0.1``.
 

@@ -17,14 +17,14 @@ from depthscope.stimuli.sound import read_sound, sound_files
 from depthscope.store.files import write_text
 from depthscope.store.manifest import file_sha256
 from depthscope.store.tables import write_csv
-from depthscope.studies.asr.depth import layer_table
+from depthscope.studies.asr.depth import by_layer
 from depthscope.studies.asr.explaining import Asked, explanation, recogniser
 from depthscope.studies.asr.figures import draw_heard, draw_layers, draw_map
 from depthscope.studies.asr.methods import DEFAULT, METHODS, method_of
 from depthscope.studies.asr.page import LAYOUT
 from depthscope.studies.asr.results import ABOUT, Explanation, together
 from depthscope.studies.asr.subtitles import srt, vtt, whisper_json
-from depthscope.studies.asr.words import READING, answer, depth_words, title, word_sheet
+from depthscope.studies.asr.words import answer, depth_words, title, word_sheet
 from depthscope.telling import Sheet
 
 if TYPE_CHECKING:
@@ -196,7 +196,7 @@ def _explain(model: SpeechModel, file: Path, place: Path, asked: Asked, left: li
 
 
 def _write(out: Path, found: list[Explanation], run: Begun[SpeechModel], left: list[str]) -> pd.DataFrame:
-    words, layers = together(found, "words"), layer_table(found)
+    words, layers = together(found, "words"), by_layer(found)
     write_csv(out / "words.csv", words)
     write_csv(out / "tokens.csv", together(found, "tokens"))
     if len(layers):
@@ -217,7 +217,7 @@ def _write(out: Path, found: list[Explanation], run: Begun[SpeechModel], left: l
     run.record.words = {"sound": told[2:], "depth": depth_words(layers)}
     if left:
         run.record.words["left_out"] = left
-    run.about |= {"model": run.model.name, "method": METHODS[found[0].method].about, "reading": READING}
+    run.about["model"], run.about["method"] = run.model.name, METHODS[found[0].method].about
     return words
 
 
