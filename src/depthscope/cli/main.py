@@ -40,15 +40,17 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     # those of studies stand where they say; these four have no study
     places = {"": commands, Run.NAME: Run().add_to(commands)}
-    studies = [(command, places.get(command.PARENT)) for command in every_command()]
-    for command, place in studies:
-        if place is not None:
-            command.add_to(place)
+    waiting = []
+    for command in every_command():
+        if command.PARENT in places:
+            if (below := command.add_to(places[command.PARENT])) is not None:  # a group of commands, and its name
+                places |= below
+        else:
+            waiting.append(command)
     Report().add_to(commands)
-    places = {group.NAME: group.add_to(commands) for group in (Models(), Stimuli())}
-    for command, place in studies:
-        if place is None:
-            command.add_to(places[command.PARENT])
+    places |= {group.NAME: group.add_to(commands) for group in (Models(), Stimuli())}
+    for command in waiting:
+        command.add_to(places[command.PARENT])
     return parser
 
 

@@ -1,7 +1,6 @@
 """``depthscope models list`` and ``depthscope models get``."""
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from depthscope.console.output import Answer, add_json, say
@@ -91,17 +90,17 @@ class GetModels:
         for name in (*unknown, *options.names):  # a name that is none is refused before anything is fetched
             folder = fetch(name, progress=not options.no_progress)
             if (entry := find(name)) is not None:
-                load = loading_line(entry.name, entry.kind, folder)
+                load = loading_line(entry.name, entry.kind)
                 got.append({"name": entry.name, "folder": folder, "load": load, "licence": entry.licence})
                 for line in (f"{name}: {folder}", f"  {load}", f"  licence: {entry.licence}"):
                     say(line)  # now, for the next one may take long, or fail
         return Answer([], {"models": got})
 
 
-def loading_line(name: str, kind: str, folder: Path) -> str:
+def loading_line(name: str, kind: str) -> str:
     """How to use a model from Python."""
     if kind == "causal":
         return f'depthscope.load("{name}")'
     if kind == "encoder":
         return f'depthscope.load("{name}", stack="encoder")'
-    return f'transformers.WhisperForConditionalGeneration.from_pretrained("{folder}")'
+    return f'depthscope.explain("{name}", "speech.wav")'

@@ -14,5 +14,8 @@ class Command(Protocol):
 
     PARENT: str
 
-    def add_to(self, commands: Any) -> None:
-        """Add its parser, whose default ``handler`` takes the options and returns an ``Answer``."""
+    def add_to(self, commands: Any) -> Any:
+        """Add its parser, whose default ``handler`` takes the options and returns an ``Answer``.
+
+        A group of commands returns its name and what its commands are added to: ``{"asr": parsers}``.
+        """

@@ -22,6 +22,7 @@ WINGS = {
     "compare": "depthscope.studies.compare",
     "show": "depthscope.studies.show",
     "coverage": "depthscope.studies.coverage",
+    "asr": "depthscope.studies.asr",
 }
 # records of what is a part of another run, and has no page of its own
 WITHIN = ("scheme",)

@@ -79,6 +79,7 @@ def calibrate(
     model: SpeechModel,
     spoken: Sequence[Spoken] | None = None,
     *,
+    language: str | None = None,
     permutations: int = 999,
     seed: int = 0,
     progress: bool = True,
@@ -89,6 +90,8 @@ def calibrate(
     ----------
     spoken : sequence of Spoken, optional
         Sounds with word times, e.g. your own aligned speech; by default ten sentences by espeak-ng (extra ``asr-truth``).
+    language : str, optional
+        Of a multilingual model.
     permutations, seed : int
         Of the null: :func:`depthscope.studies.asr.roles.head_roles`.
 
@@ -101,7 +104,7 @@ def calibrate(
     clips: list[Clip] = []
     pairs: list[tuple[Utterance, Spoken, list[tuple[int, int]]]] = []
     for one in each(sounds, "sounds", unit="sound", shown=progress):
-        utterances = list(transcribe(model, one.sound.samples))
+        utterances = list(transcribe(model, one.sound.samples, language=language))
         if len(utterances) != 1:
             raise DepthscopeError(f"{one.sound.name}: longer than one window of {model.name}: calibrate with sentences")
         utterance = utterances[0]

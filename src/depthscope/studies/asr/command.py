@@ -31,7 +31,7 @@ class RunAsr:
             description=self.__doc__,
             epilog=(
                 f"For example:{COMMAND}run asr{COMMAND}run asr --model whisper-tiny.en --audio speech.wav --out runs/asr"
-                f'{COMMAND}run asr --model whisper-base --audio recordings --language de{COMMAND}run asr --audio speech.wav '
+                f"{COMMAND}run asr --model whisper-base --audio recordings --language de{COMMAND}run asr --audio speech.wav "
                 '--text "what you expected"'
             ),
             formatter_class=Wrapping,
@@ -48,12 +48,33 @@ class RunAsr:
         add("--threads", type=int, metavar="N", help="CPU threads of torch")
         how = parser.add_argument_group("attribution")
         add = how.add_argument
-        add("--method", metavar="NAME", help="calibrated (default), leaf-x, last-layer, occlusion, ...: depthscope asr methods")
-        add("--rivals", type=names, metavar="A,B,..", help="methods beside it (default last-layer,leaf-x; none: no other)")
-        add("--heard", choices=("sound", "states", "none"), help="how it is seen whether a word was heard (default sound)")
+        add(
+            "--method",
+            metavar="NAME",
+            help="calibrated (default), leaf-x, last-layer, occlusion, ...: depthscope asr methods",
+        )
+        add(
+            "--rivals",
+            type=names,
+            metavar="A,B,..",
+            help="methods beside it (default last-layer,leaf-x; none: no other)",
+        )
+        add(
+            "--heard",
+            choices=("sound", "states", "none"),
+            help="how it is seen whether a word was heard (default sound)",
+        )
         add("--tau", type=float, metavar="T", help="temperature of the entropy weights, for methods of attention")
-        add("--rows", choices=("predicts", "reads"), help="query of a token: the one that predicts it (default), or reads it")
-        add("--gradient", choices=("positive", "signed"), help="negative products clamped before the mean over heads, or after")
+        add(
+            "--rows",
+            choices=("predicts", "reads"),
+            help="query of a token: the one that predicts it (default), or reads it",
+        )
+        add(
+            "--gradient",
+            choices=("positive", "signed"),
+            help="negative products clamped before the mean over heads, or after",
+        )
         parser.add_argument("--no-progress", action="store_true", help="no progress bars")
         add_json(parser)
         parser.set_defaults(handler=self.run)
@@ -94,7 +115,7 @@ class Asr:
         parser = commands.add_parser(
             self.NAME, help="recognisers of speech: calibrate, claims, coverage", description=self.__doc__
         )
-        return parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+        return {self.NAME: parser.add_subparsers(dest="action", required=True, metavar="ACTION")}
 
 
 class Calibrate:
@@ -119,7 +140,12 @@ class Calibrate:
         add = parser.add_argument
         add("model", metavar="MODEL", help=MODEL)
         add("--audio", nargs="+", metavar="PATH", help="your own speech: sounds of a sentence each, or folders of them")
-        add("--words", metavar="FILE", help="its word times: csv or tsv (file, word, start, end), or a folder of TextGrids")
+        add(
+            "--words",
+            dest="times",
+            metavar="FILE",
+            help="its word times: csv or tsv with file, word, start, end; a folder of TextGrids",
+        )
         add("--language", metavar="CODE", help="of a multilingual model")
         add("--out", type=Path, metavar="DIR", help="run folder (default: only remembered, and told)")
         add("--seed", type=int, default=0, metavar="N", help="of the null (default 0)")
@@ -131,17 +157,17 @@ class Calibrate:
     def run(self, options: argparse.Namespace) -> Answer:
         from depthscope.studies.asr.calibrating import run_calibration
 
-        if (options.audio is None) != (options.words is None):
+        if (options.audio is None) != (options.times is None):
             raise DepthscopeError("--audio and --words go together: sounds, and when each word in them is spoken")
         found = run_calibration(
             options.model,
             audio=options.audio,
-            words=options.words,
+            words=options.times,
             language=options.language,
             out=options.out,
             seed=options.seed,
             load=_given(options, LOAD),
-            command=shlex.join(["depthscope", *options.words_given]),
+            command=shlex.join(["depthscope", *options.words]),
             progress=not options.no_progress,
         )
         return Answer(found.told, found.document)
@@ -153,7 +179,9 @@ class Methods:
     PARENT = "asr"
 
     def add_to(self, actions: Any) -> None:
-        parser = actions.add_parser("methods", help="methods by name", description=self.__doc__, formatter_class=Wrapping)
+        parser = actions.add_parser(
+            "methods", help="methods by name", description=self.__doc__, formatter_class=Wrapping
+        )
         add_json(parser)
         parser.set_defaults(handler=self.run)
 

@@ -4,7 +4,9 @@ import inspect
 import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from importlib import metadata
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -21,6 +23,8 @@ from depthscope.model.miniature import Family, building_many, byte_tokenizer, mi
 from depthscope.model.speech import SpeechModel
 from depthscope.progress import each
 from depthscope.report.table import Column, Table, TableForm
+from depthscope.store.files import write_text
+from depthscope.telling import Sheet
 
 Outcome = Literal["works", "refused", "not built"]
 
@@ -279,6 +283,29 @@ def recognisers_table(rows: Sequence[Heard]) -> Table | None:
         for row in rows
     ]
     return RECOGNISERS.of(pd.DataFrame(shown))
+
+
+def told_coverage(
+    names: Sequence[str], out: Path | None, command: str, *, progress: bool = True
+) -> tuple[list[str | Sheet], dict[str, Any]]:
+    """Try all, or those of ``names``; what a terminal shows, and the same as a document; the table goes into the file ``out``.
+
+    Raises
+    ------
+    DepthscopeError
+        No such model type, or a file that cannot be written there, before minutes are spent.
+    """
+    if out is not None and (out.is_dir() or not out.parent.is_dir()):
+        raise DepthscopeError(f"{out}: give --out a file in a folder that is there, e.g. recognisers.md")
+    rows = list(coverage(names, progress=progress))
+    versions = {name: metadata.version(name) for name in ("transformers", "torch")}
+    table = recognisers_table([row for row in rows if row.outcome != "works"])
+    told: list[str | Sheet] = [*([table.sheet()] if table is not None else []), count(rows)]
+    if out is not None:
+        measured = ", ".join(f"{name} {version}" for name, version in versions.items())
+        write_text(out, coverage_document(rows, measured, command))
+        told.append(f"written: {out}")
+    return told, {"classes": [asdict(row) for row in rows], "versions": versions, "written": out}
 
 
 def coverage_document(rows: Sequence[Heard], versions: str, command: str) -> str:

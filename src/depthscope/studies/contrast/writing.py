@@ -12,8 +12,8 @@ import xarray as xr
 from depthscope.errors import on_one_line
 from depthscope.instrument.cse import scalogram_options
 from depthscope.instrument.scalogram import scalogram
-from depthscope.report.codebook import write_tables
 from depthscope.model.model import Model
+from depthscope.report.codebook import write_tables
 from depthscope.run.begin import Begun
 from depthscope.statistics.result import Contrast
 from depthscope.store.datasets import write_netcdf
