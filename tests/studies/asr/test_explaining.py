@@ -10,7 +10,7 @@ from depthscope.studies.asr.explaining import core, explain
 from depthscope.studies.asr.layered import agreement
 from depthscope.studies.asr.matching import same_words
 from depthscope.studies.asr.methods import METHODS, method_of, methods_for
-from depthscope.studies.asr.timing import divided, without_pauses
+from depthscope.studies.asr.timing import around_pauses, divided, pauses
 from tests.speech_models import RATE, moonshine, voice, whisper
 
 
@@ -79,9 +79,13 @@ def test_a_division_is_the_best_of_all() -> None:
 
 def test_pauses_belong_to_no_word() -> None:
     levels = np.array([-60, -60, 0, 0, -60, -60, 0, 0, -60.0])
-    assert without_pauses(np.array([0, 5, 9]), levels).tolist() == [[2, 4], [6, 8]]
-    # a word in the middle of a silence keeps its place
-    assert without_pauses(np.array([0, 2, 9]), levels).tolist() == [[0, 2], [2, 8]]
+    assert pauses(levels, 2) == [(0, 2), (4, 6)]
+    # a boundary near a pause is the pause; what is quiet for one frame is none
+    assert around_pauses(np.array([0, 6, 9]), pauses(levels, 2), 1).tolist() == [[2, 4], [6, 9]]
+    # too far away, the boundary stays
+    assert around_pauses(np.array([0, 8, 9]), pauses(levels, 2), 1).tolist() == [[2, 8], [8, 9]]
+    # a pause that would swallow a word is none
+    assert around_pauses(np.array([2, 4, 5, 7]), [(4, 6)], 3).tolist() == [[2, 4], [4, 5], [5, 7]]
 
 
 def test_a_core_is_the_shortest_stretch_with_enough() -> None:

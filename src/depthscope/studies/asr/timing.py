@@ -10,9 +10,11 @@ from depthscope.capture.speech import Utterance
 Float = NDArray[np.float64]
 
 # what the probability of a frame is at least, as a share of 1 / T: one empty frame must not forbid a division
-LEAST = 0.05
+LEAST = 0.1
 # a frame is quiet if its level is nearer to the quietest tenth of the sound than to the loudest, by this share (in decibels)
-QUIET = 0.25
+QUIET = 0.2
+# seconds that a pause has at least, and how far from the boundary that attention gives it may be
+SHORTEST, REACH = 0.12, 0.25
 
 
 def divided(rows: NDArray[np.floating]) -> NDArray[np.int64]:
@@ -61,15 +63,50 @@ def loudness(samples: NDArray[np.float32], rate: int, centres: Float, step: floa
     return found
 
 
-def without_pauses(spans: NDArray[np.int64], levels: Float) -> NDArray[np.int64]:
-    """(span, 2): first frame of each span and the one behind its last, without the quiet frames at its ends."""
+def pauses(levels: Float, shortest: int) -> list[tuple[int, int]]:
+    """(first frame, frame behind the last) of every quiet stretch of at least ``shortest`` frames."""
     low, high = np.quantile(levels, (0.1, 0.95)) if len(levels) else (0.0, 0.0)
-    quiet = levels < low + QUIET * (high - low)
-    found = []
-    for begin, end in pairwise(spans):
-        loud = np.flatnonzero(~quiet[begin:end])
-        found.append((begin + loud[0], begin + loud[-1] + 1) if len(loud) else (begin, end))
-    return np.array(found, np.int64).reshape(-1, 2)
+    quiet = np.concatenate([[False], levels < low + QUIET * (high - low), [False]])
+    edges = np.flatnonzero(quiet[1:] != quiet[:-1]).reshape(-1, 2)
+    return [(int(a), int(b)) for a, b in edges if b - a >= shortest]
+
+
+def around_pauses(edges: NDArray[np.int64], quiet: list[tuple[int, int]], reach: int) -> NDArray[np.int64]:
+    """(span, 2): first frame of each span and the one behind its last, pauses left out.
+
+    A pause that a boundary lies in, or nearest to within ``reach`` frames, is between the two spans: words meet at pauses, and
+    attention tells the pause less exactly than the sound does. One at the beginning or the end is outside of all.
+
+    Parameters
+    ----------
+    edges : array (span + 1,)
+        Rising.
+    quiet : list of (first, behind last)
+    """
+    spans = np.stack([edges[:-1], edges[1:]], 1)
+    if not len(spans):
+        return spans
+    distance = {
+        (k, at): max(begin - edges[at], edges[at] - end, 0)
+        for k, (begin, end) in enumerate(quiet)
+        for at in range(len(edges))
+        if max(begin - edges[at], edges[at] - end) <= reach
+    }
+    used: set[int] = set()
+    moved: set[int] = set()
+    for k, at in sorted(distance, key=lambda one: (distance[one], one)):
+        begin, end = quiet[k]
+        # what lies between must not be another word's
+        room = (at == 0 or begin > spans[at - 1, 0]) and (at == len(spans) or end < spans[at, 1])
+        if k in used or at in moved or not room:
+            continue
+        used.add(k)
+        moved.add(at)
+        if at > 0:
+            spans[at - 1, 1] = begin
+        if at < len(spans):
+            spans[at, 0] = end
+    return spans
 
 
 def word_spans(utterance: Utterance, rows: NDArray[np.floating], lag: float = 0.0) -> Float:
@@ -88,7 +125,8 @@ def word_spans(utterance: Utterance, rows: NDArray[np.floating], lag: float = 0.
     # the first begins, and the last ends, where the sound does, but for pauses
     moved[0], moved[-1] = min(edges[0], moved[0]), utterance.frames
     levels = loudness(utterance.samples, model.rate, utterance.times - utterance.start, step)
-    kept = without_pauses(np.maximum.accumulate(moved), levels)
+    quiet = pauses(levels, max(1, round(SHORTEST / step)))
+    kept = around_pauses(np.maximum.accumulate(moved), quiet, round(REACH / step))
     times = utterance.times
     starts, ends = times[np.minimum(kept[:, 0], len(times) - 1)] - half, times[np.maximum(kept[:, 1] - 1, 0)] + half
     found: Float = np.stack([starts, np.maximum(ends, starts + half)], 1)
