@@ -80,9 +80,7 @@ def test_an_index_out_of_reach_is_one_sentence(depthscope: Any, tiny: Tiny, monk
     assert refused.err.count("\n") == 1
 
 
-@pytest.mark.parametrize(
-    ("kind", "line"), [("encoder", 'stack="encoder"'), ("speech", "depthscope.explain")]
-)
+@pytest.mark.parametrize(("kind", "line"), [("encoder", 'stack="encoder"'), ("speech", "depthscope.explain")])
 def test_the_loading_line_is_of_the_kind(
     kind: str, line: str, depthscope: Any, tiny: Tiny, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,5 @@
 """When each token is spoken, out of a map: the best division of the sound into tokens in their order, less the pauses."""
 
-
 import numpy as np
 from numpy.typing import NDArray
 

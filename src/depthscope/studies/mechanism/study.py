@@ -149,7 +149,9 @@ def run_mechanism(
     return MechanismRun(out, found, run.clock.seconds)
 
 
-def _write(out: Path, found: Mechanism, traj: xr.Dataset, h: xr.DataArray, settings: Settings, run: Begun[Model]) -> None:
+def _write(
+    out: Path, found: Mechanism, traj: xr.Dataset, h: xr.DataArray, settings: Settings, run: Begun[Model]
+) -> None:
     write_netcdf(h, out / "cse.nc")
     tables = mechanism_tables(found) | (baselines_tables(found.baselines) if found.baselines else {})
     write_tables(out, tables, TABLES)
