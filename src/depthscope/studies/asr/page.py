@@ -14,6 +14,7 @@ from depthscope.report.table import Column, TableForm, csv_download
 from depthscope.store.sealed import Sealed
 from depthscope.store.tables import csv_text
 from depthscope.studies.asr.depth import by_layer
+from depthscope.studies.asr.doubts_words import READING as DETECTING
 from depthscope.studies.asr.recording import KINDS
 from depthscope.studies.asr.results import ABOUT, Explanation
 from depthscope.studies.asr.shown import data_of, marks, shown_words
@@ -88,6 +89,51 @@ RIVALS = TableForm(
         Column("infidelity", "{infidelity:.3g} [{infidelity_low:.3g}, {infidelity_high:.3g}]"),
         Column("passes a token", "{passes:.2f}"),
     ),
+)
+DETECTORS = TableForm(
+    "detectors.csv",
+    "What tells wrong words from right ones, with 95 % intervals over clips",
+    (
+        Column("model", "{model}"),
+        Column("speech", "{speech}"),
+        Column("condition", "{condition}"),
+        Column("score", "{detector}"),
+        Column("AUC", "{auc:.2f} [{low:.2f}, {high:.2f}]"),
+        Column("less that of log p", "{difference:+.2f} [{difference_low:+.2f}, {difference_high:+.2f}]"),
+        Column("gain when added to it", "{gain:+.3f} [{gain_low:+.3f}, {gain_high:+.3f}]"),
+        Column("wrong", "{wrong}"),
+        Column("words", "{words}"),
+        Column("drawn", "{over}", narrow=False),
+    ),
+)
+JUDGED = TableForm(
+    "verdicts.csv",
+    "How often each verdict is said of right and of wrong words",
+    (
+        Column("model", "{model}"),
+        Column("speech", "{speech}"),
+        Column("condition", "{condition}"),
+        Column("verdict", "{verdict}"),
+        Column("right words", "{right:.1%} [{right_low:.1%}, {right_high:.1%}]"),
+        Column("wrong words", "{wrong:.1%} [{wrong_low:.1%}, {wrong_high:.1%}]"),
+        Column("right", "{right_words}"),
+        Column("wrong", "{wrong_words}"),
+    ),
+    folded=True,
+)
+THRESHOLDS = TableForm(
+    "thresholds.csv",
+    "How many right and wrong words lose less than so many nats",
+    (
+        Column("model", "{model}"),
+        Column("speech", "{speech}"),
+        Column("condition", "{condition}"),
+        Column("score", "{score}"),
+        Column("nats", "{nats:g}"),
+        Column("right words", "{right:.1%} [{right_low:.1%}, {right_high:.1%}]"),
+        Column("wrong words", "{wrong:.1%} [{wrong_low:.1%}, {wrong_high:.1%}]"),
+    ),
+    folded=True,
 )
 
 
@@ -236,6 +282,13 @@ PARTS = (
     Part("depth", "By depth", {"layers": ("layers.csv",)}, (LAYERS,)),
     Part("heads", "Heads that listen", {"heads": ("heads.csv",)}, (HEADS,)),
     Part("rivals", "Beside other ways of attribution", {"rivals": ("rivals.csv",)}, (RIVALS,)),
+    Part(
+        "detectors",
+        "Which words are wrong?",
+        {"detectors*": ("detectors.csv",)},
+        (DETECTORS, JUDGED, THRESHOLDS),
+        reading=DETECTING,
+    ),
 )
 
 LAYOUT = Layout("what a speech recogniser listened to", PARTS)
