@@ -10,7 +10,7 @@ from depthscope.studies.asr.explaining import core, explain
 from depthscope.studies.asr.layered import agreement
 from depthscope.studies.asr.matching import same_words
 from depthscope.studies.asr.methods import METHODS, method_of, methods_for
-from depthscope.studies.asr.timing import around_pauses, divided, pauses
+from depthscope.studies.asr.timing import around_pauses, divided, near_mass, pauses
 from tests.speech_models import RATE, moonshine, voice, whisper
 
 
@@ -86,6 +86,17 @@ def test_pauses_belong_to_no_word() -> None:
     assert around_pauses(np.array([0, 8, 9]), pauses(levels, 2), 1).tolist() == [[2, 8], [8, 9]]
     # a pause that would swallow a word is none
     assert around_pauses(np.array([2, 4, 5, 7]), [(4, 6)], 3).tolist() == [[2, 4], [4, 5], [5, 7]]
+
+
+def test_words_begin_where_it_is_quieter_and_end_near_their_mass() -> None:
+    rows = np.full((2, 10), 0.1)
+    cost = np.zeros((2, 10))
+    cost[1] = 5.0
+    cost[1, 6] = 0  # nothing but the sound tells where the second begins
+    assert divided(rows, cost).tolist() == [0, 6, 10]
+    peaked = np.zeros((1, 10))
+    peaked[0, 2:4] = 0.5
+    assert near_mass(np.array([[0, 10]]), peaked, [(0,)], 2).tolist() == [[0, 6]]
 
 
 def test_a_core_is_the_shortest_stretch_with_enough() -> None:

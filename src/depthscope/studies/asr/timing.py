@@ -1,5 +1,7 @@
 """When each token is spoken, out of a map: the best division of the sound into tokens in their order, less the pauses."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,11 +13,15 @@ Float = NDArray[np.float64]
 LEAST = 0.1
 # a frame is quiet if its level is nearer to the quietest tenth of the sound than to the loudest, by this share (in decibels)
 QUIET = 0.2
+# what it costs a word to begin in the midst of the loudest sound: words meet where it is quieter
+LOUD = 8.0
+# seconds that a word may reach beyond the mass of its map
+AROUND = 0.4
 # seconds that a pause has at least, and how far from the boundary that attention gives it may be
 SHORTEST, REACH = 0.12, 0.25
 
 
-def divided(rows: NDArray[np.floating]) -> NDArray[np.int64]:
+def divided(rows: NDArray[np.floating], cost: Float | None = None) -> NDArray[np.int64]:
     """Frame at which each token begins, and the end: the division into consecutive spans with the largest summed log map.
 
     Every token has at least one frame, in the order of the text: what is spoken before is before. (Dynamic time warping of
@@ -25,6 +31,8 @@ def divided(rows: NDArray[np.floating]) -> NDArray[np.int64]:
     ----------
     rows : array (token, frame)
         Distributions over time; at least as many frames as tokens.
+    cost : array (token, frame), optional
+        What it costs a token to begin at a frame, in the units of the log of the map.
 
     Returns
     -------
@@ -42,6 +50,8 @@ def divided(rows: NDArray[np.floating]) -> NDArray[np.int64]:
     for k in range(count):
         # token k begins at b and ends before t > b: best[b] - sums[k, b] + sums[k, t]
         open_ = best - sums[k]
+        if cost is not None:
+            open_[:-1] -= cost[k]
         top = np.maximum.accumulate(open_)
         place = np.maximum.accumulate(np.where(open_ >= top, np.arange(frames + 1), 0))
         begun[k, 1:] = place[:-1]
@@ -107,6 +117,30 @@ def around_pauses(edges: NDArray[np.int64], quiet: list[tuple[int, int]], reach:
     return spans
 
 
+def near_mass(
+    spans: NDArray[np.int64], rows: NDArray[np.floating], words: Sequence[Sequence[int]], around: int
+) -> NDArray[np.int64]:
+    """Spans that reach no farther than ``around`` frames beyond all but a fiftieth of their word's mass within them.
+
+    Where nothing tells where a word ends (the last one, one before a noise) its map does.
+    """
+    found = spans.copy()
+    for k, ((begin, end), tokens) in enumerate(zip(spans, words, strict=True)):
+        mass = rows[list(tokens), begin:end].astype(np.float64).sum(0).cumsum()
+        if not len(mass) or mass[-1] <= 0:
+            continue
+        first, last = np.searchsorted(mass, (0.01 * mass[-1], 0.99 * mass[-1]))
+        found[k] = max(begin, begin + first - around), min(end, begin + last + 1 + around)
+    return found
+
+
+def _loud(levels: Float, lag: int) -> Float:
+    """How loud each frame is, from 0 (the quietest tenth) to 1 (the loudest twentieth): ``lag`` frames later than it stands."""
+    low, high = np.quantile(levels, (0.1, 0.95)) if len(levels) else (0.0, 0.0)
+    found = np.clip((levels - low) / max(high - low, 1e-9), 0, 1)
+    return found[np.clip(np.arange(len(found)) + lag, 0, len(found) - 1)]
+
+
 def word_spans(utterance: Utterance, rows: NDArray[np.floating], lag: float = 0.0) -> Float:
     """Start and end of each word in seconds of the file, (word, 2), out of the map of its tokens.
 
@@ -114,17 +148,20 @@ def word_spans(utterance: Utterance, rows: NDArray[np.floating], lag: float = 0.
     sound.
     """
     model = utterance.model
-    spans, half = divided(rows), model.times.step / 2
+    step, half = model.times.step, model.times.step / 2
+    levels = loudness(utterance.samples, model.rate, utterance.times - utterance.start, step)
+    first = np.zeros((len(rows), 1))
+    first[[word.tokens[0] for word in utterance.words[1:]]] = 1
+    spans = divided(rows, first * LOUD * _loud(levels, round(lag / step)))
     edges = np.array([spans[word.tokens[0]] for word in utterance.words] + [spans[-1]], np.int64)
     if len(edges) < 2:
         return np.zeros((0, 2))
-    step = model.times.step
     moved = np.clip(edges + round(lag / step), 0, utterance.frames)
     # the first begins, and the last ends, where the sound does, but for pauses
     moved[0], moved[-1] = min(edges[0], moved[0]), utterance.frames
-    levels = loudness(utterance.samples, model.rate, utterance.times - utterance.start, step)
     quiet = pauses(levels, max(1, round(SHORTEST / step)))
     kept = around_pauses(np.maximum.accumulate(moved), quiet, round(REACH / step))
+    kept = near_mass(kept, rows, [word.tokens for word in utterance.words], round(AROUND / step))
     times = utterance.times
     starts, ends = times[np.minimum(kept[:, 0], len(times) - 1)] - half, times[np.maximum(kept[:, 1] - 1, 0)] + half
     found: Float = np.stack([starts, np.maximum(ends, starts + half)], 1)
