@@ -98,6 +98,20 @@ def test_what_a_score_adds() -> None:
     again = added(first, first, wrong, clips)
     assert again.gain.value == pytest.approx(0, abs=0.01)
     assert again.p > 0.5 or np.isnan(again.p)
+    both = added(np.column_stack([good, poor]), first, wrong, clips)
+    assert both.gain.value == pytest.approx(real.gain.value, abs=0.02)
+    assert both.ratio == pytest.approx(real.ratio, abs=3)
+
+
+def test_folds_that_differ_in_their_share_of_wrong_words_lose_nothing() -> None:
+    """One score: its regression is itself, whatever the intercepts are."""
+    generator = np.random.default_rng(3)
+    clips = np.repeat(np.arange(6), 30)
+    wrong = generator.random(180) < np.array([0.05, 0.05, 0.1, 0.1, 0.2, 0.95])[clips]
+    score = wrong + generator.normal(size=180)
+    assert added(generator.normal(size=180), score, wrong, clips.tolist()).without.value == pytest.approx(
+        auc(score, wrong)
+    )
 
 
 def test_the_likelihood_ratio_is_that_of_a_regression_by_hand() -> None:

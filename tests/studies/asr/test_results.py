@@ -136,8 +136,8 @@ def test_verdicts_follow_what_silence_costs():
     little, enough = LITTLE, ENOUGH
     words = pd.DataFrame(
         [
-            (enough, enough, SOUND),
-            (enough - 0.01, 10, UNSURE),  # it rests on sound, but not on what its map shows
+            (-3, enough, SOUND),  # it rests on sound, but not on what its map shows
+            (10, enough - 0.01, UNSURE),
             (10, little - 0.01, NOTHING),
             (-3, -1, NOTHING),
             (np.nan, little, UNSURE),

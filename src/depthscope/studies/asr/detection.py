@@ -34,18 +34,18 @@ class Detector:
 
 @dataclass(frozen=True)
 class Added:
-    """What a score adds to others as a detector of wrong words.
+    """What a score, or several, add to others as a detector of wrong words.
 
     Attributes
     ----------
     without, together : Detector
-        AUC of a logistic regression on the known scores, and on those and the new one, on clips (or words) that it was not
+        AUC of a logistic regression on the known scores, and on those and the new ones, on clips (or words) that it was not
         fitted on.
     gain : Detector
         together - without, paired.
     ratio, p : float
-        Likelihood ratio statistic of the new score in a regression on all words, and its p (chi squared, 1 degree of
-        freedom), which takes words as independent; NaN where words are separated completely.
+        Likelihood ratio statistic of the new scores in a regression on all words, and its p (chi squared, a degree of
+        freedom for each), which takes words as independent; NaN where words are separated completely.
     """
 
     without: Detector
@@ -133,8 +133,7 @@ def added(
 
     Parameters
     ----------
-    score : array (word,)
-    known : array (word,) or (word, feature)
+    score, known : arrays (word,) or (word, feature)
     clips : sequence, optional
         Words of a clip are never in both parts of a fold, where there are as many clips as folds.
     folds : int
@@ -146,9 +145,8 @@ def added(
         None with fewer than five wrong or five right words.
     """
     check_count("folds", folds, 2)
-    new = _checked(score, wrong, clips)
-    old = np.asarray(known, dtype=np.float64).reshape(len(new), -1)
-    for column in old.T:
+    new, old = (np.asarray(one, dtype=np.float64).reshape(len(score), -1) for one in (score, known))
+    for column in (*new.T, *old.T):
         _checked(column, wrong, clips)
     if min(int(wrong.sum()), int((~wrong).sum())) < max(FEWEST, folds):
         return None
@@ -202,16 +200,21 @@ def _folds(wrong: NDArray[np.bool_], clips: Clips, folds: int, seed: int) -> lis
 
 
 def _out_of_fold(x: Float, wrong: NDArray[np.bool_], parts: list[Any]) -> Float:
-    """Log odds that each word is wrong, by regressions that it was not part of."""
+    """How suspicious each word is, by regressions that it was not part of.
+
+    Of each regression its direction alone is taken, without intercept and length: those differ from fold to fold with the
+    share of wrong words in it, and words of several folds are compared. So of one score that is known nothing is lost.
+    """
     linear = require("sklearn.linear_model", "mechanism")
     found = np.zeros(len(x))
+    spread = x.std(0)
+    scaled = (x - x.mean(0)) / np.where(spread > 0, spread, 1.0)
     for train, test in parts:
-        centre, spread = x[train].mean(0), x[train].std(0)
-        scaled = (x - centre) / np.where(spread > 0, spread, 1.0)
         if wrong[train].all() or not wrong[train].any():
             continue  # a fold that knows of one kind alone tells nothing
         model = linear.LogisticRegression(C=1.0, max_iter=1000).fit(scaled[train], wrong[train])
-        found[test] = model.decision_function(scaled[test])
+        direction = model.coef_[0]
+        found[test] = scaled[test] @ (direction / max(float(np.linalg.norm(direction)), 1e-12))
     return found
 
 
@@ -230,4 +233,4 @@ def _likelihood_ratio(old: Float, both: Float, wrong: NDArray[np.bool_]) -> tupl
             return float("nan"), float("nan")
         likelihoods.append(float(fitted.llf))
     ratio = max(2 * (likelihoods[1] - likelihoods[0]), 0.0)
-    return ratio, float(stats.chi2.sf(ratio, 1))
+    return ratio, float(stats.chi2.sf(ratio, both.shape[1] - old.shape[1]))

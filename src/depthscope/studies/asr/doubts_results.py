@@ -29,6 +29,8 @@ DETECTORS: Mapping[str, tuple[str, int]] = {
 }
 # what every recogniser knows without attribution
 KNOWN = ("log p", "log p of the least token")
+# a regression on both and on all others
+TOGETHER = "all together"
 # of wrong words, and of right ones: of fewer nothing is said
 FEWEST = 5
 # all conditions together
@@ -67,7 +69,7 @@ def detectors_table(words: pd.DataFrame, *, resamples: int = 1000, seed: int = 0
         suspicious than a right one, 95 % bootstrap over clips; ``difference``, with its ends: less the AUC of the word's own
         log p, paired; ``gain``, with its ends: what a logistic regression on its log p and that of its least token gains in AUC
         by it, out of fold; ``wrong`` of ``words``; ``over``: what was resampled. A score that is the same for all words is
-        left out.
+        left out. The last detector, ``all together``, is the regression on all of them.
     """
     rows: list[dict[str, Any]] = []
     for about, part in grouped(words):
@@ -80,15 +82,19 @@ def _detectors(part: pd.DataFrame, options: dict[str, int]) -> Iterator[dict[str
     scores = {name: sign * part[column].to_numpy(np.float64) for name, (column, sign) in columns.items()}
     whole = {name: one for name, one in scores.items() if np.isfinite(one).all() and np.ptp(one) > 1e-9}
     wrong, clips = part["wrong"].to_numpy() == 1, list(part["clip"])
-    known = np.column_stack([whole[name] for name in KNOWN if name in whole])
+    others = [name for name in whole if name not in KNOWN]
+    known = np.column_stack([whole[name] for name in whole if name in KNOWN])
+    about = {"wrong": int(wrong.sum()), "words": len(part), "over": draws(len(part), clips, 1, 0)[1]}
     for name, score in whole.items():
         row = {"detector": name, **_spread("auc", detector(score, wrong, clips, **options))}
         if name != KNOWN[0]:
             row |= _spread("difference", difference(score, whole[KNOWN[0]], wrong, clips, **options))
-        if name not in KNOWN and (more := _added(score, known, wrong, clips, options)) is not None:
-            row |= _spread("gain", more.gain) | {"without": more.without.value}
-        over = draws(len(part), clips, 1, 0)[1]
-        yield {**row, "wrong": int(wrong.sum()), "words": len(part), "over": over}
+        if name in others and (more := _added(score, known, wrong, clips, options)) is not None:
+            row |= _spread("gain", more.gain)
+        yield {**row, **about}
+    every = np.column_stack([whole[name] for name in others])
+    if len(others) > 1 and (more := _added(every, known, wrong, clips, options)) is not None:
+        yield {"detector": TOGETHER, **_spread("auc", more.together), **_spread("gain", more.gain), **about}
 
 
 def _added(score: Float, known: Float, wrong: Bools, clips: list[str], options: dict[str, int]) -> Added | None:

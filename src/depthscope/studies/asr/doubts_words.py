@@ -3,12 +3,13 @@
 import pandas as pd
 
 from depthscope.drawing.reading import some
-from depthscope.studies.asr.doubts_results import ALL, KNOWN
+from depthscope.studies.asr.doubts_results import ALL, KNOWN, TOGETHER
 from depthscope.studies.asr.results import NOTHING
 from depthscope.words import names_text
 
 READING = (
-    "AUC is the chance that a wrong word looks more suspicious than a right one: 0.5 is chance, 1 never fails. The word's own "
+    "AUC is the chance that a wrong word looks more suspicious than a right one: 0.5 is chance, 1 never fails, and one below "
+    "0.5 means the opposite of what was expected of it. The word's own "
     "log p is what every recogniser knows already; difference is how much better a score is, and gain how much better a "
     "regression on log p and the log p of its least token becomes with it, on clips that it has not seen. Only an interval "
     "above 0 says that attribution adds something. Intervals are not corrected for the number of scores that were tried."
@@ -69,7 +70,7 @@ def _wholes(table: pd.DataFrame) -> list[pd.DataFrame]:
 
 def _worth(rows: pd.DataFrame) -> str:
     """Of one model and kind of speech, over all conditions."""
-    own, others = rows[rows["detector"] == KNOWN[0]].iloc[0], rows[~rows["detector"].isin(KNOWN)]
+    own, others = rows[rows["detector"] == KNOWN[0]].iloc[0], rows[~rows["detector"].isin((*KNOWN, TOGETHER))]
     first = (
         f"{own['model']}, {own['speech']} ({own['wrong']} of {own['words']} wrong): the word's own log p tells them with an "
         f"AUC of {_interval(own, 'auc')}"
@@ -85,6 +86,8 @@ def _worth(rows: pd.DataFrame) -> str:
         last = f"Added to it, {names} {helps}, {more['detector']} most ({_interval(more, 'gain')})."
     else:
         last = "Added to it, none of them helps beyond doubt."
+    if len(every := rows[rows["detector"] == TOGETHER]):
+        last += f" All of them together: {_interval(every.iloc[0], 'gain')}."
     return f"{first}; the best other score, {best['detector']}, {_interval(best, 'auc')}, is {held}. {last}"
 
 

@@ -20,8 +20,9 @@ from depthscope.store.tables import read_csv, write_csv
 from depthscope.studies.asr.maps import WindowMap, on_one_axis, restored, stored
 from depthscope.studies.asr.recording import KINDS, Recording
 
-# to be set by measurement (detection of wrong words): nats that silence costs a word
-LITTLE, ENOUGH = 0.5, 2.0
+# nats that it costs a word to silence the whole sound. Set by measurement, `depthscope asr detection` (docs/studies/asr.md):
+# @@
+LITTLE, ENOUGH = 0.5, 1.0
 # what is said of a word
 SOUND, UNSURE, NOTHING, UNKNOWN = "rests on the sound", "unsure", "rests on nothing", "not measured"
 VERDICTS = (SOUND, UNSURE, NOTHING, UNKNOWN)
@@ -234,26 +235,26 @@ class Explanation:
 
 
 def verdicts(words: pd.DataFrame) -> list[str]:
-    """What is said of each word, by what silence costs it, in nats.
+    """What is said of each word, by what it costs to silence the whole sound, ``total``, in nats.
 
-    It rests on nothing if silencing the whole sound costs it less than ``LITTLE``: it would have been written anyway. It
-    rests on the sound if silencing the frames where it attends costs at least ``ENOUGH`` more than silencing as many elsewhere.
-    Else it is unsure. Where one of the two was not measured, the other stands for both.
+    It rests on nothing if that is less than ``LITTLE``: it would have been written anyway. It rests on the sound if it is
+    ``ENOUGH``, which does not make it right: most wrong words are misheard, and rest on the sound as right ones do. In between
+    it is unsure. What silence costs where a word attends, ``heard``, decides nothing: it told right words from wrong ones in
+    no measurement. Where there is no ``total`` it stands for it.
     """
     heard, total = (
         words[name].to_numpy(np.float64) if name in words else np.full(len(words), np.nan)
         for name in ("heard", "total")
     )
-    return [_verdict(*pair) for pair in zip(heard, total, strict=True)]
+    return [_verdict(cost) for cost in np.where(np.isfinite(total), total, heard)]
 
 
-def _verdict(heard: float, total: float) -> str:
-    there, whole = (heard if np.isfinite(heard) else total), (total if np.isfinite(total) else heard)
-    if not np.isfinite(whole):
+def _verdict(cost: float) -> str:
+    if not np.isfinite(cost):
         return UNKNOWN
-    if whole < LITTLE:
+    if cost < LITTLE:
         return NOTHING
-    return SOUND if there >= ENOUGH else UNSURE
+    return SOUND if cost >= ENOUGH else UNSURE
 
 
 def together(explanations: Sequence[Explanation], table: str) -> pd.DataFrame:

@@ -26,8 +26,9 @@ READING = (
     "A map says how much of a token rests on each moment, and sums to 1 over the sound. Heard is what it costs a word, in nats "
     "of its log probability, to silence the moments where its map is highest, beyond as much silence at other words; "
     f"total, to silence the whole sound. A word that loses less than {LITTLE:g} nats with the whole sound rests on nothing: it "
-    f"would have been written anyway. One of which {ENOUGH:g} or more are heard rests on the sound. Concentration is the mass "
-    "between its own start and end; agreement, how much the maps of its layers overlap."
+    f"would have been written anyway. One that loses {ENOUGH:g} or more rests on the sound, which does not make it right: "
+    "whether it was misheard is better told by its probability. Concentration is the mass between its own start and end; "
+    "agreement, how much the maps of its layers overlap."
 )
 
 
