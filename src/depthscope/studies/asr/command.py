@@ -173,6 +173,75 @@ class Calibrate:
         return Answer(found.told, found.document)
 
 
+class Detection:
+    """Was this word heard? Let recognisers write sounds of which it is known what is said, as they are, in noise, and followed
+    by silence, noise or music; and test every score of a word as a detector of wrong ones, beside the word's own probability.
+    """
+
+    PARENT = "asr"
+
+    def add_to(self, actions: Any) -> None:
+        parser = actions.add_parser(
+            "detection",
+            help="what betrays wrong words",
+            description=self.__doc__,
+            epilog=(
+                f"For example:{COMMAND}asr detection --models moonshine-tiny{COMMAND}asr detection --models whisper-base "
+                "--audio speech --texts transcripts.txt --language de"
+            ),
+            formatter_class=Wrapping,
+        )
+        add = parser.add_argument
+        add(
+            "--models",
+            type=names,
+            default=[MODELS[0]],
+            metavar="A,B,..",
+            help=f"separated by commas (default {MODELS[0]})",
+        )
+        add(
+            "--audio",
+            metavar="PATH",
+            help="your own speech: a sound, or a folder (default: a package's, and synthesised)",
+        )
+        add("--texts", metavar="FILE", help="what is said in it: a line for each sound, NAME<tab>text")
+        add("--language", metavar="CODE", help="of all sounds, for multilingual models")
+        add(
+            "--conditions",
+            type=names,
+            metavar="A,B,..",
+            help="clean, 'white 10 dB', 'music appended' ... (default: all)",
+        )
+        add("--variants", type=names, metavar="A,B", help="how words are silenced: sound, states (default: both)")
+        add("--seed", type=int, default=0, metavar="N", help="of noise and of the bootstrap (default 0)")
+        add("--out", type=Path, metavar="DIR", help="run folder (default runs/asr-detection)")
+        add("--no-progress", action="store_true", help="no progress bars")
+        add_json(parser)
+        parser.set_defaults(handler=self.run)
+
+    def run(self, options: argparse.Namespace) -> Answer:
+        from depthscope.studies.asr.dictations import demo_dictations, read_dictations
+        from depthscope.studies.asr.doubts_study import run_doubts
+
+        if (options.audio is None) != (options.texts is None):
+            raise DepthscopeError("--audio and --texts go together: sounds, and what is said in each")
+        progress = not options.no_progress
+        if options.audio is None:
+            sounds = demo_dictations(progress=progress)
+        else:
+            sounds = read_dictations(options.audio, options.texts, language=options.language)
+        found = run_doubts(
+            options.models,
+            sounds,
+            options.out or Path("runs", "asr-detection"),
+            **_given(options, ("conditions", "variants")),
+            seed=options.seed,
+            command=shlex.join(["depthscope", *options.words]),
+            progress=progress,
+        )
+        return Answer(found.told, {"folder": found.folder, "detectors": found.table.to_dict("records")})
+
+
 class Methods:
     """The methods of attribution by name, what each is, and its settings."""
 
@@ -243,4 +312,4 @@ def _given(options: argparse.Namespace, keys: tuple[str, ...]) -> dict[str, Any]
     return {key: value for key in keys if (value := getattr(options, key)) not in (None, False)}
 
 
-COMMANDS = (RunAsr(), Asr(), Calibrate(), Methods(), Coverage())
+COMMANDS = (RunAsr(), Asr(), Calibrate(), Detection(), Methods(), Coverage())
