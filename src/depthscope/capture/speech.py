@@ -168,21 +168,21 @@ def check_choice_of(model: SpeechModel, language: str | None, task: str | None) 
 
 @dataclass
 class _Heard:
-    """What one pass of the encoder was followed by."""
+    """What one pass of the encoder was followed by; of a long sound its states are not kept, for there may be hundreds."""
 
     main: torch.Tensor
-    states: torch.Tensor
+    states: torch.Tensor | None
     prompt: list[int] = field(default_factory=list)
     ids: list[int] = field(default_factory=list)
 
 
 @contextmanager
-def _overhearing(model: SpeechModel, heard: list[_Heard]) -> Iterator[None]:
+def _overhearing(model: SpeechModel, heard: list[_Heard], keep: bool) -> Iterator[None]:
     """Write down what the encoder was given and gave, and every token that the decoder was fed."""
     encoder = encoder_of(model.network)
 
     def leave(module: Any, args: Any, output: Any) -> None:
-        heard.append(_Heard(entered.pop(), output[0].clone()))  # decoders may write into it
+        heard.append(_Heard(entered.pop(), output[0].clone() if keep else None))  # decoders may write into it
 
     entered: list[torch.Tensor] = []
 
@@ -236,7 +236,7 @@ def _whole(
         # without a task a model that has none in its settings is asked for none, and babbles
         options |= {"language": language, "task": task or "transcribe"}
     heard: list[_Heard] = []
-    with hearing(model.network), quiet(require("transformers", "models")), _overhearing(model, heard):
+    with hearing(model.network), quiet(require("transformers", "models")), _overhearing(model, heard, not long):
         try:
             network: Any = model.network
             given = network.generate(**features, **options)
@@ -313,14 +313,19 @@ def _utterance(
     if text is not None:
         ids = [*ids[:first], *_ids_of(model, text, [i for i in ids[first:] if i not in model.special])]
     name, *others = features
+    made = {name: one.main, **{key: features[key] for key in others}}
+    states = one.states
+    if states is None:
+        with hearing(model.network):
+            states = model.encode(made)
     positions = tuple(k for k in range(first, len(ids)) if ids[k] not in model.special)
     found = language or _language(model, one.prompt)
     pieces, words = spelt(model.tokenizer, [ids[k] for k in positions], found in UNSPACED)
     return Utterance(
         model=model,
         samples=np.ascontiguousarray(samples, np.float32),
-        features={name: one.main, **{key: features[key] for key in others}},
-        states=one.states,
+        features=made,
+        states=states,
         ids=torch.tensor([ids], device=model.device),
         positions=positions,
         start=start,
