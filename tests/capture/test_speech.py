@@ -108,3 +108,27 @@ def test_words_are_what_blank_space_divides() -> None:
     assert words(" It cost $5.00, he said.") == ["It", "cost", "$5.00,", "he", "said."]
     assert words("naïve  cafés") == ["naïve", "cafés"]
     assert words("今日は", unspaced=True) == ["今", "日", "は"]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_long_sound_is_written_window_by_window_as_generate_does(seed: int) -> None:
+    model = whisper(seed)
+    settings: Any = model.network.generation_config
+    settings.no_timestamps_token_id = 49  # of 300 ids the last 250 are then the times within 5 s
+    settings.is_multilingual, settings.max_initial_timestamp_index = False, None
+    sound = voice(13.0, seed)
+    features = model.extractor(sound, sampling_rate=RATE, return_tensors="pt", truncation=False, padding="longest")
+    theirs = model.network.generate(
+        **features, return_timestamps=True, return_segments=True, num_beams=1, do_sample=False
+    )
+    kept = [i for one in theirs["segments"][0] for i in one["tokens"].tolist() if i not in model.special]
+    windows = list(transcribe(model, sound))
+    assert [i for one in windows for i in one.targets.tolist()] == kept
+    assert len(windows) > 2
+    for one in windows:
+        # the states are those of the window's own features, wherever it begins
+        columns = round(one.start * 100)
+        whole = features["input_features"][..., columns : columns + 500]
+        assert torch.equal(one.features["input_features"][..., : whole.shape[-1]], whole)
+        with torch.no_grad():
+            assert torch.equal(one.states, model.encode(one.features))

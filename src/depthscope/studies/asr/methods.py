@@ -1,7 +1,8 @@
 """The methods by name: the default, the paper's, and its rivals, all behind one signature."""
 
+import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from importlib import import_module
 from typing import Any
 
@@ -34,7 +35,7 @@ class Named:
 
     about: str
     place: str = ATTENTION
-    choices: Mapping[str, Any] = None  # type: ignore[assignment]
+    choices: Mapping[str, Any] = field(default_factory=dict)
     needs: Callable[[SpeechModel], Mapping[str, Any]] | None = None
 
 
@@ -75,7 +76,7 @@ METHODS: dict[str, Named] = {
     "leaf-x-without-causal": Named(
         "LEAF-X without causal weights", choices={"tau": TAU, "gradient": "positive", "rollout": True}
     ),
-    "raw": Named("mean of all heads of all layers", choices={}),
+    "raw": Named("mean of all heads of all layers"),
     "entropy": Named("all heads, by entropy weights", choices={"tau": TAU}),
     "rollout": Named("plain rollout through the decoder", choices={"rollout": True}),
     "last-layer": Named("mean of the heads of the last layer", choices={"layers": (-1,)}),
@@ -105,7 +106,7 @@ def method_of(name: str, model: SpeechModel, **choices: Any) -> Method:
     named = METHODS[name]
     module, _, function = named.place.partition(":")
     made: Callable[..., Attribution] = getattr(import_module(module), function)
-    own = {**(named.choices or {}), **(named.needs(model) if named.needs is not None else {}), **choices}
+    own = {**named.choices, **(named.needs(model) if named.needs is not None else {}), **choices}
     if named.place == ATTENTION:
         own["name"] = name
     known = _settings(made)
@@ -122,9 +123,6 @@ def method_of(name: str, model: SpeechModel, **choices: Any) -> Method:
 
 def _settings(function: Callable[..., Any]) -> set[str]:
     """Names of the keywords of a method."""
-    import inspect
-    from dataclasses import fields
-
     from depthscope.studies.asr.attention import Choices, attention_map
 
     if function is attention_map:
