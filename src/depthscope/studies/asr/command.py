@@ -309,7 +309,8 @@ def _add_loading(add: Any) -> None:
 
 
 def _given(options: argparse.Namespace, keys: tuple[str, ...]) -> dict[str, Any]:
-    return {key: value for key in keys if (value := getattr(options, key)) not in (None, False)}
+    # 0 is given too, and refused where it belongs
+    return {key: value for key in keys if (value := getattr(options, key)) is not None and value is not False}
 
 
 COMMANDS = (RunAsr(), Asr(), Calibrate(), Detection(), Methods(), Coverage())

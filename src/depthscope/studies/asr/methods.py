@@ -112,7 +112,7 @@ def method_of(name: str, model: SpeechModel, **choices: Any) -> Method:
     known = _settings(made)
     if strange := sorted(set(own) - known):
         raise DepthscopeError(
-            f"{strange[0]}=: no setting of the method {name}; it has {listed(sorted(known - {'name'}), 20)}"
+            f"the method {name} has no setting {strange[0]}; it has {listed(sorted(known - {'name'}), 20)}"
         )
 
     def apply(utterance: Utterance) -> Attribution:
