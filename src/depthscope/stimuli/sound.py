@@ -364,7 +364,9 @@ def _is_other(head: bytes) -> bool:
 
 
 def _way_out(name: str) -> str:
-    return f"take the sound out first, e.g. ffmpeg -i {name} -vn -ac 1 -ar {RATE} {Path(name).stem}.wav"
+    made = f"{Path(name).stem}.wav"
+    made = f"{Path(name).stem}-sound.wav" if made == name else made
+    return f"take the sound out first, e.g. ffmpeg -i {name} -vn -ac 1 -ar {RATE} {made}"
 
 
 def _first_other(files: list[Path]) -> str:

@@ -51,7 +51,7 @@ def test_a_sound_of_many_windows_has_its_tokens_in_order(model: SpeechModel) -> 
 def test_methods_say_what_they_lack(model: SpeechModel, refuses: Any) -> None:
     refuses(lambda: method_of("calibrated", model), "depthscope asr calibrate")
     refuses(lambda: method_of("alignment-heads", model), "publish no alignment heads")
-    refuses(lambda: method_of("raw", model, taus=3), "no setting of the method raw")
+    refuses(lambda: method_of("raw", model, taus=3), "the method raw has no setting taus")
     refuses(lambda: method_of("attention", model), "method")
     there = methods_for(model)
     assert set(METHODS) - set(there) == {"calibrated", "alignment-heads"}
@@ -115,3 +115,12 @@ def test_layers_agree_as_far_as_they_overlap() -> None:
 def test_the_same_words_are_found_whatever_their_marks() -> None:
     said, written = ["The", "lawyer,", "isn’t", "here."], ["the", "lawyer", "isn't", "there", "here"]
     assert same_words(said, written) == [(0, 0), (1, 1), (2, 2), (3, 4)]
+
+
+def test_a_core_lies_within_the_sound(model: SpeechModel) -> None:
+    e = explain(model, voice(), rate=RATE, method="raw", heard=None, text="a few words")
+    assert e.tokens["start"].min() >= 0
+
+
+def test_a_rival_that_is_none_is_named_as_one(model: SpeechModel, refuses: Any) -> None:
+    refuses(lambda: explain(model, voice(), rate=RATE, method="raw", rivals=["best"]), "rivals='best': choose one of")

@@ -37,7 +37,9 @@ FINDING: tuple[dict[str, Any], ...] = (
 
 
 @pytest.mark.parametrize("choices", FINDING, ids=str)
-def test_every_method_of_attention_that_uses_the_head_finds_the_frame(planted: Planted, choices: dict[str, Any]) -> None:
+def test_every_method_of_attention_that_uses_the_head_finds_the_frame(
+    planted: Planted, choices: dict[str, Any]
+) -> None:
     assert top(attention_map(planted.heard, **choices).map) == planted.at.tolist()
 
 

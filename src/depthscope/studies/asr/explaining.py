@@ -24,7 +24,7 @@ from depthscope.studies.asr.explained import Explained
 from depthscope.studies.asr.heard import VARIANTS, heard
 from depthscope.studies.asr.layered import Layers, agreement, layer_maps
 from depthscope.studies.asr.maps import WindowMap
-from depthscope.studies.asr.methods import DEFAULT, method_of
+from depthscope.studies.asr.methods import DEFAULT, METHODS, method_of
 from depthscope.studies.asr.recording import recorded
 from depthscope.studies.asr.timing import word_spans
 from depthscope.studies.asr.wordwise import mean_over, top_frames, within, words_of
@@ -134,6 +134,8 @@ def explanation(model: SpeechModel, sound: Sound, asked: Asked) -> Explained:
     if asked.heard is not None:
         check_choice("heard", asked.heard, VARIANTS)
     # what is missing is said before anything is heard
+    for name in asked.rivals:
+        check_choice("rivals", name, tuple(METHODS))
     chosen = {name: method_of(name, model) for name in asked.rivals if name != asked.method}
     method = method_of(asked.method, model, **asked.choices)
     parts = [
@@ -281,4 +283,5 @@ def core(row: NDArray[np.floating], times: Float, step: float) -> tuple[float, f
     lengths = np.where(ends < len(sums), ends - np.arange(len(row)), len(row) + 1)
     first = int(lengths.argmin())
     last = min(int(ends[first]), len(row)) - 1
-    return float(times[first] - step / 2), float(times[max(last, first)] + step / 2)
+    # frames at both ends may reach beyond the sound
+    return max(0.0, float(times[first] - step / 2)), float(times[max(last, first)] + step / 2)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from depthscope.drawing.saving import save
-from depthscope.errors import DepthscopeError
+from depthscope.errors import DepthscopeError, check_choice
 from depthscope.model.speech import SpeechModel
 from depthscope.progress import each
 from depthscope.run.begin import Begun, begin
@@ -112,7 +112,11 @@ def run_asr(
         left out and named.
     """
     asked = Asked(method, tuple(rivals), heard, language, task, text, True, dict(choices or {}))
-    files = [file for one in audio for file in sound_files(one)]
+    # a run keeps the sounds that it has heard: they are none of those it is to hear
+    within = Path(out).resolve()
+    files = [file for one in audio for file in sound_files(one) if within not in file.resolve().parents]
+    if not files:
+        raise DepthscopeError(f"{audio[0]}: all sounds there are those of the run folder {out}: give others")
     if text is not None and len(files) > 1:
         raise DepthscopeError(f"a text of one's own goes with one sound, and there are {len(files)}: give one file")
     names = _names(files)
@@ -158,6 +162,7 @@ def _ready(model: SpeechModel, asked: Asked) -> dict[str, str]:
     check_choice_of(model, asked.language, asked.task)
     method_of(asked.method, model, **asked.choices)
     for name in asked.rivals:
+        check_choice("rivals", name, tuple(METHODS))
         method_of(name, model)
     return {"method": METHODS[asked.method].about}
 
