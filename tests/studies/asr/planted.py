@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from depthscope.capture.speech import Utterance, transcribe
+from depthscope.capture.speech import transcribe
 from depthscope.model.speech import SpeechModel
 from tests.speech_models import voice, whisper
 

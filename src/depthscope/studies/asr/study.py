@@ -58,9 +58,8 @@ class AsrRun(FinishedRun):
     @property
     def explanations(self) -> Iterator[Explanation]:
         """Every sound's, read from its folder when it is asked for."""
-        for place in sorted((self.folder / SOUNDS).iterdir()):
-            if (place / ABOUT).is_file():
-                yield Explanation.read(place)
+        for place in _finished(self.folder):
+            yield Explanation.read(place)
 
     @property
     def told(self) -> Sequence[str | Sheet]:
@@ -137,12 +136,17 @@ def run_asr(
         with run.clock("explain"):
             for file, name in each(list(names.items()), "sounds", unit="sound", shown=progress):
                 _explain(run.model, file, out / SOUNDS / name, asked, left, alone=len(names) == 1)
-        found = [Explanation.read(place) for place in sorted((out / SOUNDS).iterdir()) if (place / ABOUT).is_file()]
+        found = [Explanation.read(place) for place in _finished(out)]
         if not found:
             raise DepthscopeError(left[0] if len(left) == 1 else f"no sound can be read: {left[0]}")
         with run.clock("report"):
             words = _write(out, found, run, left)
     return AsrRun(out, words, run.clock.seconds)
+
+
+def _finished(folder: Path) -> list[Path]:
+    """The folders of the sounds that are explained."""
+    return sorted(place.parent for place in (folder / SOUNDS).glob(f"*/{ABOUT}"))
 
 
 def _name(model: SpeechModel | str) -> str:
