@@ -11,7 +11,6 @@ from depthscope.model.speech import SpeechModel
 from depthscope.studies.asr.study import run_asr
 from tests.speech_models import RATE, voice, whisper
 
-
 # what random weights write is in every script there is
 pytestmark = pytest.mark.filterwarnings("ignore:No installed font")
 
