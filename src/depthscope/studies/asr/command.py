@@ -12,6 +12,11 @@ from depthscope.errors import DepthscopeError
 
 MODELS = ("whisper-tiny.en", "whisper-base", "moonshine-tiny")
 MODEL = "a name of 'depthscope models', a model id, a folder"
+# of the ablation, as depthscope.studies.asr.measuring has them
+METRICS = (
+    *("tloc", "d_aopc_silence", "d_aopc_mean", "insertion", "infidelity"),
+    *("spr", "sharpness", "stab_noise", "stab_shift"),
+)
 # keywords of depthscope.load that a recogniser takes
 LOAD = ("device", "dtype", "trust_remote_code", "allow_pickle")
 
@@ -242,6 +247,105 @@ class Detection:
         return Answer(found.told, {"folder": found.folder, "detectors": found.table.to_dict("records")})
 
 
+class Ablation:
+    """Measure all methods of attribution by all metrics on the same words of several recognisers, each number beside its chance
+    and its ceiling, and say which of the claims about LEAF-X hold. The true times of words are the synthesiser's, or those of
+    your own aligned speech. Minutes on two cores; what was killed goes on where it was.
+    """
+
+    PARENT = "asr"
+
+    def add_to(self, actions: Any) -> None:
+        parser = actions.add_parser(
+            "ablation",
+            help="all methods by all metrics; which claims hold",
+            description=self.__doc__,
+            epilog=(
+                f"For example:{COMMAND}asr ablation{COMMAND}asr ablation --models moonshine-tiny --audio speech "
+                f"--words words.tsv{COMMAND}asr ablation --methods leaf-x,raw,last-layer --metrics tloc,d_aopc_silence"
+            ),
+            formatter_class=Wrapping,
+        )
+        what = parser.add_argument_group("models and sounds")
+        add = what.add_argument
+        add("--models", type=names, metavar="A,B,..", help=f"{MODEL}, or several (default {','.join(MODELS)})")
+        add("--clips", type=int, metavar="N", help="sentences by a synthesiser (default 8; 0 with --audio)")
+        add("--audio", nargs="+", metavar="PATH", help="your own speech: sounds of a sentence each, or folders of them")
+        add("--words", dest="times", metavar="FILE", help="its word times: csv or tsv; a folder of TextGrids")
+        add(
+            "--whole-window",
+            action="store_true",
+            help="do not cut the padding of models that pad (several times as long)",
+        )
+        add("--out", type=Path, metavar="DIR", help="run folder (default runs/asr-ablation)")
+        _add_loading(add)
+        add("--threads", type=int, metavar="N", help="CPU threads of torch")
+        how = parser.add_argument_group("what is measured")
+        add = how.add_argument
+        add("--methods", type=names, metavar="A,B,..", help="depthscope asr methods (default: all)")
+        add("--metrics", type=names, metavar="A,B,..", help=f"of {', '.join(METRICS)} (default: all)")
+        add("--levels", type=_shares, metavar="P,Q,..", help="per cent of frames removed (default 5,10,20,30,50)")
+        add("--words-per-clip", type=int, metavar="N", help="words of a sound that are silenced (default 4)")
+        add("--said", action="store_true", help="explain what was said, and not what each model writes of it")
+        add("--samples", type=int, metavar="N", help="sounds of LIME and KernelSHAP (default 60)")
+        add(
+            "--full",
+            action="store_true",
+            help="24 sentences, 10 words of each, 200 samples, stability of all methods: hours",
+        )
+        add("--seed", type=int, default=0, metavar="N", help="of all that is drawn (default 0)")
+        parser.add_argument("--no-progress", action="store_true", help="no progress bars")
+        add_json(parser)
+        parser.set_defaults(handler=self.run)
+
+    def run(self, options: argparse.Namespace) -> Answer:
+        from depthscope.errors import check_count, require
+        from depthscope.studies.asr.ablation import CLIPS, Asked, run_ablation
+        from depthscope.studies.asr.measuring import FULL, Effort
+
+        check_count("threads", options.threads)
+        if options.threads:
+            require("torch", "models").set_num_threads(options.threads)
+        chosen = {
+            "metrics": tuple(options.metrics) if options.metrics else None,
+            "levels": options.levels,
+            "words": options.words_per_clip,
+            "samples": options.samples,
+        }
+        effort = Effort(
+            **{**(FULL if options.full else {}), **{key: value for key, value in chosen.items() if value is not None}},
+            said=options.said,
+            seed=options.seed,
+        )
+        clips = options.clips if options.clips is not None else 0 if options.audio else 24 if options.full else CLIPS
+        asked = Asked(
+            tuple(options.models or MODELS),
+            tuple(options.methods or ()),
+            clips,
+            tuple(options.audio or ()),
+            options.times or "",
+            options.whole_window,
+            effort,
+            _given(options, LOAD),
+        )
+        found = run_ablation(
+            asked,
+            options.out or Path("runs", "asr-ablation"),
+            command=shlex.join(["depthscope", *options.words]),
+            progress=not options.no_progress,
+        )
+        claims = found.findings.to_dataframe().to_dict("records")
+        document = {"folder": found.folder, "rivals": found.rivals.to_dict("records"), "claims": claims}
+        return Answer(found.told, document)
+
+
+def _shares(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) / 100 for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: give per cents of the frames, as in 5,10,20") from None
+
+
 class Methods:
     """The methods of attribution by name, what each is, and its settings."""
 
@@ -313,4 +417,4 @@ def _given(options: argparse.Namespace, keys: tuple[str, ...]) -> dict[str, Any]
     return {key: value for key in keys if (value := getattr(options, key)) is not None and value is not False}
 
 
-COMMANDS = (RunAsr(), Asr(), Calibrate(), Detection(), Methods(), Coverage())
+COMMANDS = (RunAsr(), Asr(), Calibrate(), Detection(), Ablation(), Methods(), Coverage())

@@ -13,6 +13,8 @@ from depthscope.report.part import Layout, Made, Part
 from depthscope.report.table import Column, TableForm, csv_download
 from depthscope.store.sealed import Sealed
 from depthscope.store.tables import csv_text
+from depthscope.studies.asr.claims_words import READING as CLAIMS_READING
+from depthscope.studies.asr.claims_words import RIVALS_READING
 from depthscope.studies.asr.depth import by_layer
 from depthscope.studies.asr.doubts_words import READING as DETECTING
 from depthscope.studies.asr.recording import KINDS
@@ -77,8 +79,10 @@ RIVALS = TableForm(
     "rivals.csv",
     "Ways of attribution, with what each costs",
     (
+        Column("model", "{model}"),
         Column("method", "{method}"),
         Column("words", "{words}"),
+        Column("silenced", "{sampled}", narrow=False),
         Column("mass inside the true word", "{tloc:.3f} [{tloc_low:.3f}, {tloc_high:.3f}]"),
         Column("D-AOPC, silence", "{d_aopc_silence:.3f} [{d_aopc_silence_low:.3f}, {d_aopc_silence_high:.3f}]"),
         Column("D-AOPC, mean", "{d_aopc_mean:.3f} [{d_aopc_mean_low:.3f}, {d_aopc_mean_high:.3f}]"),
@@ -135,6 +139,21 @@ THRESHOLDS = TableForm(
     ),
     folded=True,
 )
+CLAIMS = TableForm(
+    "claims.csv",
+    "Claims about LEAF-X, each a difference of two methods on the same words",
+    (
+        Column("model", "{model}"),
+        Column("claim", "{claim}"),
+        Column("by", "{measure}"),
+        Column("difference", "{difference:+.3f} [{low:+.3f}, {high:+.3f}]"),
+        Column("words", "{words}"),
+        Column("sounds", "{clips}", narrow=False),
+        Column("decision", "{decision}"),
+    ),
+    groups=("main",),
+)
+MORE = replace(CLAIMS, caption="The same by the other metrics", groups=("more",), folded=True)
 
 
 def sounds(run: Sealed) -> Made | None:
@@ -281,7 +300,8 @@ PARTS = (
     Part("heard", "Was each word heard?", {"heard": ("words.csv",)}),
     Part("depth", "By depth", {"layers": ("layers.csv",)}, (LAYERS,)),
     Part("heads", "Heads that listen", {"heads": ("heads.csv",)}, (HEADS,)),
-    Part("rivals", "Beside other ways of attribution", {"rivals": ("rivals.csv",)}, (RIVALS,)),
+    Part("rivals", "Beside other ways of attribution", {"rivals*": ("rivals.csv",)}, (RIVALS,), RIVALS_READING),
+    Part("claims", "Which claims hold?", {}, (CLAIMS, MORE), CLAIMS_READING),
     Part(
         "detectors",
         "Which words are wrong?",
