@@ -142,6 +142,11 @@ def test_sentences_say_whether_it_adds_anything() -> None:
     assert "none of them helps beyond doubt" in " ".join(answer(useless, table))
     assert "in no single condition" in " ".join(detector_words(table))
     assert "rests on nothing" in verdict_words(verdicts_table(words, resamples=50))[0]
+    tails = words.assign(condition=["noise alone" if wrong else "music appended" for wrong in words["wrong"]])
+    told = answer(tails, detectors_table(tails, resamples=50))
+    assert "where nothing is said" in told[-1]
+    assert "total 1.00 [1.00, 1.00], which is better" in told[-1]
+    assert "a tail or nothing else" in " ".join(verdict_words(verdicts_table(tails, resamples=50)))
     few = words.assign(wrong=0)
     assert "Too few are wrong" in answer(few, detectors_table(few))[-1]
 

@@ -22,10 +22,14 @@ CONDITIONS = (
 )
 
 
+# the group of all tails
+NOTHING_SAID = "nothing said"
+
+
 def group_of(condition: str) -> str:
     """Which conditions are told together: ``clean``, ``20 dB`` ..., and ``nothing said`` of tails, appended and alone."""
     if condition.endswith((" appended", " alone")):
-        return "nothing said"
+        return NOTHING_SAID
     return condition if condition == "clean" else condition.split(" ", 1)[1]
 
 

@@ -33,6 +33,8 @@ KNOWN = ("log p", "log p of the least token")
 TOGETHER = "all together"
 # of wrong words, and of right ones: of fewer nothing is said
 FEWEST = 5
+# a score that differs by less is the same for all words: shares of padding are 0 but for rounding where there is none
+SAME = 1e-5
 # all conditions together
 ALL = "all"
 # nats of which it is told how many right, and how many wrong words fall below
@@ -80,7 +82,7 @@ def detectors_table(words: pd.DataFrame, *, resamples: int = 1000, seed: int = 0
 def _detectors(part: pd.DataFrame, options: dict[str, int]) -> Iterator[dict[str, Any]]:
     columns = {name: (column, sign) for name, (column, sign) in DETECTORS.items() if column in part}
     scores = {name: sign * part[column].to_numpy(np.float64) for name, (column, sign) in columns.items()}
-    whole = {name: one for name, one in scores.items() if np.isfinite(one).all() and np.ptp(one) > 1e-9}
+    whole = {name: one for name, one in scores.items() if np.isfinite(one).all() and np.ptp(one) > SAME}
     wrong, clips = part["wrong"].to_numpy() == 1, list(part["clip"])
     others = [name for name in whole if name not in KNOWN]
     known = np.column_stack([whole[name] for name in whole if name in KNOWN])

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from depthscope.drawing.reading import some
+from depthscope.studies.asr.conditions import NOTHING_SAID
 from depthscope.studies.asr.doubts_results import ALL, KNOWN, TOGETHER
 from depthscope.studies.asr.results import NOTHING
 from depthscope.words import names_text
@@ -28,7 +29,7 @@ def answer(words: pd.DataFrame, table: pd.DataFrame) -> list[str]:
     first = f"{wrong} of {some(len(words), 'word')} are wrong, of {some(clips, 'sound')} as they are and made worse."
     if not len(table):
         return [first, "Too few are wrong, or too few right, for any score to be tested."]
-    return [first, *(_worth(rows) for rows in _wholes(table))]
+    return [first, *(_worth(rows) for rows in _of(table, ALL)), *(_made_up(rows) for rows in _of(table, NOTHING_SAID))]
 
 
 def detector_words(table: pd.DataFrame) -> list[str]:
@@ -52,9 +53,11 @@ def verdict_words(rates: pd.DataFrame) -> list[str]:
     """Of how many right and wrong words it is said that they rest on nothing."""
     said = []
     if len(rates):
-        for _, row in rates[(rates["verdict"] == NOTHING) & (rates["condition"] == ALL)].iterrows():
+        mine = rates["condition"].isin((ALL, NOTHING_SAID))
+        for _, row in rates[(rates["verdict"] == NOTHING) & mine].iterrows():
             right, wrong = (_rate(row, name) for name in ("right", "wrong"))
-            said.append(f"{row['model']}, {row['speech']}: “{NOTHING}” is said of {right}, and of {wrong}.")
+            where = "" if row["condition"] == ALL else ", where a tail or nothing else is heard"
+            said.append(f"{row['model']}, {row['speech']}{where}: “{NOTHING}” is said of {right}, and of {wrong}.")
     return said
 
 
@@ -63,8 +66,20 @@ def _rate(row: "pd.Series[float]", name: str) -> str:
     return f"{row[name]:.1%} [{row[f'{name}_low']:.1%}, {row[f'{name}_high']:.1%}] of {words}"
 
 
-def _wholes(table: pd.DataFrame) -> list[pd.DataFrame]:
-    whole = table[table["condition"] == ALL]
+def _made_up(rows: pd.DataFrame) -> str:
+    """Of one model and kind of speech, words that were written where nothing is said."""
+    own, others = rows[rows["detector"] == KNOWN[0]].iloc[0], rows[~rows["detector"].isin((*KNOWN, TOGETHER))]
+    first = (
+        f"{own['model']}, {own['speech']}, where nothing is said ({own['wrong']} of {own['words']} wrong): log p has"
+    )
+    if not len(others):
+        return f"{first} {_interval(own, 'auc')}."
+    best = others.iloc[int(others["auc"].argmax())]
+    return f"{first} {_interval(own, 'auc')}, {best['detector']} {_interval(best, 'auc')}, which is {_held(best)}."
+
+
+def _of(table: pd.DataFrame, condition: str) -> list[pd.DataFrame]:
+    whole = table[table["condition"] == condition]
     return [rows for _, rows in whole.groupby(["model", "speech"], sort=False)]
 
 
