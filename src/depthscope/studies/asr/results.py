@@ -20,8 +20,10 @@ from depthscope.store.tables import read_csv, write_csv
 from depthscope.studies.asr.maps import WindowMap, on_one_axis, restored, stored
 from depthscope.studies.asr.recording import KINDS, Recording
 
-# nats that it costs a word to silence the whole sound. Set by measurement, `depthscope asr detection` (docs/studies/asr.md):
-# @@
+# nats that it costs a word to silence the whole sound, as measured (docs/studies/asr.md) on LibriVox, clean, in noise and with
+# tails, by `depthscope asr detection --models moonshine-tiny --audio librivox --text librivox/transcripts.txt`. Below LITTLE
+# are 1.4 % [0, 2.8] of 804 right words and 91 % [82, 96] of 47 that were made up where nothing was said (tiny.en 1.3 % [0, 3.1]
+# of 679, and 86 % [67, 100] of 21), but 6 % of 135 that were misheard in noise. Between LITTLE and ENOUGH are few of any kind.
 LITTLE, ENOUGH = 0.5, 1.0
 # what is said of a word
 SOUND, UNSURE, NOTHING, UNKNOWN = "rests on the sound", "unsure", "rests on nothing", "not measured"
