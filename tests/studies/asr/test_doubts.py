@@ -74,7 +74,7 @@ def test_conditions_are_what_they_say() -> None:
     whole, alone = (altered(samples, RATE, f"music {how}") for how in ("appended", "alone"))
     assert len(alone) == round(SECONDS * RATE)
     np.testing.assert_array_equal(whole, np.concatenate([samples, alone]))
-    assert {group_of(one) for one in CONDITIONS} == {"clean", "20 dB", "10 dB", "5 dB", "0 dB", "nothing said"}
+    assert {group_of(one) for one in CONDITIONS} == {"clean", "20 dB", "10 dB", "5 dB", "0 dB", "with a tail"}
     with pytest.raises(DepthscopeError, match="condition"):
         altered(samples, RATE, "white 7 dB")
 
@@ -144,9 +144,9 @@ def test_sentences_say_whether_it_adds_anything() -> None:
     assert "rests on nothing" in verdict_words(verdicts_table(words, resamples=50))[0]
     tails = words.assign(condition=["noise alone" if wrong else "music appended" for wrong in words["wrong"]])
     told = answer(tails, detectors_table(tails, resamples=50))
-    assert "where nothing is said" in told[-1]
+    assert "with a tail or that alone" in told[-1]
     assert "total 1.00 [1.00, 1.00], which is better" in told[-1]
-    assert "a tail or nothing else" in " ".join(verdict_words(verdicts_table(tails, resamples=50)))
+    assert "with a tail or that alone" in " ".join(verdict_words(verdicts_table(tails, resamples=50)))
     few = words.assign(wrong=0)
     assert "Too few are wrong" in answer(few, detectors_table(few))[-1]
 

@@ -23,13 +23,13 @@ CONDITIONS = (
 
 
 # the group of all tails
-NOTHING_SAID = "nothing said"
+TAILED = "with a tail"
 
 
 def group_of(condition: str) -> str:
-    """Which conditions are told together: ``clean``, ``20 dB`` ..., and ``nothing said`` of tails, appended and alone."""
+    """Which conditions are told together: ``clean``, ``20 dB`` ..., and ``with a tail``, which is appended or alone."""
     if condition.endswith((" appended", " alone")):
-        return NOTHING_SAID
+        return TAILED
     return condition if condition == "clean" else condition.split(" ", 1)[1]
 
 

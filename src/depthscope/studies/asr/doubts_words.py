@@ -3,7 +3,7 @@
 import pandas as pd
 
 from depthscope.drawing.reading import some
-from depthscope.studies.asr.conditions import NOTHING_SAID
+from depthscope.studies.asr.conditions import TAILED
 from depthscope.studies.asr.doubts_results import ALL, KNOWN, TOGETHER
 from depthscope.studies.asr.results import NOTHING
 from depthscope.words import names_text
@@ -29,7 +29,7 @@ def answer(words: pd.DataFrame, table: pd.DataFrame) -> list[str]:
     first = f"{wrong} of {some(len(words), 'word')} are wrong, of {some(clips, 'sound')} as they are and made worse."
     if not len(table):
         return [first, "Too few are wrong, or too few right, for any score to be tested."]
-    return [first, *(_worth(rows) for rows in _of(table, ALL)), *(_made_up(rows) for rows in _of(table, NOTHING_SAID))]
+    return [first, *(_worth(rows) for rows in _of(table, ALL)), *(_tailed(rows) for rows in _of(table, TAILED))]
 
 
 def detector_words(table: pd.DataFrame) -> list[str]:
@@ -53,10 +53,10 @@ def verdict_words(rates: pd.DataFrame) -> list[str]:
     """Of how many right and wrong words it is said that they rest on nothing."""
     said = []
     if len(rates):
-        mine = rates["condition"].isin((ALL, NOTHING_SAID))
+        mine = rates["condition"].isin((ALL, TAILED))
         for _, row in rates[(rates["verdict"] == NOTHING) & mine].iterrows():
             right, wrong = (_rate(row, name) for name in ("right", "wrong"))
-            where = "" if row["condition"] == ALL else ", where a tail or nothing else is heard"
+            where = "" if row["condition"] == ALL else ", with a tail or that alone"
             said.append(f"{row['model']}, {row['speech']}{where}: “{NOTHING}” is said of {right}, and of {wrong}.")
     return said
 
@@ -66,12 +66,10 @@ def _rate(row: "pd.Series[float]", name: str) -> str:
     return f"{row[name]:.1%} [{row[f'{name}_low']:.1%}, {row[f'{name}_high']:.1%}] of {words}"
 
 
-def _made_up(rows: pd.DataFrame) -> str:
-    """Of one model and kind of speech, words that were written where nothing is said."""
+def _tailed(rows: pd.DataFrame) -> str:
+    """Of one model and kind of speech, words of sounds with a tail, and of tails alone."""
     own, others = rows[rows["detector"] == KNOWN[0]].iloc[0], rows[~rows["detector"].isin((*KNOWN, TOGETHER))]
-    first = (
-        f"{own['model']}, {own['speech']}, where nothing is said ({own['wrong']} of {own['words']} wrong): log p has"
-    )
+    first = f"{own['model']}, {own['speech']}, with a tail or that alone ({own['wrong']} of {own['words']} wrong): log p has"
     if not len(others):
         return f"{first} {_interval(own, 'auc')}."
     best = others.iloc[int(others["auc"].argmax())]
