@@ -16,7 +16,14 @@ from depthscope.studies.asr.conditions import CONDITIONS, SECONDS, altered, grou
 from depthscope.studies.asr.degrade import active
 from depthscope.studies.asr.dictations import read_dictations
 from depthscope.studies.asr.doubts import REAL, SYNTHETIC, Dictation, check_dictations, statuses, word_rows
-from depthscope.studies.asr.doubts_results import DETECTORS, detectors_table, judged, thresholds_table, verdicts_table
+from depthscope.studies.asr.doubts_results import (
+    DETECTORS,
+    TOGETHER,
+    detectors_table,
+    judged,
+    thresholds_table,
+    verdicts_table,
+)
 from depthscope.studies.asr.doubts_study import CELLS, cell, run_doubts
 from depthscope.studies.asr.doubts_words import answer, detector_words, verdict_words
 from depthscope.studies.asr.results import LITTLE, NOTHING
@@ -194,7 +201,7 @@ def test_a_finished_run_has_its_tables_and_figures_on_its_page(tmp_path: Path) -
     assert run.words["wrong"].tolist() == [
         int(name not in {one.sound.name for one in sounds[::2]}) for name in run.words["clip"]
     ]
-    assert set(run.table["detector"]) <= set(DETECTORS)
+    assert set(run.table["detector"]) <= {*DETECTORS, TOGETHER}
     page = (run.folder / "report.html").read_text(encoding="utf-8")
     assert "Which words are wrong?" in page
     assert "What tells wrong words from right ones" in page
