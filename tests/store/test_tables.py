@@ -57,11 +57,17 @@ def test_everything_reads_back(tmp_path, kind):
     assert again["text"].tolist() == table["text"].tolist()
 
 
-@given(st.lists(st.text("'=+-@a1 ", max_size=6), min_size=1))
+@given(st.lists(st.text("'=+-@a1 \r\n\",", max_size=6), min_size=1))
 def test_any_text_of_such_signs_reads_back(tmp_path_factory, texts):
     path = tmp_path_factory.mktemp("tables") / "a.csv"
     write_csv(path, pd.DataFrame({"text": texts, "n": 0}))
     assert read_csv(path, **READING)["text"].tolist() == texts
+
+
+def test_a_carriage_return_within_a_text_ends_no_row():
+    table = pd.DataFrame({"text": ["one\rtwo", "three"], "n": [1, 2]})
+    assert csv_text(table) == '"text","n"\n"one\rtwo",1\n"three",2\n'
+    assert csv_text(table.iloc[1:]) == "text,n\nthree,2\n"  # all others are as they were
 
 
 def test_labels_of_rows_are_cells_too():

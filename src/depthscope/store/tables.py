@@ -1,5 +1,6 @@
 """Tables as CSV: no cell of text is taken for a formula by a spreadsheet, and all of it reads back as it was."""
 
+import csv
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -24,10 +25,16 @@ def csv_text(table: pd.DataFrame, *, index: bool = False, float_format: str | No
     whole = table.reset_index() if index else table
     columns = [_mapped(whole.iloc[:, place], _escaped) for place in range(whole.shape[1])]
     safe = pd.concat(columns, axis=1) if columns else whole
+    # a carriage return by itself ends a line for whoever reads it, and is quoted by nobody who is not told to
+    returns = any(_returns(safe.iloc[:, place]) for place in range(safe.shape[1]))
     text: str = safe.set_axis([_escaped(name) for name in whole.columns], axis=1).to_csv(
-        index=False, float_format=float_format
+        index=False, float_format=float_format, quoting=csv.QUOTE_NONNUMERIC if returns else csv.QUOTE_MINIMAL
     )
     return text
+
+
+def _returns(column: Any) -> bool:
+    return column.dtype.kind not in "biufcmM" and any(isinstance(cell, str) and "\r" in cell for cell in column)
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:

@@ -86,7 +86,7 @@ def explained(
         "entropy",
         "padding",
         "peak",
-        "language_share",
+        "own_column",
     ]
     table = ["text", "start", "end", "log_p", "probability", "heard", "total", "concentration", "agreement"]
     length = float(made[-1].times[-1] + STEP / 2)

@@ -78,19 +78,17 @@ def attention_map(utterance: Utterance, name: str = "attention", **choices: Any)
     if asked.gradient is None:
         reduced = _Reducer(utterance, asked)
         listen(utterance, reduced.crossed, reduced.own if asked.rollout else None)
-        mass, language = reduced.finished(effects)
+        mass = reduced.finished(effects)
     else:
         count = len(utterance.positions)
         budget = Budget(decoder=budget.decoder - 1 + count, backward=count)
-        mass, language = _by_gradient(utterance, asked, effects)
+        mass = _by_gradient(utterance, asked, effects)
     padding = mass[:, -1] / mass.sum(-1)
     rows = mass[:, :-1]
     if asked.encoder:
         budget = Budget(1, budget.decoder, budget.backward)
         rows = rows @ _mixing(utterance)[: rows.shape[-1], : rows.shape[-1]].to(rows)
     beside = {"padding": padding.double().cpu().numpy()}
-    if language is not None:
-        beside["language_share"] = language.double().cpu().numpy()
     return Attribution(distribution(rows.float().cpu().numpy()), name, budget, beside=beside)
 
 
@@ -154,15 +152,15 @@ class _Reducer:
             found = found * (len(weights) if asked.heads is not None else 1)
             self.total = found if self.total is None else self.total + found
 
-    def finished(self, effects: Effects) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Mass (token, frames and padding), not yet made to sum to 1, and of a rollout the language share (token,)."""
+    def finished(self, effects: Effects) -> torch.Tensor:
+        """Mass (token, frames and padding), not yet made to sum to 1."""
         if self.rollout is not None:
             places = queries(self.utterance, self.asked.rows)
-            return together([one[places] for one in self.rollout.sound], effects), self.rollout.share_of_text[places]
+            return together([one[places] for one in self.rollout.sound], effects)
         if self.asked.causal:
-            return together(self.by_layer, effects), None
+            return together(self.by_layer, effects)
         assert self.total is not None
-        return self.total, None
+        return self.total
 
 
 def with_padding(rows: torch.Tensor, frames: int) -> torch.Tensor:
@@ -184,9 +182,9 @@ def together(layers: list[torch.Tensor], effects: Effects) -> torch.Tensor:
     return torch.einsum("nl,lnt->nt", as_tensor(causal_weights(effects), layers[0]), torch.stack(layers))
 
 
-def _by_gradient(utterance: Utterance, asked: Choices, effects: Effects) -> tuple[torch.Tensor, torch.Tensor | None]:
+def _by_gradient(utterance: Utterance, asked: Choices, effects: Effects) -> torch.Tensor:
     """As :meth:`_Reducer.finished`, with attention of each token's own, modulated by the gradient of its log probability."""
-    rows, languages = [], []
+    rows = []
     places = queries(utterance, asked.rows)
     for first in range(0, len(places), asked.batch):
         part = list(range(first, min(first + asked.batch, len(places))))
@@ -207,9 +205,8 @@ def _by_gradient(utterance: Utterance, asked: Choices, effects: Effects) -> tupl
                 sound.append(found[here, at])
         if rollout is not None:
             sound = [one[here, at] for one in rollout.sound]
-            languages.append(rollout.share_of_text[here, at])
         rows.append(together(sound, None if effects is None else effects[part]))
-    return torch.cat(rows), torch.cat(languages) if languages else None
+    return torch.cat(rows)
 
 
 def _mixing(utterance: Utterance) -> torch.Tensor:

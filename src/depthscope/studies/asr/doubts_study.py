@@ -198,7 +198,7 @@ def _threads() -> int:
 def cell(path: Path) -> pd.DataFrame:
     """What was kept of one sound in one condition: numbers to the last digit, text as it is, a word called NA among it."""
     # a carriage return within a word ends no line
-    kept = read_csv(path, dtype=str, keep_default_na=False, lineterminator="\n")
+    kept = read_csv(path, dtype=str, keep_default_na=False)
     whole = ("index", "wrong")
     numbers = {
         name: np.array([float(one) if one else np.nan for one in kept[name]])

@@ -65,7 +65,7 @@ class Explanation:
     tokens : DataFrame
         ``window``, ``position``, ``text``, ``word`` (row of ``words``, or -1), ``start``, ``end`` (seconds, of the core of
         its map), ``log_p``, ``entropy`` (of its map, 0 to 1), ``padding`` (share of mass that lay in padding), ``peak``
-        (seconds), and whatever else is known, e.g. ``language_share``.
+        (seconds), and whatever else is known.
     words : DataFrame
         ``text``, ``start``, ``end`` (seconds), ``log_p`` (sum over its tokens), ``probability`` (least of its tokens); where
         measured ``heard`` (nats that it costs to silence where it attends, beyond as much silence elsewhere), ``total`` (to
