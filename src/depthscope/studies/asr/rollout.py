@@ -9,8 +9,8 @@ stream does, with equal shares for the stream and for what is added to it:
 
 with S (position, position) and C (position, frame) the layer's maps, rows of which sum to 1. So rows of R always sum to 1, and
 after one layer the part of R that lies on sound is proportional to C. The map of a token is that part, made to sum to 1. What
-stayed on text is no score: every layer halves it, so it is 2^-L of every token. (Abnar & Zuidema 2020, for a decoder with two kinds of attention; the weight
-of a half for the stream is theirs.)
+stayed on text is no score: every layer halves it, so it is 2^-L of every token. (Abnar & Zuidema 2020, for a decoder with two
+kinds of attention; the weight of a half for the stream is theirs.)
 """
 
 from dataclasses import dataclass, field
