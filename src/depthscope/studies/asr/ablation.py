@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 MODELS = ("whisper-tiny.en", "whisper-base", "moonshine-tiny")
 CELLS, VALUES = "cells", "values.csv"
 # sentences by the synthesiser where there is no speech of one's own
-CLIPS = 8
+CLIPS = 6
 # seconds behind the longest sound that a shortened window has, for the shift
 SPARE = 0.5
 # panels of the figure

@@ -269,7 +269,7 @@ class Ablation:
         what = parser.add_argument_group("models and sounds")
         add = what.add_argument
         add("--models", type=names, metavar="A,B,..", help=f"{MODEL}, or several (default {','.join(MODELS)})")
-        add("--clips", type=int, metavar="N", help="sentences by a synthesiser (default 8; 0 with --audio)")
+        add("--clips", type=int, metavar="N", help="sentences by a synthesiser (default 6; 0 with --audio)")
         add("--audio", nargs="+", metavar="PATH", help="your own speech: sounds of a sentence each, or folders of them")
         add("--words", dest="times", metavar="FILE", help="its word times: csv or tsv; a folder of TextGrids")
         add(
@@ -285,9 +285,9 @@ class Ablation:
         add("--methods", type=names, metavar="A,B,..", help="depthscope asr methods (default: all)")
         add("--metrics", type=names, metavar="A,B,..", help=f"of {', '.join(METRICS)} (default: all)")
         add("--levels", type=_shares, metavar="P,Q,..", help="per cent of frames removed (default 5,10,20,30,50)")
-        add("--words-per-clip", type=int, metavar="N", help="words of a sound that are silenced (default 4)")
+        add("--words-per-clip", type=int, metavar="N", help="words of a sound that are silenced (default 3)")
         add("--said", action="store_true", help="explain what was said, and not what each model writes of it")
-        add("--samples", type=int, metavar="N", help="sounds of LIME and KernelSHAP (default 60)")
+        add("--samples", type=int, metavar="N", help="sounds of LIME and KernelSHAP (default 40)")
         add(
             "--full",
             action="store_true",

@@ -88,8 +88,8 @@ class Effort:
 
     metrics: tuple[str, ...] = tuple(METRICS)
     levels: tuple[float, ...] = (0.05, 0.1, 0.2, 0.3, 0.5)
-    words: int = 4
-    samples: int = 60
+    words: int = 3
+    samples: int = 40
     perturbed: int = 32
     steps: int = 8
     stable: bool = False
