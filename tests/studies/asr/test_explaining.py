@@ -3,14 +3,15 @@
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from depthscope.model.speech import SpeechModel
-from depthscope.studies.asr.explaining import core, explain
+from depthscope.studies.asr.explaining import apart, core, explain
 from depthscope.studies.asr.layered import agreement
 from depthscope.studies.asr.matching import same_words
 from depthscope.studies.asr.methods import METHODS, method_of, methods_for
-from depthscope.studies.asr.timing import around_pauses, divided, near_mass, pauses
+from depthscope.studies.asr.timing import around_pauses, before_pauses, divided, near_mass, pauses
 from tests.speech_models import RATE, moonshine, voice, whisper
 
 
@@ -97,6 +98,18 @@ def test_words_begin_where_it_is_quieter_and_end_near_their_mass() -> None:
     peaked = np.zeros((1, 10))
     peaked[0, 2:4] = 0.5
     assert near_mass(np.array([[0, 10]]), peaked, [(0,)], 2).tolist() == [[0, 6]]
+
+
+def test_no_word_goes_on_behind_a_long_pause() -> None:
+    spans = np.array([[0, 4], [4, 30]])
+    # the last token of each begins at 1 and 5; a pause before it is within the word
+    assert before_pauses(spans, np.array([1, 5]), [(10, 25)]).tolist() == [[0, 4], [4, 10]]
+    assert before_pauses(spans, np.array([1, 26]), [(10, 25)]).tolist() == [[0, 4], [4, 30]]
+
+
+def test_no_word_goes_on_when_the_next_window_has_begun() -> None:
+    words = pd.DataFrame({"text": ["one", "two", "three"], "start": [0.0, 1.0, 1.5], "end": [0.9, 2.0, 1.8]})
+    assert apart(words)["end"].tolist() == [0.9, 1.5, 1.8]
 
 
 def test_a_core_is_the_shortest_stretch_with_enough() -> None:

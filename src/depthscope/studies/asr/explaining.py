@@ -157,7 +157,7 @@ def explanation(model: SpeechModel, sound: Sound, asked: Asked) -> Explained:
         model=model.name,
         method=asked.method,
         tokens=pd.concat(tokens, ignore_index=True),
-        words=pd.concat([one.words for one in parts], ignore_index=True),
+        words=apart(pd.concat([one.words for one in parts], ignore_index=True)),
         windows=tuple(one.maps for one in parts),
         recording=recorded(sound.samples, sound.rate),
         notes=sound.notes,
@@ -165,6 +165,12 @@ def explanation(model: SpeechModel, sound: Sound, asked: Asked) -> Explained:
         checks=model.checks,
         environment=environment(str(model.device), torch.get_num_threads()),
     )
+
+
+def apart(words: pd.DataFrame) -> pd.DataFrame:
+    """Words of which none goes on when the next has begun: windows overlap, and the last word of one may reach into the next."""
+    after = words["start"].shift(-1)
+    return words.assign(end=np.where(after > words["start"], np.fmin(words["end"], after), words["end"]))
 
 
 @dataclass(frozen=True, eq=False)

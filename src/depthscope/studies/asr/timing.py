@@ -1,6 +1,7 @@
 """When each token is spoken, out of a map: the best division of the sound into tokens in their order, less the pauses."""
 
 from collections.abc import Sequence
+from unicodedata import category
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,8 @@ LOUD = 8.0
 AROUND = 0.4
 # seconds that a pause has at least, and how far from the boundary that attention gives it may be
 SHORTEST, REACH = 0.12, 0.25
+# seconds of a pause that no word goes on behind: a closed mouth within a word is shorter
+LONG = 0.3
 
 
 def divided(rows: NDArray[np.floating], cost: Float | None = None) -> NDArray[np.int64]:
@@ -134,6 +137,23 @@ def near_mass(
     return found
 
 
+def before_pauses(
+    spans: NDArray[np.int64], lasts: NDArray[np.int64], quiet: list[tuple[int, int]]
+) -> NDArray[np.int64]:
+    """Spans that end at the first long pause behind the beginning of their last token: a word does not go on behind it."""
+    found = spans.copy()
+    for k, last in enumerate(lasts):
+        ends = [begin for begin, _ in quiet if max(last, found[k, 0]) < begin < found[k, 1]]
+        found[k, 1] = min(ends, default=found[k, 1])
+    return found
+
+
+def _spoken(tokens: Sequence[int], pieces: Sequence[str]) -> list[int]:
+    """The tokens of a word without its marks: a full stop is not spoken, and attends to what comes behind the word."""
+    # letters with their marks, digits, and signs such as % and $ are; half a letter, where a token ends within one, is a sign
+    return [k for k in tokens if any(category(one)[0] in "LMNS" for one in pieces[k])] or list(tokens)
+
+
 def _loud(levels: Float, lag: int) -> Float:
     """How loud each frame is, from 0 (the quietest tenth) to 1 (the loudest twentieth): ``lag`` frames later than it stands."""
     low, high = np.quantile(levels, (0.1, 0.95)) if len(levels) else (0.0, 0.0)
@@ -161,7 +181,10 @@ def word_spans(utterance: Utterance, rows: NDArray[np.floating], lag: float = 0.
     moved[0], moved[-1] = min(edges[0], moved[0]), utterance.frames
     quiet = pauses(levels, max(1, round(SHORTEST / step)))
     kept = around_pauses(np.maximum.accumulate(moved), quiet, round(REACH / step))
-    kept = near_mass(kept, rows, [word.tokens for word in utterance.words], round(AROUND / step))
+    spoken = [_spoken(word.tokens, utterance.pieces) for word in utterance.words]
+    long = [one for one in quiet if one[1] - one[0] >= round(LONG / step)]
+    kept = before_pauses(kept, spans[[tokens[-1] for tokens in spoken]], long)
+    kept = near_mass(kept, rows, spoken, round(AROUND / step))
     times = utterance.times
     starts, ends = times[np.minimum(kept[:, 0], len(times) - 1)] - half, times[np.maximum(kept[:, 1] - 1, 0)] + half
     found: Float = np.stack([starts, np.maximum(ends, starts + half)], 1)
