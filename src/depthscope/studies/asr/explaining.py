@@ -168,7 +168,7 @@ def explanation(model: SpeechModel, sound: Sound, asked: Asked) -> Explained:
 
 
 def apart(words: pd.DataFrame) -> pd.DataFrame:
-    """Words of which none goes on when the next has begun: windows overlap, and the last word of one may reach into the next."""
+    """Words of which none goes on when the next has begun: where windows overlap, the last of one may reach into the next."""
     after = words["start"].shift(-1)
     return words.assign(end=np.where(after > words["start"], np.fmin(words["end"], after), words["end"]))
 
