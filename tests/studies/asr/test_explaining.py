@@ -130,6 +130,12 @@ def test_the_same_words_are_found_whatever_their_marks() -> None:
     assert same_words(said, written) == [(0, 0), (1, 1), (2, 2), (3, 4)]
 
 
+def test_printed_it_is_its_answer_and_no_array(model: SpeechModel) -> None:
+    e = explain(model, voice(), rate=RATE, method="raw", heard=None, text="a few words")
+    assert repr(e).splitlines() == e.answer
+    assert "a few words" in repr(e)
+
+
 def test_a_core_lies_within_the_sound(model: SpeechModel) -> None:
     e = explain(model, voice(), rate=RATE, method="raw", heard=None, text="a few words")
     assert e.tokens["start"].min() >= 0

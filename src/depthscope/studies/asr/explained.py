@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Explained(Explanation):
     """What :func:`depthscope.explain` returns.
 
@@ -82,6 +82,9 @@ class Explained(Explanation):
                 f"{place}: the page cannot be written there ({problem.strerror or reason(problem)}): give another file"
             ) from None
         return place
+
+    def __repr__(self) -> str:
+        return "\n".join(self.answer)
 
     def _repr_html_(self) -> str:
         first = next((k for k, one in enumerate(self.windows) if len(one.map)), None)
