@@ -20,9 +20,9 @@ import depthscope as ds
 from benchmarks.measure import HEADER, Row, processor
 from depthscope.capture.speech import Utterance, transcribe
 from depthscope.model.speech import hearing
-from depthscope.studies.asr.removing import filling, frame_of, main_of, pooled, remove
 from depthscope.studies.asr.rivals.gradients import integrated_gradients
 from depthscope.studies.asr.rivals.occlusion import occlusion
+from depthscope.studies.asr.silencing.removing import filling, frame_of, main_of, pooled, remove
 
 MODEL, CLIP = "whisper-tiny.en", Path("../shared/data/speech/librivox/sense_and_sensibility_01_austen_64kb-0870.flac")
 # frames of 20 ms: windows of 200 ms, each 100 ms behind the one before

@@ -9,12 +9,12 @@ import numpy as np
 
 import depthscope as ds
 from depthscope.capture.speech import transcribe
-from depthscope.studies.asr.calibrating import aligned_sounds
-from depthscope.studies.asr.calibration import calibration_of
-from depthscope.studies.asr.matching import same_words
+from depthscope.studies.asr.calibration.calibrate import calibration_of
+from depthscope.studies.asr.calibration.study import aligned_sounds
 from depthscope.studies.asr.methods import method_of
 from depthscope.studies.asr.timing import word_spans
-from depthscope.studies.asr.truth import HELD_OUT, HELD_OUT_VOICES, Spoken, synthesise
+from depthscope.studies.asr.truth.matching import same_words
+from depthscope.studies.asr.truth.times import HELD_OUT, HELD_OUT_VOICES, Spoken, synthesise
 
 SENTENCES = 12
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from benchmarks.measure import wall_seconds
 from depthscope.errors import DepthscopeError
-from depthscope.studies.asr.truth import HELD_OUT, SENTENCES, align, synthesise
+from depthscope.studies.asr.truth.times import HELD_OUT, SENTENCES, align, synthesise
 
 VOICES = ("en-us", "en-us+f3", "en-us+m3", "en-gb", "en-gb-x-rp+f4", "en-gb-scotland")
 

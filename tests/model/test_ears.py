@@ -12,7 +12,7 @@ from depthscope.model.ears import PROMPT, EaredModel
 from depthscope.model.hearing import placeholder
 from depthscope.model.miniature import Family, building_many, byte_tokenizer, miniature
 from depthscope.model.speech import hearing
-from depthscope.studies.asr.causal import causal_effects
+from depthscope.studies.asr.attention.causal import causal_effects
 from depthscope.studies.asr.coverage import BEFORE, BEHIND, Asking, extractor
 from tests.speech_models import voice
 

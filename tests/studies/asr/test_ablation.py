@@ -13,17 +13,17 @@ import soundfile
 from depthscope.cli.main import main
 from depthscope.model.speech import SpeechModel
 from depthscope.stimuli.sound import read_sound
-from depthscope.studies.asr.ablation import CELLS, Asked, run_ablation
-from depthscope.studies.asr.claims import FAILS, HOLDS, OPEN, findings, normalised_table, rivals_table
-from depthscope.studies.asr.claims_words import answer, claims_words
+from depthscope.studies.asr.ablation.claims import FAILS, HOLDS, OPEN, findings, normalised_table, rivals_table
+from depthscope.studies.asr.ablation.measuring import BASELINES, METRICS, Effort, hear, measure, only
+from depthscope.studies.asr.ablation.shortened import shortened
+from depthscope.studies.asr.ablation.study import CELLS, Asked, run_ablation
+from depthscope.studies.asr.ablation.words import answer, claims_words
 from depthscope.studies.asr.command import METRICS as NAMED
 from depthscope.studies.asr.explaining import explain
-from depthscope.studies.asr.measuring import BASELINES, METRICS, Effort, hear, measure, only
 from depthscope.studies.asr.methods import method_of
 from depthscope.studies.asr.metrics.erasure import deletion
-from depthscope.studies.asr.removing import unaltered
-from depthscope.studies.asr.shortened import shortened
-from depthscope.studies.asr.truth import Spoken
+from depthscope.studies.asr.silencing.removing import unaltered
+from depthscope.studies.asr.truth.times import Spoken
 from depthscope.studies.asr.wordwise import mean_over, words_of
 from tests import speech_models
 from tests.speech_models import RATE, moonshine, voice, whisper

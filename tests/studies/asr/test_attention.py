@@ -9,10 +9,10 @@ import torch
 
 from depthscope.capture.listening import listen
 from depthscope.capture.speech import Utterance, transcribe
-from depthscope.studies.asr.attention import attention_map
-from depthscope.studies.asr.causal import causal_effects, causal_weights
-from depthscope.studies.asr.entropy import head_weights, row_entropy
-from depthscope.studies.asr.rollout import Rollout, encoder_mixing
+from depthscope.studies.asr.attention.causal import causal_effects, causal_weights
+from depthscope.studies.asr.attention.entropy import head_weights, row_entropy
+from depthscope.studies.asr.attention.leafx import attention_map
+from depthscope.studies.asr.attention.rollout import Rollout, encoder_mixing
 from tests.speech_models import moonshine, voice, whisper
 
 EVERY: tuple[dict[str, Any], ...] = (

@@ -8,8 +8,16 @@ import pytest
 
 from depthscope.errors import DepthscopeError
 from depthscope.stimuli.sound import Sound
-from depthscope.studies.asr.degrade import active, appended, floor, replaced_word, shifted, swapped, with_noise
-from depthscope.studies.asr.truth import Spoken
+from depthscope.studies.asr.silencing.degrade import (
+    active,
+    appended,
+    floor,
+    replaced_word,
+    shifted,
+    swapped,
+    with_noise,
+)
+from depthscope.studies.asr.truth.times import Spoken
 
 RATE = 16_000
 NOISES = ("white", "pink", "babble")

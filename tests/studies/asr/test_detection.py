@@ -1,142 +1,255 @@
-"""Wrong words: which they are, by hand, and how well a score tells them, by scikit-learn."""
+"""Detectors of wrong words: rows by hand, a planted detector that never fails, a run that is killed and goes on."""
 
+import json
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
-from sklearn.metrics import roc_auc_score
 
-from depthscope.studies.asr.detection import added, auc, detector, difference
-from depthscope.studies.asr.spoken import plain_words, wrong_words
+from depthscope.errors import DepthscopeError
+from depthscope.stimuli.sound import read_sound
+from depthscope.studies.asr.detection.conditions import CONDITIONS, SECONDS, altered, group_of
+from depthscope.studies.asr.detection.dictations import read_dictations
+from depthscope.studies.asr.detection.results import (
+    DETECTORS,
+    TOGETHER,
+    detectors_table,
+    judged,
+    thresholds_table,
+    verdicts_table,
+)
+from depthscope.studies.asr.detection.sentences import answer, detector_words, verdict_words
+from depthscope.studies.asr.detection.study import CELLS, cell, run_doubts
+from depthscope.studies.asr.detection.words import REAL, SYNTHETIC, Dictation, check_dictations, statuses, word_rows
+from depthscope.studies.asr.results import LITTLE, NOTHING
+from depthscope.studies.asr.silencing.degrade import active
+from tests.speech_models import RATE, moonshine, voice, whisper
+
+
+def dictation(name: str = "one", seconds: float = 1.0, seed: int = 0, text: str = "go on", **more: Any) -> Dictation:
+    return Dictation(replace(read_sound(voice(seconds, seed), rate=RATE), name=name), text, **more)
+
+
+def planted(clips: int = 12, seed: int = 0) -> pd.DataFrame:
+    """Words of two kinds of sounds: total tells wrong from right, log p hardly, agreement not at all, padding is constant."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for clip in range(clips):
+        for index in range(10):
+            wrong = int(rng.random() < 0.3)
+            rows.append(
+                {
+                    "model": "toy", "clip": f"clip {clip}", "speech": REAL,
+                    "condition": "clean" if clip % 2 else "white 0 dB", "index": index, "text": "word",
+                    "status": "substituted" if wrong else "correct", "wrong": wrong,
+                    "log_p": rng.normal(-0.3 * wrong), "least": rng.normal(-0.3 * wrong),
+                    "total": rng.uniform(0, 0.4) if wrong else rng.uniform(3, 9), "heard_sound": rng.normal(4),
+                    "agreement": rng.random(), "padding": 0.0,
+                }
+            )  # fmt: skip
+    return pd.DataFrame(rows)
 
 
 @pytest.mark.parametrize(
-    ("said", "written", "status", "deleted", "wer"),
+    ("said", "written", "status"),
     [
-        ("he was not ill", "He was not ill.", "c c c c", (), 0),
-        ("he was not ill", "he is not ill", "c s c c", (), 1 / 4),
-        ("he was not ill", "he was ill", "c c c", ("not",), 1 / 4),
-        ("he was not ill", "oh he was not ill", "i c c c c", (), 1 / 4),
-        ("he was", "he was thanks for watching", "c c i i i", (), 3 / 2),
-        ("a b", "", "", ("a", "b"), 1),
-        ("mister john", "Mr. John", "c c", (), 0),
-        ("not an ill disposed man", "not an ill-disposed man", "c c c c", (), 0),
-        ("not an ill disposed man", "not an ill-composed man", "c c s c", (), 1 / 5),
-        ("it is", "it - is", "c b c", (), 0),
-        ("don't stop", "don’t stop", "c c", (), 0),
-        ("ten to one", "10 to 1", "s c s", (), 2 / 3),
+        ("bald ist es soweit", "Bald ist es so weit.", "c c c c c"),
+        ("bald ist es so weit", "Bald ist es soweit.", "c c c c"),
+        ("so weit ist es", "so weit ist er", "c c c s"),  # both parts are words of the text
+        ("a b", "c - d", "s b s"),
+        ("", "thank you", "i i"),
+        ("he was not", "he is not so", "c s c i"),
     ],
 )
-def test_words_are_aligned_by_the_fewest_edits(
-    said: str, written: str, status: str, deleted: tuple[str, ...], wer: float
-) -> None:
+def test_words_written_apart_or_together_are_the_same(said: str, written: str, status: str) -> None:
     names = {"c": "correct", "s": "substituted", "i": "inserted", "b": "blank"}
-    found = wrong_words(said, written)
-    assert found.status == tuple(names[one] for one in status.split())
-    assert found.deleted == deleted
-    assert found.wer == pytest.approx(wer)
-    assert found.wrong.tolist() == [one in "si" for one in status.split()]
+    assert statuses(said, written.split()) == [names[one] for one in status.split()]
 
 
-def test_nothing_said_has_no_rate() -> None:
-    found = wrong_words("", "thank you")
-    assert found.status == ("inserted", "inserted")
-    assert np.isnan(found.wer)
+def test_conditions_are_what_they_say() -> None:
+    samples = voice(1.0)
+    assert altered(samples, RATE, "clean") is samples
+    speech = active(samples, RATE)
+    for level in (20, 0):
+        noise = altered(samples, RATE, f"babble {level} dB")[speech] - samples[speech]
+        ratio = 10 * np.log10(np.mean(samples[speech].astype(float) ** 2) / np.mean(noise.astype(float) ** 2))
+        assert ratio == pytest.approx(level, abs=0.05)
+    whole, alone = (altered(samples, RATE, f"music {how}") for how in ("appended", "alone"))
+    assert len(alone) == round(SECONDS * RATE)
+    np.testing.assert_array_equal(whole, np.concatenate([samples, alone]))
+    assert {group_of(one) for one in CONDITIONS} == {"clean", "20 dB", "10 dB", "5 dB", "0 dB", "with a tail"}
+    with pytest.raises(DepthscopeError, match="condition"):
+        altered(samples, RATE, "white 7 dB")
 
 
-def test_numbers_keep_their_points() -> None:
-    assert plain_words("It's 3.5 ÉTÉ, co-op: 1,000!") == ["its", "3.5", "été", "co", "op", "1,000"]
+@pytest.mark.parametrize("make", [whisper, moonshine])
+def test_a_row_is_what_an_explanation_says_of_the_word(make: Any) -> None:
+    from depthscope.studies.asr.explaining import explain
+
+    model, one = make(), dictation()
+    rows = word_rows(model, one)
+    e = explain(model, one.sound, method="last-layer")
+    kept = e.words[[any(map(str.isalnum, text)) for text in e.words["text"]]].reset_index(drop=True)
+    assert rows["text"].tolist() == kept["text"].tolist()
+    for mine, theirs in (("log_p", "log_p"), ("total", "total"), ("own_sound", "own"), ("agreement", "agreement")):
+        np.testing.assert_allclose(rows[mine], kept[theirs], atol=1e-4)
+    np.testing.assert_allclose(np.exp(rows["least"]), kept["probability"], atol=1e-4)
+    # what is wrong is what the alignment says; of a sound in which nothing is said, everything
+    assert rows["wrong"].tolist() == [int(one in ("substituted", "inserted")) for one in rows["status"]]
+    alone = word_rows(model, one, "noise alone", variants=())
+    assert alone["wrong"].all()
+    assert not {"heard_sound", "heard_states"} & set(alone)
 
 
-def test_the_area_is_scikit_learns() -> None:
-    generator = np.random.default_rng(0)
-    score, wrong = generator.integers(0, 6, 60).astype(float), generator.random(60) < 0.3  # many ties
-    assert auc(score, wrong) == pytest.approx(roc_auc_score(wrong, score))
-    counts = generator.integers(0, 4, (5, 60)).astype(float)
-    theirs = [roc_auc_score(wrong, score, sample_weight=row) for row in counts]
-    np.testing.assert_allclose(auc(score, wrong, counts), theirs)
-    assert np.isnan(auc(score, np.zeros(60, bool)))
+def test_a_planted_detector_never_fails_and_a_constant_is_none() -> None:
+    words = planted()
+    table = detectors_table(words, resamples=200)
+    assert set(table["condition"]) == {"clean", "0 dB", "all"}
+    found = table[table["condition"] == "all"].set_index("detector")
+    assert found.loc["total", ["auc", "low", "high"]].tolist() == [1, 1, 1]
+    assert found.loc["total", "difference"] == pytest.approx(1 - found.loc["log p", "auc"])
+    assert found.loc["total", "gain_low"] > 0
+    assert found.loc["agreement", "low"] < 0.5 < found.loc["agreement", "high"]
+    assert "padding" not in found.index
+    assert (found["wrong"] == words["wrong"].sum()).all()
+    assert (found["words"] == len(words)).all()
+    assert (found["over"] == "clips").all()
+    # orientation: a score turned round is turned round
+    turned = detectors_table(words.assign(total=-words["total"]), resamples=50).set_index(["condition", "detector"])
+    assert turned.loc[("all", "total"), "auc"] == 0
 
 
-def planted(words: int = 400, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[int]]:
-    """A score that knows something, one that knows nothing, which words are wrong, and their clips."""
-    generator = np.random.default_rng(seed)
-    wrong = generator.random(words) < 0.25
-    return wrong + generator.normal(size=words), generator.normal(size=words), wrong, (np.arange(words) // 20).tolist()
+def test_shares_below_a_threshold_are_counted() -> None:
+    words = planted()
+    rates = thresholds_table(words, (0.0, 0.5, 100.0), resamples=50)
+    mine = rates[(rates["score"] == "total") & (rates["condition"] == "all")].set_index("nats")
+    assert mine["wrong"].tolist() == [0, 1, 1]
+    assert mine["right"].tolist() == [0, 0, 1]
+    said = verdicts_table(words, resamples=50)
+    nothing = said[(said["verdict"] == NOTHING) & (said["condition"] == "all")].iloc[0]
+    by_hand = words["total"] < LITTLE
+    assert nothing["wrong"] == pytest.approx(by_hand[words["wrong"] == 1].mean())
+    assert nothing["right"] == pytest.approx(by_hand[words["wrong"] == 0].mean())
+    assert [one == NOTHING for one in judged(words)] == by_hand.tolist()
 
 
-def test_a_detector_has_an_interval_over_clips() -> None:
-    good, poor, wrong, clips = planted()
-    found, chance = detector(good, wrong, clips), detector(poor, wrong, clips)
-    assert (found.over, found.words, found.wrong) == ("clips", 400, int(wrong.sum()))
-    # of two normal distributions one standard deviation apart
-    assert found.low < 0.760 < found.high
-    assert chance.low < 0.5 < chance.high
-    assert detector(good, wrong).over == "words"
+def test_sentences_say_whether_it_adds_anything() -> None:
+    words = planted()
+    table = detectors_table(words, resamples=200)
+    told = " ".join(answer(words, table))
+    assert f"{words['wrong'].sum()} of 120 words are wrong, of 12 sounds" in told
+    assert "best other score, total, 1.00 [1.00, 1.00], is better" in told
+    assert "Added to it, total helps" in told
+    useless = words.assign(total=words["agreement"])
+    table = detectors_table(useless, resamples=200)
+    assert "none of them helps beyond doubt" in " ".join(answer(useless, table))
+    assert "in no single condition" in " ".join(detector_words(table))
+    assert "rests on nothing" in verdict_words(verdicts_table(words, resamples=50))[0]
+    tails = words.assign(condition=["noise alone" if wrong else "music appended" for wrong in words["wrong"]])
+    told = answer(tails, detectors_table(tails, resamples=50))
+    assert "with a tail or that alone" in told[-1]
+    assert "total 1.00 [1.00, 1.00], which is better" in told[-1]
+    assert "with a tail or that alone" in " ".join(verdict_words(verdicts_table(tails, resamples=50)))
+    few = words.assign(wrong=0)
+    assert "Too few are wrong" in answer(few, detectors_table(few))[-1]
 
 
-def test_a_difference_is_paired() -> None:
-    good, poor, wrong, clips = planted()
-    better = difference(good, poor, wrong, clips)
-    assert better.value == pytest.approx(auc(good, wrong) - auc(poor, wrong))
-    assert better.low > 0
-    near = difference(good, good + 0.01 * poor, wrong, clips)
-    assert near.high - near.low < 0.02 < better.high - better.low
-    same = difference(good, good, wrong, clips)
-    assert (same.value, same.low, same.high) == (0, 0, 0)
+def test_a_run_that_was_killed_goes_on_and_ends_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sounds = [dictation(f"sound {k}", 0.6 + 0.2 * k, k, speech=REAL if k else SYNTHETIC) for k in range(2)]
+    asked: dict[str, Any] = {
+        "conditions": ("clean", "white 0 dB", "noise alone"), "variants": ("states",), "resamples": 50, "progress": False,
+    }  # fmt: skip
+    whole = run_doubts([whisper()], sounds, tmp_path / "whole", **asked)
+    assert len(list((whole.folder / CELLS).rglob("*.csv"))) == 6
+
+    heard = []
+
+    def dying(*given: Any, **more: Any) -> pd.DataFrame:
+        if len(heard) == 4:
+            raise KeyboardInterrupt
+        heard.append(given)
+        return word_rows(*given, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(study, "word_rows", dying)
+        with pytest.raises(KeyboardInterrupt):
+            run_doubts([whisper()], sounds, tmp_path / "killed", **asked)
+    cells = {path: path.stat().st_mtime_ns for path in (tmp_path / "killed" / CELLS).rglob("*.csv")}
+    assert len(cells) == 4
+    again = run_doubts([whisper()], sounds, tmp_path / "killed", **asked)
+    assert {path: path.stat().st_mtime_ns for path in cells} == cells  # none was heard twice
+    assert (again.folder / "doubted.csv").read_bytes() == (whole.folder / "doubted.csv").read_bytes()
+    pd.testing.assert_frame_equal(again.words, whole.words)
+    record = json.loads((again.folder / "run.json").read_text(encoding="utf-8"))
+    assert (record["study"], record["status"]) == ("asr", "finished")
+    assert record["results"]["words"] == len(whole.words)
+    with pytest.raises(DepthscopeError, match="other settings"):
+        run_doubts([whisper()], sounds, tmp_path / "killed", **{**asked, "seed": 1})
 
 
-def test_what_a_score_adds() -> None:
-    good, poor, wrong, clips = planted()
-    first = np.random.default_rng(9).normal(size=400) + wrong
-    real, none = added(good, first, wrong, clips), added(poor, first, wrong, clips)
-    assert real.gain.low > 0
-    assert real.p < 1e-6
-    assert none.gain.low < 0.02
-    assert none.p > 0.01
-    assert real.without.value == pytest.approx(none.without.value)
-    again = added(first, first, wrong, clips)
-    assert again.gain.value == pytest.approx(0, abs=0.01)
-    assert again.p > 0.5 or np.isnan(again.p)
-    both = added(np.column_stack([good, poor]), first, wrong, clips)
-    assert both.gain.value == pytest.approx(real.gain.value, abs=0.02)
-    assert both.ratio == pytest.approx(real.ratio, abs=3)
+def test_a_finished_run_has_its_tables_and_figures_on_its_page(tmp_path: Path) -> None:
+    """What a random network writes is right where it is given as the text, and wrong where another text is."""
+    model = moonshine()
+    sounds = [dictation(f"sound {k}", 0.5 + 0.1 * k, k) for k in range(12)]
+    texts = [" ".join(word_rows(model, one, variants=())["text"]) for one in sounds[::2]]
+    sounds[::2] = [replace(one, text=text) for one, text in zip(sounds[::2], texts, strict=True)]
+    run = run_doubts([model], sounds, tmp_path / "run", conditions=("clean",), resamples=50, progress=False)
+    assert run.words["wrong"].tolist() == [
+        int(name not in {one.sound.name for one in sounds[::2]}) for name in run.words["clip"]
+    ]
+    assert set(run.table["detector"]) <= {*DETECTORS, TOGETHER}
+    page = (run.folder / "report.html").read_text(encoding="utf-8")
+    assert "Which words are wrong?" in page
+    assert "What tells wrong words from right ones" in page
+    assert (run.folder / "figures" / "detectors-1.svg").is_file()
+    summary = (run.folder / "summary.md").read_text(encoding="utf-8")
+    assert "less that of log p" in summary
+    assert run.plot().get_xlabel() == "AUC"
+    assert any("AUC" in str(line) for line in run.told)
 
 
-def test_folds_that_differ_in_their_share_of_wrong_words_lose_nothing() -> None:
-    """One score: its regression is itself, whatever the intercepts are."""
-    generator = np.random.default_rng(3)
-    clips = np.repeat(np.arange(6), 30)
-    wrong = generator.random(180) < np.array([0.05, 0.05, 0.1, 0.1, 0.2, 0.95])[clips]
-    score = wrong + generator.normal(size=180)
-    assert added(generator.normal(size=180), score, wrong, clips.tolist()).without.value == pytest.approx(
-        auc(score, wrong)
-    )
+def test_what_was_written_is_kept_to_the_letter(tmp_path: Path) -> None:
+    from depthscope.store.tables import write_csv
+
+    words = planted(2).assign(text=["NA", "=1+1", "-7", "1.50", "null", "", "nan", "a\rx", "'=", '"'] * 2)
+    write_csv(tmp_path / "one.csv", words)
+    pd.testing.assert_frame_equal(cell(tmp_path / "one.csv"), words, check_dtype=False, check_exact=True)
+    write_csv(tmp_path / "none.csv", pd.DataFrame().assign(model="toy"))
+    assert len(cell(tmp_path / "none.csv")) == 0
 
 
-def test_the_likelihood_ratio_is_that_of_a_regression_by_hand() -> None:
-    from scipy.optimize import minimize
+def test_sounds_find_their_texts_by_name(tmp_path: Path) -> None:
+    import soundfile
 
-    good, _, wrong, clips = planted(120)
-    first = np.random.default_rng(9).normal(size=120) + wrong
+    for name in ("a.wav", "b.flac", "c.wav"):
+        soundfile.write(tmp_path / name, voice(0.5), RATE)
+    text = tmp_path / "texts.txt"
+    text.write_text("﻿a\tone two\n\nb.flac\tthree\n", encoding="utf-8")
+    found = read_dictations(tmp_path, text, language="en")
+    assert [one.text for one in found] == ["one two", "three"]
+    assert {(one.speech, one.language) for one in found} == {(REAL, "en")}
+    for content, said in (
+        ("a one two\n", "line 1: no tabulator"),
+        ("z\tone\n", "names none of"),
+        ("a\t...\n", "no word"),
+    ):
+        text.write_text(content, encoding="utf-8")
+        with pytest.raises(DepthscopeError, match=said):
+            read_dictations(tmp_path, text)
+    with pytest.raises(DepthscopeError, match="cannot be read"):
+        read_dictations(tmp_path, tmp_path / "absent.txt")
 
-    def least(*columns: np.ndarray) -> float:
-        x = np.column_stack([np.ones(120), *columns])
-        return float(
-            minimize(lambda b: np.logaddexp(0, np.where(wrong, -1, 1) * (x @ b)).sum(), np.zeros(x.shape[1])).fun
-        )
 
-    assert added(good, first, wrong, clips).ratio == pytest.approx(2 * (least(first) - least(first, good)), rel=1e-3)
-
-
-def test_too_few_wrong_words_say_nothing() -> None:
-    good, poor, _, clips = planted(40)
-    few = np.arange(40) < 3
-    assert added(good, poor, few, clips) is None
-
-
-def test_scores_that_do_not_fit_are_refused(refuses: Any) -> None:
-    with refuses("scores for 3 words"):
-        detector(np.zeros(2), np.zeros(3, bool))
-    with refuses("1 scores are not finite"):
-        detector(np.array([0, np.nan]), np.array([True, False]))
+def test_sounds_that_give_no_answer_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DepthscopeError, match="no sound"):
+        check_dictations([])
+    with pytest.raises(DepthscopeError, match="two sounds of this name"):
+        check_dictations([dictation(), dictation()])
+    with pytest.raises(DepthscopeError, match="each once"):
+        run_doubts(["a", "a"], [dictation()], tmp_path / "run")
+    with pytest.raises(DepthscopeError, match="conditions"):
+        run_doubts(["a"], [dictation()], tmp_path / "run", conditions=("loud",))
+    assert not (tmp_path / "run").exists()

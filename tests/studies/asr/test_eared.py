@@ -9,10 +9,10 @@ import depthscope as ds
 from depthscope.capture.speech import Utterance, transcribe
 from depthscope.model.miniature import Family, building_many, byte_tokenizer, miniature
 from depthscope.studies.asr.coverage import Asking, extractor
-from depthscope.studies.asr.heard import effects
-from depthscope.studies.asr.removing import rehear, unaltered
 from depthscope.studies.asr.rivals.gradients import integrated_gradients
 from depthscope.studies.asr.rivals.occlusion import occlusion
+from depthscope.studies.asr.silencing.heard import effects
+from depthscope.studies.asr.silencing.removing import rehear, unaltered
 from tests.speech_models import voice
 
 

@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 from depthscope.model.speech import SpeechModel
+from depthscope.studies.asr.attention.layered import agreement
 from depthscope.studies.asr.explaining import apart, core, explain
-from depthscope.studies.asr.layered import agreement
-from depthscope.studies.asr.matching import same_words
 from depthscope.studies.asr.methods import METHODS, method_of, methods_for
 from depthscope.studies.asr.timing import around_pauses, before_pauses, divided, near_mass, pauses
+from depthscope.studies.asr.truth.matching import same_words
 from tests.speech_models import RATE, moonshine, voice, whisper
 
 

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from depthscope.drawing.alt import alt
+from depthscope.studies.asr.calibration.roles import NEXT, OTHER, READ, SINK
 from depthscope.studies.asr.depth import by_layer
 from depthscope.studies.asr.figures import MARKS, draw_heads, draw_heard, draw_layers, draw_map, draw_rivals
-from depthscope.studies.asr.roles import NEXT, OTHER, READ, SINK
 from tests.studies.asr.made import HOSTILE, PLAIN, explained
 
 

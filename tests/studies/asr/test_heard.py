@@ -10,9 +10,9 @@ import torch
 from depthscope.capture.listening import listen
 from depthscope.capture.speech import Utterance
 from depthscope.model.speech import hearing
-from depthscope.studies.asr.heard import effects, heard, table, without_sound
-from depthscope.studies.asr.hiding import hiding
-from depthscope.studies.asr.removing import rehear, unaltered
+from depthscope.studies.asr.silencing.heard import effects, heard, table, without_sound
+from depthscope.studies.asr.silencing.hiding import hiding
+from depthscope.studies.asr.silencing.removing import rehear, unaltered
 from depthscope.studies.asr.wordwise import sum_over, words_of
 from tests.studies.asr.spoken import some_masks, utterance
 

@@ -8,12 +8,12 @@ import torch
 
 from depthscope.capture.listening import listen
 from depthscope.model.speech import hearing
-from depthscope.studies.asr.attention import attention_map
-from depthscope.studies.asr.headmass import HeadMass, head_mass
-from depthscope.studies.asr.roles import NEXT as HEARS_NEXT
-from depthscope.studies.asr.roles import OTHER, Clip, head_roles
-from depthscope.studies.asr.roles import READ as HEARS_READ
-from depthscope.studies.asr.roles import SINK as RESTS
+from depthscope.studies.asr.attention.headmass import HeadMass, head_mass
+from depthscope.studies.asr.attention.leafx import attention_map
+from depthscope.studies.asr.calibration.roles import NEXT as HEARS_NEXT
+from depthscope.studies.asr.calibration.roles import OTHER, Clip, head_roles
+from depthscope.studies.asr.calibration.roles import READ as HEARS_READ
+from depthscope.studies.asr.calibration.roles import SINK as RESTS
 from depthscope.studies.asr.timing import word_spans
 from depthscope.studies.asr.wordwise import within, words_of
 from tests.studies.asr.planted import NEXT, READ, SINK, Planted

@@ -10,15 +10,15 @@ from scipy import stats
 
 from depthscope.capture.speech import Utterance
 from depthscope.studies.asr.attribution import distribution
-from depthscope.studies.asr.degrade import active
 from depthscope.studies.asr.metrics.chance import ceiling, chance
 from depthscope.studies.asr.metrics.erasure import Curve, deletion, insertion, most
 from depthscope.studies.asr.metrics.infidelity import infidelity, perturbations
 from depthscope.studies.asr.metrics.overlap import pointing, sharpness, spr, tloc
 from depthscope.studies.asr.metrics.stability import alike, noised, shifted, under_noise, under_shift
 from depthscope.studies.asr.metrics.table import mean_of, normalised
-from depthscope.studies.asr.removing import frame_of, main_of, rehear, unaltered
 from depthscope.studies.asr.rivals.occlusion import occlusion
+from depthscope.studies.asr.silencing.degrade import active
+from depthscope.studies.asr.silencing.removing import frame_of, main_of, rehear, unaltered
 from depthscope.studies.asr.wordwise import mean_over, sum_over, top_frames, within, words_of
 from tests.studies.asr.spoken import utterance
 

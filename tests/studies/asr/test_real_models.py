@@ -17,11 +17,11 @@ from depthscope.model.pretrained.registry import find
 from depthscope.model.pretrained.shelf import state
 from depthscope.model.speech import SpeechModel
 from depthscope.stimuli.sound import RATE, Sound
-from depthscope.studies.asr.calibration import SHIPPED, calibration_of
-from depthscope.studies.asr.matching import same_words
+from depthscope.studies.asr.calibration.calibrate import SHIPPED, calibration_of
 from depthscope.studies.asr.methods import method_of
-from depthscope.studies.asr.removing import rehear, unaltered
-from depthscope.studies.asr.truth import HELD_OUT, HELD_OUT_VOICES, Spoken, synthesise
+from depthscope.studies.asr.silencing.removing import rehear, unaltered
+from depthscope.studies.asr.truth.matching import same_words
+from depthscope.studies.asr.truth.times import HELD_OUT, HELD_OUT_VOICES, Spoken, synthesise
 from depthscope.studies.asr.wordwise import mean_over, within, words_of
 
 pytestmark = [pytest.mark.models, pytest.mark.filterwarnings("ignore::UserWarning")]
@@ -140,7 +140,7 @@ def test_ten_seconds_are_explained_faster_than_they_are_spoken(model: SpeechMode
 
 @pytest.mark.thorough
 def test_what_is_shipped_is_what_a_calibration_finds(model: SpeechModel) -> None:
-    from depthscope.studies.asr.calibration import calibrate
+    from depthscope.studies.asr.calibration.calibrate import calibrate
 
     roles, found = calibrate(model, permutations=199, progress=False)
     assert found.heads == SHIPPED[model.name].heads

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from depthscope.capture.speech import Utterance
-from depthscope.studies.asr.removing import (
+from depthscope.studies.asr.silencing.removing import (
     filling,
     frame_of,
     main_of,

@@ -14,10 +14,10 @@ from captum.attr import InputXGradient, IntegratedGradients, LimeBase, Occlusion
 from depthscope.capture.speech import Utterance
 from depthscope.model.speech import hearing
 from depthscope.studies.asr.metrics.erasure import deletion
-from depthscope.studies.asr.removing import filling, main_of, pooled, rehear, remove, unaltered
 from depthscope.studies.asr.rivals.gradients import gradient_input, integrated_gradients
 from depthscope.studies.asr.rivals.occlusion import occlusion, windows
 from depthscope.studies.asr.rivals.perturbed import coalitions, kernel_shap, lime, ridge_slopes, segments, shapley
+from depthscope.studies.asr.silencing.removing import filling, main_of, pooled, rehear, remove, unaltered
 from tests.studies.asr.spoken import log_p, utterance
 
 TOKEN = 1
@@ -126,7 +126,7 @@ def test_slopes_are_those_of_a_ridge_regression() -> None:
 def test_kernel_shap_of_few_segments_is_captums_shapley_values(spoken: Utterance) -> None:
     labels = segments(spoken, 0.2)
     assert labels[-1] == 3
-    from depthscope.studies.asr.removing import frame_of
+    from depthscope.studies.asr.silencing.removing import frame_of
 
     place = frame_of(spoken).clamp(max=spoken.frames - 1)  # of padding nothing changes, whosesoever it is
     features = torch.from_numpy(labels)[place].expand_as(main_of(spoken)).contiguous()

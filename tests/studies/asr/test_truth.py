@@ -10,8 +10,16 @@ import pytest
 
 from depthscope.errors import DepthscopeError
 from depthscope.stimuli.sound import Sound, read_sound
-from depthscope.studies.asr import truth
-from depthscope.studies.asr.truth import HELD_OUT, HELD_OUT_VOICES, SENTENCES, VOICES, align, read_words, synthesise
+from depthscope.studies.asr.truth import times as truth
+from depthscope.studies.asr.truth.times import (
+    HELD_OUT,
+    HELD_OUT_VOICES,
+    SENTENCES,
+    VOICES,
+    align,
+    read_words,
+    synthesise,
+)
 
 SPEECH = Path(os.environ.get("DEPTHSCOPE_SHARED", "/work/shared")) / "data" / "speech" / "librivox"
 ECHO = ("f2", "f3", "f4", "f5")
@@ -20,7 +28,7 @@ ECHO = ("f2", "f3", "f4", "f5")
 @pytest.fixture(scope="module")
 def espeak():
     pytest.importorskip("espeakng_loader", reason="extra asr-truth: espeak-ng by espeakng-loader")
-    from depthscope.studies.asr import espeak
+    from depthscope.studies.asr.truth import espeak
 
     return espeak
 

@@ -12,7 +12,7 @@ from depthscope.errors import DepthscopeError
 
 MODELS = ("whisper-tiny.en", "whisper-base", "moonshine-tiny")
 MODEL = "a name of 'depthscope models', a model id, a folder"
-# of the ablation, as depthscope.studies.asr.measuring has them
+# of the ablation, as depthscope.studies.asr.ablation.measuring has them
 METRICS = (
     *("tloc", "d_aopc_silence", "d_aopc_mean", "insertion", "infidelity"),
     *("spr", "sharpness", "stab_noise", "stab_shift"),
@@ -160,7 +160,7 @@ class Calibrate:
         parser.set_defaults(handler=self.run)
 
     def run(self, options: argparse.Namespace) -> Answer:
-        from depthscope.studies.asr.calibrating import run_calibration
+        from depthscope.studies.asr.calibration.study import run_calibration
 
         if (options.audio is None) != (options.times is None):
             raise DepthscopeError("--audio and --words go together: sounds, and when each word in them is spoken")
@@ -225,8 +225,8 @@ class Detection:
         parser.set_defaults(handler=self.run)
 
     def run(self, options: argparse.Namespace) -> Answer:
-        from depthscope.studies.asr.dictations import demo_dictations, read_dictations
-        from depthscope.studies.asr.doubts_study import run_doubts
+        from depthscope.studies.asr.detection.dictations import demo_dictations, read_dictations
+        from depthscope.studies.asr.detection.study import run_doubts
 
         if (options.audio is None) != (options.texts is None):
             raise DepthscopeError("--audio and --texts go together: sounds, and what is said in each")
@@ -300,8 +300,8 @@ class Ablation:
 
     def run(self, options: argparse.Namespace) -> Answer:
         from depthscope.errors import check_count, require
-        from depthscope.studies.asr.ablation import CLIPS, Asked, run_ablation
-        from depthscope.studies.asr.measuring import FULL, Effort
+        from depthscope.studies.asr.ablation.measuring import FULL, Effort
+        from depthscope.studies.asr.ablation.study import CLIPS, Asked, run_ablation
 
         check_count("threads", options.threads)
         if options.threads:

@@ -17,15 +17,15 @@ from depthscope.model.model import Model
 from depthscope.model.speech import SpeechModel, hearing
 from depthscope.run.environment import environment
 from depthscope.stimuli.sound import Sound, read_sound
+from depthscope.studies.asr.attention.causal import causal_effects
+from depthscope.studies.asr.attention.layered import Layers, agreement, layer_maps
 from depthscope.studies.asr.attribution import Attribution, Method
-from depthscope.studies.asr.calibration import calibration_of
-from depthscope.studies.asr.causal import causal_effects
+from depthscope.studies.asr.calibration.calibrate import calibration_of
 from depthscope.studies.asr.explained import Explained
-from depthscope.studies.asr.heard import VARIANTS, heard
-from depthscope.studies.asr.layered import Layers, agreement, layer_maps
 from depthscope.studies.asr.maps import WindowMap
 from depthscope.studies.asr.methods import DEFAULT, METHODS, method_of
 from depthscope.studies.asr.recording import recorded
+from depthscope.studies.asr.silencing.heard import VARIANTS, heard
 from depthscope.studies.asr.timing import word_spans
 from depthscope.studies.asr.wordwise import mean_over, top_frames, within, words_of
 

@@ -158,7 +158,7 @@ def tell_layers(table: pd.DataFrame, shown: Sequence[tuple[str, str]]) -> str:
 def draw_heads(table: pd.DataFrame, title: str, text: str, ax: "Axes | None" = None) -> "Axes":
     """Grid of layers and heads: mass inside the next word as colour, the role as a letter.
 
-    ``table``: ``layer``, ``head``, ``mass_next``, ``role`` (may be empty): :class:`depthscope.studies.asr.roles.Roles`.
+    ``table``: ``layer``, ``head``, ``mass_next``, ``role`` (may be empty): the table of ``Roles``.
     """
     grid = table.pivot(index="head", columns="layer", values="mass_next")
     ax = axes(ax, 34 + min(6 * len(grid), 130), 150)

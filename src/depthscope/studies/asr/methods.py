@@ -11,7 +11,7 @@ from depthscope.errors import DepthscopeError, check_choice, listed
 from depthscope.model.speech import SpeechModel
 from depthscope.studies.asr.attribution import Attribution, Method
 
-ATTENTION, RIVALS = "depthscope.studies.asr.attention:attention_map", "depthscope.studies.asr.rivals"
+ATTENTION, RIVALS = "depthscope.studies.asr.attention.leafx:attention_map", "depthscope.studies.asr.rivals"
 # the paper's own middle; its range is 0.5 to 2
 TAU = 0.5
 DEFAULT = "calibrated"
@@ -40,7 +40,7 @@ class Named:
 
 
 def _calibrated(model: SpeechModel) -> Mapping[str, Any]:
-    from depthscope.studies.asr.calibration import calibration_of
+    from depthscope.studies.asr.calibration.calibrate import calibration_of
 
     found = calibration_of(model)
     if found is None:
@@ -95,7 +95,8 @@ def method_of(name: str, model: SpeechModel, **choices: Any) -> Method:
     Parameters
     ----------
     choices
-        Settings of it that are to be others: those of :class:`depthscope.studies.asr.attention.Choices`, or of the rival.
+        Settings of it that are to be others: those of :class:`~depthscope.studies.asr.attention.leafx.Choices`, or of the
+        rival.
 
     Raises
     ------
@@ -123,7 +124,7 @@ def method_of(name: str, model: SpeechModel, **choices: Any) -> Method:
 
 def _settings(function: Callable[..., Any]) -> set[str]:
     """Names of the keywords of a method."""
-    from depthscope.studies.asr.attention import Choices, attention_map
+    from depthscope.studies.asr.attention.leafx import Choices, attention_map
 
     if function is attention_map:
         return {"name", *(one.name for one in fields(Choices))}

@@ -13,10 +13,10 @@ from depthscope.report.part import Layout, Made, Part
 from depthscope.report.table import Column, TableForm, csv_download
 from depthscope.store.sealed import Sealed
 from depthscope.store.tables import csv_text
-from depthscope.studies.asr.claims_words import READING as CLAIMS_READING
-from depthscope.studies.asr.claims_words import RIVALS_READING
+from depthscope.studies.asr.ablation.words import READING as CLAIMS_READING
+from depthscope.studies.asr.ablation.words import RIVALS_READING
 from depthscope.studies.asr.depth import by_layer
-from depthscope.studies.asr.doubts_words import READING as DETECTING
+from depthscope.studies.asr.detection.sentences import READING as DETECTING
 from depthscope.studies.asr.recording import KINDS
 from depthscope.studies.asr.results import ABOUT, Explanation
 from depthscope.studies.asr.shown import data_of, marks, shown_words

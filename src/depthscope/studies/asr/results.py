@@ -69,7 +69,7 @@ class Explanation:
     words : DataFrame
         ``text``, ``start``, ``end`` (seconds), ``log_p`` (sum over its tokens), ``probability`` (least of its tokens); where
         measured ``heard`` (nats that it costs to silence where it attends, beyond as much silence elsewhere), ``total`` (to
-        silence everything; see :func:`depthscope.studies.asr.heard.heard`),
+        silence everything; see :func:`depthscope.studies.asr.silencing.heard.heard`),
         ``concentration`` (0 to 1), ``agreement`` (of its layers, 0 to 1); and ``verdict``, which is always decided here.
     windows : tuple of WindowMap
         The maps. Tokens are in the order of the windows, and rows in that of the tokens.

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from depthscope.capture.speech import Utterance
 from depthscope.errors import DepthscopeError
-from depthscope.studies.asr.removing import Fill, rehear, unaltered
+from depthscope.studies.asr.silencing.removing import Fill, rehear, unaltered
 from depthscope.studies.asr.wordwise import Groups, sum_over, tokens_of, words_of
 
 Float = NDArray[np.float64]

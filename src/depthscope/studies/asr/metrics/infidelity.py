@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from depthscope.capture.speech import Utterance
 from depthscope.errors import check_count
-from depthscope.studies.asr.removing import Fill, rehear, unaltered
+from depthscope.studies.asr.silencing.removing import Fill, rehear, unaltered
 
 Float = NDArray[np.float64]
 

@@ -10,7 +10,7 @@ from depthscope.capture.speech import Utterance
 from depthscope.errors import DepthscopeError
 from depthscope.model.speech import hearing
 from depthscope.statistics.association import spearman
-from depthscope.studies.asr.degrade import Noise, floor, with_noise
+from depthscope.studies.asr.silencing.degrade import Noise, floor, with_noise
 
 Float = NDArray[np.float64]
 Maps = NDArray[np.floating]
@@ -44,7 +44,7 @@ def in_other_sound(utterance: Utterance, samples: NDArray[np.floating]) -> Utter
 
 def noised(utterance: Utterance, snr: float, kind: Noise = "white", *, seed: int = 0) -> Utterance:
     """The same text over the sound with noise, ``snr`` dB below its speech; see
-    :func:`depthscope.studies.asr.degrade.with_noise`.
+    :func:`depthscope.studies.asr.silencing.degrade.with_noise`.
     """
     rate = utterance.model.rate
     return in_other_sound(utterance, with_noise(utterance.samples, snr, kind, rate=rate, seed=seed))

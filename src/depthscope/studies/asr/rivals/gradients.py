@@ -10,7 +10,7 @@ from depthscope.capture.speech import Utterance
 from depthscope.errors import check_choice, check_count
 from depthscope.model.speech import hearing
 from depthscope.studies.asr.attribution import Attribution, Budget, distribution
-from depthscope.studies.asr.removing import Fill, main_of, pooled, rehear, remove, unaltered
+from depthscope.studies.asr.silencing.removing import Fill, main_of, pooled, rehear, remove, unaltered
 
 Baseline = Literal["zero", "silence", "mean"]
 BASELINES: tuple[str, ...] = get_args(Baseline)

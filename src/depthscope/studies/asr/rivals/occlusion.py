@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from depthscope.capture.speech import Utterance
 from depthscope.studies.asr.attribution import Attribution, Budget, distribution
-from depthscope.studies.asr.removing import Fill, rehear, unaltered
+from depthscope.studies.asr.silencing.removing import Fill, rehear, unaltered
 
 
 def frames_in(utterance: Utterance, seconds: float) -> int:

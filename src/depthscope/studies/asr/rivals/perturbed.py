@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from depthscope.capture.speech import Utterance
 from depthscope.errors import DepthscopeError, check_count
 from depthscope.studies.asr.attribution import Attribution, Budget, distribution
-from depthscope.studies.asr.removing import Fill, rehear, unaltered
+from depthscope.studies.asr.silencing.removing import Fill, rehear, unaltered
 
 Float = NDArray[np.float64]
 

@@ -11,7 +11,7 @@ from depthscope.errors import DepthscopeError, check_choice, check_count
 from depthscope.stimuli.sound import Sound
 
 if TYPE_CHECKING:
-    from depthscope.studies.asr.truth import Spoken
+    from depthscope.studies.asr.truth.times import Spoken
 
 Samples = NDArray[np.float32]
 Noise = Literal["white", "pink", "babble"]
@@ -143,7 +143,7 @@ def swapped(spoken: "Spoken", i: int, j: int) -> "Spoken":
     Spoken
         As long as before: the same samples in another order, faded for 5 ms at each cut. Its words are in the order of time.
     """
-    from depthscope.studies.asr.truth import Spoken
+    from depthscope.studies.asr.truth.times import Spoken
 
     words, sound = spoken.words, spoken.sound
     for name, row in (("i", i), ("j", j)):

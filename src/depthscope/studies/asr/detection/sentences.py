@@ -3,8 +3,8 @@
 import pandas as pd
 
 from depthscope.drawing.reading import some
-from depthscope.studies.asr.conditions import TAILED
-from depthscope.studies.asr.doubts_results import ALL, KNOWN, TOGETHER
+from depthscope.studies.asr.detection.conditions import TAILED
+from depthscope.studies.asr.detection.results import ALL, KNOWN, TOGETHER
 from depthscope.studies.asr.results import NOTHING
 from depthscope.words import names_text
 

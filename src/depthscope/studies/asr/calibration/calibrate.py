@@ -14,13 +14,13 @@ from depthscope.model.pretrained.cache import cache_folder
 from depthscope.model.speech import SpeechModel
 from depthscope.progress import each
 from depthscope.store.files import write_text
-from depthscope.studies.asr.attention import attention_map
-from depthscope.studies.asr.headmass import head_mass
-from depthscope.studies.asr.matching import same_words
-from depthscope.studies.asr.roles import Clip, Roles, head_roles
-from depthscope.studies.asr.sentences import SENTENCES, VOICES
+from depthscope.studies.asr.attention.headmass import head_mass
+from depthscope.studies.asr.attention.leafx import attention_map
+from depthscope.studies.asr.calibration.roles import Clip, Roles, head_roles
 from depthscope.studies.asr.timing import word_spans
-from depthscope.studies.asr.truth import Spoken, synthesise
+from depthscope.studies.asr.truth.matching import same_words
+from depthscope.studies.asr.truth.sentences import SENTENCES, VOICES
+from depthscope.studies.asr.truth.times import Spoken, synthesise
 from depthscope.studies.asr.wordwise import within
 
 # sentences that are spoken for a calibration, and how many words must have been written as they were spoken
@@ -93,7 +93,7 @@ def calibrate(
     language : str, optional
         Of a multilingual model.
     permutations, seed : int
-        Of the null: :func:`depthscope.studies.asr.roles.head_roles`.
+        Of the null: :func:`depthscope.studies.asr.calibration.roles.head_roles`.
 
     Raises
     ------

@@ -24,17 +24,17 @@ from depthscope.store.jsonable import jsonable
 from depthscope.store.manifest import file_sha256
 from depthscope.store.record import RunRecord
 from depthscope.store.tables import write_csv
-from depthscope.studies.asr.calibrating import aligned_sounds
-from depthscope.studies.asr.claims import Findings, findings, normalised_table, rivals_table
-from depthscope.studies.asr.claims_words import answer, claims_words, title
+from depthscope.studies.asr.ablation.claims import Findings, findings, normalised_table, rivals_table
+from depthscope.studies.asr.ablation.measuring import BASELINES, METRICS, Effort, Heard, hear, measure, method_for
+from depthscope.studies.asr.ablation.shortened import shortened
+from depthscope.studies.asr.ablation.words import answer, claims_words, title
+from depthscope.studies.asr.calibration.study import aligned_sounds
 from depthscope.studies.asr.explaining import recogniser
 from depthscope.studies.asr.figures import draw_rivals
-from depthscope.studies.asr.measuring import BASELINES, METRICS, Effort, Heard, hear, measure, method_for
 from depthscope.studies.asr.methods import METHODS, methods_for
 from depthscope.studies.asr.page import CLAIMS, LAYOUT, RIVALS
-from depthscope.studies.asr.sentences import HELD_OUT, HELD_OUT_VOICES
-from depthscope.studies.asr.shortened import shortened
-from depthscope.studies.asr.truth import Spoken, synthesise
+from depthscope.studies.asr.truth.sentences import HELD_OUT, HELD_OUT_VOICES
+from depthscope.studies.asr.truth.times import Spoken, synthesise
 from depthscope.telling import Sheet
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 
-from depthscope.studies.asr.spoken import plain_words
+from depthscope.studies.asr.truth.spoken import plain_words
 
 
 def same_words(first: Sequence[str], second: Sequence[str]) -> list[tuple[int, int]]:

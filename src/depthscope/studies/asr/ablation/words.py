@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from depthscope.drawing.reading import some
-from depthscope.studies.asr.claims import FAILS, HOLDS, MAIN, OPEN, UNKNOWN, Claim, Findings, Tested
-from depthscope.studies.asr.measuring import METRICS
+from depthscope.studies.asr.ablation.claims import FAILS, HOLDS, MAIN, OPEN, UNKNOWN, Claim, Findings, Tested
+from depthscope.studies.asr.ablation.measuring import METRICS
 from depthscope.words import names_text, range_text
 
 SHORT = {"tloc": "mass inside the word", "d_aopc_silence": "log p lost to silence"}

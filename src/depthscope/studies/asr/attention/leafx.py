@@ -13,11 +13,11 @@ from depthscope.capture.speech import Utterance
 from depthscope.errors import DepthscopeError, check_choice
 from depthscope.model.crossing import attending
 from depthscope.model.speech import hearing
+from depthscope.studies.asr.attention.causal import as_tensor, causal_effects, causal_weights
+from depthscope.studies.asr.attention.entropy import ROWS, head_weights, row_entropy
+from depthscope.studies.asr.attention.gradient import modulated
+from depthscope.studies.asr.attention.rollout import Rollout, encoder_mixing
 from depthscope.studies.asr.attribution import Attribution, Budget, distribution
-from depthscope.studies.asr.causal import as_tensor, causal_effects, causal_weights
-from depthscope.studies.asr.entropy import ROWS, head_weights, row_entropy
-from depthscope.studies.asr.gradient import modulated
-from depthscope.studies.asr.rollout import Rollout, encoder_mixing
 
 Gradient = Literal["positive", "signed"]
 Head = tuple[int, int]
@@ -42,9 +42,9 @@ class Choices:
         Attention times the gradient of the token's log probability with respect to it; what is negative counts as nothing
         before heads are averaged ("positive"), or after ("signed").
     rollout : bool
-        Through all decoder layers (:mod:`depthscope.studies.asr.rollout`), else the mean over layers.
+        Through all decoder layers (:mod:`depthscope.studies.asr.attention.rollout`), else the mean over layers.
     causal : bool
-        Layers weigh as much as the token's probability rests on them (:mod:`depthscope.studies.asr.causal`).
+        Layers weigh as much as the token's probability rests on them (:mod:`depthscope.studies.asr.attention.causal`).
     encoder : bool
         Tell mass in input frames, by a rollout through the encoder. It spreads: see ``docs/studies/asr.md``.
     batch : int

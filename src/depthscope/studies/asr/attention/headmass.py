@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from depthscope.capture.listening import listen
 from depthscope.capture.speech import Utterance
-from depthscope.studies.asr.entropy import row_entropy
+from depthscope.studies.asr.attention.entropy import row_entropy
 
 Float = NDArray[np.float64]
 

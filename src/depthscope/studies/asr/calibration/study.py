@@ -14,13 +14,13 @@ from depthscope.run.begin import begin
 from depthscope.stimuli.sound import read_sound, sound_files
 from depthscope.store.manifest import file_sha256
 from depthscope.store.tables import write_csv
-from depthscope.studies.asr.aligned import read_words
-from depthscope.studies.asr.calibration import Calibration, calibrate, remember
+from depthscope.studies.asr.calibration.calibrate import Calibration, calibrate, remember
+from depthscope.studies.asr.calibration.roles import NEXT, OTHER, READ, SINK, Roles
 from depthscope.studies.asr.explaining import recogniser
 from depthscope.studies.asr.figures import draw_heads
 from depthscope.studies.asr.page import HEADS, LAYOUT
-from depthscope.studies.asr.roles import NEXT, OTHER, READ, SINK, Roles
-from depthscope.studies.asr.truth import Spoken
+from depthscope.studies.asr.truth.aligned import read_words
+from depthscope.studies.asr.truth.times import Spoken
 from depthscope.telling import Sheet
 from depthscope.words import ALPHA, names_text
 
@@ -108,7 +108,7 @@ def run_calibration(
     Raises
     ------
     DepthscopeError
-        As :func:`depthscope.studies.asr.calibration.calibrate`; sounds without word times, or none of both.
+        As :func:`depthscope.studies.asr.calibration.calibrate.calibrate`; sounds without word times, or none of both.
     """
 
     def loaded() -> SpeechModel:

@@ -6,7 +6,7 @@ import torch
 
 from depthscope.capture.listening import listen
 from depthscope.capture.speech import Utterance
-from depthscope.studies.asr.entropy import head_weights, row_entropy
+from depthscope.studies.asr.attention.entropy import head_weights, row_entropy
 
 
 def modulated(

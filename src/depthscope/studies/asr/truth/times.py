@@ -1,6 +1,6 @@
 """When each word is spoken, known from elsewhere than attention: from a synthesiser, or from a recogniser of another kind.
 
-Word times of your own are read by :func:`~depthscope.studies.asr.aligned.read_words`.
+Word times of your own are read by :func:`~depthscope.studies.asr.truth.aligned.read_words`.
 """
 
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from depthscope.errors import DepthscopeError, check_count, listed, require
 from depthscope.stimuli.sound import RATE, Sound, read_sound
-from depthscope.studies.asr import espeak
-from depthscope.studies.asr.aligned import read_words
-from depthscope.studies.asr.sentences import HELD_OUT, HELD_OUT_VOICES, SENTENCES, VOICES
+from depthscope.studies.asr.truth import espeak
+from depthscope.studies.asr.truth.aligned import read_words
+from depthscope.studies.asr.truth.sentences import HELD_OUT, HELD_OUT_VOICES, SENTENCES, VOICES
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,9 +5,9 @@ from pathlib import Path
 from depthscope.errors import DepthscopeError
 from depthscope.model.pretrained.recordings import demo_recordings
 from depthscope.stimuli.sound import read_sound, sound_files
-from depthscope.studies.asr.doubts import REAL, SYNTHETIC, Dictation, check_dictations
-from depthscope.studies.asr.sentences import HELD_OUT, HELD_OUT_VOICES
-from depthscope.studies.asr.truth import synthesise
+from depthscope.studies.asr.detection.words import REAL, SYNTHETIC, Dictation, check_dictations
+from depthscope.studies.asr.truth.sentences import HELD_OUT, HELD_OUT_VOICES
+from depthscope.studies.asr.truth.times import synthesise
 
 # what is said in recordings of whose words there is no doubt: the last sentences of Beckett's Worstward Ho, as they are known
 TEXTS = {"beckett.wav": "Ever tried. Ever failed. No matter. Try again. Fail again. Fail better."}

@@ -13,18 +13,18 @@ from depthscope.capture.speech import Utterance, transcribe
 from depthscope.capture.spelling import Word
 from depthscope.errors import DepthscopeError
 from depthscope.model.speech import SpeechModel
-from depthscope.studies.asr.attention import attention_map
+from depthscope.studies.asr.attention.leafx import attention_map
 from depthscope.studies.asr.attribution import Method
-from depthscope.studies.asr.calibration import calibration_of
-from depthscope.studies.asr.matching import same_words
+from depthscope.studies.asr.calibration.calibrate import calibration_of
 from depthscope.studies.asr.methods import ATTENTION, METHODS, method_of
 from depthscope.studies.asr.metrics.chance import ceiling, chance
 from depthscope.studies.asr.metrics.erasure import deletion, insertion
 from depthscope.studies.asr.metrics.infidelity import Perturbations, infidelity, perturbations
 from depthscope.studies.asr.metrics.overlap import sharpness, spr, tloc
 from depthscope.studies.asr.metrics.stability import alike, noised, shifted
-from depthscope.studies.asr.removing import unaltered
-from depthscope.studies.asr.truth import Spoken
+from depthscope.studies.asr.silencing.removing import unaltered
+from depthscope.studies.asr.truth.matching import same_words
+from depthscope.studies.asr.truth.times import Spoken
 from depthscope.studies.asr.wordwise import mean_over, sum_over, within, words_of
 
 Float = NDArray[np.float64]

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from depthscope.studies.asr.conditions import group_of
-from depthscope.studies.asr.detection import Added, Detector, added, detector, difference
+from depthscope.studies.asr.detection.auc import Added, Detector, added, detector, difference
+from depthscope.studies.asr.detection.conditions import group_of
 from depthscope.studies.asr.intervals import draws, ends
 from depthscope.studies.asr.results import ENOUGH, LITTLE, VERDICTS, verdicts
 
@@ -62,7 +62,7 @@ def detectors_table(words: pd.DataFrame, *, resamples: int = 1000, seed: int = 0
     Parameters
     ----------
     words : DataFrame
-        As of :func:`depthscope.studies.asr.doubts.word_rows`, of any models and sounds.
+        As of :func:`depthscope.studies.asr.detection.words.word_rows`, of any models and sounds.
 
     Returns
     -------

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from depthscope.errors import check_choice
-from depthscope.studies.asr.degrade import Noise, Tail, appended, with_noise
+from depthscope.studies.asr.silencing.degrade import Noise, Tail, appended, with_noise
 
 Samples = NDArray[np.float32]
 

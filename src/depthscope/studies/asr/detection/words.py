@@ -12,15 +12,15 @@ from depthscope.capture.speech import Utterance, transcribe
 from depthscope.errors import DepthscopeError, check_choice
 from depthscope.model.speech import SpeechModel
 from depthscope.stimuli.sound import Sound
+from depthscope.studies.asr.attention.layered import agreement, layer_maps
 from depthscope.studies.asr.attribution import Method
-from depthscope.studies.asr.calibration import calibration_of
-from depthscope.studies.asr.conditions import altered
+from depthscope.studies.asr.calibration.calibrate import calibration_of
+from depthscope.studies.asr.detection.conditions import altered
 from depthscope.studies.asr.explaining import silenced_frames
-from depthscope.studies.asr.heard import VARIANTS, effects, table, without_sound
-from depthscope.studies.asr.layered import agreement, layer_maps
 from depthscope.studies.asr.methods import DEFAULT, method_of
-from depthscope.studies.asr.removing import unaltered
-from depthscope.studies.asr.spoken import TITLES, Status, plain_words, wrong_words
+from depthscope.studies.asr.silencing.heard import VARIANTS, effects, table, without_sound
+from depthscope.studies.asr.silencing.removing import unaltered
+from depthscope.studies.asr.truth.spoken import TITLES, Status, plain_words, wrong_words
 from depthscope.studies.asr.wordwise import mean_over, sum_over, top_frames, words_of
 
 Float = NDArray[np.float64]
@@ -68,7 +68,7 @@ def word_rows(
     Parameters
     ----------
     condition : str
-        One of :data:`depthscope.studies.asr.conditions.CONDITIONS`; where it leaves nothing that is said, every word is wrong.
+        One of ``conditions.CONDITIONS``; where it leaves nothing that is said, every word is wrong.
     variants : sequence of {"sound", "states"}
         How a word's own frames are silenced: ``sound`` takes one encoder pass a word.
     alike : mapping
@@ -80,7 +80,7 @@ def word_rows(
     -------
     DataFrame
         ``model``, ``clip``, ``speech``, ``condition``, ``index``, ``text``, ``status``, ``wrong`` (0 or 1), ``start`` (seconds,
-        the peak of its map), and the scores of :data:`depthscope.studies.asr.doubts_results.DETECTORS`, but for variants that
+        the peak of its map), and the scores of ``results.DETECTORS``, but for variants that
         were not asked: ``log_p`` (sum over tokens) and ``least``; ``heard_*`` (own less others; own alone where there is no
         word elsewhere), ``own_*`` and ``peak_*``, and ``total``, in nats; ``concentration``: mass within 0.3 s around the peak
         of its map; ``entropy`` of that map, ``agreement`` and ``padding``, 0 to 1. Punctuation alone is no word.
@@ -111,7 +111,7 @@ def word_rows(
 
 
 def statuses(said: str, written: Sequence[str], alike: Mapping[str, str] = TITLES) -> list[Status]:
-    """As :func:`depthscope.studies.asr.spoken.wrong_words`, but words are right that the text has as one, or has apart.
+    """As :func:`depthscope.studies.asr.truth.spoken.wrong_words`, but words are right that the text has as one, or has apart.
 
     "so weit" is "soweit", and "soweit" is "so weit": nobody hears which it is.
     """

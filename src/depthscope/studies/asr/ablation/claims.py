@@ -7,7 +7,7 @@ from typing import Literal
 
 import pandas as pd
 
-from depthscope.studies.asr.measuring import BASELINES, CEILING, CHANCE, METRICS, RANDOM
+from depthscope.studies.asr.ablation.measuring import BASELINES, CEILING, CHANCE, METRICS, RANDOM
 from depthscope.studies.asr.methods import METHODS
 from depthscope.studies.asr.metrics.table import mean_of, normalised
 

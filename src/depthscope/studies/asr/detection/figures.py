@@ -22,7 +22,7 @@ from depthscope.drawing.style import (
     styled,
     title_above,
 )
-from depthscope.studies.asr.doubts_results import KNOWN
+from depthscope.studies.asr.detection.results import KNOWN
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,7 +62,7 @@ def draw_one(rows: pd.DataFrame, ax: "Axes | None" = None) -> "Axes":
 
 @styled
 def draw_detectors(table: pd.DataFrame, title: str, text: str) -> "Figure":
-    """All groups of conditions; ``table``: :func:`depthscope.studies.asr.doubts_results.detectors_table`, of one model."""
+    """All groups of conditions; ``table``: :func:`depthscope.studies.asr.detection.results.detectors_table`, of one model."""
     names = list(dict.fromkeys(table["detector"]))
     groups = list(dict.fromkeys(table["condition"]))
     lines = -(-len(groups) // BESIDE)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from depthscope.studies.asr.headmass import HeadMass
+from depthscope.studies.asr.attention.headmass import HeadMass
 from depthscope.words import ALPHA
 
 Float = NDArray[np.float64]

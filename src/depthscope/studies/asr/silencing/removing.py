@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from depthscope.capture.speech import Utterance
 from depthscope.errors import DepthscopeError, check_choice, check_count
 from depthscope.model.speech import hearing
-from depthscope.studies.asr.degrade import floor
+from depthscope.studies.asr.silencing.degrade import floor
 
 Fill = Literal["silence", "mean"]
 FILLS: tuple[str, ...] = get_args(Fill)

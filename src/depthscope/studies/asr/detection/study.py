@@ -17,14 +17,14 @@ from depthscope.run.several import comparison
 from depthscope.store.folder import RECORD
 from depthscope.store.record import RunRecord
 from depthscope.store.tables import read_csv, write_csv
-from depthscope.studies.asr.conditions import CONDITIONS
-from depthscope.studies.asr.doubts import TEXTS, Dictation, check_dictations, word_rows
-from depthscope.studies.asr.doubts_figures import plot_detectors, write_detectors
-from depthscope.studies.asr.doubts_results import detectors_table, judged, thresholds_table, verdicts_table
-from depthscope.studies.asr.doubts_words import answer, detector_words, title, verdict_words
+from depthscope.studies.asr.detection.conditions import CONDITIONS
+from depthscope.studies.asr.detection.figures import plot_detectors, write_detectors
+from depthscope.studies.asr.detection.results import detectors_table, judged, thresholds_table, verdicts_table
+from depthscope.studies.asr.detection.sentences import answer, detector_words, title, verdict_words
+from depthscope.studies.asr.detection.words import TEXTS, Dictation, check_dictations, word_rows
 from depthscope.studies.asr.explaining import recogniser
-from depthscope.studies.asr.heard import VARIANTS
 from depthscope.studies.asr.page import DETECTORS, LAYOUT
+from depthscope.studies.asr.silencing.heard import VARIANTS
 from depthscope.telling import Sheet
 
 if TYPE_CHECKING:
@@ -43,9 +43,9 @@ class Doubts(FinishedRun):
     ----------
     folder : Path
     words : DataFrame
-        Every word that was written: :func:`depthscope.studies.asr.doubts.word_rows`, with its ``verdict``.
+        Every word that was written: :func:`depthscope.studies.asr.detection.words.word_rows`, with its ``verdict``.
     table, thresholds, verdicts : DataFrame
-        :mod:`depthscope.studies.asr.doubts_results`.
+        :mod:`depthscope.studies.asr.detection.results`.
     """
 
     folder: Path
@@ -86,11 +86,11 @@ def run_doubts(
     ----------
     models : sequence of str or SpeechModel
     sounds : sequence of Dictation
-        :func:`depthscope.studies.asr.dictations.read_dictations`, ``demo_dictations``.
+        :func:`depthscope.studies.asr.detection.dictations.read_dictations`, ``demo_dictations``.
     out : Path
         The run folder.
     conditions : sequence of str
-        Of :data:`depthscope.studies.asr.conditions.CONDITIONS`.
+        Of :data:`depthscope.studies.asr.detection.conditions.CONDITIONS`.
     variants : sequence of {"sound", "states"}
         How a word's own frames are silenced: ``sound`` takes one encoder pass a word.
     resamples, seed : int

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from depthscope.capture.speech import Utterance
 from depthscope.errors import DepthscopeError, check_choice, check_count
 from depthscope.model.speech import hearing
-from depthscope.studies.asr.hiding import hiding
-from depthscope.studies.asr.removing import Fill, rehear, unaltered
+from depthscope.studies.asr.silencing.hiding import hiding
+from depthscope.studies.asr.silencing.removing import Fill, rehear, unaltered
 from depthscope.studies.asr.wordwise import sum_over, words_of
 
 Variant = Literal["sound", "states"]
@@ -43,7 +43,7 @@ def effects(
         frames are hidden from all cross-attention; decoder passes alone, so that it is many times as fast, but what the
         encoder has carried to other frames is still there.
     fill, batch, seed
-        As in :func:`depthscope.studies.asr.removing.rehear`.
+        As in :func:`depthscope.studies.asr.silencing.removing.rehear`.
     """
     check_choice("variant", variant, VARIANTS)
     check_count("batch", batch)

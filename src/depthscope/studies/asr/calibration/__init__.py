@@ -1,0 +1,1 @@
+"""Which heads hear the next word, with a null; and what attribution takes from it."""
