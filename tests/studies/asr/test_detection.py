@@ -11,6 +11,7 @@ import pytest
 
 from depthscope.errors import DepthscopeError
 from depthscope.stimuli.sound import read_sound
+from depthscope.studies.asr.detection import study
 from depthscope.studies.asr.detection.conditions import CONDITIONS, SECONDS, altered, group_of
 from depthscope.studies.asr.detection.dictations import read_dictations
 from depthscope.studies.asr.detection.results import (
