@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import soundfile
 import torch
+from depthscope.studies.asr.causal import causal_effects
 from torch.profiler import ProfilerActivity, profile
 
 import depthscope as ds
@@ -21,7 +22,6 @@ from depthscope.capture.speech import Utterance, transcribe
 from depthscope.model.speech import hearing
 from depthscope.studies.asr.attention import attention_map
 from depthscope.studies.asr.calibration import calibration_of
-from depthscope.studies.asr.causal import causal_effects
 
 MODEL, CLIPS = "whisper-tiny.en", Path("../shared/data/speech/librivox")
 SECONDS, TOKENS = 29.9, 200
