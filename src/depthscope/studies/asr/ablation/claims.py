@@ -48,6 +48,8 @@ CLAIMS = (
     Claim("gradients", "LEAF-X is better than integrated gradients", LEAFX, "integrated-gradients"),
     Claim("heads", "calibrated heads are better than LEAF-X", "calibrated", LEAFX),
     Claim("layer", "the plain mean of the last layer is better than LEAF-X", "last-layer", LEAFX),
+    Claim("plain", "plain rollout is better than LEAF-X", "rollout", LEAFX),
+    Claim("late", "the plain mean of the last layer is better than calibrated heads", "last-layer", "calibrated"),
     Claim("published", "the published alignment heads are better than LEAF-X", "alignment-heads", LEAFX),
 )
 

@@ -192,6 +192,8 @@ def hear(model: SpeechModel, spoken: Spoken, name: str, number: int, effort: Eff
     right = {i for i, _ in pairs}
     drawn = [k for k in order if k in right][: effort.words]
     utterance = only(whole, [j for _, j in pairs])
+    # nothing behind a token changes it, and a model that repeats itself writes hundreds of tokens
+    utterance = replace(utterance, ids=utterance.ids[:, : max(utterance.positions) + 1])
     times = spoken.words[["start", "end"]].to_numpy(np.float64)[[i for i, _ in pairs]]
     words = pd.DataFrame(
         {
