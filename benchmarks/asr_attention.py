@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 import soundfile
 import torch
-from depthscope.studies.asr.causal import causal_effects
 from torch.profiler import ProfilerActivity, profile
 
 import depthscope as ds
 from benchmarks.measure import processor
 from depthscope.capture.speech import Utterance, transcribe
 from depthscope.model.speech import hearing
-from depthscope.studies.asr.attention import attention_map
-from depthscope.studies.asr.calibration import calibration_of
+from depthscope.studies.asr.attention.causal import causal_effects
+from depthscope.studies.asr.attention.leafx import attention_map
+from depthscope.studies.asr.calibration.calibrate import calibration_of
 
 MODEL, CLIPS = "whisper-tiny.en", Path("../shared/data/speech/librivox")
 SECONDS, TOKENS = 29.9, 200
@@ -47,11 +47,6 @@ def main() -> None:
                 encoder_outputs=(heard.states,), decoder_input_ids=heard.ids, use_cache=False, output_attentions=True
             )
 
-    def passes() -> None:
-        with hearing(network):
-            for _ in range(model.depth + 1):
-                heard.log_p(heard.decode(heard.encode(next(iter(heard.features.values())))))
-
     calibrated = calibration_of(model)
     assert calibrated is not None
     ways: dict[str, dict[str, Any]] = {
@@ -64,8 +59,27 @@ def main() -> None:
         listen = lambda choices=choices: attention_map(heard, **choices)  # noqa: E731
         tell(f"time of {name}, times a plain pass", seconds(listen, runs) / once, TIME)
         tell(f"memory of {name}, of output_attentions", (memory(listen) - least) / (most - least), MEMORY)
-    faster = seconds(passes, 2) / seconds(lambda: causal_effects(heard), 2)
-    tell(f"causal weights, times faster than {model.depth + 1} plain passes", faster, FASTER, above=True)
+    for one in (heard, short_utterance(model)):
+        faster = seconds(plain_passes(one), 2) / seconds(lambda one=one: causal_effects(one), 2)  # noqa: B023 - called at once
+        what = f"causal weights of {len(one.positions)} tokens, times faster than {model.depth + 1} plain passes"
+        tell(what, faster, FASTER, above=True)
+
+
+def plain_passes(heard: Utterance) -> Callable[[], None]:
+    """As many passes of the whole network as there are layers, and one."""
+
+    def passes() -> None:
+        with hearing(heard.model.network):
+            for _ in range(heard.model.depth + 1):
+                heard.log_p(heard.decode(heard.encode(next(iter(heard.features.values())))))
+
+    return passes
+
+
+def short_utterance(model: Any) -> Utterance:
+    """The first clip, with the text that the model writes of it."""
+    (heard,) = transcribe(model, soundfile.read(min(CLIPS.glob("*.flac")), dtype="float32")[0])
+    return heard
 
 
 def long_utterance() -> Utterance:

@@ -94,8 +94,12 @@ class Utterance:
 
     def log_p(self, logits: torch.Tensor) -> torch.Tensor:
         """Log probabilities (batch, explained token) out of logits (batch, token, vocabulary)."""
-        rows = logits[:, self.predicting].float().log_softmax(-1)
-        return rows.gather(-1, self.targets.expand(len(rows), -1)[..., None])[..., 0]
+        places = self.predicting
+        # of a text without gaps a view, for a copy of all logits takes as long as their logarithms
+        whole = places == list(range(places[0], places[-1] + 1)) if places else False
+        rows = logits[:, places[0] : places[-1] + 1] if whole else logits[:, places]
+        found = rows.float().log_softmax(-1)
+        return found.gather(-1, self.targets.expand(len(found), -1)[..., None])[..., 0]
 
     def decode(self, states: torch.Tensor | None = None, rows: int = 1) -> torch.Tensor:
         """Logits (batch, token, vocabulary) of the text, of other encoder states if they are given."""
