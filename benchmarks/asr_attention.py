@@ -60,7 +60,7 @@ def main() -> None:
         tell(f"time of {name}, times a plain pass", seconds(listen, runs) / once, TIME)
         tell(f"memory of {name}, of output_attentions", (memory(listen) - least) / (most - least), MEMORY)
     for one in (heard, short_utterance(model)):
-        faster = seconds(plain_passes(one), 2) / seconds(lambda one=one: causal_effects(one), 2)  # noqa: B023 - called at once
+        faster = seconds(plain_passes(one), 2) / seconds(lambda one=one: causal_effects(one), 2)
         what = f"causal weights of {len(one.positions)} tokens, times faster than {model.depth + 1} plain passes"
         tell(what, faster, FASTER, above=True)
 
