@@ -8,10 +8,12 @@ import pytest
 
 from depthscope.model.speech import SpeechModel
 from depthscope.studies.asr.attention.layered import agreement
+from depthscope.studies.asr.depth import rows_of
 from depthscope.studies.asr.explaining import apart, core, explain
 from depthscope.studies.asr.methods import METHODS, method_of, methods_for
 from depthscope.studies.asr.timing import around_pauses, before_pauses, divided, near_mass, pauses
 from depthscope.studies.asr.truth.matching import same_words
+from depthscope.studies.asr.wordwise import spoken
 from tests.speech_models import RATE, moonshine, voice, whisper
 
 
@@ -143,3 +145,19 @@ def test_a_core_lies_within_the_sound(model: SpeechModel) -> None:
 
 def test_a_rival_that_is_none_is_named_as_one(model: SpeechModel, refuses: Any) -> None:
     refuses(lambda: explain(model, voice(), rate=RATE, method="raw", rivals=["best"]), "rivals='best': choose one of")
+
+
+def test_marks_say_nothing_of_where_a_word_is(model: SpeechModel) -> None:
+    assert spoken([0, 1, 2], [" fail", "ed", "."]) == [0, 1]
+    assert spoken([0], ["..."]) == [0]
+    assert spoken([0, 1, 2], [" $", "5", ","]) == [0, 1]
+    e = explain(model, voice(), rate=RATE, method="raw", heard=None, text="ab. c")
+    assert e.tokens["text"].tolist() == ["a", "b", ".", " ", "c"]
+    rows = e.map.to_numpy()[:2].mean(0)
+    start, end = e.words["start"][0], e.words["end"][0]
+    share = [
+        max(0, min(end, s + model.times.step / 2) - max(start, s - model.times.step / 2))
+        for s in e.map["seconds"].values
+    ]
+    assert e.words["concentration"][0] == pytest.approx((rows * np.array(share) / model.times.step).sum(), abs=1e-5)
+    assert rows_of(e, 0)[1].tolist() == [0, 1]

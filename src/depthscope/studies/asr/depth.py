@@ -10,14 +10,19 @@ from depthscope.arrays import Float
 from depthscope.studies.asr.maps import WindowMap
 from depthscope.studies.asr.metrics.table import mean_of
 from depthscope.studies.asr.results import Explanation
+from depthscope.studies.asr.wordwise import spoken
 
 # a layer has found the place if this share of what the best layer has inside its words lies there
 FOUND = 0.5
 
 
 def rows_of(explanation: Explanation, word: int) -> tuple[int, NDArray[np.int64]]:
-    """The window in which most tokens of a word lie, and which of its rows those tokens are; -1 and none if it has none."""
-    own = np.flatnonzero(explanation.tokens["word"].to_numpy() == word)
+    """The window in which most tokens of a word lie, and which of its rows those tokens are; -1 and none if it has none.
+
+    Marks are none of them: a full stop attends to what comes behind the word.
+    """
+    whole = np.flatnonzero(explanation.tokens["word"].to_numpy() == word)
+    own = np.array(spoken(whole.tolist(), explanation.tokens["text"].astype(str).tolist()), np.int64)
     if not len(own):
         return -1, own
     windows = explanation.tokens["window"].to_numpy()[own]

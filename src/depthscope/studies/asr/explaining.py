@@ -27,7 +27,7 @@ from depthscope.studies.asr.methods import DEFAULT, METHODS, method_of
 from depthscope.studies.asr.recording import recorded
 from depthscope.studies.asr.silencing.heard import VARIANTS, heard
 from depthscope.studies.asr.timing import word_spans
-from depthscope.studies.asr.wordwise import mean_over, top_frames, within, words_of
+from depthscope.studies.asr.wordwise import mean_over, top_frames, voiced_of, within, words_of
 
 Float = NDArray[np.float64]
 
@@ -249,7 +249,8 @@ def _words(utterance: Utterance, found: Attribution | None, layers: Layers | Non
     # times come from the heads that hear words, whatever the method is; without calibration, from its own map
     timed = method_of("calibrated", utterance.model)(utterance).map if known and asked.method != DEFAULT else found.map
     spans = word_spans(utterance, timed, known.lag if known else 0.0)
-    rows = mean_over(groups, found.map)
+    voiced = voiced_of(utterance)
+    rows = mean_over(voiced, found.map)
     log_p = log_p_of(utterance)
     table = pd.DataFrame(
         {
@@ -259,7 +260,7 @@ def _words(utterance: Utterance, found: Attribution | None, layers: Layers | Non
             "log_p": [log_p[list(group)].sum() for group in groups],
             "probability": [math.exp(log_p[list(group)].min()) for group in groups],
             "concentration": (rows * within(utterance, spans)).sum(-1),
-            "agreement": agreement(np.stack([mean_over(groups, one) for one in layers.maps])),
+            "agreement": agreement(np.stack([mean_over(voiced, one) for one in layers.maps])),
         }
     )
     if asked.heard is None:

@@ -1,12 +1,12 @@
 """When each token is spoken, out of a map: the best division of the sound into tokens in their order, less the pauses."""
 
 from collections.abc import Sequence
-from unicodedata import category
 
 import numpy as np
 from numpy.typing import NDArray
 
 from depthscope.capture.speech import Utterance
+from depthscope.studies.asr.wordwise import voiced_of
 
 Float = NDArray[np.float64]
 
@@ -148,12 +148,6 @@ def before_pauses(
     return found
 
 
-def _spoken(tokens: Sequence[int], pieces: Sequence[str]) -> list[int]:
-    """The tokens of a word without its marks: a full stop is not spoken, and attends to what comes behind the word."""
-    # letters with their marks, digits, and signs such as % and $ are; half a letter, where a token ends within one, is a sign
-    return [k for k in tokens if any(category(one)[0] in "LMNS" for one in pieces[k])] or list(tokens)
-
-
 def _loud(levels: Float, lag: int) -> Float:
     """How loud each frame is, from 0 (the quietest tenth) to 1 (the loudest twentieth): ``lag`` frames later than it stands."""
     low, high = np.quantile(levels, (0.1, 0.95)) if len(levels) else (0.0, 0.0)
@@ -181,10 +175,10 @@ def word_spans(utterance: Utterance, rows: NDArray[np.floating], lag: float = 0.
     moved[0], moved[-1] = min(edges[0], moved[0]), utterance.frames
     quiet = pauses(levels, max(1, round(SHORTEST / step)))
     kept = around_pauses(np.maximum.accumulate(moved), quiet, round(REACH / step))
-    spoken = [_spoken(word.tokens, utterance.pieces) for word in utterance.words]
+    voiced = voiced_of(utterance)
     long = [one for one in quiet if one[1] - one[0] >= round(LONG / step)]
-    kept = before_pauses(kept, spans[[tokens[-1] for tokens in spoken]], long)
-    kept = near_mass(kept, rows, spoken, round(AROUND / step))
+    kept = before_pauses(kept, spans[[tokens[-1] for tokens in voiced]], long)
+    kept = near_mass(kept, rows, voiced, round(AROUND / step))
     times = utterance.times
     starts, ends = times[np.minimum(kept[:, 0], len(times) - 1)] - half, times[np.maximum(kept[:, 1] - 1, 0)] + half
     found: Float = np.stack([starts, np.maximum(ends, starts + half)], 1)

@@ -1,6 +1,7 @@
 """What is known of tokens, told of words: their maps, their log p, and where in time a word is."""
 
 from collections.abc import Sequence
+from unicodedata import category
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,17 @@ Groups = Sequence[Sequence[int]]
 def words_of(utterance: Utterance) -> Groups:
     """The tokens of each word."""
     return [word.tokens for word in utterance.words]
+
+
+def spoken(tokens: Sequence[int], pieces: Sequence[str]) -> list[int]:
+    """The tokens of a word without its marks: a full stop is not spoken, and attends to what comes behind the word."""
+    # letters with their marks, digits, and signs such as % and $ are; half a letter, where a token ends within one, is a sign
+    return [k for k in tokens if any(category(one)[0] in "LMNS" for one in pieces[k])] or list(tokens)
+
+
+def voiced_of(utterance: Utterance) -> Groups:
+    """The tokens of each word without its marks: those whose maps say where the word is."""
+    return [spoken(word.tokens, utterance.pieces) for word in utterance.words]
 
 
 def tokens_of(utterance: Utterance) -> Groups:
