@@ -187,6 +187,7 @@ def test_a_model_at_which_workers_die_is_no_endless_trial(two_cpus: None, refuse
         results(engine, [job(0)])
 
 
+@pytest.mark.thorough
 def test_more_workers_than_there_is_room_for(two_cpus: None, refuses: Callable[..., Any]) -> None:
     with (
         refuses("3 workers", "room for 2 with 1 CPUs", "fewer workers"),

@@ -66,6 +66,7 @@ def killer():
     done.set()
 
 
+@pytest.mark.thorough
 def test_two_workers_of_whom_one_is_killed_write_the_files_of_one_process(network, corpus, tmp_path, killer):
     alone = ds.scan_corpus(str(network), corpus, tmp_path / "alone", **{**SMALL, "part_tokens": 40})
     out = tmp_path / "ray"

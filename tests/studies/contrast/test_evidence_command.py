@@ -207,6 +207,7 @@ def test_a_finished_full_run_run_again_gives_the_same_bytes_without_tracing(fini
     assert stamps(out) == before
 
 
+@pytest.mark.thorough
 def test_a_run_killed_among_untrained_networks_goes_on_to_the_same_bytes(
     finished, words, tmp_path, depthscope, monkeypatch
 ):

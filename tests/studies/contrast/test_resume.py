@@ -139,6 +139,7 @@ def test_a_run_killed_again_and_again_ends_in_the_same_bytes(words, again, undis
     assert not list(out.glob(".trajectories*"))
 
 
+@pytest.mark.thorough
 def test_a_run_killed_after_the_tracing_is_not_traced_again(words, again, undisturbed, tmp_path):
     out = tmp_path / "run"
     with Started(words, out) as run:

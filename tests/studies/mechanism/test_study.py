@@ -263,6 +263,7 @@ def test_run_again_it_gives_the_same_bytes_without_a_pass_over_the_texts(whole, 
     assert again.told[:-2] == run.told[:-2]
 
 
+@pytest.mark.thorough
 def test_killed_in_the_middle_of_patching_it_goes_on_to_the_same_bytes(whole, settings, model, tmp_path):
     run, count = whole
     out, shards = tmp_path / "run", "patching.shards/batch-*.npz"

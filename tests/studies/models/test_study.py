@@ -143,6 +143,7 @@ def test_what_is_told_and_written_is_the_comparison(finished):
     assert str(finished.folder) in told
 
 
+@pytest.mark.thorough
 def test_a_run_that_was_killed_between_models_goes_on_to_the_same_bytes(finished, settings, names, tmp_path):
     out = tmp_path / "run"
 
@@ -206,7 +207,7 @@ def test_a_full_disk_is_not_the_fault_of_a_model(settings, names, tmp_path, monk
 
 def test_the_one_before_is_gone_when_the_next_is_loaded(settings, names, tmp_path, monkeypatch):
     seen, alive = [], []
-    load = start.load
+    load = start.load_text
 
     def watched(*source, **options):
         alive.append(sum(one() is not None for one in seen))
@@ -214,7 +215,7 @@ def test_the_one_before_is_gone_when_the_next_is_loaded(settings, names, tmp_pat
         seen.append(weakref.ref(model.network))
         return model
 
-    monkeypatch.setattr(start, "load", watched)
+    monkeypatch.setattr(start, "load_text", watched)
     gc.disable()  # only what the study itself releases
     try:
         plain = replace(settings, evidence="none")
