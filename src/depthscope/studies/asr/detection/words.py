@@ -21,7 +21,7 @@ from depthscope.studies.asr.methods import DEFAULT, method_of
 from depthscope.studies.asr.silencing.heard import VARIANTS, effects, table, without_sound
 from depthscope.studies.asr.silencing.removing import unaltered
 from depthscope.studies.asr.truth.spoken import TITLES, Status, plain_words, wrong_words
-from depthscope.studies.asr.wordwise import mean_over, sum_over, top_frames, words_of
+from depthscope.studies.asr.wordwise import mean_over, sum_over, top_frames, voiced_of, words_of
 
 Float = NDArray[np.float64]
 
@@ -140,7 +140,8 @@ def _scores(utterance: Utterance, maps: Method, variants: Sequence[str]) -> pd.D
     groups = words_of(utterance)
     texts = [word.text for word in utterance.words]
     log_p = unaltered(utterance)
-    rows, layers = mean_over(groups, maps(utterance).map), layer_maps(utterance)
+    voiced = voiced_of(utterance)
+    rows, layers = mean_over(voiced, maps(utterance).map), layer_maps(utterance)
     peaks = utterance.times[rows.argmax(-1)]
     near = np.abs(utterance.times - peaks[:, None]) <= AROUND / 2
     total = without_sound(utterance)
@@ -153,7 +154,7 @@ def _scores(utterance: Utterance, maps: Method, variants: Sequence[str]) -> pd.D
         "concentration": (rows * near).sum(-1),
         "entropy": -np.where(rows > 0, rows * np.log(np.maximum(rows, 1e-30)), 0).sum(-1)
         / np.log(max(utterance.frames, 2)),
-        "agreement": agreement(np.stack([mean_over(groups, one) for one in layers.maps])),
+        "agreement": agreement(np.stack([mean_over(voiced, one) for one in layers.maps])),
         "padding": _each(groups, layers.padding.mean(0), np.mean),
     }
     frames = top_frames(rows, silenced_frames(utterance))
