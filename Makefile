@@ -73,7 +73,7 @@ figures: battery
 	@touch $@
 
 .venv/.demo: pyproject.toml .venv/.models
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[all]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[all,asr]'
 	@touch $@
 
 .venv/.dev: pyproject.toml .venv/.models
