@@ -1,16 +1,13 @@
 """One pass over a text that is given, and what its attention to the sound is, layer by layer, while it is there."""
 
-from collections.abc import Callable
 from contextlib import ExitStack
 
 import torch
 
 from depthscope.capture.speech import Utterance
 from depthscope.errors import DepthscopeError
-from depthscope.model.crossing import attending
+from depthscope.model.crossing import Receive, attending
 from depthscope.model.speech import hearing
-
-Receive = Callable[[int, torch.Tensor], None]
 
 
 def listen(

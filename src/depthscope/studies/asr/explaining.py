@@ -14,7 +14,7 @@ from depthscope.capture.speech import Utterance, transcribe
 from depthscope.errors import DepthscopeError, check_choice
 from depthscope.model.load import load
 from depthscope.model.model import Model
-from depthscope.model.speech import SpeechModel, hearing
+from depthscope.model.speech import SpeechModel
 from depthscope.run.environment import environment
 from depthscope.stimuli.sound import Sound, read_sound
 from depthscope.studies.asr.attention.causal import causal_effects
@@ -26,6 +26,7 @@ from depthscope.studies.asr.maps import WindowMap
 from depthscope.studies.asr.methods import DEFAULT, METHODS, method_of
 from depthscope.studies.asr.recording import recorded
 from depthscope.studies.asr.silencing.heard import VARIANTS, heard
+from depthscope.studies.asr.silencing.removing import unaltered
 from depthscope.studies.asr.timing import word_spans
 from depthscope.studies.asr.wordwise import mean_over, top_frames, voiced_of, within, words_of
 
@@ -183,23 +184,32 @@ class _Part:
 
 def _window(utterance: Utterance, asked: Asked, method: Method, rivals: dict[str, Method], number: int) -> _Part:
     if not utterance.positions:
-        empty = np.zeros((0, utterance.frames), np.float32)
+        empty, nothing = np.zeros((0, utterance.frames), np.float32), np.zeros(0)
         depth = utterance.model.depth
         layers = np.zeros((depth, 0, utterance.frames), np.float16)
         maps = WindowMap(utterance.times, empty, layers, dict.fromkeys(rivals, empty))
         return _Part(
-            _tokens(utterance, None, None, number), _words(utterance, None, None, asked), maps, utterance.language
+            _tokens(utterance, None, None, nothing, number),
+            _words(utterance, None, None, nothing, asked),
+            maps,
+            utterance.language,
         )
-    found, layers_ = method(utterance), layer_maps(utterance)
+    found, layers_, log_p = method(utterance), layer_maps(utterance), unaltered(utterance)
     maps = WindowMap(
         utterance.times, found.map, layers_.maps, {name: rival(utterance).map for name, rival in rivals.items()}
     )
-    tokens, words = _tokens(utterance, found, layers_, number, asked.causal), _words(utterance, found, layers_, asked)
+    tokens = _tokens(utterance, found, layers_, log_p, number, asked.causal)
+    words = _words(utterance, found, layers_, log_p, asked)
     return _Part(tokens, words, maps, utterance.language)
 
 
 def _tokens(
-    utterance: Utterance, found: Attribution | None, layers: Layers | None, number: int, causal: bool = False
+    utterance: Utterance,
+    found: Attribution | None,
+    layers: Layers | None,
+    log_p: Float,
+    number: int,
+    causal: bool = False,
 ) -> pd.DataFrame:
     """One row per explained token."""
     count = len(utterance.positions)
@@ -228,7 +238,7 @@ def _tokens(
             "word": word,
             "start": cores[:, 0],
             "end": cores[:, 1],
-            "log_p": log_p_of(utterance),
+            "log_p": log_p,
             "entropy": entropy / math.log(max(utterance.frames, 2)),
             "padding": found.beside.get("padding", layers.padding.mean(0)),
             "peak": utterance.times[found.map.argmax(-1)],
@@ -238,7 +248,9 @@ def _tokens(
     )
 
 
-def _words(utterance: Utterance, found: Attribution | None, layers: Layers | None, asked: Asked) -> pd.DataFrame:
+def _words(
+    utterance: Utterance, found: Attribution | None, layers: Layers | None, log_p: Float, asked: Asked
+) -> pd.DataFrame:
     """One row per word."""
     groups = words_of(utterance)
     columns = {"text": [word.text for word in utterance.words]}
@@ -251,7 +263,6 @@ def _words(utterance: Utterance, found: Attribution | None, layers: Layers | Non
     spans = word_spans(utterance, timed, known.lag if known else 0.0)
     voiced = voiced_of(utterance)
     rows = mean_over(voiced, found.map)
-    log_p = log_p_of(utterance)
     table = pd.DataFrame(
         {
             **columns,
@@ -273,13 +284,6 @@ def _words(utterance: Utterance, found: Attribution | None, layers: Layers | Non
 def silenced_frames(utterance: Utterance) -> int:
     """How many frames are silenced to see whether a word was heard; at most a third of the sound."""
     return max(1, min(round(SILENCED / utterance.model.times.step), utterance.frames // 3))
-
-
-def log_p_of(utterance: Utterance) -> Float:
-    """Log probability of each explained token, by the network as it is."""
-    with hearing(utterance.model.network):
-        found: Float = utterance.log_p(utterance.decode())[0].double().cpu().numpy()
-    return found
 
 
 def core(row: NDArray[np.floating], times: Float, step: float) -> tuple[float, float]:

@@ -30,7 +30,6 @@ from depthscope.telling import Sheet
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-DEMO = "whisper-tiny.en"
 # methods whose maps stand beside the default one on the page
 RIVALS = ("last-layer", "leaf-x")
 # sounds whose maps are drawn as figures; all have theirs on the page, or in their folder
