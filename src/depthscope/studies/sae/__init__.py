@@ -1,0 +1,1 @@
+"""Sparse autoencoders on any stream that depthscope reads: trained, measured, looked at (``depthscope sae``, ``run sae``)."""

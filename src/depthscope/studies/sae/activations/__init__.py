@@ -1,0 +1,1 @@
+"""What fires: one activation, with the loss that it is trained by, in each file."""

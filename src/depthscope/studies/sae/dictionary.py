@@ -1,0 +1,173 @@
+"""A dictionary: latents that a state is a sparse sum of, with the two maps that lead there and back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from depthscope.capture.sites import Site
+from depthscope.errors import DepthscopeError
+from depthscope.studies.sae.activations.activation import Activation
+from depthscope.studies.sae.sparse import Sparse
+
+# what a state is divided by before it is encoded, token by token: nothing, or its own standard deviation, its mean taken
+# off, as in OpenAI's code
+Normalization = Literal["none", "layer"]
+EPSILON = 1e-5  # is added to the standard deviation there
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a dictionary comes from, for its file and for whoever puts it beside a model.
+
+    Attributes
+    ----------
+    model : str
+        Name of the model; empty if unknown.
+    fingerprint : str
+        Of its weights.
+    site : Site or None
+        What is read.
+    target : Site or None
+        What is written, if that is another place: of a transcoder.
+    more : dict
+        All else that its file says: settings of the training, the corpus, foreign keys.
+    """
+
+    model: str = ""
+    fingerprint: str = ""
+    site: Site | None = None
+    target: Site | None = None
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Dictionary(nn.Module):
+    """A sparse autoencoder, or a transcoder, over states of d features, with n latents.
+
+    ``z = activation(W_enc (x - b_pre) + b_enc)`` and ``x^ = z W_dec + b_out``, with ``b_out = b_pre`` in an autoencoder.
+
+    Parameters
+    ----------
+    encoder : Tensor (n, d)
+        Rows are the directions that latents read.
+    latent_bias : Tensor (n,)
+    decoder : Tensor (n, d)
+        Rows are the directions that latents write.
+    bias : Tensor (d,)
+        What is taken off a state before it is encoded: ``b_pre``, and in an autoencoder given back by the decoder.
+    activation : Activation
+    own : mapping of str to Tensor
+        Parameters of the activation: a threshold (n,), say.
+    output_bias : Tensor (d,), optional
+        Of a transcoder, whose output lies elsewhere.
+    skip : Tensor (d, d), optional
+        Of a transcoder: a linear map from input to output beside the latents, ``x^ += skip x``.
+    normalization : {"none", "layer"}
+    origin : Origin, optional
+
+    Raises
+    ------
+    DepthscopeError
+        Shapes that do not fit together, or a number that is not finite.
+    """
+
+    def __init__(
+        self,
+        encoder: torch.Tensor,
+        latent_bias: torch.Tensor,
+        decoder: torch.Tensor,
+        bias: torch.Tensor,
+        activation: Activation,
+        own: Mapping[str, torch.Tensor] | None = None,
+        *,
+        output_bias: torch.Tensor | None = None,
+        skip: torch.Tensor | None = None,
+        normalization: Normalization = "none",
+        origin: Origin = Origin(),
+    ) -> None:
+        super().__init__()
+        latents, width = encoder.shape
+        shapes = {
+            "latent_bias": (latent_bias, (latents,)),
+            "decoder": (decoder, (latents, width)),
+            "bias": (bias, (width,)),
+            "output_bias": (output_bias, (width,)),
+            "skip": (skip, (width, width)),
+        }
+        for name, (tensor, shape) in shapes.items():
+            if tensor is not None and tuple(tensor.shape) != shape:
+                raise DepthscopeError(
+                    f"the dictionary's {name} has the shape {tuple(tensor.shape)}, not {shape}: with an encoder of {latents} "
+                    f"latents over {width} features it cannot be used"
+                )
+        self.encoder, self.latent_bias = nn.Parameter(encoder), nn.Parameter(latent_bias)
+        self.decoder, self.bias = nn.Parameter(decoder), nn.Parameter(bias)
+        self.output_bias = None if output_bias is None else nn.Parameter(output_bias)
+        self.skip = None if skip is None else nn.Parameter(skip)
+        self.own = nn.ParameterDict({name: nn.Parameter(value) for name, value in (own or {}).items()})
+        for name, parameter in self.named_parameters():
+            if not torch.isfinite(parameter).all():
+                raise DepthscopeError(
+                    f"the dictionary's {name} has NaN or infinity: its file or its training went wrong"
+                )
+        self.activation: Activation = activation
+        self.normalization: Normalization = normalization
+        self.origin = origin
+
+    @property
+    def latents(self) -> int:
+        """How many there are, n."""
+        return len(self.encoder)
+
+    @property
+    def width(self) -> int:
+        """Features of a state, d."""
+        return self.encoder.shape[1]
+
+    def encode(self, states: torch.Tensor) -> Sparse:
+        """What fires at states (..., d)."""
+        return self._encoded(self._normalized(states)[0])
+
+    def decode(self, code: Sparse) -> torch.Tensor:
+        """States (..., d) that a code stands for, in the units in which it was encoded: see :meth:`reconstruct`."""
+        from depthscope.studies.sae.kernels import decode
+
+        out = self.bias if self.output_bias is None else self.output_bias
+        return decode(code, self.decoder) + out
+
+    def reconstruct(self, states: torch.Tensor) -> torch.Tensor:
+        """What a dictionary gives back of states (..., d), in their own units."""
+        inside, mean, scale = self._normalized(states)
+        given = self.decode(self._encoded(inside))
+        if self.skip is not None:
+            given = given + inside @ self.skip.T
+        return given if mean is None or scale is None else given * scale + mean
+
+    def before(self, inside: torch.Tensor) -> torch.Tensor:
+        """Pre-activations (..., n) of states that are normalised already."""
+        return nn.functional.linear(inside - self.bias, self.encoder, self.latent_bias)
+
+    def _encoded(self, inside: torch.Tensor) -> Sparse:
+        flat = self.activation.fires(self.before(inside.reshape(-1, self.width)), self.own)
+        lead = inside.shape[:-1]
+        return Sparse(flat.values.reshape(*lead, -1), flat.indices.reshape(*lead, -1), self.latents)
+
+    def _normalized(self, states: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
+        """States as the encoder takes them, and what was taken off and divided by."""
+        if states.shape[-1] != self.width:
+            raise DepthscopeError(
+                f"states of {states.shape[-1]} features, and the dictionary reads {self.width}: it belongs to another model"
+            )
+        states = states.to(self.encoder)
+        if self.normalization == "none":
+            return states, None, None
+        mean = states.mean(-1, keepdim=True)
+        centred = states - mean
+        scale = centred.std(-1, keepdim=True) + EPSILON
+        return centred / scale, mean, scale
+
+    def __repr__(self) -> str:
+        where = f" at {self.origin.site} of {self.origin.model}" if self.origin.site and self.origin.model else ""
+        return f"Dictionary({self.latents} latents over {self.width} features, {self.activation}{where})"
