@@ -150,7 +150,7 @@ class Dictionary(nn.Module):
         return nn.functional.linear(inside - self.bias, self.encoder, self.latent_bias)
 
     def _encoded(self, inside: torch.Tensor) -> Sparse:
-        flat = self.activation.fires(self.before(inside.reshape(-1, self.width)), self.own)
+        flat = self.activation.fires(self.before(inside.reshape(-1, self.width)), dict(self.own.items()))
         lead = inside.shape[:-1]
         return Sparse(flat.values.reshape(*lead, -1), flat.indices.reshape(*lead, -1), self.latents)
 

@@ -33,7 +33,7 @@ class Sparse(NamedTuple):
         return (self.values * (self.indices == latent)).sum(-1)
 
     @property
-    def count(self) -> torch.Tensor:
+    def active(self) -> torch.Tensor:
         """How many latents fire at each token, (...,): L0."""
         return (self.values != 0).sum(-1)
 
