@@ -1,0 +1,301 @@
+"""States of the tokens of a corpus in shuffled batches, at several sites at once: what is learnt from reads them here."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from depthscope.capture.parts import Cut
+from depthscope.capture.sites import Site
+from depthscope.capture.taps import Taps
+from depthscope.capture.windows import Window
+from depthscope.corpus.documents import Corpus
+from depthscope.errors import DepthscopeError, require
+from depthscope.store.files import atomic, write_text
+
+BUFFER = 2**16  # tokens whose states are held and shuffled
+GROUP = 2**12  # windows that are shuffled before they run
+ABOUT = "states.json"
+
+
+@dataclass(frozen=True)
+class Order:
+    """How the tokens of a corpus are cut, shuffled and handed out: all that decides which token is in which batch.
+
+    Windows are shuffled within groups, so that a buffer holds tokens of many places; the states of a buffer are shuffled
+    again. Both permutations follow from the number of the group or buffer, and the latter from the seed, alone: batch t is
+    the same whether the ones before it were asked for or not, and states that are kept serve every seed and size of batch.
+
+    Attributes
+    ----------
+    cut : Cut
+        Of the corpus into windows.
+    batch : int
+        Tokens of a batch.
+    buffer : int
+        Tokens of a buffer at most: a multiple of ``batch`` of them is used, the few that are over are passed over.
+    group : int
+        Windows of a group.
+    seed : int
+    """
+
+    cut: Cut
+    batch: int
+    buffer: int = BUFFER
+    group: int = GROUP
+    seed: int = 0
+
+
+@dataclass
+class Stream:
+    """Batches of states of one model, the same tokens at every site.
+
+    Memory is that of one buffer, whatever the corpus: ``buffer`` x sites x features. A corpus that fits into the buffer runs
+    through the model once, however often it is read.
+
+    Parameters
+    ----------
+    taps : Taps
+        Of the model, at the sites.
+    corpus : Corpus
+        Read again from its beginning, in another order, when it is at its end.
+    order : Order
+    steps : int
+        Batches in all.
+    cache : Path, optional
+        A folder in which the states of each buffer are kept, as safetensors; what is there is read in place of a pass.
+    rank, ranks : int
+        Of several processes, each runs its share of the windows, and gets of each batch the tokens in them.
+
+    Attributes
+    ----------
+    read : int
+        Tokens whose states came through the model so far.
+    epoch : int
+        How often the corpus has been read to its end, up to the last buffer.
+
+    Raises
+    ------
+    DepthscopeError
+        A corpus with fewer tokens than a batch; a cache of another model, corpus or order; states that are not finite.
+    """
+
+    taps: Taps
+    corpus: Corpus
+    order: Order
+    steps: int
+    cache: Path | None = None
+    rank: int = 0
+    ranks: int = 1
+    read: int = 0
+    epoch: int = 0
+    budget: int | None = None
+    _held: "tuple[int, _Buffer] | None" = field(default=None, repr=False)
+    _whole: int | None = field(default=None, repr=False)
+    _checked: bool = field(default=False, repr=False)
+
+    def batches(self, start: int = 0) -> Iterator[dict[Site, torch.Tensor]]:
+        """Batch ``start`` and all after it, each (B, d) by site; with several ranks the rows of this one."""
+        each = self._tokens // self.order.batch
+        number, inside = divmod(start, each)
+        buffers = self._buffers(number)
+        for step in range(start, self.steps):
+            if inside == 0 or step == start:
+                buffer = next(buffers)
+            rows = buffer.rows[inside]
+            yield {site: states[rows] for site, states in buffer.states.items()}
+            inside = (inside + 1) % each
+
+    def sample(self, count: int) -> dict[Site, torch.Tensor]:
+        """States of ``count`` tokens, or as many as the first buffer holds, each (n, d): of this rank."""
+        buffer = next(self._buffers(0))
+        rows = torch.cat(buffer.rows)[:count]
+        return {site: states[rows] for site, states in buffer.states.items()}
+
+    @property
+    def _tokens(self) -> int:
+        """Tokens of a buffer: a multiple of the batch."""
+        order = self.order
+        if self._whole is None:
+            if order.buffer < order.batch:
+                raise DepthscopeError(
+                    f"a buffer of {order.buffer} tokens is shorter than a batch of {order.batch}; give a larger buffer"
+                )
+            held = 0
+            # counted, not run: a corpus in tokens costs little beside the network
+            for window in self._cut():
+                held += len(self.taps.measured(window))
+                if held >= order.buffer:
+                    break
+            self._whole = held if held < order.buffer else 0
+            if 0 < held < order.batch or not held:
+                raise DepthscopeError(
+                    f"{self.corpus.source}: {held} tokens to read, fewer than a batch of {order.batch}; give a longer corpus, "
+                    "or smaller batches"
+                )
+        return (self._whole or order.buffer) // order.batch * order.batch
+
+    @property
+    def corpus_tokens(self) -> int | None:
+        """Tokens of the corpus that are read, if they all fit into one buffer; else unknown."""
+        return (self._whole or None) if self._tokens else None
+
+    def _once(self, epoch: int) -> Iterator[Window]:
+        """The windows of the corpus in the order of one reading."""
+        windows, number = self._cut(), 0
+        while group := list(islice(windows, self.order.group)):
+            mixed = np.random.default_rng([epoch, number]).permutation(len(group))
+            yield from (group[i] for i in mixed)
+            number += 1
+
+    def _cut(self) -> Iterator[Window]:
+        """The windows of the corpus as they stand in it."""
+        for part in self.order.cut.parts(self.corpus, self.taps.model.tokenizer):
+            yield from part.windows
+
+    def _windows(self) -> Iterator[Window]:
+        """All readings, one after the other."""
+        while True:
+            yield from self._once(self.epoch)
+            self.epoch += 1
+
+    def _buffers(self, first: int) -> Iterator["_Buffer"]:
+        """The buffers from number ``first`` on."""
+        if self._tokens and self._whole:
+            # the whole corpus: its states are held, and only shuffled anew
+            number = first
+            while True:
+                if self._held is None:
+                    self._held = (0, self._filled(0, list(self._once(0))))
+                buffer = self._held[1]
+                self.epoch = number
+                yield _Buffer(buffer.states, self._rows(buffer.owner, number))
+                number += 1
+        self.epoch = 0
+        number, held, count = 0, list[Window](), 0
+        for window in self._windows():
+            held.append(window)
+            count += len(self.taps.measured(window))
+            if count >= self._tokens:
+                if number >= first:
+                    if self._held is None or self._held[0] != number:
+                        self._held = None  # before the next one is made: there is room for one
+                        self._held = (number, self._filled(number, held))
+                    yield self._held[1]
+                number, held, count = number + 1, [], 0
+
+    def _filled(self, number: int, windows: list[Window]) -> "_Buffer":
+        """The states of some windows, in their order, of this rank; and which rows are in which batch."""
+        counts = [len(self.taps.measured(window)) for window in windows]
+        # whose window each row of the buffer is in
+        owner = np.repeat(np.arange(len(windows)) % self.ranks, counts)[: self._whole or self._tokens]
+        mine = [i for i in range(len(windows)) if i % self.ranks == self.rank]
+        states = self._cached(number) or self._run([windows[i] for i in mine], [counts[i] for i in mine])
+        states = {site: values[: int((owner == self.rank).sum())] for site, values in states.items()}
+        for site, values in states.items():
+            if not torch.isfinite(values).all():
+                row = int((~torch.isfinite(values).all(-1)).nonzero()[0])
+                raise DepthscopeError(
+                    f"{site} of {self.taps.model.name}: NaN or infinity in the state of token {row} of buffer {number}; load "
+                    "the model in a wider precision (dtype float32), or leave the text out"
+                )
+        self._keep(number, states)
+        return _Buffer(states, self._rows(owner, number), owner)
+
+    def _rows(self, owner: NDArray[np.int64], number: int) -> list[torch.Tensor]:
+        """Of each batch of a buffer, the rows of this rank."""
+        mixed = np.random.default_rng([self.order.seed, number]).permutation(len(owner))[: self._tokens]
+        place = np.cumsum(owner == self.rank) - 1
+        device = self.taps.model.device
+        return [
+            torch.from_numpy(place[some[owner[some] == self.rank]]).to(device)
+            for some in mixed.reshape(-1, self.order.batch)
+        ]
+
+    def _run(self, windows: list[Window], counts: list[int]) -> dict[Site, torch.Tensor]:
+        """States of all tokens of windows, (n, d) by site, in the order of the windows."""
+        begins = np.cumsum([0, *counts])
+        states: dict[Site, torch.Tensor] = {}
+        for found in self.taps.read(windows, budget=self.budget):
+            first = np.r_[True, np.diff(found.window) != 0]
+            within = np.arange(len(first)) - np.flatnonzero(first)[np.cumsum(first) - 1]
+            rows = torch.from_numpy(begins[found.numbers[found.window]] + within)
+            for site, values in found.states.items():
+                if site not in states:
+                    states[site] = values.new_empty((int(begins[-1]), values.shape[-1]))
+                states[site][rows.to(values.device)] = values
+            self.read += len(found.ids)
+        return states
+
+    def _cached(self, number: int) -> dict[Site, torch.Tensor] | None:
+        if self.cache is None or not (path := self._path(number)).is_file():
+            return None
+        self._check_cache()
+        load = require("safetensors.torch", "models").load_file
+        try:
+            held: Mapping[str, torch.Tensor] = load(str(path), device=str(self.taps.model.device))
+            return {site: held[str(site)] for site in self.taps.sites}
+        except Exception as problem:  # safetensors raises whatever the damage leads to
+            raise DepthscopeError(
+                f"{path}: damaged ({' '.join(str(problem).split())}); delete this file, and its states are computed again"
+            ) from None
+
+    def _keep(self, number: int, states: dict[Site, torch.Tensor]) -> None:
+        if self.cache is None or self._path(number).is_file():
+            return
+        self._check_cache()
+        save = require("safetensors.torch", "models").save_file
+        with atomic(self._path(number)) as scratch:
+            save({str(site): values.contiguous() for site, values in states.items()}, str(scratch))
+
+    def _path(self, number: int) -> Path:
+        ranked = f"-{self.rank}-of-{self.ranks}" if self.ranks > 1 else ""
+        return Path(self.cache or "") / f"buffer-{number:06d}{ranked}.safetensors"
+
+    def _check_cache(self) -> None:
+        """States of another model, corpus or order are never mixed with these."""
+        if self._checked or self.cache is None:
+            return
+        path = self.cache / ABOUT
+        if not path.is_file():
+            self.cache.mkdir(parents=True, exist_ok=True)
+            write_text(path, json.dumps(self.about, indent=1, sort_keys=True) + "\n")
+        before: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        other = [name for name, value in self.about.items() if before.get(name) != json.loads(json.dumps(value))]
+        missing = [site for site in self.about["sites"] if site not in before.get("sites", [])]
+        other = [name for name in other if name != "sites"] + [f"no states of {site}" for site in missing]
+        if other:
+            raise DepthscopeError(
+                f"{self.cache}: holds states that were made otherwise ({', '.join(other)}); choose another folder, or delete it"
+            )
+        self._checked = True
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """All that decides the states, for the record."""
+        model = self.taps.model
+        return {
+            "model": model.name,
+            "fingerprint": model.fingerprint,
+            "dtype": str(model.dtype),
+            "sites": [str(site) for site in self.taps.sites],
+            "corpus": self.corpus.digest(),
+            "cut": asdict(self.order.cut),
+            "group": self.order.group,
+            "buffer": self._tokens,
+        }
+
+
+@dataclass(frozen=True)
+class _Buffer:
+    """States by site, (n, d), and the rows of each batch in them."""
+
+    states: dict[Site, torch.Tensor]
+    rows: list[torch.Tensor]
+    owner: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
