@@ -1,0 +1,1 @@
+"""What each latent of a dictionary fires on, and pages that show it."""
