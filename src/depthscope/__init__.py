@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from depthscope.studies.compare.study import compare
     from depthscope.studies.contrast.curve import specification_curve
     from depthscope.studies.opened import open_run
+    from depthscope.studies.sae.formats.load import load_sae
     from depthscope.studies.show.study import show
 
 # Where each public name lives: imported when first asked for, so that nothing unused is paid for.
@@ -83,6 +84,7 @@ _HOMES = {
     "open_run": "depthscope.studies.opened",
     "with_covariates": "depthscope.stimuli.covariates",
     "explain": "depthscope.studies.asr.explaining",
+    "load_sae": "depthscope.studies.sae.formats.load",
     "compare": "depthscope.studies.compare.study",
     "cite": "depthscope.citation",
     "plot": "depthscope.instrument.accessor",
@@ -117,6 +119,7 @@ __all__ = [
     "from_states",
     "head_contributions",
     "load",
+    "load_sae",
     "open_run",
     "patch",
     "plot",

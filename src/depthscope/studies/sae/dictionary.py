@@ -155,7 +155,7 @@ class Dictionary(nn.Module):
         return Sparse(flat.values.reshape(*lead, -1), flat.indices.reshape(*lead, -1), self.latents)
 
     def _normalized(self, states: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
-        """States as the encoder takes them, and what was taken off and divided by."""
+        """States as the encoder takes them, and the mean and the spread that they lost."""
         if states.shape[-1] != self.width:
             raise DepthscopeError(
                 f"states of {states.shape[-1]} features, and the dictionary reads {self.width}: it belongs to another model"
@@ -165,8 +165,9 @@ class Dictionary(nn.Module):
             return states, None, None
         mean = states.mean(-1, keepdim=True)
         centred = states - mean
-        scale = centred.std(-1, keepdim=True) + EPSILON
-        return centred / scale, mean, scale
+        scale = centred.std(-1, keepdim=True)
+        # as in OpenAI's code, which adds it where it divides and not where it multiplies
+        return centred / (scale + EPSILON), mean, scale
 
     def __repr__(self) -> str:
         where = f" at {self.origin.site} of {self.origin.model}" if self.origin.site and self.origin.model else ""
