@@ -129,7 +129,7 @@ class Stream:
                 )
             held = 0
             # counted, not run: a corpus in tokens costs little beside the network
-            for window in self._cut():
+            for window in self.windows():
                 held += len(self.taps.measured(window))
                 if held >= order.buffer:
                     break
@@ -141,6 +141,10 @@ class Stream:
                 )
         return (self._whole or order.buffer) // order.batch * order.batch
 
+    def count(self) -> int:
+        """Tokens of the corpus that are read in one reading, counted by the tokenizer alone."""
+        return sum(len(self.taps.measured(window)) for window in self.windows())
+
     @property
     def corpus_tokens(self) -> int | None:
         """Tokens of the corpus that are read, if they all fit into one buffer; else unknown."""
@@ -148,13 +152,13 @@ class Stream:
 
     def _once(self, epoch: int) -> Iterator[Window]:
         """The windows of the corpus in the order of one reading."""
-        windows, number = self._cut(), 0
+        windows, number = self.windows(), 0
         while group := list(islice(windows, self.order.group)):
             mixed = np.random.default_rng([epoch, number]).permutation(len(group))
             yield from (group[i] for i in mixed)
             number += 1
 
-    def _cut(self) -> Iterator[Window]:
+    def windows(self) -> Iterator[Window]:
         """The windows of the corpus as they stand in it."""
         for part in self.order.cut.parts(self.corpus, self.taps.model.tokenizer):
             yield from part.windows

@@ -110,10 +110,12 @@ class Taps:
         # a block is done when its state is heard, and with it its parts
         self._last = max(site.layer for site in self.sites)
 
-    def measured(self, window: Window) -> NDArray[np.int64]:
+    def measured(self, window: Window, *, every: bool = False) -> NDArray[np.int64]:
         """Positions of a window that are read: those to be measured, without special tokens and the first of all, at which
-        models park attention, so that its state is like no other.
+        models park attention, so that its state is like no other; with ``every`` these too.
         """
+        if every:
+            return np.arange(len(window.ids))
         begin, end = window.measured
         positions = np.arange(max(begin, 1), end)
         if not self.special:
@@ -171,8 +173,8 @@ class Taps:
         with suppress(_EnoughError):
             self.model.run_trunk(ids, mask)
 
-    def read(self, windows: Iterable[Window], *, budget: int | None = None) -> Iterator[Read]:
-        """States of all tokens of windows that are :meth:`measured`, pass by pass.
+    def read(self, windows: Iterable[Window], *, budget: int | None = None, every: bool = False) -> Iterator[Read]:
+        """States of all tokens of windows that are :meth:`measured`, pass by pass; with ``every`` of all there are.
 
         Parameters
         ----------
@@ -188,15 +190,15 @@ class Taps:
         while some := list(islice(given, TOGETHER)):
             check_vocabulary(model.name, model.vocabulary, max(int(window.ids.max()) for window in some))
             for rows in plan([len(window.ids) for window in some], each, default_slack(model.device)):
-                found = self._pass([some[i] for i in rows], np.array(rows) + first)
+                found = self._pass([some[i] for i in rows], np.array(rows) + first, every)
                 if found is not None:
                     yield found
             first += len(some)
 
     @plainly()
-    def _pass(self, windows: list[Window], numbers: NDArray[np.int64]) -> Read | None:
+    def _pass(self, windows: list[Window], numbers: NDArray[np.int64], every: bool) -> Read | None:
         model = self.model
-        chosen = [self.measured(window) for window in windows]
+        chosen = [self.measured(window, every=every) for window in windows]
         window = np.repeat(np.arange(len(windows)), [len(some) for some in chosen])
         position = np.concatenate(chosen)
         if not len(position):

@@ -1,0 +1,78 @@
+"""A training in sentences."""
+
+from collections.abc import Mapping
+
+from depthscope.studies.sae.results import Training
+from depthscope.words import names_text
+
+READING = (
+    "Explained variance, of single batches while they were learnt from: 1 less the squared error over the variance of the "
+    "batch. What a dictionary does on text that it has not seen is another number: `depthscope sae eval`."
+)
+NORMS_READING = (
+    "At the first token of a text models park attention, and its state is like no other. A dictionary that reads it spends its "
+    "loss there, and the mean of its input is not the mean of tokens; so it is left out, with the special tokens, here and "
+    "wherever a dictionary is used."
+)
+# tokens from which a dictionary of the literature begins
+MANY = 10**8
+
+
+def title(training: Training, model: str) -> str:
+    sites = names_text(dict.fromkeys(training.dictionaries["site"]))
+    return f"Sparse autoencoders of {model}: {sites}"
+
+
+def answer(training: Training, model: str) -> list[str]:
+    """First how many and from what, then where they arrived."""
+    found = training.arrived
+    tokens = int(found["tokens"].max())
+    low, high = found["explained"].min(), found["explained"].max()
+    share = f"{low:.1%}" if len(found) == 1 else f"{low:.1%} to {high:.1%}"
+    count = "One dictionary was" if len(found) == 1 else f"{len(found)} dictionaries were"
+    told = [
+        f"{count} trained on {tokens:,} tokens of the states of `{model}`, in one pass over the model.",
+        f"At the end of the training **{share} of the variance** is explained, by {found['l0'].mean():.3g} active latents a "
+        "token on average.",
+    ]
+    if training.readings > 1.01:
+        told.append(f"The corpus was read {training.readings:.1f} times.")
+    return told
+
+
+def caution(training: Training) -> list[str]:
+    """What the numbers do not say."""
+    told = []
+    tokens = int(training.dictionaries["tokens"].max())
+    if tokens < MANY:
+        told.append(
+            f"{tokens:,} tokens are few: dictionaries in the literature see {MANY:,} and more, and with few tokens latents are "
+            "of frequent words and word pieces rather than of rare things."
+        )
+    if training.still_learning:
+        told.append(
+            f"Still learning when it ended: {names_text(training.still_learning)}; more tokens make them better."
+        )
+    if training.much_dead:
+        told.append(
+            f"More than a tenth of the latents are dead in {names_text(training.much_dead)}: fewer latents, or a shorter "
+            "`--dead-tokens`, by which AuxK takes hold of them sooner."
+        )
+    return told
+
+
+def norms_words(training: Training) -> list[str]:
+    """One sentence for each site that matters."""
+    return [
+        f"{row.site}: the norm of what is left out is {row.left_out / row.median:.3g} times that of other tokens (median "
+        f"{row.median:.3g}); {row.tokens:.1%} of the tokens, they would be {row.share:.0%} of the loss."
+        for row in training.norms.itertuples()
+        if row.left_out == row.left_out
+    ]
+
+
+def about(settings: Mapping[str, object]) -> str:
+    """The settings of a recipe in few words."""
+    return ", ".join(
+        f"{name.replace('_', ' ')} {value}" for name, value in settings.items() if value not in (None, False)
+    )
