@@ -63,12 +63,14 @@ def caution(training: Training) -> list[str]:
 
 def norms_words(training: Training) -> list[str]:
     """One sentence for each site that matters."""
-    return [
-        f"{row.site}: the norm of what is left out is {row.left_out / row.median:.3g} times that of other tokens (median "
-        f"{row.median:.3g}); {row.tokens:.1%} of the tokens, they would be {row.share:.0%} of the loss."
-        for row in training.norms.itertuples()
-        if row.left_out == row.left_out
-    ]
+    told = []
+    for row in training.norms.dropna(subset=["left_out"]).to_dict("records"):
+        ratio = row["left_out"] / row["median"]
+        told.append(
+            f"{row['site']}: the norm of what is left out is {ratio:.3g} times that of other tokens (median "
+            f"{row['median']:.3g}); {row['tokens']:.1%} of the tokens, they would be {row['share']:.0%} of the loss."
+        )
+    return told
 
 
 def about(settings: Mapping[str, object]) -> str:
