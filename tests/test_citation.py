@@ -45,7 +45,9 @@ def test_the_version_that_is_cited_is_this_one():
 
 
 @pytest.mark.coverage
-def test_an_installed_package_brings_the_file_along(tmp_path):
+def test_an_installed_package_brings_along_the_file_and_the_documents(tmp_path):
     subprocess.run([sys.executable, "-m", "pip", "wheel", "--no-deps", "-q", "-w", tmp_path, ROOT], check=True)
     (wheel,) = tmp_path.glob("*.whl")
-    assert "depthscope/CITATION.cff" in zipfile.ZipFile(wheel).namelist()
+    names = set(zipfile.ZipFile(wheel).namelist())
+    documents = [*ROOT.glob("docs/*.md"), *ROOT.glob("docs/studies/*.md")]
+    assert {"depthscope/CITATION.cff", *(f"depthscope/{path.relative_to(ROOT)}" for path in documents)} <= names
