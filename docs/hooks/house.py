@@ -24,6 +24,7 @@ GROUND = (
     "arrays",
     "telling",
     "progress",
+    "training",
     "entries",
     "summaries",
     "citation",

@@ -42,7 +42,9 @@ def step(what: str, *, shown: bool = True) -> None:
 
 
 @contextmanager
-def bar(total: int, description: str, *, unit: str = "", shown: bool = True) -> Iterator[Advance]:
+def bar(
+    total: int, description: str, *, unit: str = "", shown: bool = True, said: Callable[[], str] | None = None
+) -> Iterator[Advance]:
     """A bar for ``total`` steps; what the block is given takes the number of steps gained.
 
     Nothing is shown if ``shown`` is false, if stderr is neither a terminal nor a notebook, or within the first second. Bars
@@ -54,11 +56,13 @@ def bar(total: int, description: str, *, unit: str = "", shown: bool = True) -> 
         0 or more.
     unit : str
         What is counted, after the count; ``"B"`` for bytes.
+    said : callable, optional
+        What else is told behind the count, asked for whenever it moves.
     """
     if not (shown and total > 0 and _someone_looks()):
         yield lambda count: None
         return
-    work = _Work(total, description, unit)
+    work = _Work(total, description, unit, said)
     try:
         yield work.advance
     finally:
@@ -68,8 +72,8 @@ def bar(total: int, description: str, *, unit: str = "", shown: bool = True) -> 
 class _Work:
     """One bar: it joins the display with the first step after :data:`DELAY` seconds."""
 
-    def __init__(self, total: int, description: str, unit: str) -> None:
-        self.total, self.description, self.unit = total, description, unit
+    def __init__(self, total: int, description: str, unit: str, said: Callable[[], str] | None) -> None:
+        self.total, self.description, self.unit, self.said = total, description, unit, said
         self.done, self.start = 0, time.monotonic()
         self.task: TaskID | None = None
 
@@ -88,7 +92,8 @@ class _Work:
     def counted(self) -> str:
         if self.unit == BYTES:
             return f"{self.done / 1e6:.0f}/{self.total / 1e6:.0f} MB"
-        return f"{self.done}/{self.total} {self.unit}".rstrip()
+        count = f"{self.done}/{self.total} {self.unit}".rstrip()
+        return f"{count} {self.said()}".rstrip() if self.said else count
 
 
 class _Display:

@@ -2,16 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 
+from depthscope.errors import DepthscopeError, check_count
+from depthscope.studies.sae.activations.activation import Activation, Code
+from depthscope.studies.sae.kernels import largest
 from depthscope.studies.sae.sparse import Sparse
+
+if TYPE_CHECKING:
+    from depthscope.studies.sae.forward import Forward
 
 
 @dataclass(frozen=True)
-class TopK:
-    """``z = ReLU(TopK(W_enc (x - b_pre) + b_enc))``.
+class TopK(Activation):
+    """``z = ReLU(TopK(W_enc (x - b_pre) + b_enc))``; trained by the error and AuxK (appendix A.2 there).
 
     Attributes
     ----------
@@ -22,9 +28,26 @@ class TopK:
     k: int
     name: ClassVar[str] = "topk"
 
-    def beginning(self, latents: int) -> dict[str, torch.Tensor]:
-        return {}
+    def __post_init__(self) -> None:
+        check_count("k", self.k)
+
+    def check(self, latents: int) -> None:
+        check_k(self.k, latents)
 
     def fires(self, before: torch.Tensor, own: Mapping[str, torch.Tensor]) -> Sparse:
         values, indices = before.topk(min(self.k, before.shape[-1]), dim=-1)
         return Sparse(values.relu(), indices, before.shape[-1])
+
+    def learns(self, forward: "Forward") -> Sparse:
+        values, indices, latents = forward.chosen(lambda before: largest(before, self.k))
+        # at 0 and below nothing fires, and there is no gradient
+        return Sparse(values.relu(), indices, latents)
+
+    def loss(self, forward: "Forward", code: Code, given: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"error": forward.error(given), "auxk": forward.auxk(given)}
+
+
+def check_k(k: int, latents: int) -> None:
+    """Refuse more than there are."""
+    if k > latents:
+        raise DepthscopeError(f"k={k}: more than the {latents} latents there are; give a smaller k, or more latents")

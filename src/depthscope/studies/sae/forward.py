@@ -1,0 +1,160 @@
+"""One dictionary at one batch, in training: what an activation and its loss are made of."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from depthscope.studies.sae.dictionary import Dictionary
+from depthscope.studies.sae.kernels import CELLS, decode, largest, selected
+from depthscope.studies.sae.sparse import Sparse
+from depthscope.studies.sae.training.ranks import ALONE, Ranks
+from depthscope.studies.sae.training.recipe import Recipe
+
+
+@dataclass
+class Forward:
+    """States of a batch, the parameters as they are, and what is known of the latents.
+
+    Every mean over tokens is one over those of all ranks: a rank adds up its own, divided by the number of all. So the sums
+    over ranks of a loss, and of its gradient, are those of one process.
+
+    Attributes
+    ----------
+    dictionary : Dictionary
+        In the units of the training.
+    states, target : Tensor (N, d)
+        What is read, and what is to be given back: the same in an autoencoder.
+    tokens : int
+        In the batch, over all ranks.
+    variance : float
+        Mean over tokens and features of the squared distance of the target from its mean, in a sample: the error is measured
+        in it.
+    since : int Tensor (n,)
+        Tokens since each latent fired.
+    recipe : Recipe
+    step, steps : int
+        Which step of how many.
+    ranks : Ranks
+    """
+
+    dictionary: Dictionary
+    states: torch.Tensor
+    target: torch.Tensor
+    tokens: int
+    variance: float
+    since: torch.Tensor
+    recipe: Recipe
+    step: int = 0
+    steps: int = 1
+    ranks: Ranks = ALONE
+
+    @property
+    def own(self) -> dict[str, torch.Tensor]:
+        """Parameters of the activation."""
+        return dict(self.dictionary.own.items())
+
+    @property
+    def output_bias(self) -> torch.Tensor:
+        """What the decoder adds, (d,)."""
+        dictionary = self.dictionary
+        return dictionary.bias if dictionary.output_bias is None else dictionary.output_bias
+
+    def before(self) -> torch.Tensor:
+        """All pre-activations (N, n), with their gradient: for activations in which most latents may fire."""
+        return self.dictionary.before(self.states)
+
+    def chosen(self, choose: Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]) -> Sparse:
+        """Pre-activations at some latents of each state, with a gradient through these alone.
+
+        Parameters
+        ----------
+        choose : callable
+            From pre-activations (M, n) of some of the states to values and indices (M, K); called for a few states at a time,
+            whose pre-activations are forgotten at once.
+        """
+        dictionary = self.dictionary
+        return self._selected(*self._some(dictionary.encoder, dictionary.latent_bias, choose))
+
+    def decoded(self, code: Sparse | torch.Tensor) -> torch.Tensor:
+        """What a code stands for (N, d), biases and all."""
+        dictionary = self.dictionary
+        given = decode(code, dictionary.decoder) if isinstance(code, Sparse) else code @ dictionary.decoder
+        given = given + self.output_bias
+        return given if dictionary.skip is None else given + self.states @ dictionary.skip.T
+
+    def error(self, given: torch.Tensor) -> torch.Tensor:
+        """Mean squared error over tokens and features, divided by the variance."""
+        return (given - self.target).square().sum() / (self.tokens * self.target.shape[1] * self.variance)
+
+    def fired(self, code: Sparse | torch.Tensor) -> None:
+        """Note which latents fired: before AuxK asks which are dead, and so that one that fires now is not."""
+        at = self.recipe.fires_above
+        with torch.no_grad():
+            if isinstance(code, Sparse):
+                counts = torch.zeros_like(self.since)
+                counts.scatter_add_(0, code.indices.reshape(-1), (code.values > at).reshape(-1).to(counts.dtype))
+            else:
+                counts = (code > at).sum(0).to(self.since.dtype)
+            self.ranks.sum_(counts)
+            self.since.mul_(counts == 0).add_(self.tokens)
+
+    @property
+    def dead(self) -> torch.Tensor:
+        """Which latents have not fired for long, bool (n,)."""
+        return self.since > self.recipe.dead_after
+
+    def auxk(self, given: torch.Tensor) -> torch.Tensor:
+        """What the best of the dead latents make of the error: Gao et al., appendix A.2.
+
+        The k_aux largest pre-activations of dead latents at each token, above 0, are decoded; their mean squared distance from
+        what the living ones left over, in units of its variance in the batch, times the coefficient. 0 where there is no
+        residual. As in the published code, the decoder's bias is added on both sides, and learns on one: it is drawn towards
+        the mean of the residual even if no latent is dead.
+        """
+        width, recipe = self.target.shape[1], self.recipe
+        if recipe.auxk == 0:
+            return given.new_zeros(())
+        with torch.no_grad():
+            residual = self.target - given
+            mean = self.ranks.sum_(residual.sum(0)) / self.tokens
+            variance = self.ranks.sum_(residual.square().sum()) / self.tokens - mean.square().sum()
+            share = torch.where(variance > 0, recipe.auxk / (self.tokens * variance), 0)
+        # 0 in value: only a gradient
+        bias = self.output_bias - self.output_bias.detach()
+        dead = self.dead.nonzero()[:, 0]
+        if not len(dead):
+            # the same sum, with nothing decoded, without another (N, d)
+            left = residual.square().sum() - 2 * (bias @ residual.sum(0))
+            return left * share
+        k = min(recipe.auxk_latents(width), len(dead))
+        dictionary = self.dictionary
+        values, indices = self._some(
+            dictionary.encoder.detach()[dead], dictionary.latent_bias.detach()[dead], lambda before: largest(before, k)
+        )
+        values, indices, latents = self._selected(values, dead[indices])
+        code = Sparse(values.relu(), indices, latents)
+        return (decode(code, dictionary.decoder) + bias - residual).square().sum() * share
+
+    def _some(
+        self,
+        encoder: torch.Tensor,
+        latent_bias: torch.Tensor,
+        choose: Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]],
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Chosen pre-activations (N, K) and their indices, without a gradient."""
+        found = []
+        with torch.no_grad():
+            centred = self.states - self.dictionary.bias
+            rows = max(1, min(CELLS // len(encoder), len(centred)))
+            held = centred.new_empty((rows, len(encoder)))
+            for some in torch.split(centred, rows):
+                # into the same memory again: what a batch takes does not grow with it, and is not asked for anew
+                found.append(choose(torch.addmm(latent_bias, some, encoder.T, out=held[: len(some)])))
+        values, indices = zip(*found, strict=True)
+        return torch.cat(values), torch.cat(indices)
+
+    def _selected(self, values: torch.Tensor, indices: torch.Tensor) -> Sparse:
+        dictionary = self.dictionary
+        found = selected(values, indices, self.states, dictionary.bias, dictionary.encoder, dictionary.latent_bias)
+        return Sparse(found, indices, dictionary.latents)

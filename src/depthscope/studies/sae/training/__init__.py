@@ -1,0 +1,1 @@
+"""Dictionaries in training: the published recipe, and several of them at once from one feed."""
