@@ -99,7 +99,9 @@ def test_special_tokens_are_left_out(double, texts):
     window.ids[5] = special
     read = next(Taps(double, [Site("resid", 1)]).read([window]))
     assert 5 not in read.position
-    assert list(next(Taps(double, [Site("resid", 1)]).read([window], every=True)).position) == list(range(len(window.ids)))
+    assert list(next(Taps(double, [Site("resid", 1)]).read([window], every=True)).position) == list(
+        range(len(window.ids))
+    )
     assert special not in read.ids
 
 
