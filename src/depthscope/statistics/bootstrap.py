@@ -1,6 +1,6 @@
-"""The interval of Cohen's dz over items: bootstrap, bias-corrected and accelerated (BCa)."""
+"""Intervals over items: bootstrap, bias-corrected and accelerated (BCa), of Cohen's dz and of what is made of sums."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +69,60 @@ def dz_interval(
     low, high = (_quantiles(drawn, end) for end in ends)
     closed = spread & np.isfinite(low) & np.isfinite(high)
     return np.where(closed, low, np.nan).reshape(shape), np.where(closed, high, np.nan).reshape(shape)
+
+
+def sums_interval(
+    sums: Float,
+    score: Callable[[Float], Float],
+    *,
+    resamples: int = 2000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> tuple[Float, Float]:
+    """Bootstrap intervals (BCa) of numbers that are made of sums over items: ratios of them, say.
+
+    Parameters
+    ----------
+    sums : array (item, quantity)
+        What each item adds to each quantity.
+    score : callable
+        From totals (k, quantity) to numbers (k, cell), row by row.
+    resamples : int
+        Draws of as many items as there are, with replacement.
+    confidence : float
+        Of the intervals, 0 to 1.
+    seed : int
+        Of the draws.
+
+    Returns
+    -------
+    low, high : arrays (cell,)
+        NaN with fewer than six items, where a resample or what is left without an item has no finite number, and where all
+        give the same.
+
+    References
+    ----------
+    Efron (1987), JASA 82:171.
+    """
+    values = np.asarray(sums, dtype=np.float64)
+    total = values.sum(0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        observed = score(total[None])
+    if len(values) < MIN_ITEMS:
+        empty = np.full(observed.shape[-1], np.nan)
+        return empty, empty.copy()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        drawn = np.concatenate(
+            [
+                score(np.stack([np.bincount(one, minlength=len(values)) for one in draws]) @ values)
+                for draws in drawn_items(len(values), resamples, seed)
+            ]
+        )
+        left = score(total - values)
+        ends = _bca(drawn, observed[0], left, confidence)
+        low, high = (_quantiles(drawn, end) for end in ends)
+    known = np.isfinite(drawn).all(0) & np.isfinite(left).all(0)
+    return np.where(known, low, np.nan), np.where(known, high, np.nan)
 
 
 def drawn_items(n: int, resamples: int, seed: int, numbers: int = BLOCK) -> Iterator[NDArray[np.int64]]:
