@@ -97,8 +97,8 @@ def sums_interval(
     Returns
     -------
     low, high : arrays (cell,)
-        NaN with fewer than six items, where a resample or what is left without an item has no finite number, and where all
-        give the same.
+        NaN with fewer than six items, and where a resample or what is left without an item has no finite number. Both ends
+        are the number itself where all give the same.
 
     References
     ----------
@@ -121,7 +121,9 @@ def sums_interval(
         left = score(total - values)
         ends = _bca(drawn, observed[0], left, confidence)
         low, high = (_quantiles(drawn, end) for end in ends)
+        alike = (np.abs(drawn - observed) <= SAME * np.maximum(np.abs(observed), 1)).all(0)
     known = np.isfinite(drawn).all(0) & np.isfinite(left).all(0)
+    low, high = (np.where(alike, observed[0], end) for end in (low, high))
     return np.where(known, low, np.nan), np.where(known, high, np.nan)
 
 

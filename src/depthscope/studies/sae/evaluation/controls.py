@@ -1,11 +1,13 @@
 """What a dictionary is to be better than: directions drawn at random, the mean, and what as many directions can do at best."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
 from depthscope.studies.sae.activations.topk import TopK
 from depthscope.studies.sae.dictionary import Dictionary
+from depthscope.studies.sae.evaluation.similarity import generator_of
 
 CALIBRATION = 8192  # tokens that controls are fitted to
 BLOCK = 1024
@@ -37,10 +39,10 @@ def mean_of(sample: torch.Tensor) -> Linear:
 
 
 def principal(sample: torch.Tensor, count: int) -> Linear:
-    """The ``count`` principal components of states (n, d): of all linear maps of that rank the one with the least error on them.
+    """The ``count`` principal components of states (n, d): of all linear maps of that rank the one with the least error.
 
-    It is fitted to the tokens that it is measured on, or some of them, so that it flatters itself a little. A dictionary chooses
-    anew at each token which of its directions it uses, and should be better with as many.
+    It is fitted to the tokens that it is measured on, or some of them, so that it flatters itself a little. A dictionary
+    chooses anew at each token which of its directions it uses, and should be better with as many.
     """
     mean = sample.double().mean(0)
     centred = sample.double() - mean
@@ -69,7 +71,7 @@ def random_like(
     targets : Tensor (n, d), optional
         What is to be given back, where it is not the states: then the decoder's directions are others.
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator = generator_of(seed, "random like")
     like = dictionary.encoder.detach()
 
     def directions() -> torch.Tensor:
@@ -79,16 +81,16 @@ def random_like(
     states = sample.to(like)
     goal = states if targets is None else targets.to(like)
     encoder = directions()
-    decoder = encoder if targets is None else directions()
+    decoder = encoder.clone() if targets is None else directions()
     mean, out = states.double().mean(0).to(like), goal.double().mean(0).to(like)
-    activation = TopK(max(1, min(round(active), dictionary.latents)))
+    activation: Any = TopK(max(1, min(round(active), dictionary.latents)))
     zero = like.new_zeros(dictionary.latents)
     made = Dictionary(
         encoder, zero, decoder, mean, activation, output_bias=None if targets is None else out, origin=dictionary.origin
     )
     above = below = 0.0
     with torch.no_grad():
-        for rows, want in zip(states.split(BLOCK), goal.split(BLOCK), strict=True):
+        for rows, want in zip(torch.split(states, BLOCK), torch.split(goal, BLOCK), strict=True):
             given = (made.reconstruct(rows) - out).double()
             above += float((given * (want - out).double()).sum())
             below += float((given * given).sum())

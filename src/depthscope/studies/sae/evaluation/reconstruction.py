@@ -112,8 +112,8 @@ class Reconstructing:
             self._given = torch.zeros_like(self._first)
         active = code.active if code is not None else torch.zeros(len(states), device=states.device)
         step = max(1, ROWS // states.shape[-1])
-        for some in torch.arange(len(states)).split(step):
-            here = slice(int(some[0]), int(some[-1]) + 1)
+        for start in range(0, len(states), step):
+            here = slice(start, start + step)
             self._block(unit[here], states[here].double(), given[here].double(), active[here].double())
         if code is not None and self.latents:
             self._count(unit, code)
@@ -181,7 +181,7 @@ class Reconstructing:
             count,
             (self._reference.cpu().numpy() + mean),
             fired,
-            np.bincount(np.arange(self.units.count) % len(fired), tokens, len(fired)),
+            np.array([tokens[i :: len(fired)].sum() for i in range(len(fired))]),
             average,
             self._most.numpy(),
         )

@@ -7,9 +7,10 @@ from itertools import combinations
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy import optimize
 
 from depthscope.arrays import Float
-from depthscope.errors import DepthscopeError, require
+from depthscope.errors import DepthscopeError
 from depthscope.studies.sae.dictionary import Dictionary
 from depthscope.studies.sae.evaluation.similarity import chance_nearest, drawn_alike, nearest, units
 
@@ -219,7 +220,7 @@ def _assigned(first: torch.Tensor, second: torch.Tensor) -> Float:
             "leave it out, and read the mutual share"
         )
     cosines = (units(first) @ units(second).T).double().cpu().numpy()
-    rows, columns = require("scipy.optimize", "models").linear_sum_assignment(cosines, maximize=True)
+    rows, columns = optimize.linear_sum_assignment(cosines, maximize=True)
     # of more latents than partners, some have none
     found = np.full(len(first), -1.0)
     found[rows] = cosines[rows, columns]
