@@ -23,6 +23,7 @@ WINGS = {
     "show": "depthscope.studies.show",
     "coverage": "depthscope.studies.coverage",
     "asr": "depthscope.studies.asr",
+    "sae": "depthscope.studies.sae",
 }
 # records of what is a part of another run, and has no page of its own
 WITHIN = ("scheme",)

@@ -1,0 +1,186 @@
+"""``depthscope sae`` and ``depthscope run sae``: sparse autoencoders trained, measured and looked at."""
+
+import argparse
+import shlex
+from pathlib import Path
+from typing import Any
+
+from depthscope.console.options import LOAD, MODEL, add_loading, chosen
+from depthscope.console.output import Answer, add_json
+from depthscope.console.wrapping import COMMAND, Wrapping
+
+SITES = ("resid", "attention", "mlp", "attention-in", "mlp-in")
+# keywords of the training, of the stream that it reads, and of the corpus
+RECIPE = ("activation", "normalization", "rate", "seed", "dead_tokens", "auxk", "skip", "clip", "decay", "ema")
+STREAM = ("batch", "buffer", "window", "states", "token_budget")
+TEXT = ("text", "split")
+
+
+class Sae:
+    """Sparse autoencoders on any model that depthscope reads: train, measure, look."""
+
+    PARENT, NAME = "", "sae"
+
+    def add_to(self, commands: Any) -> Any:
+        parser = commands.add_parser(
+            self.NAME, help="sparse autoencoders: train, eval, show, sweep", description=self.__doc__
+        )
+        return {self.NAME: parser.add_subparsers(dest="action", required=True, metavar="ACTION")}
+
+
+class Train:
+    """Train dictionaries on the stream of a model, all of them in one pass over a corpus: several layers, widths and
+    numbers of active latents at once. By default as Gao et al. (2024) published it. What was killed goes on where it was,
+    to the same bits. Each dictionary is a folder that SAELens reads too.
+    """
+
+    PARENT = "sae"
+
+    def add_to(self, actions: Any) -> None:
+        parser = actions.add_parser(
+            "train",
+            help="train dictionaries in one pass over a corpus",
+            description=self.__doc__,
+            epilog=(
+                f"For example:{COMMAND}sae train --model embedded --layers 10,15,20 --latents 4096 --k 32 --corpus books/ "
+                f"--tokens 2M --out sae/smollm{COMMAND}sae train --model embedded --layers 15 --site mlp-in --to mlp --corpus "
+                "books/ --out sae/transcoder"
+            ),
+            formatter_class=Wrapping,
+        )
+        _add_stream(parser)
+        how = parser.add_argument_group("dictionaries (see docs/studies/sae.md)")
+        add = how.add_argument
+        add("--latents", type=_sizes, metavar="N,..", help="latents of each dictionary (default 4096)")
+        add("--k", type=_numbers, metavar="K,..", help="latents that are active at a token (default 32)")
+        add(
+            "--activation",
+            metavar="NAME",
+            help="topk (default), batch-topk, jump-relu, relu, gated, matryoshka",
+        )
+        add("--to", metavar="SITE", help="a transcoder: from --site to this one, e.g. --site mlp-in --to mlp")
+        add("--skip", action="store_true", help="of a transcoder: a linear map beside the latents")
+        add(
+            "--normalization",
+            choices=("scale", "layer", "none"),
+            help="of the input: to a mean norm of sqrt(d), folded away in the end (default); token by token, as in OpenAI's "
+            "code; or none",
+        )
+        add("--rate", type=float, metavar="LR", help="learning rate (default by width: 2e-4 / sqrt(n / 16384))")
+        add(
+            "--decay",
+            type=float,
+            metavar="SHARE",
+            help="last share of the steps in which it falls to 0 (default 0: constant)",
+        )
+        add(
+            "--dead-tokens",
+            type=_size,
+            metavar="N",
+            help="tokens without firing after which a latent is dead (default 10M)",
+        )
+        add("--auxk", type=int, metavar="K", help="dead latents that learn what is left over (default: half the width)")
+        add("--clip", type=float, metavar="NORM", help="longest gradient (default: not clipped)")
+        add("--ema", type=float, metavar="M", help="average of the weights over steps, e.g. 0.999 (default: none)")
+        add("--seed", type=int, metavar="N", help="of the first weights and of the order (default 0)")
+        add("--save-every", type=float, metavar="S", help="seconds between checkpoints (default 300)")
+        add("--out", type=Path, required=True, metavar="DIR", help="run folder, with a folder for each dictionary")
+        _add_last(parser)
+        parser.set_defaults(handler=self.run)
+
+    def run(self, options: argparse.Namespace) -> Answer:
+        from depthscope.studies.sae.study import train_sae
+
+        found = train_sae(
+            options.model,
+            options.corpus,
+            options.out,
+            **chosen(options, ("layers", "site", "to", "latents", "k", "tokens", "save_every", *TEXT, *STREAM)),
+            **{key: value for key, value in chosen(options, RECIPE).items() if value is not False},
+            load=_loading(options),
+            **_work(options),
+        )
+        return Answer(found.told, {"folder": found.folder, "dictionaries": found.dictionaries.to_dict("records")})
+
+
+def _add_stream(parser: Any) -> None:
+    group = parser.add_argument_group("model and corpus")
+    add = group.add_argument
+    add("--model", default="embedded", help=f"'embedded' (default), {MODEL}")
+    add(
+        "--layers",
+        type=_numbers,
+        metavar="L,M,..",
+        help="one dictionary each, all in one pass (default: the middle one)",
+    )
+    add("--site", choices=SITES, help="the residual stream (default), or a part of the block and what it takes in")
+    _add_corpus(add, required=True)
+    add("--tokens", type=_size, metavar="N", help="to learn from, e.g. 2M (default: the corpus once)")
+    add_loading(group, LOAD)
+    add = parser.add_argument_group("stream of states").add_argument
+    add("--batch", type=_size, metavar="N", help="tokens of a step (default 1024)")
+    add("--buffer", type=_size, metavar="N", help="tokens whose states are held and shuffled (default 64K)")
+    add("--window", type=int, metavar="N", help="tokens that the model reads at once (default 256)")
+    add("--states", metavar="DIR", help="keep the states there, or read those that are there: the model runs once")
+    add("--token-budget", type=int, metavar="N", help="padded tokens per forward pass")
+
+
+def _add_corpus(add: Any, required: bool) -> None:
+    text = "" if required else " (default: the text that comes with the package)"
+    add(
+        "--corpus",
+        metavar="FILE|DIR",
+        required=required,
+        help=f"txt, md, jsonl (also .gz, .zst), parquet; or hf:NAME[:CONFIG][:SPLIT]{text}",
+    )
+    add("--text-column", dest="text", metavar="NAME", help="column of the text, of jsonl and parquet (default text)")
+    add("--split", choices=("file", "line", "paragraph"), help="what is a document in plain text (default file)")
+
+
+def _add_last(parser: Any) -> None:
+    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads of torch")
+    parser.add_argument("--no-progress", action="store_true", help="no progress bars")
+    add_json(parser)
+
+
+def _loading(options: argparse.Namespace) -> dict[str, Any]:
+    return {key: value for key, value in chosen(options, LOAD).items() if value is not False}
+
+
+def _work(options: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "threads": options.threads,
+        "command": shlex.join(["depthscope", *options.words]),
+        "progress": not options.no_progress,
+    }
+
+
+MAGNITUDES = {"k": 10**3, "m": 10**6, "b": 10**9}
+
+
+def _size(text: str) -> int:
+    """``2M``, ``64K``, ``4096``: thousands, millions, billions."""
+    number, last = text.strip().lower(), 1
+    if number and number[-1] in MAGNITUDES:
+        number, last = number[:-1], MAGNITUDES[number[-1]]
+    try:
+        value = float(number) * last
+    except ValueError:
+        value = -1.0
+    if value < 1 or value != int(value):
+        raise argparse.ArgumentTypeError(f"{text!r}: give a whole number above 0, as 4096, 64K or 2M")
+    return int(value)
+
+
+def _sizes(text: str) -> list[int]:
+    return [_size(part) for part in text.split(",")]
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: give whole numbers, as in 10,15,20") from None
+
+
+COMMANDS = (Sae(), Train())

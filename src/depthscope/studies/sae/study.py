@@ -1,0 +1,363 @@
+"""Settings in, dictionaries out: one pass over a model and a corpus, into a run folder with a folder for each dictionary."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from os import PathLike, fspath
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from depthscope.capture.parts import Cut
+from depthscope.capture.sites import PLACES, Site
+from depthscope.capture.stream import BUFFER, Order, Stream
+from depthscope.capture.taps import Taps
+from depthscope.corpus.documents import Corpus, Split
+from depthscope.corpus.read import read_corpus
+from depthscope.drawing.saving import save
+from depthscope.errors import DepthscopeError, check_choice, check_count
+from depthscope.model.load import load_text
+from depthscope.model.model import Model
+from depthscope.run.begin import Begun, begin
+from depthscope.run.result import FinishedRun
+from depthscope.store.tables import read_csv, write_csv
+from depthscope.studies.sae.activations.topk import TopK
+from depthscope.studies.sae.dictionary import Dictionary, Origin
+from depthscope.studies.sae.figures import draw_training
+from depthscope.studies.sae.first_tokens import WINDOWS, first_tokens
+from depthscope.studies.sae.formats.load import load_sae
+from depthscope.studies.sae.formats.write import save_sae
+from depthscope.studies.sae.page import DICTIONARIES, LAYOUT
+from depthscope.studies.sae.results import Training, curve_of
+from depthscope.studies.sae.training.plan import Plan
+from depthscope.studies.sae.training.recipe import Recipe
+from depthscope.studies.sae.training.trainer import Trainer
+from depthscope.studies.sae.words import answer, caution, norms_words, title
+from depthscope.telling import Sheet
+from depthscope.training.schedule import Schedule
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+WINDOW, BATCH, LATENTS, K = 256, 1024, 4096, 32
+# tokens of a part of the corpus, which here are only handed on
+PART = 2**16
+CHECKPOINT = "training.shards"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which dictionaries, from which states: what decides the result, whatever the machine.
+
+    Attributes
+    ----------
+    layers : sequence of int or None
+        None: the middle one.
+    site, to : str
+        Place of what is read; and of what is written, of a transcoder.
+    latents, k : sequence of int
+        All combinations are trained, at every layer.
+    activation : str
+    tokens : int or None
+        None: the corpus once.
+    batch, buffer, window : int
+    recipe : Recipe
+    skip : bool
+    """
+
+    layers: Sequence[int] | None = None
+    site: str = "resid"
+    to: str | None = None
+    latents: Sequence[int] = (LATENTS,)
+    k: Sequence[int] = (K,)
+    activation: str = "topk"
+    tokens: int | None = None
+    batch: int = BATCH
+    buffer: int = BUFFER
+    window: int = WINDOW
+    recipe: Recipe = field(default_factory=Recipe)
+    skip: bool = False
+
+    def __post_init__(self) -> None:
+        check_choice("site", self.site, PLACES)
+        if self.to is not None:
+            check_choice("to", self.to, PLACES)
+        for name in ("tokens", "batch", "buffer"):
+            check_count(name, getattr(self, name))
+        check_count("window", self.window, 2)
+        self.plans(1)
+
+    def layers_of(self, depth: int) -> list[int]:
+        """The layers in a model of so many blocks."""
+        return list(dict.fromkeys(self.layers)) if self.layers is not None else [max(1, depth // 2)]
+
+    def plans(self, depth: int) -> dict[str, Plan]:
+        """What is to be trained, by the name of its folder."""
+        several = len(self.latents) * len(self.k) > 1
+        found: dict[str, Plan] = {}
+        for layer in self.layers_of(depth):
+            site = Site(self.site, layer)  # type: ignore[arg-type]
+            onto = None if self.to is None else Site(self.to, layer)  # type: ignore[arg-type]
+            for n in self.latents:
+                for k in self.k:
+                    size = f"-n{n}-k{k}" if several else ""
+                    name = f"{site}{'' if onto is None else f'-to-{self.to}'}{size}"
+                    found[name] = Plan(site, n, TopK(k), onto, self.skip, self.recipe)
+        return found
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """In what JSON knows."""
+        return {
+            **{name: value for name, value in vars(self).items() if name != "recipe"},
+            "layers": None if self.layers is None else list(self.layers),
+            "latents": list(self.latents),
+            "k": list(self.k),
+            "recipe": self.plans(1)[next(iter(self.plans(1)))].settings["recipe"],
+        }
+
+    def stream(self, model: Model, corpus: Corpus, states: Path | None, budget: int | None) -> Stream:
+        """The states that are learnt from; as many steps as the tokens make."""
+        sites = [site for plan in self.plans(model.depth).values() for site in (plan.site, plan.target) if site]
+        window = min(self.window, model.max_length or self.window)
+        order = Order(Cut(window, 0, PART, model.causal), self.batch, self.buffer, seed=self.recipe.seed)
+        stream = Stream(Taps(model, sites), corpus, order, 1, states, budget=budget)
+        tokens = self.tokens if self.tokens is not None else stream.count()
+        if tokens < self.batch:
+            raise DepthscopeError(
+                f"{corpus.source}: {tokens} tokens to learn from, fewer than a batch of {self.batch}; give more text, or a "
+                "smaller --batch"
+            )
+        stream.steps = tokens // self.batch
+        return stream
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingRun(FinishedRun):
+    """What :func:`train_sae` returns.
+
+    Attributes
+    ----------
+    folder : Path
+    training : Training
+    timings : dict
+        Seconds by stage.
+    """
+
+    folder: Path
+    training: Training
+    timings: dict[str, float]
+
+    @property
+    def dictionaries(self) -> pd.DataFrame:
+        return self.training.arrived
+
+    def load(self, name: str) -> Dictionary:
+        """A dictionary, by the name of its folder: ``"layer-15"``."""
+        return load_sae(self.folder / name)
+
+    @property
+    def told(self) -> Sequence[str | Sheet]:
+        return [*self.record.answer, *DICTIONARIES.sheets(self.dictionaries), *self.ending]
+
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        return draw_training(self.training, self.record.title, ax)
+
+
+def train_sae(
+    model: str | PathLike[str] | Model,
+    corpus: str | PathLike[str],
+    out: str | PathLike[str],
+    *,
+    layers: Sequence[int] | None = None,
+    site: str = "resid",
+    to: str | None = None,
+    latents: Sequence[int] = (LATENTS,),
+    k: Sequence[int] = (K,),
+    activation: str = "topk",
+    tokens: int | None = None,
+    normalization: str = "scale",
+    rate: float | None = None,
+    decay: float = 0.0,
+    dead_tokens: int = 10_000_000,
+    auxk: int | None = None,
+    skip: bool = False,
+    clip: float | None = None,
+    ema: float | None = None,
+    seed: int = 0,
+    batch: int = BATCH,
+    buffer: int = BUFFER,
+    window: int = WINDOW,
+    states: str | PathLike[str] | None = None,
+    text: str = "text",
+    split: Split = "file",
+    token_budget: int | None = None,
+    save_every: float = 300.0,
+    load: Mapping[str, Any] | None = None,
+    threads: int | None = None,
+    command: str = "",
+    progress: bool = True,
+) -> TrainingRun:
+    """Train sparse autoencoders on the states of a model, all of them in one pass.
+
+    Killed at any moment and called again, it goes on from the last checkpoint, and ends with the same bits.
+
+    Parameters
+    ----------
+    model : str, path or Model
+        What :func:`depthscope.load` takes, or gives.
+    corpus : str or path
+        See :func:`depthscope.corpus.read.read_corpus`, also for ``text`` and ``split``.
+    out : path
+        Run folder; each dictionary is a folder in it that SAELens reads too.
+    layers : sequence of int, optional
+        Of the stream 0 to L, of parts 1 to L; by default the middle one.
+    site : {"resid", "attention", "mlp", "attention-in", "mlp-in"}
+        What is read: the residual stream behind a block, or what its parts add to it or take in.
+    to : str, optional
+        What is written, of a transcoder; the same by default.
+    latents, k : sequence of int
+        Sizes, and active latents at a token: all combinations are trained, at every layer. k goes with the activations that
+        have one.
+    activation : str
+        Name: see :mod:`depthscope.studies.sae.activations.names`.
+    tokens : int, optional
+        To learn from, the corpus again and again if it is shorter; by default the corpus once.
+    normalization : {"scale", "layer", "none"}
+        Of the input: one constant, folded away in the end; each token by itself; none.
+    rate, decay, dead_tokens, auxk, clip, ema, seed
+        Of the recipe: see :class:`depthscope.studies.sae.training.recipe.Recipe`. ``decay``: share of the steps, at the end,
+        over which the rate falls to 0.
+    skip : bool
+        Of a transcoder: a linear map beside the latents.
+    batch, buffer, window : int
+        Tokens of a step; whose states are held and shuffled; that the model reads at once.
+    states : path, optional
+        A folder in which states are kept, or read if they are there: 2 or 4 bytes x features x tokens x sites.
+    save_every : float
+        Seconds between checkpoints.
+    load : mapping, optional
+        Keywords of :func:`depthscope.load`.
+
+    Returns
+    -------
+    TrainingRun
+
+    Raises
+    ------
+    DepthscopeError
+        More active latents than latents, a layer or site that is not there, a corpus shorter than a batch, states that are not
+        finite, a folder of other settings, no space left.
+
+    Examples
+    --------
+    >>> run = ds.train_sae("embedded", "books/", "sae/smollm", layers=[10, 15, 20], tokens=2_000_000)   # doctest: +SKIP
+    >>> sae = run.load("layer-15")                                                                # doctest: +SKIP
+    """
+    recipe = Recipe(
+        rate=rate,
+        schedule=Schedule(decay=decay),
+        dead_after=dead_tokens,
+        k_aux=auxk,
+        clip=clip,
+        average=ema,
+        seed=seed,
+        normalization=normalization,  # type: ignore[arg-type]
+    )
+    asked = Asked(layers, site, to, tuple(latents), tuple(k), activation, tokens, batch, buffer, window, recipe, skip)
+    source = read_corpus(corpus, text=text, split=split)
+    with begin(
+        "sae",
+        {"model": model.name if isinstance(model, Model) else fspath(model), **asked.settings,
+         "corpus": {"text": text, "split": split}, "load": dict(load or {})},
+        Path(out),
+        layout=LAYOUT,
+        load=lambda: model if isinstance(model, Model) else load_text(fspath(model), **(load or {})),
+        ready=lambda loaded: {"sites": ready(loaded, asked)},
+        identity={"corpus": source.digest()},
+        threads=threads,
+        command=command,
+        progress=progress,
+    ) as run:  # fmt: skip
+        training = train_into(
+            run, Path(out), source, asked, None if states is None else Path(states), token_budget, save_every
+        )
+        name = run.model.name
+        run.record.title = title(training, name)
+        run.record.answer = answer(training, name)
+        run.record.words = {"training": caution(training), "norms": norms_words(training)}
+        run.about["model"] = name
+    return TrainingRun(Path(out), training, run.clock.seconds)
+
+
+def ready(model: Model, asked: Asked) -> str:
+    """What cannot be done is said before the corpus is read."""
+    plans = asked.plans(model.depth)
+    Taps(model, [site for plan in plans.values() for site in (plan.site, plan.target) if site])
+    return ", ".join(plans)
+
+
+def train_into(
+    run: Begun[Model],
+    out: Path,
+    corpus: Corpus,
+    asked: Asked,
+    states: Path | None = None,
+    token_budget: int | None = None,
+    save_every: float = 300.0,
+) -> Training:
+    """Train what is asked for into a run under way; what is there already is not trained again."""
+    model = run.model
+    plans = asked.plans(model.depth)
+    files = {name: out / name for name in ("dictionaries.csv", "training.csv", "norms.csv")}
+    if not all(file.is_file() for file in (*files.values(), *(out / name / "cfg.json" for name in plans))):
+        with run.clock("count"):
+            stream = asked.stream(model, corpus, states, token_budget)
+        with run.clock("train"):
+            trainer = Trainer(list(plans.values()), stream)
+            checkpoint = out / CHECKPOINT / "checkpoint.safetensors"
+            checkpoint.parent.mkdir(exist_ok=True)
+            trainer.train(path=checkpoint, seconds=save_every, shown=run.clock.told)
+        with run.clock("write"):
+            _write(out, trainer, plans, stream, run, asked)
+            shutil.rmtree(checkpoint.parent)
+    training = Training(
+        **{name: read_csv(files[file]) for name, file in
+           (("dictionaries", "dictionaries.csv"), ("curve", "training.csv"), ("norms", "norms.csv"))},
+    )  # fmt: skip
+    with run.clock("report"):
+        (out / "figures").mkdir(exist_ok=True)
+        source = f"{model.name}; {asked.activation}; single steps, means of nine"
+        save(draw_training(training, source).figure, out / "figures" / "training")
+    return training
+
+
+def _write(
+    out: Path, trainer: Trainer, plans: Mapping[str, Plan], stream: Stream, run: Begun[Model], asked: Asked
+) -> None:
+    model, tokens = run.model, stream.steps * stream.order.batch
+    more = {"corpus": run.record.identity["corpus"], "tokens": tokens, "settings": asked.settings}
+    made = trainer.finished(lambda plan: Origin(model.name, model.fingerprint, plan.site, plan.target, more))
+    folders = {plan.name: name for name, plan in plans.items()}
+    rows = []
+    for plan, dictionary in zip(plans.values(), made, strict=True):
+        save_sae(dictionary, out / folders[plan.name], format="saelens")
+        rows.append(
+            {
+                "dictionary": folders[plan.name],
+                "site": str(plan.site),
+                "layer": plan.site.layer,
+                "latents": plan.latents,
+                "k": getattr(plan.activation, "k", None),
+                "activation": plan.activation.name,
+                "tokens": tokens,
+                "readings": tokens / stream.corpus_tokens if stream.corpus_tokens else float(stream.epoch),
+                "rate": plan.recipe.learning_rate(plan.latents),
+            }
+        )
+    write_csv(out / "training.csv", curve_of([(p.step, p.metrics) for p in trainer.curve], folders, stream.order.batch))
+    write_csv(out / "norms.csv", first_tokens(stream.taps, islice(stream.windows(), WINDOWS)))
+    # last: with it all the rest is there
+    write_csv(out / "dictionaries.csv", pd.DataFrame(rows))
