@@ -1,7 +1,6 @@
 """What a dictionary is to be better than: directions drawn at random, the mean, and what as many directions can do at best."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
@@ -83,7 +82,7 @@ def random_like(
     encoder = directions()
     decoder = encoder.clone() if targets is None else directions()
     mean, out = states.double().mean(0).to(like), goal.double().mean(0).to(like)
-    activation: Any = TopK(max(1, min(round(active), dictionary.latents)))
+    activation = TopK(max(1, min(round(active), dictionary.latents)))
     zero = like.new_zeros(dictionary.latents)
     made = Dictionary(
         encoder, zero, decoder, mean, activation, output_bias=None if targets is None else out, origin=dictionary.origin

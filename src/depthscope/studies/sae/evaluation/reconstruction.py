@@ -1,8 +1,6 @@
 """How much of the states a dictionary gives back, with how few latents, and how many of those ever fire."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,8 +10,8 @@ from depthscope.arrays import Float
 from depthscope.errors import DepthscopeError
 from depthscope.statistics.bootstrap import MIN_ITEMS, drawn_items
 from depthscope.statistics.classify import Estimate
-from depthscope.studies.sae.evaluation.score import Better, Score
-from depthscope.studies.sae.evaluation.units import Sums, Totals, Units
+from depthscope.studies.sae.evaluation.score import Made, Score
+from depthscope.studies.sae.evaluation.units import Totals, Units
 from depthscope.studies.sae.sparse import Sparse
 
 DENSE = 0.1  # share of the tokens above which a latent that fires on them tells little of any of them
@@ -35,15 +33,6 @@ NAMES = (
     "cosine",
     "active",
 )
-
-
-class Made(NamedTuple):
-    """A score that is made of the totals."""
-
-    name: str
-    unit: str
-    better: Better
-    of: Callable[[Sums], Float]
 
 
 BIAS = "ratio, 1 without shrinkage"
@@ -245,11 +234,7 @@ class Reconstruction:
         where reconstructions are too small. ``slope``: of the regression of x on x^, both about the mean; 1 without shrinkage,
         above it where what is told of a state is too little. ``norm_ratio``: root of the mean square norm of x^ over that of x.
         """
-        found = [
-            Score(made.name, self.totals.estimate(made.of, seed=seed), made.unit, made.better)
-            for made in MADE
-            if made.name != "l0" or self.fired.shape[1]
-        ]
+        found = [made.score(self.totals, seed) for made in MADE if made.name != "l0" or self.fired.shape[1]]
         if self.fired.shape[1]:
             over = f"share of latents, over {self.tokens:,} tokens"
             dead = Estimate(float(self.dead.mean()), np.nan, np.nan)

@@ -1,10 +1,13 @@
 """One number that says how good a dictionary is, with its interval, its unit, and what it is without a dictionary."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import isfinite, nan
-from typing import Literal
+from typing import Literal, NamedTuple
 
+from depthscope.arrays import Float
 from depthscope.statistics.classify import Estimate
+from depthscope.studies.sae.evaluation.units import Sums, Totals
 
 Better = Literal["higher", "lower", "neither"]
 NOTHING = Estimate(nan, nan, nan)
@@ -48,3 +51,16 @@ class Score:
     def against(self, control: str, other: "Score") -> "Score":
         """The same number beside that of a control."""
         return replace(self, control=control, beside=other.value)
+
+
+class Made(NamedTuple):
+    """How a score is made of sums over tokens."""
+
+    name: str
+    unit: str
+    better: Better
+    of: Callable[[Sums], Float]
+
+    def score(self, totals: Totals, seed: int = 0) -> Score:
+        """The score of these sums, with its interval."""
+        return Score(self.name, totals.estimate(self.of, seed=seed), self.unit, self.better)
