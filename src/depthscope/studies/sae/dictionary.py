@@ -18,6 +18,15 @@ Normalization = Literal["none", "layer"]
 EPSILON = 1e-5  # is added to the standard deviation there
 
 
+def layer_normalized(states: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """States (..., d) without their mean and spread, token by token, and these (..., 1)."""
+    mean = states.mean(-1, keepdim=True)
+    centred = states - mean
+    scale = centred.std(-1, keepdim=True)
+    # as in OpenAI's code, which adds it where it divides and not where it multiplies
+    return centred / (scale + EPSILON), mean, scale
+
+
 @dataclass(frozen=True)
 class Origin:
     """Where a dictionary comes from, for its file and for whoever puts it beside a model.
@@ -161,13 +170,7 @@ class Dictionary(nn.Module):
                 f"states of {states.shape[-1]} features, and the dictionary reads {self.width}: it belongs to another model"
             )
         states = states.to(self.encoder)
-        if self.normalization == "none":
-            return states, None, None
-        mean = states.mean(-1, keepdim=True)
-        centred = states - mean
-        scale = centred.std(-1, keepdim=True)
-        # as in OpenAI's code, which adds it where it divides and not where it multiplies
-        return centred / (scale + EPSILON), mean, scale
+        return (states, None, None) if self.normalization == "none" else layer_normalized(states)
 
     def __repr__(self) -> str:
         where = f" at {self.origin.site} of {self.origin.model}" if self.origin.site and self.origin.model else ""

@@ -1,7 +1,7 @@
 """One dictionary at one batch, in training: what an activation and its loss are made of."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
@@ -10,6 +10,8 @@ from depthscope.studies.sae.kernels import CELLS, decode, largest, selected
 from depthscope.studies.sae.sparse import Sparse
 from depthscope.studies.sae.training.ranks import ALONE, Ranks
 from depthscope.studies.sae.training.recipe import Recipe
+
+Choose = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 
 
 @dataclass
@@ -36,6 +38,8 @@ class Forward:
     step, steps : int
         Which step of how many.
     ranks : Ranks
+    notes : dict of str to Tensor
+        What an activation writes down for its loss.
     """
 
     dictionary: Dictionary
@@ -48,6 +52,7 @@ class Forward:
     step: int = 0
     steps: int = 1
     ranks: Ranks = ALONE
+    notes: dict[str, torch.Tensor] = field(default_factory=dict)
 
     @property
     def own(self) -> dict[str, torch.Tensor]:
@@ -60,32 +65,62 @@ class Forward:
         dictionary = self.dictionary
         return dictionary.bias if dictionary.output_bias is None else dictionary.output_bias
 
-    def before(self) -> torch.Tensor:
-        """All pre-activations (N, n), with their gradient: for activations in which most latents may fire."""
-        return self.dictionary.before(self.states)
+    def before(self, biased: bool = True) -> torch.Tensor:
+        """All pre-activations (N, n), with their gradient: for activations in which most latents may fire.
 
-    def chosen(self, choose: Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]) -> Sparse:
-        """Pre-activations at some latents of each state, with a gradient through these alone.
+        ``biased``: with the bias of the latents, which not every activation has.
+        """
+        dictionary = self.dictionary
+        inside = self.states - dictionary.bias
+        return torch.nn.functional.linear(inside, dictionary.encoder, dictionary.latent_bias if biased else None)
+
+    def rising(self, share: float) -> float:
+        """From 0 to 1 in a line over a share of the steps, then 1: how penalties of sparsity are let in."""
+        return 1.0 if share == 0 else min(1.0, self.step / (share * self.steps))
+
+    def per_token(self, sums: torch.Tensor) -> torch.Tensor:
+        """The mean over tokens of what each adds up to, (N,) or its sum, in the units of :meth:`error`, where squared distances
+        are divided by features and variance: so a penalty keeps the weight beside the squared error that it is published with.
+        """
+        return sums.sum() / (self.tokens * self.target.shape[1] * self.variance)
+
+    def chosen(self, choose: Choose) -> Sparse:
+        """Pre-activations at some latents of each state, with a gradient through these alone: see :meth:`looked_at`."""
+        return self.learning(*self.looked_at(choose))
+
+    def looked_at(self, choose: Choose, rows: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+        """Pre-activations and indices that are chosen at each state, (N, K), without a gradient.
 
         Parameters
         ----------
         choose : callable
             From pre-activations (M, n) of some of the states to values and indices (M, K); called for a few states at a time,
             whose pre-activations are forgotten at once.
+        rows : int Tensor (M,), optional
+            Of these states alone.
         """
-        dictionary = self.dictionary
-        return self._selected(*self._some(dictionary.encoder, dictionary.latent_bias, choose))
+        return self._some(self.dictionary.encoder, self.dictionary.latent_bias, choose, rows)
 
-    def decoded(self, code: Sparse | torch.Tensor) -> torch.Tensor:
-        """What a code stands for (N, d), biases and all."""
+    def learning(self, values: torch.Tensor, indices: torch.Tensor) -> Sparse:
+        """Pre-activations (N, K) that were looked at, with their gradient."""
         dictionary = self.dictionary
-        given = decode(code, dictionary.decoder) if isinstance(code, Sparse) else code @ dictionary.decoder
-        given = given + self.output_bias
-        return given if dictionary.skip is None else given + self.states @ dictionary.skip.T
+        found = selected(values, indices, self.states, dictionary.bias, dictionary.encoder, dictionary.latent_bias)
+        return Sparse(found, indices, dictionary.latents)
+
+    def decoded(self, code: Sparse | torch.Tensor, learning: bool = True) -> torch.Tensor:
+        """What a code stands for (N, d), biases and all; with ``learning=False`` the decoder gets no gradient."""
+        decoder = self.dictionary.decoder if learning else self.dictionary.decoder.detach()
+        beside = self.beside() if learning else self.beside().detach()
+        return (decode(code, decoder) if isinstance(code, Sparse) else code @ decoder) + beside
+
+    def beside(self) -> torch.Tensor:
+        """What is given back where nothing fires, (d,) or (N, d)."""
+        skip = self.dictionary.skip
+        return self.output_bias if skip is None else self.output_bias + self.states @ skip.T
 
     def error(self, given: torch.Tensor) -> torch.Tensor:
         """Mean squared error over tokens and features, divided by the variance."""
-        return (given - self.target).square().sum() / (self.tokens * self.target.shape[1] * self.variance)
+        return self.per_token((given - self.target).square())
 
     def fired(self, code: Sparse | torch.Tensor) -> None:
         """Note which latents fired: before AuxK asks which are dead, and so that one that fires now is not."""
@@ -132,29 +167,21 @@ class Forward:
         values, indices = self._some(
             dictionary.encoder.detach()[dead], dictionary.latent_bias.detach()[dead], lambda before: largest(before, k)
         )
-        values, indices, latents = self._selected(values, dead[indices])
+        values, indices, latents = self.learning(values, dead[indices])
         code = Sparse(values.relu(), indices, latents)
         return (decode(code, dictionary.decoder) + bias - residual).square().sum() * share
 
     def _some(
-        self,
-        encoder: torch.Tensor,
-        latent_bias: torch.Tensor,
-        choose: Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]],
+        self, encoder: torch.Tensor, latent_bias: torch.Tensor, choose: Choose, rows: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Chosen pre-activations (N, K) and their indices, without a gradient."""
         found = []
         with torch.no_grad():
-            centred = self.states - self.dictionary.bias
-            rows = max(1, min(CELLS // len(encoder), len(centred)))
-            held = centred.new_empty((rows, len(encoder)))
-            for some in torch.split(centred, rows):
+            centred = (self.states if rows is None else self.states[rows]) - self.dictionary.bias
+            most = max(1, min(CELLS // len(encoder), len(centred)))
+            held = centred.new_empty((most, len(encoder)))
+            for some in torch.split(centred, most):
                 # into the same memory again: what a batch takes does not grow with it, and is not asked for anew
                 found.append(choose(torch.addmm(latent_bias, some, encoder.T, out=held[: len(some)])))
         values, indices = zip(*found, strict=True)
         return torch.cat(values), torch.cat(indices)
-
-    def _selected(self, values: torch.Tensor, indices: torch.Tensor) -> Sparse:
-        dictionary = self.dictionary
-        found = selected(values, indices, self.states, dictionary.bias, dictionary.encoder, dictionary.latent_bias)
-        return Sparse(found, indices, dictionary.latents)

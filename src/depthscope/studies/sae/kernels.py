@@ -88,15 +88,18 @@ def transposed(
     """
     if rows is None:
         rows = torch.arange(len(values), device=values.device).repeat_interleave(values.shape[1])
-    flat = indices.reshape(-1)
+        values, indices = values.reshape(-1), indices.reshape(-1)
+    there = values != 0
+    if not bool(there.all()):
+        values, indices, rows = values[there], indices[there], rows[there]
     # numbers of half the size are sorted in half the time
-    order = flat.to(torch.int32).argsort(stable=True)
-    counts = torch.bincount(flat, minlength=latents)
+    order = indices.to(torch.int32).argsort(stable=True)
+    counts = torch.bincount(indices, minlength=latents)
     return embedding_bag(
         rows[order],
         states,
         offsets=counts.cumsum(0) - counts,
-        per_sample_weights=values.reshape(-1)[order].to(states.dtype),
+        per_sample_weights=values[order].to(states.dtype),
         mode="sum",
     )
 

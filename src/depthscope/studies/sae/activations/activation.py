@@ -45,9 +45,12 @@ class Activation(Protocol):
         """What is minimised, in terms that are added; ``given`` (N, d) is what the code is decoded to."""
         return {"error": forward.error(given)}
 
-    def scaled(self, own: Mapping[str, torch.Tensor], factor: float) -> dict[str, torch.Tensor]:
-        """Its parameters for pre-activations that are all multiplied by ``factor``, so that activations are too.
+    def learnt(self, own: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Its parameters as they are in training, where that is another form."""
+        return dict(own)
 
-        So the scaling of the input goes into a finished dictionary. As here, where all are compared with pre-activations.
+    def finished(self, learnt: Mapping[str, torch.Tensor], factor: float) -> dict[str, torch.Tensor]:
+        """From those in training to ``Dictionary.own``, for pre-activations and activations that are all ``factor`` times as
+        large: so the scaling of the input goes into a finished dictionary. As here, where all are in their units.
         """
-        return {name: value * factor for name, value in own.items()}
+        return {name: value * factor for name, value in learnt.items()}

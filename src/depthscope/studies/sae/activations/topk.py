@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 import torch
 
-from depthscope.errors import DepthscopeError, check_count
+from depthscope.errors import check_count
 from depthscope.studies.sae.activations.activation import Activation, Code
+from depthscope.studies.sae.activations.checks import check_k
 from depthscope.studies.sae.kernels import largest
 from depthscope.studies.sae.sparse import Sparse
 
@@ -45,9 +46,3 @@ class TopK(Activation):
 
     def loss(self, forward: "Forward", code: Code, given: torch.Tensor) -> dict[str, torch.Tensor]:
         return {"error": forward.error(given), "auxk": forward.auxk(given)}
-
-
-def check_k(k: int, latents: int) -> None:
-    """Refuse more than there are."""
-    if k > latents:
-        raise DepthscopeError(f"k={k}: more than the {latents} latents there are; give a smaller k, or more latents")

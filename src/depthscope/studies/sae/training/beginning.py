@@ -8,7 +8,8 @@ import torch
 from torch.nn.functional import normalize
 
 from depthscope.errors import DepthscopeError
-from depthscope.studies.sae.dictionary import EPSILON, Dictionary
+from depthscope.studies.sae.dictionary import EPSILON, Dictionary, layer_normalized
+from depthscope.studies.sae.forward import Forward
 from depthscope.studies.sae.training.plan import Plan
 
 SAMPLE = 2**15  # states from which the rest is worked out, as in the published code
@@ -63,10 +64,8 @@ class Units:
     def inside(self, states: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """States and targets (N, d) in these units; the same tensor where they are the same."""
         if self.normalization == "layer":
-            mean = states.mean(-1, keepdim=True)
-            scale = (states - mean).std(-1, keepdim=True) + EPSILON
-            read = (states - mean) / scale
-            return read, read if target is states else (target - mean) / scale
+            read, mean, scale = layer_normalized(states)
+            return read, read if target is states else (target - mean) / (scale + EPSILON)
         if self.normalization == "none":
             return states, target
         read = states * self.read
@@ -107,14 +106,14 @@ def blank(plan: Plan, width: int, like: torch.Tensor) -> Dictionary:
     def zeros(*shape: int) -> torch.Tensor:
         return like.new_zeros(shape)
 
-    own = {name: value.to(like) for name, value in plan.activation.beginning(plan.latents).items()}
+    own = plan.activation.learnt(plan.activation.beginning(plan.latents))
     return Dictionary(
         zeros(plan.latents, width),
         zeros(plan.latents),
         zeros(plan.latents, width),
         zeros(width),
         plan.activation,
-        own,
+        {name: value.to(like) for name, value in own.items()},
         output_bias=None if plan.target is None else zeros(width),
         skip=zeros(width, width) if plan.skip else None,
     )
@@ -125,14 +124,17 @@ def first(plan: Plan, states: torch.Tensor, target: torch.Tensor) -> Dictionary:
     """The dictionary before its first step, from a sample (N, d) in the units of the training.
 
     The bias is the geometric median; directions of the decoder are random, of length 1; those of the encoder are the same, of
-    the one length with which random unit vectors about the bias are given back as long as they are, on average (Gao et al.
-    2024, appendix A.1, and ``init_from_data_`` of their code).
+    the one length with which random vectors about the bias are given back as long as they are, on average (Gao et al. 2024,
+    appendix A.1, and ``init_from_data_`` of their code). The vectors have the mean norm of states, which makes a difference
+    to activations with a threshold.
     """
     dictionary = blank(plan, states.shape[1], states)
     # on the processor, so that a seed means the same everywhere
     random = torch.Generator().manual_seed(_seed(plan))
     directions = normalize(torch.randn(dictionary.decoder.shape, generator=random), dim=1)
-    probes = normalize(torch.randn(PROBES, dictionary.width, generator=random), dim=1).to(states)
+    probes = normalize(torch.randn(PROBES, dictionary.width, generator=random), dim=1).to(states) * math.sqrt(
+        dictionary.width
+    )
     dictionary.bias.copy_(geometric_median(states))
     out = dictionary.bias
     if dictionary.output_bias is not None:
@@ -140,10 +142,11 @@ def first(plan: Plan, states: torch.Tensor, target: torch.Tensor) -> Dictionary:
         out = dictionary.output_bias
     dictionary.decoder.copy_(normalize(directions.to(states), dim=1))
     dictionary.encoder.copy_(dictionary.decoder)
-    code = plan.activation.fires(dictionary.before(probes + dictionary.bias), dict(dictionary.own.items()))
-    length = float(torch.linalg.vector_norm(dictionary.decode(code) - out, dim=1).mean())
+    since = torch.zeros(plan.latents, dtype=torch.int64, device=states.device)
+    forward = Forward(dictionary, probes + dictionary.bias, probes, PROBES, 1.0, since, plan.recipe)
+    length = float(torch.linalg.vector_norm(forward.decoded(plan.activation.learns(forward)) - out, dim=1).mean())
     if length > 0:
-        dictionary.encoder.div_(length)
+        dictionary.encoder.mul_(math.sqrt(dictionary.width) / length)
     return dictionary
 
 

@@ -153,7 +153,7 @@ class Learner:
             held["decoder"],
             held["bias"] / read,
             self.plan.activation,
-            self.plan.activation.scaled(own, 1 / written),
+            self.plan.activation.finished(own, 1 / written),
             output_bias=None if output_bias is None else output_bias / written,
             skip=None if skip is None else skip * (read / written),
             normalization="layer" if recipe.normalization == "layer" else "none",

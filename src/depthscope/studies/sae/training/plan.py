@@ -1,6 +1,6 @@
 """What is to be trained: one dictionary."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from depthscope.capture.sites import Site
@@ -51,9 +51,8 @@ class Plan:
     def name(self) -> str:
         """``layer-15-n4096-topk-k32``: unlike those of other plans."""
         onto = "" if self.target is None else f"-to-{self.target}"
-        settings = "".join(
-            f"-{name}{value:g}" for name, value in vars(self.activation).items() if isinstance(value, int | float)
-        )
+        chosen = [(one.name, getattr(self.activation, one.name), one.default) for one in fields(self.activation)]  # type: ignore[arg-type]
+        settings = "".join(f"-{name}{_short(value)}" for name, value, default in chosen if value != default)
         return f"{self.site}{onto}-n{self.latents}-{self.activation.name}{settings}"
 
     @property
@@ -67,3 +66,7 @@ class Plan:
             "skip": self.skip,
             "recipe": asdict(self.recipe),
         }
+
+
+def _short(value: Any) -> str:
+    return "-".join(map(_short, value)) if isinstance(value, tuple) else f"{value:g}"
