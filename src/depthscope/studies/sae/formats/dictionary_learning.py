@@ -11,8 +11,8 @@ import torch
 from depthscope.capture.sites import Site
 from depthscope.errors import DepthscopeError
 from depthscope.studies.sae.activations.activation import Activation
+from depthscope.studies.sae.activations.names import activation_of
 from depthscope.studies.sae.dictionary import Dictionary, Origin
-from depthscope.studies.sae.formats.fires import activation
 from depthscope.studies.sae.formats.fold import unit_rows
 from depthscope.studies.sae.formats.weights import ANY, Weights, among, read_settings, read_torch
 
@@ -107,17 +107,20 @@ def _activation(kind: str, weights: Weights, inside: dict[str, torch.Tensor]) ->
     """The activation; a threshold of its own joins what is in the units of activations."""
     latents = len(next(iter(inside.values())))
     if kind == "AutoEncoderTopK":
-        return activation("topk", k=_k(weights))
+        return activation_of("topk", k=_k(weights))
     if kind == "JumpReluAutoEncoder":
         inside["threshold"] = weights.take("threshold", latents)
-        return activation("jump_relu")
+        return activation_of("jump_relu")
     if kind in (_BATCH, "MatryoshkaBatchTopKSAE"):
         weights.need("threshold")
         # below 0 until it has been trained for a while: then whatever is above 0 fires
         threshold = weights.take("threshold", *weights.tensors["threshold"].shape).clamp(min=0.0)
         inside["threshold"] = threshold.expand(latents).clone()
-        return activation("batch_topk", k=_k(weights))
-    return activation("gated" if kind == "GatedAutoEncoder" else "relu")
+        if "group_sizes" in weights:
+            groups = weights.tensors["group_sizes"].cumsum(0).tolist()
+            return activation_of("matryoshka", k=_k(weights), prefixes=[size / latents for size in groups])
+        return activation_of("batch_topk", k=_k(weights))
+    return activation_of("gated" if kind == "GatedAutoEncoder" else "relu")
 
 
 def _k(weights: Weights) -> int:

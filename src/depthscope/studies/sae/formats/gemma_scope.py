@@ -12,8 +12,8 @@ import torch
 
 from depthscope.capture.sites import Site
 from depthscope.errors import DepthscopeError
+from depthscope.studies.sae.activations.names import activation_of
 from depthscope.studies.sae.dictionary import Dictionary, Origin
-from depthscope.studies.sae.formats.fires import activation
 from depthscope.studies.sae.formats.hooks import site_of_point
 from depthscope.studies.sae.formats.weights import ANY, among, read_npz, read_safetensors, read_settings
 
@@ -56,7 +56,7 @@ def read(path: Path, device: torch.device) -> Dictionary:
         bias,
         decoder,
         torch.zeros_like(output),
-        activation("jump_relu"),
+        activation_of("jump_relu"),
         {"threshold": threshold},
         output_bias=output,
         skip=skip,

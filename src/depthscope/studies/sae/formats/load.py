@@ -58,7 +58,13 @@ def load_sae(
         where = torch.device("cpu" if device is None else device)
     except RuntimeError:
         raise DepthscopeError(f"device={device!r} is none that torch knows: give cpu, cuda or cuda:1") from None
-    return module.read(place, where).eval().requires_grad_(False)
+    try:
+        read = module.read(place, where)
+        read.activation.check(read.latents)
+    except DepthscopeError as problem:
+        # of what is in the files, most sentences name them
+        raise problem if str(place) in str(problem) else DepthscopeError(f"{place}: {problem}") from None
+    return read.eval().requires_grad_(False)
 
 
 def read_config(source: str | os.PathLike[str], *, format: str | None = None) -> dict[str, Any]:

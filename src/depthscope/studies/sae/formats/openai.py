@@ -11,8 +11,8 @@ import torch
 
 from depthscope.errors import DepthscopeError, listed
 from depthscope.store.files import atomic
+from depthscope.studies.sae.activations.names import activation_of
 from depthscope.studies.sae.dictionary import Dictionary
-from depthscope.studies.sae.formats.fires import activation
 from depthscope.studies.sae.formats.fold import with_input_bias
 from depthscope.studies.sae.formats.weights import ANY, Weights, among, read_safetensors, read_torch, write_safetensors
 
@@ -59,7 +59,7 @@ def read(path: Path, device: torch.device) -> Dictionary:
     weights.over()
     if kind == "TopK" and not k:
         raise DepthscopeError(f"{path}: its TopK has k={k!r}, which is no whole number above 0; get it anew")
-    fires = activation("topk", k=k) if kind == "TopK" else activation("relu")
+    fires = activation_of("topk", k=k) if kind == "TopK" else activation_of("relu")
     return Dictionary(encoder, latent_bias, decoder, bias, fires, normalization="layer" if kind == "TopK" else "none")
 
 

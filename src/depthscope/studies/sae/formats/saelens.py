@@ -16,9 +16,8 @@ from depthscope.errors import DepthscopeError
 from depthscope.store.files import write_text
 from depthscope.store.jsonable import jsonable
 from depthscope.studies.sae.activations.activation import Activation
+from depthscope.studies.sae.activations.names import ACTIVATIONS, activation_of
 from depthscope.studies.sae.dictionary import Dictionary, Normalization, Origin
-from depthscope.studies.sae.formats.fires import KNOWN as ACTIVATIONS
-from depthscope.studies.sae.formats.fires import activation, settings_of
 from depthscope.studies.sae.formats.fold import unit_rows, with_input_bias
 from depthscope.studies.sae.formats.hooks import hook_of, site_of_hook, site_of_point
 from depthscope.studies.sae.formats.weights import (
@@ -43,14 +42,16 @@ _ACTIVATIONS = {
     "batchtopk": "batch_topk",
     "matryoshka_batchtopk": "batch_topk",
 }
-_ARCHITECTURES = {"relu": "standard", "jump_relu": "jumprelu", "batch_topk": "jumprelu", "matryoshka": "jumprelu"}
+_ARCHITECTURES = {"relu": "standard", "jump_relu": "jumprelu", "batch_topk": "jumprelu"}
 # SAELens has classes of their own for these; its others compute a transcoder where b_dec is not taken off the input
 _ACROSS = {"standard": "transcoder", "jumprelu": "jumprelu_transcoder"}
 _SKIPPING = {"standard": "skip_transcoder", "jumprelu": "jumprelu_skip_transcoder"}
 _SKIP = "_skip_transcoder"  # of those that SAELens does not have, and refuses
 _OWN = {"b_gate": "gate_bias", "b_mag": "magnitude_bias", "r_mag": "magnitude_scale"}
 # of what is in metadata, what depthscope says again when it writes
-_SAID = ("model_name", "fingerprint", "site", "target", "activation", "hook_name", "hook_name_out")
+_SAID = ("model_name", "fingerprint", "site", "target", "activation")
+# where what is read and what is written are said: by depthscope, by SAELens, and beside, as a module of transformers
+_PLACES = (("site", "hook_name", "hf_hook_name"), ("target", "hook_name_out", "hf_hook_name_out"))
 
 
 def holds(path: Path) -> bool:
@@ -105,7 +106,7 @@ def read(path: Path, device: torch.device) -> Dictionary:
 
 def write(dictionary: Dictionary, path: Path) -> None:
     """Every dictionary can be held; one with a bias of its own on either side has that of its input folded."""
-    base = _ARCHITECTURES.get(dictionary.activation.name, dictionary.activation.name)
+    base = _base({"name": dictionary.activation.name, **vars(dictionary.activation)})
     origin = dictionary.origin
     across = base in _ACROSS and (origin.target not in (None, origin.site) or dictionary.skip is not None)
     plain = dictionary.output_bias is None and not across and dictionary.skip is None
@@ -132,11 +133,7 @@ def write(dictionary: Dictionary, path: Path) -> None:
         "d_in": dictionary.width,
         "d_sae": dictionary.latents,
         **({"d_out": dictionary.width} if architecture != base else {}),
-        **(
-            {"k": settings_of(dictionary.activation)["k"], "rescale_acts_by_decoder_norm": False}
-            if base == "topk"
-            else {}
-        ),
+        **({"k": vars(dictionary.activation)["k"], "rescale_acts_by_decoder_norm": False} if base == "topk" else {}),
         "dtype": str(dictionary.encoder.dtype).removeprefix("torch."),
         "device": "cpu",
         "apply_b_dec_to_input": plain,
@@ -189,16 +186,27 @@ def _beside(
 
 
 def _activation(base: str, said: Mapping[str, Any], where: Path) -> Activation:
-    told = dict(_told(said))
-    name = str(told.pop("name", ""))
-    if base == "topk":
-        return activation("topk", k=whole(said, "k", where))
     # the same file may hold one that was trained otherwise than its architecture says
-    if name in ACTIVATIONS and _ARCHITECTURES.get(name, name) == base:
-        return activation(name, **told)
+    told = dict(_told(said)) if _base(_told(said)) == base else {}
+    if base == "topk":
+        return activation_of(**{"name": "topk", **told, "k": whole(said, "k", where)})
+    if told:
+        return activation_of(**told)
+    widths, latents = said.get("matryoshka_widths"), whole(said, "d_sae", where)
+    if base == "matryoshka_batchtopk" and isinstance(widths, list):
+        shares = [width / latents for width in widths if width < latents]
+        return activation_of("matryoshka", k=said.get("k"), prefixes=(*shares, 1.0))
     if base in ("batchtopk", "matryoshka_batchtopk"):
-        return activation("batch_topk", k=said.get("k"))
-    return activation(_ACTIVATIONS[base])
+        return activation_of("batch_topk", k=said.get("k"))
+    return activation_of(_ACTIVATIONS[base])
+
+
+def _base(told: Mapping[str, Any]) -> str:
+    """The architecture that computes what an activation does, of which there is its name and settings; or its own name."""
+    name = str(told.get("name", ""))
+    if name == "matryoshka":  # which is another one in training alone
+        return "jumprelu" if told.get("batch", True) else "topk"
+    return _ARCHITECTURES.get(name, name)
 
 
 def _told(said: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -237,20 +245,8 @@ def _origin(said: Mapping[str, Any], where: Path) -> Origin:
     found = said.get("metadata")
     metadata: dict[str, Any] = found if isinstance(found, dict) else {}
     one_head = metadata.get("hook_head_index") is not None
-    site, target = (
-        None if one_head else _site(metadata, ours, hook, point)
-        for ours, hook, point in (
-            ("site", "hook_name", "hf_hook_name"),
-            ("target", "hook_name_out", "hf_hook_name_out"),
-        )
-    )
+    site, target = (None if one_head else _site(metadata, *keys) for keys in _PLACES)
     kept = {name: value for name, value in metadata.items() if name not in _SAID}
-    # the name of a place that depthscope does not read is kept as it is
-    kept |= {
-        name: metadata[name]
-        for name, ours in (("hook_name", site), ("hook_name_out", target))
-        if ours is None and name in metadata
-    }
     return Origin(str(metadata.get("model_name") or ""), str(metadata.get("fingerprint") or ""), site, target, kept)
 
 
@@ -262,18 +258,18 @@ def _site(metadata: Mapping[str, Any], ours: str, hook: str, point: str) -> Site
 
 def _metadata(dictionary: Dictionary) -> dict[str, Any]:
     origin = dictionary.origin
-    sites = {"": origin.site, "_out": origin.target}
-    return {
-        "sae_lens_version": VERSION,
-        "sae_lens_training_version": None,
-        **origin.more,
+    said: dict[str, Any] = {"sae_lens_version": VERSION, "sae_lens_training_version": None, **origin.more}
+    for site, (ours, hook, point) in zip((origin.site, origin.target), _PLACES, strict=True):
+        if site is not None:
+            # another library's name of the same place is kept as it is
+            foreign = site_of_hook(said.get(hook)) or site_of_point(said.get(point))
+            said |= {ours: str(site)} | ({} if foreign == site else {hook: hook_of(site)})
+    said |= {
         "model_name": origin.model,
-        **{f"hook_name{end}": hook_of(site) for end, site in sites.items() if site is not None},
-        **({"site": str(origin.site)} if origin.site else {}),
-        **({"target": str(origin.target)} if origin.target else {}),
         **({"fingerprint": origin.fingerprint} if origin.fingerprint else {}),
-        "activation": {"name": dictionary.activation.name, **settings_of(dictionary.activation)},
+        "activation": {"name": dictionary.activation.name, **vars(dictionary.activation)},
     }
+    return dict(sorted(said.items()))
 
 
 def _apart(dictionary: Dictionary) -> Dictionary:

@@ -13,8 +13,8 @@ import torch
 from depthscope.capture.sites import Site
 from depthscope.errors import DepthscopeError
 from depthscope.store.files import write_text
+from depthscope.studies.sae.activations.names import activation_of
 from depthscope.studies.sae.dictionary import Dictionary, Origin
-from depthscope.studies.sae.formats.fires import activation, settings_of
 from depthscope.studies.sae.formats.fold import with_input_bias
 from depthscope.studies.sae.formats.hooks import module_of, site_of_module
 from depthscope.studies.sae.formats.weights import ANY, read_safetensors, read_settings, whole, write_safetensors
@@ -51,7 +51,7 @@ def read(path: Path, device: torch.device) -> Dictionary:
         bias,
         decoder,
         torch.zeros_like(output) if across else output,
-        activation("topk", k=whole(said, "k", where)),
+        activation_of("topk", k=whole(said, "k", where)),
         output_bias=output if across else None,
         skip=skip,
         origin=_origin(path, said, across),
@@ -62,7 +62,7 @@ def write(dictionary: Dictionary, path: Path) -> None:
     if dictionary.activation.name != "topk" or dictionary.normalization != "none":
         what = dictionary.activation.name if dictionary.activation.name != "topk" else "layer normalisation"
         raise DepthscopeError(f"sparsify's format holds TopK on states as they are, and not {what}: save it as saelens")
-    k, origin = settings_of(dictionary.activation)["k"], dictionary.origin
+    k, origin = vars(dictionary.activation)["k"], dictionary.origin
     across = origin.target not in (None, origin.site)
     if across:
         dictionary = with_input_bias(dictionary, torch.zeros_like(dictionary.bias))
