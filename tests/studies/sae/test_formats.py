@@ -138,6 +138,9 @@ def test_of_several_dictionaries_one_is_asked_for_and_a_single_one_is_found(tmp_
     with pytest.raises(ds.DepthscopeError, match=r"holds 2 dictionaries; give one of .*layer-9.*layer-10"):
         ds.load_sae(tmp_path)
     save_sae(drawn(), tmp_path / "alone" / "deep" / "layer-1")
+    # files of a training beside it are no dictionaries
+    torch.save({"step": 5, "weight": torch.ones(3)}, tmp_path / "alone" / "state.pt")
+    torch.save({"more": Rogue()}, tmp_path / "alone" / "other.pt")
     same(drawn(), ds.load_sae(tmp_path / "alone"))
     same(drawn(), ds.load_sae(tmp_path / "alone" / "deep" / "layer-1" / "sae_weights.safetensors"))
 

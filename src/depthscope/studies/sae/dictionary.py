@@ -70,7 +70,7 @@ class Dictionary(nn.Module):
     own : mapping of str to Tensor
         Parameters of the activation: a threshold (n,), say.
     output_bias : Tensor (d,), optional
-        Of a transcoder, whose output lies elsewhere.
+        Of a transcoder, whose output lies elsewhere, and of an autoencoder that takes another bias off its input, or none.
     skip : Tensor (d, d), optional
         Of a transcoder: a linear map from input to output beside the latents, ``x^ += skip x``.
     normalization : {"none", "layer"}

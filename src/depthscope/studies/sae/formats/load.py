@@ -14,6 +14,7 @@ from depthscope.studies.sae.dictionary import Dictionary
 from depthscope.studies.sae.formats.names import FORMATS, Format, format_of
 
 DEPTH = 4  # folders below the one given in which dictionaries are looked for
+STATE_DICTS = (".pt", ".pth")
 PICKLES = (".pkl", ".pickle", ".bin", ".ckpt")
 
 
@@ -102,7 +103,9 @@ def _found(source: object, name: str | None) -> tuple[Format, str, Path]:
         )
     found = _below(path, name)
     if not found and path.is_file():
-        found = [one for one in _below(path.parent, name, 0) if _is_of(path, one[1])]
+        found = [one for one in _below(path.parent, name, 0) if one[1] == path.parent]
+    if not found and path.is_file() and path.suffix in STATE_DICTS and name in (None, "openai"):
+        found = [("openai", path)]  # which will say what it lacks
     if len(found) > 1:
         raise DepthscopeError(
             f"{path}: holds {len(found)} dictionaries; give one of {listed((place for _, place in found), 8)}"
@@ -137,10 +140,6 @@ def _below(path: Path, name: str | None, depth: int = DEPTH) -> list[tuple[str, 
 def _parts(name: str) -> list[str]:
     """Digits and what is between them, always in turns, so that layer 9 comes before layer 10."""
     return re.split(r"(\d+)", name)
-
-
-def _is_of(file: Path, place: Path) -> bool:
-    return place == file.parent
 
 
 def _nothing(path: Path, name: str | None) -> DepthscopeError:

@@ -24,9 +24,14 @@ _STATE, _K, _AFTER = "activation_state_dict", "activation.k", "activation.postac
 
 
 def holds(path: Path) -> bool:
-    if not path.is_file() or path.name == "ae.pt":
+    """By what is in it: files of torch may hold anything."""
+    if not path.is_file() or path.suffix not in (*TORCH, SAFE):
         return False
-    return path.suffix in TORCH or (path.suffix == SAFE and _is_ours(path))
+    try:
+        weights = _weights(path, torch.device("meta"))
+    except DepthscopeError:
+        return False
+    return "pre_bias" in weights if path.suffix in TORCH else weights.beside.get("layout") == MARK
 
 
 def settings(path: Path) -> dict[str, Any]:
@@ -106,10 +111,6 @@ def write(dictionary: Dictionary, path: Path) -> None:
 
 def _weights(path: Path, device: torch.device) -> Weights:
     return read_torch(path, device) if path.suffix in TORCH else read_safetensors(path, device)
-
-
-def _is_ours(path: Path) -> bool:
-    return read_safetensors(path, torch.device("meta")).beside.get("layout") == MARK
 
 
 def _told(weights: Weights) -> tuple[str, int | None, str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
-from zipfile import BadZipFile
+from zipfile import BadZipFile, is_zipfile
 
 import torch
 
@@ -107,7 +107,8 @@ def read_safetensors(path: Path, device: torch.device) -> Weights:
 
 
 def read_torch(path: Path, device: torch.device) -> Weights:
-    """Tensors, numbers and text of what ``torch.save`` wrote, by the reader that builds nothing else.
+    """Tensors, numbers and text of what ``torch.save`` wrote, by the reader that builds nothing else; on the device ``meta``
+    shapes alone.
 
     Raises
     ------
@@ -116,7 +117,9 @@ def read_torch(path: Path, device: torch.device) -> Weights:
     """
     try:
         with _readable(path):
-            held = torch.load(path, map_location=device, weights_only=True)
+            # with a map, what nobody asks for is not read from the disk
+            mapped = device.type == "meta" and is_zipfile(path)
+            held = torch.load(path, map_location=device, weights_only=True, mmap=mapped)
     except UnpicklingError:
         raise DepthscopeError(
             f"{path}: is a pickle with more in it than tensors, which can run any code when it is read, so it is not read; "
