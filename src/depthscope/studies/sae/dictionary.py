@@ -148,11 +148,16 @@ class Dictionary(nn.Module):
 
     def reconstruct(self, states: torch.Tensor) -> torch.Tensor:
         """What a dictionary gives back of states (..., d), in their own units."""
+        return self.autoencode(states)[1]
+
+    def autoencode(self, states: torch.Tensor) -> tuple[Sparse, torch.Tensor]:
+        """What fires at states (..., d), and what is given back of them: encoded once."""
         inside, mean, scale = self._normalized(states)
-        given = self.decode(self._encoded(inside))
+        code = self._encoded(inside)
+        given = self.decode(code)
         if self.skip is not None:
             given = given + inside @ self.skip.T
-        return given if mean is None or scale is None else given * scale + mean
+        return code, given if mean is None or scale is None else given * scale + mean
 
     def before(self, inside: torch.Tensor) -> torch.Tensor:
         """Pre-activations (..., n) of states that are normalised already."""

@@ -20,7 +20,7 @@ from depthscope.model.model import Model
 from depthscope.model.plain import plainly
 from depthscope.progress import bar
 from depthscope.studies.sae.dictionary import Dictionary
-from depthscope.studies.sae.evaluation.score import Made, Score
+from depthscope.studies.sae.evaluation.score import Made, Score, scored
 from depthscope.studies.sae.evaluation.units import Totals, units_of
 
 LOGITS = 2**25  # numbers of the predictions of a pass: 128 MiB in float32, of which two are compared
@@ -108,7 +108,7 @@ class PutBack:
         the place of the states, below 0 if more; zeros in the residual stream wreck a model, so that most of what is written
         there is near 1. ``loss_recovered_mean``: the same beside the mean state, which is a harder zero.
         """
-        return [made.score(self.totals, seed) for made in MADE]
+        return scored(MADE, self.totals, seed)
 
 
 @plainly()

@@ -1,6 +1,6 @@
 """One number that says how good a dictionary is, with its interval, its unit, and what it is without a dictionary."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite, nan
 from typing import Literal, NamedTuple
@@ -61,6 +61,8 @@ class Made(NamedTuple):
     better: Better
     of: Callable[[Sums], Float]
 
-    def score(self, totals: Totals, seed: int = 0) -> Score:
-        """The score of these sums, with its interval."""
-        return Score(self.name, totals.estimate(self.of, seed=seed), self.unit, self.better)
+
+def scored(made: Sequence[Made], totals: Totals, seed: int = 0) -> list[Score]:
+    """Scores of the same sums, with their intervals."""
+    values = totals.estimates([one.of for one in made], seed=seed)
+    return [Score(one.name, value, one.unit, one.better) for one, value in zip(made, values, strict=True)]

@@ -35,7 +35,9 @@ def units(directions: torch.Tensor) -> torch.Tensor:
     return torch.nn.functional.normalize(directions.detach().float(), dim=-1)
 
 
-def nearest(directions: torch.Tensor, others: torch.Tensor | None = None) -> Nearest:
+def nearest(
+    directions: torch.Tensor, others: torch.Tensor | None = None, *, without: NDArray[np.int64] | None = None
+) -> Nearest:
     """The largest cosine of each direction with another one; with (n, d) and (m, d) never more than a block of n x m is held.
 
     Parameters
@@ -43,6 +45,8 @@ def nearest(directions: torch.Tensor, others: torch.Tensor | None = None) -> Nea
     directions : Tensor (n, d)
     others : Tensor (m, d), optional
         Directions of another dictionary; otherwise the same ones, each without itself.
+    without : int array (n,), optional
+        Of each direction the one of the others that does not count: itself, if they are some of the others.
 
     Raises
     ------
@@ -51,15 +55,16 @@ def nearest(directions: torch.Tensor, others: torch.Tensor | None = None) -> Nea
     """
     own = units(directions)
     against = own if others is None else _alike(own, units(others))
-    if len(against) < (2 if others is None else 1):
+    passed = np.arange(len(own)) if others is None else without
+    if len(against) < (1 if passed is None else 2):
         raise DepthscopeError("a single direction has none to be compared with: give a dictionary of more latents")
     cosine, index = [], []
     step = max(1, NUMBERS // len(against))
     for start in range(0, len(own), step):
         block = own[start : start + step] @ against.T
-        if others is None:
+        if passed is not None:
             rows = torch.arange(len(block), device=block.device)
-            block[rows, rows + start] = -2.0
+            block[rows, torch.from_numpy(passed[start : start + step]).to(block.device)] = -2.0
         best = block.max(-1)
         cosine.append(best.values.clamp(-1, 1).double().cpu())
         index.append(best.indices.cpu())

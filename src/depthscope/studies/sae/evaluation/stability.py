@@ -68,6 +68,8 @@ class Stability:
     ----------
     pairs : tuple of Match
         Of every pair of dictionaries, the first with the second, then the second with the first.
+    between : tuple of (int, int)
+        Which two these are.
     alike : tuple of Match
         Of every dictionary with directions of the same second moments: what comes back because all lie in the same part of
         the space.
@@ -78,6 +80,7 @@ class Stability:
     """
 
     pairs: tuple[Match, ...]
+    between: tuple[tuple[int, int], ...]
     alike: tuple[Match, ...]
     random: tuple[Match, ...]
     chance: float
@@ -197,20 +200,22 @@ def stability(
     living = list(alive) if alive is not None else [np.ones(len(one), dtype=bool) for one in decoders]
     everyone = [torch.from_numpy(one) for one in living]
     alike = tuple(
-        match(one, drawn_alike(one[some.to(one.device)], seed + i), alive=kept)
+        match(one, drawn_alike(one[some.to(one.device)], seed + i), alive=kept, assign=assign)
         for i, (one, some, kept) in enumerate(zip(decoders, everyone, living, strict=True))
     )
+    nulls = [one.decoder.detach() for one in random]
     return Stability(
-        _pairs(decoders, living, assign),
+        tuple(match(decoders[i], decoders[k], alive=living[i], assign=assign) for i, k in permuted(len(decoders))),
+        permuted(len(decoders)),
         alike,
-        _pairs([one.decoder.detach() for one in random], [np.ones(one.latents, dtype=bool) for one in random], False),
+        tuple(match(nulls[i], nulls[k], assign=assign) for i, k in permuted(len(nulls))),
         float(chance_nearest(dictionaries[1].latents, dictionaries[0].width)),
     )
 
 
-def _pairs(decoders: Sequence[torch.Tensor], alive: Sequence[NDArray[np.bool_]], assign: bool) -> tuple[Match, ...]:
-    both = [pair for i, k in combinations(range(len(decoders)), 2) for pair in ((i, k), (k, i))]
-    return tuple(match(decoders[i], decoders[k], alive=alive[i], assign=assign) for i, k in both)
+def permuted(count: int) -> tuple[tuple[int, int], ...]:
+    """Every two of so many, both ways about."""
+    return tuple(pair for i, k in combinations(range(count), 2) for pair in ((i, k), (k, i)))
 
 
 def _assigned(first: torch.Tensor, second: torch.Tensor) -> Float:

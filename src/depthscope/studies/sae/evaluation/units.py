@@ -61,19 +61,22 @@ class Totals:
     values: Float
     over: Over
 
-    def estimate(self, score: Callable[[Sums], Float], *, resamples: int = 2000, seed: int = 0) -> Estimate:
-        """A score of all tokens, and its 95 % interval over units (BCa; NaN with fewer than six).
+    def estimates(
+        self, scores: Sequence[Callable[[Sums], Float]], *, resamples: int = 2000, seed: int = 0
+    ) -> list[Estimate]:
+        """Scores of all tokens, and their 95 % intervals over units (BCa; NaN with fewer than six).
 
         Parameters
         ----------
-        score : callable
-            From the totals by name, arrays (k,), to k numbers.
+        scores : sequence of callables
+            Each from the totals by name, arrays (k,), to k numbers.
         """
 
-        def column(totals: Float) -> Float:
-            return np.asarray(score(dict(zip(self.names, totals.T, strict=True))), dtype=np.float64)[:, None]
+        def columns(totals: Float) -> Float:
+            named = dict(zip(self.names, totals.T, strict=True))
+            return np.stack([np.asarray(score(named), dtype=np.float64) for score in scores], axis=-1)
 
         with np.errstate(divide="ignore", invalid="ignore"):
-            value = column(self.values.sum(0)[None])[0, 0]
-        low, high = sums_interval(self.values, column, resamples=resamples, seed=seed)
-        return Estimate(float(value), float(low[0]), float(high[0]))
+            values = columns(self.values.sum(0)[None])[0]
+        low, high = sums_interval(self.values, columns, resamples=resamples, seed=seed)
+        return [Estimate(*map(float, ends)) for ends in zip(values, low, high, strict=True)]
