@@ -10,7 +10,7 @@ from depthscope.arrays import Float
 from depthscope.errors import DepthscopeError
 from depthscope.statistics.bootstrap import MIN_ITEMS, drawn_items
 from depthscope.statistics.classify import Estimate
-from depthscope.studies.sae.evaluation.score import Made, Score
+from depthscope.studies.sae.evaluation.score import Made, Score, scored
 from depthscope.studies.sae.evaluation.units import Totals, Units
 from depthscope.studies.sae.sparse import Sparse
 
@@ -234,7 +234,7 @@ class Reconstruction:
         where reconstructions are too small. ``slope``: of the regression of x on x^, both about the mean; 1 without shrinkage,
         above it where what is told of a state is too little. ``norm_ratio``: root of the mean square norm of x^ over that of x.
         """
-        found = [made.score(self.totals, seed) for made in MADE if made.name != "l0" or self.fired.shape[1]]
+        found = scored([one for one in MADE if one.name != "l0" or self.fired.shape[1]], self.totals, seed)
         if self.fired.shape[1]:
             over = f"share of latents, over {self.tokens:,} tokens"
             dead = Estimate(float(self.dead.mean()), np.nan, np.nan)
