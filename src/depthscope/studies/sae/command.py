@@ -11,7 +11,19 @@ from depthscope.console.wrapping import COMMAND, Wrapping
 
 SITES = ("resid", "attention", "mlp", "attention-in", "mlp-in")
 # keywords of the training, of the stream that it reads, and of the corpus
-RECIPE = ("activation", "normalization", "rate", "seed", "dead_tokens", "auxk", "skip", "clip", "decay", "ema")
+RECIPE = (
+    "activation",
+    "penalty",
+    "normalization",
+    "rate",
+    "seed",
+    "dead_tokens",
+    "auxk",
+    "skip",
+    "clip",
+    "decay",
+    "ema",
+)
 STREAM = ("batch", "buffer", "window", "states", "token_budget")
 TEXT = ("text", "split")
 
@@ -56,7 +68,13 @@ class Train:
         add(
             "--activation",
             metavar="NAME",
-            help="topk (default), batch-topk, jump-relu, relu, gated, matryoshka",
+            help="topk (default), batch_topk, jump_relu, relu, gated, matryoshka",
+        )
+        add(
+            "--penalty",
+            type=float,
+            metavar="W",
+            help="of jump_relu (L0), relu and gated (L1): weight of active latents",
         )
         add("--to", metavar="SITE", help="a transcoder: from --site to this one, e.g. --site mlp-in --to mlp")
         add("--skip", action="store_true", help="of a transcoder: a linear map beside the latents")

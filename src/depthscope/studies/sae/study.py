@@ -23,7 +23,8 @@ from depthscope.model.model import Model
 from depthscope.run.begin import Begun, begin
 from depthscope.run.result import FinishedRun
 from depthscope.store.tables import read_csv, write_csv
-from depthscope.studies.sae.activations.topk import TopK
+from depthscope.studies.sae.activations.activation import Activation
+from depthscope.studies.sae.activations.names import activation_of
 from depthscope.studies.sae.dictionary import Dictionary, Origin
 from depthscope.studies.sae.figures import draw_training
 from depthscope.studies.sae.first_tokens import WINDOWS, first_tokens
@@ -45,6 +46,8 @@ WINDOW, BATCH, LATENTS, K = 256, 1024, 4096, 32
 # tokens of a part of the corpus, which here are only handed on
 PART = 2**16
 CHECKPOINT = "training.shards"
+# what an activation calls the weight of its penalty
+PENALTIES = {"relu": "l1", "gated": "l1", "jump_relu": "l0"}
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,8 @@ class Asked:
     batch, buffer, window : int
     recipe : Recipe
     skip : bool
+    penalty : float or None
+        Weight of what keeps activations few, of those without k.
     """
 
     layers: Sequence[int] | None = None
@@ -79,6 +84,7 @@ class Asked:
     window: int = WINDOW
     recipe: Recipe = field(default_factory=Recipe)
     skip: bool = False
+    penalty: float | None = None
 
     def __post_init__(self) -> None:
         check_choice("site", self.site, PLACES)
@@ -87,6 +93,10 @@ class Asked:
         for name in ("tokens", "batch", "buffer"):
             check_count(name, getattr(self, name))
         check_count("window", self.window, 2)
+        if self.buffer < self.batch:
+            raise DepthscopeError(
+                f"buffer={self.buffer}: fewer tokens than a batch of {self.batch}; give a larger buffer, or smaller batches"
+            )
         self.plans(1)
 
     def layers_of(self, depth: int) -> list[int]:
@@ -95,17 +105,26 @@ class Asked:
 
     def plans(self, depth: int) -> dict[str, Plan]:
         """What is to be trained, by the name of its folder."""
-        several = len(self.latents) * len(self.k) > 1
+        activations = self._activations()
+        several = len(self.latents) * len(activations) > 1
         found: dict[str, Plan] = {}
         for layer in self.layers_of(depth):
             site = Site(self.site, layer)  # type: ignore[arg-type]
             onto = None if self.to is None else Site(self.to, layer)  # type: ignore[arg-type]
             for n in self.latents:
-                for k in self.k:
-                    size = f"-n{n}-k{k}" if several else ""
+                for k, activation in activations.items():
+                    size = f"-n{n}{'' if k is None else f'-k{k}'}" if several else ""
                     name = f"{site}{'' if onto is None else f'-to-{self.to}'}{size}"
-                    found[name] = Plan(site, n, TopK(k), onto, self.skip, self.recipe)
+                    found[name] = Plan(site, n, activation, onto, self.skip, self.recipe)
         return found
+
+    def _activations(self) -> dict[int | None, Activation]:
+        """By the number of active latents, of those that fix it."""
+        penalty = {} if self.penalty is None else {PENALTIES.get(self.activation, "penalty"): self.penalty}
+        each: dict[int | None, Activation] = {k: activation_of(self.activation, k, **penalty) for k in self.k}
+        first = next(iter(each.values()))
+        # the others are one and the same
+        return each if hasattr(first, "k") else {None: first}
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -177,6 +196,7 @@ def train_sae(
     latents: Sequence[int] = (LATENTS,),
     k: Sequence[int] = (K,),
     activation: str = "topk",
+    penalty: float | None = None,
     tokens: int | None = None,
     normalization: str = "scale",
     rate: float | None = None,
@@ -221,8 +241,9 @@ def train_sae(
     latents, k : sequence of int
         Sizes, and active latents at a token: all combinations are trained, at every layer. k goes with the activations that
         have one.
-    activation : str
-        Name: see :mod:`depthscope.studies.sae.activations.names`.
+    activation : {"topk", "batch_topk", "relu", "jump_relu", "gated", "matryoshka"}
+    penalty : float, optional
+        Of relu, gated (L1) and jump_relu (L0): weight of what keeps active latents few.
     tokens : int, optional
         To learn from, the corpus again and again if it is shorter; by default the corpus once.
     normalization : {"scale", "layer", "none"}
@@ -266,7 +287,9 @@ def train_sae(
         seed=seed,
         normalization=normalization,  # type: ignore[arg-type]
     )
-    asked = Asked(layers, site, to, tuple(latents), tuple(k), activation, tokens, batch, buffer, window, recipe, skip)
+    asked = Asked(
+        layers, site, to, tuple(latents), tuple(k), activation, tokens, batch, buffer, window, recipe, skip, penalty
+    )
     source = read_corpus(corpus, text=text, split=split)
     with begin(
         "sae",
