@@ -2,7 +2,7 @@
 
 from depthscope.report.part import Layout, Part
 from depthscope.report.table import Column, TableForm
-from depthscope.studies.sae.words import NORMS_READING, READING
+from depthscope.studies.sae.words import NORMS_READING, READING, SCORES_READING
 
 DICTIONARIES = TableForm(
     "dictionaries.csv",
@@ -32,8 +32,59 @@ NORMS = TableForm(
         Column("of the loss", "{share:.1%}"),
     ),
 )
+SCORES = TableForm(
+    "overview.csv",
+    "The dictionaries on text that they have not seen, each number with its 95 % interval",
+    (
+        Column("dictionary", "{dictionary}"),
+        Column(
+            "explained variance",
+            "{explained_variance:.3f} [{explained_variance_low:.3f}, {explained_variance_high:.3f}]",
+        ),
+        Column("by random directions", "{explained_variance_control:.3f}"),
+        Column(
+            "loss recovered",
+            "{loss_recovered_mean:.3f} [{loss_recovered_mean_low:.3f}, {loss_recovered_mean_high:.3f}]",
+        ),
+        Column("nats lost a token", "{ce_increase:.3f}"),
+        Column("L0", "{l0:.3g}"),
+        Column("dead", "{dead:.1%}"),
+        Column("dense", "{dense:.2%}"),
+        Column("comes back", "{comes_back:.1%}"),
+        Column("by its null", "{comes_back_control:.1%}"),
+        Column("relative bias", "{relative_bias:.3f}", narrow=False),
+    ),
+)
+EVERY = TableForm(
+    "scores.csv",
+    "Every number, beside its control",
+    (
+        Column("dictionary", "{dictionary}"),
+        Column("score", "{score}"),
+        Column("value", "{value:.4g} [{low:.4g}, {high:.4g}]"),
+        Column("better", "{better}"),
+        Column("control", "{control}"),
+        Column("there", "{control_value:.4g}"),
+        Column("unit", "{unit}", narrow=False),
+    ),
+    folded=True,
+)
+PROBES = TableForm(
+    "probes.csv",
+    "Probes: the best single latent for each task",
+    (
+        Column("dictionary", "{dictionary}"),
+        Column("task", "{task}"),
+        Column("latent", "{latent}"),
+        Column("loss", "{loss:.3f}"),
+        Column("majority", "{majority:.3f}"),
+        Column("all of the state", "{full:.3f}"),
+    ),
+    folded=True,
+)
 PARTS: tuple[Part, ...] = (
     Part("training", "Training", {"training": ("training.csv",)}, (DICTIONARIES,), READING),
     Part("norms", "What is left out", {}, (NORMS,), NORMS_READING),
+    Part("scores", "On text that was held out", {"scores-*": ("scores.csv",)}, (SCORES, EVERY, PROBES), SCORES_READING),
 )
 LAYOUT = Layout("sparse autoencoders", PARTS)

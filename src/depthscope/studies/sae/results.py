@@ -88,3 +88,40 @@ def curve_of(
         for plan, told in metrics.items()
     ]
     return pd.DataFrame(rows)
+
+
+# scores that are drawn along depth, and how they are called
+DEPTHS = {"explained_variance": "explained variance", "loss_recovered_mean": "loss recovered (against the mean state)"}
+# what is told of a dictionary in one line
+OVERVIEW = (
+    "explained_variance",
+    "loss_recovered_mean",
+    "ce_increase",
+    "l0",
+    "dead",
+    "dense",
+    "relative_bias",
+    "comes_back",
+)
+
+
+def overview(scores: pd.DataFrame) -> pd.DataFrame:
+    """One row for each dictionary: ``dictionary``, and value, low, high and control of what matters most.
+
+    Columns are ``explained_variance``, ``explained_variance_low``, ``_high``, ``_control`` and so on.
+    """
+    rows = []
+    for name, part in scores[scores["kind"] == "dictionary"].groupby("dictionary", sort=False):
+        row: dict[str, object] = {"dictionary": name}
+        for score, one in part.drop_duplicates("score").set_index("score").iterrows():
+            if score in OVERVIEW:
+                row |= {str(score): one["value"], f"{score}_low": one["low"], f"{score}_high": one["high"]}
+                row[f"{score}_control"] = one["control_value"]
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def not_better(scores: pd.DataFrame) -> pd.DataFrame:
+    """The numbers of dictionaries that are no better than their control, where that can be asked."""
+    asked = scores[(scores["kind"] == "dictionary") & scores["beats_control"].notna()]
+    return asked[~asked["beats_control"].astype(str).str.lower().eq("true")]

@@ -361,7 +361,12 @@ def _write(
     out: Path, trainer: Trainer, plans: Mapping[str, Plan], stream: Stream, run: Begun[Model], asked: Asked
 ) -> None:
     model, tokens = run.model, stream.steps * stream.order.batch
-    more = {"corpus": run.record.identity["corpus"], "tokens": tokens, "settings": asked.settings}
+    more = {
+        "corpus": run.record.identity["corpus"],
+        "tokens": tokens,
+        "load": run.record.settings["load"],
+        "settings": asked.settings,
+    }
     made = trainer.finished(lambda plan: Origin(model.name, model.fingerprint, plan.site, plan.target, more))
     folders = {plan.name: name for name, plan in plans.items()}
     rows = []

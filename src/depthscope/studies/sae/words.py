@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 
-from depthscope.studies.sae.results import Training
+import pandas as pd
+
+from depthscope.studies.sae.results import Training, not_better, overview
 from depthscope.words import names_text
 
 READING = (
@@ -78,3 +80,50 @@ def about(settings: Mapping[str, object]) -> str:
     return ", ".join(
         f"{name.replace('_', ' ')} {value}" for name, value in settings.items() if value not in (None, False)
     )
+
+
+SCORES_READING = (
+    "Each number with its 95 % interval over documents, and beside it the same number of a control: directions drawn at "
+    "random, of the same number and activation. The reconstruction stands in the place of the state at every token but the "
+    "first of a window and special ones. Loss recovered is 1 where nothing is lost, 0 where as much is lost as with the mean "
+    "state; beside zeros, as most papers write it, it is nearer to 1 (`loss_recovered` in scores.csv)."
+)
+
+
+def evaluated(scores: pd.DataFrame, model: str) -> list[str]:
+    """What the dictionaries give back, and what the model loses."""
+    found = overview(scores)
+    low, high = found["explained_variance"].min(), found["explained_variance"].max()
+    count = "One dictionary" if len(found) == 1 else f"{len(found)} dictionaries"
+    told = [
+        f"{count} of `{model}`, on text that was held out: **{_between(low, high)} of the variance** is explained; by random "
+        f"directions {_between(found['explained_variance_control'].min(), found['explained_variance_control'].max())}."
+    ]
+    if "loss_recovered_mean" in found:
+        told.append(
+            f"With the reconstruction in the place of the state the model loses {found['ce_increase'].min():.2g} to "
+            f"{found['ce_increase'].max():.2g} nats a token; of what the mean state in its place costs, "
+            f"{_between(found['loss_recovered_mean'].min(), found['loss_recovered_mean'].max())} is recovered."
+        )
+    return told
+
+
+def scores_words(scores: pd.DataFrame) -> list[str]:
+    """What is no better than its control, and what comes back."""
+    told = []
+    worse = not_better(scores)
+    for score, part in worse.groupby("score", sort=False):
+        told.append(f"No better than its control: {score} of {names_text(part['dictionary'])}.")
+    found = overview(scores)
+    if "comes_back" in found:
+        told += [
+            f"{row['dictionary']}: {row['comes_back']:.1%} of the latents come back under another seed (cosine above .7); "
+            f"by the control {row['comes_back_control']:.1%}."
+            for row in found.dropna(subset=["comes_back"]).to_dict("records")
+        ]
+    return told
+
+
+def _between(low: float, high: float) -> str:
+    first, last = f"{low:.1%}", f"{high:.1%}"
+    return first if first == last else f"{first} to {last}"
