@@ -52,16 +52,6 @@ OPTIONS = (
 
 
 @pytest.fixture(scope="module")
-def books(tmp_path_factory):
-    place = tmp_path_factory.mktemp("books")
-    words = ["sea", "calm", "boat", "wind", "harbour", "lamp", "stone", "letter", "garden", "winter", "road", "door"]
-    generator = np.random.default_rng(0)
-    for i in range(6):
-        (place / f"{i}.txt").write_text(" ".join(generator.choice(words, 80)))
-    return place
-
-
-@pytest.fixture(scope="module")
 def trained(tiny, books, tmp_path_factory):
     return train_sae(tiny, books, tmp_path_factory.mktemp("sae") / "run", layers=[2, 4], **SMALL)
 

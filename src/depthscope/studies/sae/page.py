@@ -2,7 +2,7 @@
 
 from depthscope.report.part import Layout, Part
 from depthscope.report.table import Column, TableForm
-from depthscope.studies.sae.words import NORMS_READING, READING, SCORES_READING
+from depthscope.studies.sae.words import LAW_READING, NORMS_READING, READING, SCORES_READING
 
 DICTIONARIES = TableForm(
     "dictionaries.csv",
@@ -82,7 +82,28 @@ PROBES = TableForm(
     ),
     folded=True,
 )
+LAW = TableForm(
+    "law.csv",
+    "Parameters of the scaling law, with 95 % intervals",
+    (
+        Column("parameter", "{parameter}"),
+        Column("estimate", "{estimate:+.4g}"),
+        Column("interval", "{low:+.4g} to {high:+.4g}"),
+        Column("identified", "{identified}"),
+    ),
+)
+SWEPT = TableForm(
+    "sweep.csv",
+    "What is left over, and what the law says",
+    (
+        Column("latents", "{latents}"),
+        Column("k", "{k}"),
+        Column("normalised MSE", "{loss:.4f}"),
+        Column("of the law", "{fitted:.4f}"),
+    ),
+)
 PARTS: tuple[Part, ...] = (
+    Part("law", "Scaling law", {"law": ("sweep.csv", "law.csv")}, (LAW, SWEPT), LAW_READING),
     Part("training", "Training", {"training": ("training.csv",)}, (DICTIONARIES,), READING),
     Part("norms", "What is left out", {}, (NORMS,), NORMS_READING),
     Part("scores", "On text that was held out", {"scores-*": ("scores.csv",)}, (SCORES, EVERY, PROBES), SCORES_READING),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from depthscope.statistics.scaling import ScalingLaw
 from depthscope.studies.sae.results import Training, not_better, overview
 from depthscope.words import names_text
 
@@ -127,3 +128,38 @@ def scores_words(scores: pd.DataFrame) -> list[str]:
 def _between(low: float, high: float) -> str:
     first, last = f"{low:.1%}", f"{high:.1%}"
     return first if first == last else f"{first} to {last}"
+
+
+LAW_READING = (
+    "L(n, k) of Gao et al. (2024), section 3.1.3: a power of the number of latents n whose exponent depends on the active "
+    "latents k, above a floor that more latents do not lower. The loss is the normalised squared error of the last tenth of "
+    "the training. Every dictionary saw the same tokens, so that this is the law at that budget, not of trainings that "
+    "converged."
+)
+
+
+def law_answer(law: ScalingLaw, training: Training, model: str) -> list[str]:
+    """How much is left over at the ends, and what the law says of doubling."""
+    points = law.points
+    rows = points.sort_values("loss").to_dict("records")
+    best, worst = rows[0], rows[-1]
+    tokens = int(training.dictionaries["tokens"].max())
+    return [
+        f"{len(points)} dictionaries of `{model}` ({training.dictionaries['site'].iloc[0]}), {tokens:,} tokens each: "
+        f"**{worst['loss']:.1%} of the variance is left over** with n {worst['n']:.0f} and k {worst['k']:.0f}, "
+        f"{best['loss']:.1%} with n {best['n']:.0f} and k {best['k']:.0f}.",
+        f"A run lies {law.spread:.2%} from the law (one standard deviation).",
+    ]
+
+
+def law_words(law: ScalingLaw, training: Training) -> list[str]:
+    """The law in symbols, and what it does not tell."""
+    told = [f"{law.formula}."]
+    if law.unidentified:
+        told.append(
+            f"These runs do not tell {names_text(law.unidentified)}: a floor that more latents do not lower is not seen here; "
+            "larger dictionaries, trained for longer, would show whether there is one."
+        )
+    if training.readings > 1:
+        told.append("The corpus was read more than once, so that the loss is of text that was learnt from before.")
+    return told
