@@ -11,10 +11,13 @@ from depthscope.capture.windows import Window
 from depthscope.errors import DepthscopeError, check_count
 from depthscope.model.model import Model
 from depthscope.studies.sae.dictionary import Dictionary
+from depthscope.studies.sae.evaluation.asking import ask
 from depthscope.studies.sae.evaluation.directions import latent_table, near_of, near_score, stability_scores
 from depthscope.studies.sae.evaluation.evaluation import CONTROL, DICTIONARY, Evaluation, Scored
 from depthscope.studies.sae.evaluation.giving_back import RANDOM, GivenBack, Placed, give_back, placed
+from depthscope.studies.sae.evaluation.pooled import Pool
 from depthscope.studies.sae.evaluation.putting_back import PutBack, Replacement, put_back
+from depthscope.studies.sae.evaluation.tasks import Task
 
 TOKENS, PREDICTIONS = 50_000, 4_096
 THOROUGH = 4  # times as many of both
@@ -28,6 +31,8 @@ def evaluate(
     *,
     tokens: int | None = None,
     predictions: int | None = None,
+    tasks: Sequence[Task] = (),
+    pool: Pool = "max",
     random: Sequence[Dictionary] = (),
     thorough: bool = False,
     seed: int = 0,
@@ -49,6 +54,10 @@ def evaluate(
     predictions : int, optional
         Next tokens that are predicted with reconstructions in the place of the states, each several times; 4,096. 0 for none.
         An encoder predicts none.
+    tasks : sequence of Task, optional
+        Questions that a single latent may answer: :func:`depthscope.studies.sae.evaluation.tasks.own_tasks`, or ``read_tasks``.
+    pool : {"max", "last"}
+        What of an example is asked: the largest activation in it, or that of its last token.
     random : sequence of Dictionary
         Trained in the same way on the same model with random weights, two or more for each site: the matched null of what
         comes back.
@@ -86,11 +95,16 @@ def evaluate(
     near = {one.name: near_of(one.dictionary, most=None if thorough else SAMPLE, seed=seed) for one in subjects}
     scored += [near_score(one, near[one.name], given.found[one.name]) for one in subjects]
     scored += stability_scores(subjects, given.found, random, assign=thorough, seed=seed)
+    probes = pd.DataFrame()
+    if tasks:
+        probes, asked = ask(model, subjects, given.random, tasks, pool=pool, seed=seed, progress=progress)
+        scored += asked
     order = {one.name: i for i, one in enumerate(subjects)}
     scored.sort(key=lambda one: order.get(one.dictionary, len(order)))
     return Evaluation(
         tuple(scored),
         pd.concat([latent_table(one, given.found[one.name], near[one.name]) for one in subjects], ignore_index=True),
+        probes,
         tokens=next(iter(given.found.values())).tokens,
         predictions=max((one.tokens for one in put.values()), default=0),
     )

@@ -70,7 +70,7 @@ class Evaluation:
         missing where it was not worked out), ``nearest_latent``, ``dead`` (fired on no token), ``dense`` (on more than a
         tenth of them).
     probes : DataFrame
-        One row for each dictionary and task; empty without tasks.
+        One row for each dictionary and task (:func:`depthscope.studies.sae.evaluation.asking.ask`); empty without tasks.
     tokens, predictions : int
         Over how many tokens states were given back; and how many predictions were compared.
     """

@@ -12,7 +12,7 @@ from depthscope.capture.windows import Window
 from depthscope.statistics.bootstrap import MIN_ITEMS, sums_interval
 from depthscope.statistics.classify import Estimate
 
-Over = Literal["documents", "windows"]
+Over = Literal["documents", "windows", "tasks"]
 Sums = Mapping[str, Float]
 
 
@@ -54,7 +54,8 @@ class Totals:
     names : tuple of str
         Of the quantities.
     values : array (unit, quantity)
-    over : {"documents", "windows"}
+    over : {"documents", "windows", "tasks"}
+        What the units are.
     """
 
     names: tuple[str, ...]
