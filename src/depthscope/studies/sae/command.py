@@ -121,6 +121,99 @@ class Train:
         return Answer(found.told, {"folder": found.folder, "dictionaries": found.dictionaries.to_dict("records")})
 
 
+class Evaluate:
+    """Measure dictionaries on text that they were not trained on, each number beside its control: what they reconstruct,
+    what the model loses when the reconstruction stands in for its state, latents that never fire or always do, probes, and
+    whether latents come back under another seed. Takes folders of SAELens, sparsify, OpenAI and Gemma Scope too.
+    """
+
+    PARENT = "sae"
+
+    def add_to(self, actions: Any) -> None:
+        parser = actions.add_parser(
+            "eval",
+            help="measure dictionaries, beside their controls",
+            description=self.__doc__,
+            epilog=(
+                f"For example:{COMMAND}sae eval sae/smollm --corpus heldout/{COMMAND}sae eval sae/smollm --corpus heldout/ "
+                "--again sae/smollm-seed1 --untrained sae/smollm-random"
+            ),
+            formatter_class=Wrapping,
+        )
+        add = parser.add_argument
+        _add_folder(add)
+        _add_corpus(add, required=True)
+        add("--tokens", type=_size, metavar="N", help="that are measured (default 50K)")
+        add("--again", metavar="DIR", help="the same dictionaries from another seed: do latents come back?")
+        add("--untrained", metavar="DIR", help="dictionaries of the model with random weights: the null of all that")
+        add("--tasks", metavar="DIR", help="tables with prompt and target for probes, beside those of the package")
+        add("--no-probes", action="store_true", help="without the probes of single latents, 35 tasks of our own")
+        add("--thorough", action="store_true", help="also patterns, absorption and the effects of single latents")
+        add("--seed", type=int, default=0, metavar="N", help="of all that is drawn (default 0)")
+        add("--out", type=Path, metavar="DIR", help="run folder (default runs/sae-eval)")
+        add_loading(parser, LOAD)
+        _add_last(parser)
+        parser.set_defaults(handler=self.run)
+
+    def run(self, options: argparse.Namespace) -> Answer:
+        from depthscope.studies.sae.evaluating import evaluate_sae
+
+        found = evaluate_sae(
+            options.folder,
+            options.corpus,
+            options.out or Path("runs", "sae-eval"),
+            model=options.model,
+            **chosen(options, ("tokens", "again", "untrained", "tasks", *TEXT)),
+            probes=not options.no_probes,
+            thorough=options.thorough,
+            seed=options.seed,
+            load=_loading(options),
+            **_work(options),
+        )
+        return Answer(found.told, {"folder": found.folder, "scores": found.scores.to_dict("records")})
+
+
+class Sweep:
+    """Train dictionaries of several widths and numbers of active latents in one pass, and fit the scaling law of Gao et al. to
+    what they leave over: L(n, k), with intervals.
+    """
+
+    PARENT = "sae"
+
+    def add_to(self, actions: Any) -> None:
+        parser = actions.add_parser(
+            "sweep",
+            help="the scaling law L(n, k)",
+            description=self.__doc__,
+            epilog=(
+                f"For example:{COMMAND}sae sweep --model embedded --layers 15 --latents 512,1024,2048,4096 --k 8,16,32,64 "
+                "--corpus books/ --tokens 500K --out sae/sweep"
+            ),
+            formatter_class=Wrapping,
+        )
+        _add_stream(parser)
+        add = parser.add_argument
+        add("--latents", type=_sizes, metavar="N,..", help="widths (default 512,1024,2048,4096)")
+        add("--k", type=_numbers, metavar="K,..", help="active latents (default 8,16,32,64)")
+        add("--seed", type=int, metavar="N", help="of the first weights and of the order (default 0)")
+        add("--out", type=Path, required=True, metavar="DIR", help="run folder")
+        _add_last(parser)
+        parser.set_defaults(handler=self.run)
+
+    def run(self, options: argparse.Namespace) -> Answer:
+        from depthscope.studies.sae.sweep import sweep_sae
+
+        found = sweep_sae(
+            options.model,
+            options.corpus,
+            options.out,
+            **chosen(options, ("layers", "site", "latents", "k", "tokens", "seed", *TEXT, *STREAM)),
+            load=_loading(options),
+            **_work(options),
+        )
+        return Answer(found.told, {"folder": found.folder, "law": found.law.to_dict("records")})
+
+
 def _add_stream(parser: Any) -> None:
     group = parser.add_argument_group("model and corpus")
     add = group.add_argument
@@ -141,6 +234,15 @@ def _add_stream(parser: Any) -> None:
     add("--window", type=int, metavar="N", help="tokens that the model reads at once (default 256)")
     add("--states", metavar="DIR", help="keep the states there, or read those that are there: the model runs once")
     add("--token-budget", type=int, metavar="N", help="padded tokens per forward pass")
+
+
+def _add_folder(add: Any) -> None:
+    add(
+        "folder",
+        metavar="DIR",
+        help="what sae train wrote; or a folder or file of SAELens, sparsify, OpenAI, Gemma Scope",
+    )
+    add("--model", help="of another's dictionary (default: what its file says)")
 
 
 def _add_corpus(add: Any, required: bool) -> None:
@@ -201,4 +303,4 @@ def _numbers(text: str) -> list[int]:
         raise argparse.ArgumentTypeError(f"{text!r}: give whole numbers, as in 10,15,20") from None
 
 
-COMMANDS = (Sae(), Train())
+COMMANDS = (Sae(), Train(), Evaluate(), Sweep())

@@ -21,6 +21,7 @@ from depthscope.store.tables import read_csv, write_csv
 from depthscope.studies.sae.dictionary import Dictionary
 from depthscope.studies.sae.evaluation.evaluate import evaluate
 from depthscope.studies.sae.evaluation.evaluation import Evaluation
+from depthscope.studies.sae.evaluation.tasks import own_tasks, read_tasks
 from depthscope.studies.sae.figures import draw_scores
 from depthscope.studies.sae.given import dictionaries_of, model_name, model_of, other_weights
 from depthscope.studies.sae.page import LAYOUT, SCORES
@@ -72,6 +73,7 @@ def evaluate_sae(
     again: str | PathLike[str] | None = None,
     untrained: str | PathLike[str] | None = None,
     tasks: str | PathLike[str] | None = None,
+    probes: bool = True,
     thorough: bool = False,
     seed: int = 0,
     text: str = "text",
@@ -100,7 +102,9 @@ def evaluate_sae(
     untrained : path, optional
         The same trained on the model with random weights: the null of that.
     tasks : path, optional
-        Folder of tables for probes.
+        Folder of tables for probes, beside the 35 tasks of our own.
+    probes : bool
+        False: none of them, which saves the passes over their sentences.
     thorough : bool
         More tokens, and the measures that take long.
 
@@ -121,7 +125,7 @@ def evaluate_sae(
     with begin(
         "sae",
         {"evaluated": sorted(given), "again": sorted(repeated), "untrained": sorted(nulls), "model": name, "tokens": tokens,
-         "thorough": thorough, "seed": seed, "tasks": None if tasks is None else str(tasks), "load": dict(load or {})},
+         "thorough": thorough, "probes": probes, "seed": seed, "tasks": None if tasks is None else str(tasks), "load": dict(load or {})},
         Path(out),
         layout=LAYOUT,
         load=lambda: model if isinstance(model, Model) else model_of(given, name, load),
@@ -131,7 +135,8 @@ def evaluate_sae(
         command=command,
         progress=progress,
     ) as run:  # fmt: skip
-        more = {"thorough": thorough, "tasks": tasks, "random": list(nulls.values())}
+        asked = own_tasks(seed=seed) if tasks is None else [*own_tasks(seed=seed), *read_tasks(tasks, seed=seed)]
+        more = {"thorough": thorough, "tasks": asked if probes else [], "random": list(nulls.values())}
         scores = evaluate_into(run, Path(out), {**given, **repeated}, source, tokens, seed, more)
         run.record.title = f"Sparse autoencoders of {run.model.name}, measured"
         run.record.answer = evaluated(scores, run.model.name)
