@@ -125,7 +125,8 @@ def evaluate_sae(
     with begin(
         "sae",
         {"evaluated": sorted(given), "again": sorted(repeated), "untrained": sorted(nulls), "model": name, "tokens": tokens,
-         "thorough": thorough, "probes": probes, "seed": seed, "tasks": None if tasks is None else str(tasks), "load": dict(load or {})},
+         "thorough": thorough, "probes": probes, "seed": seed,
+         "tasks": None if tasks is None else str(tasks), "load": dict(load or {})},
         Path(out),
         layout=LAYOUT,
         load=lambda: model if isinstance(model, Model) else model_of(given, name, load),
@@ -135,7 +136,7 @@ def evaluate_sae(
         command=command,
         progress=progress,
     ) as run:  # fmt: skip
-        asked = own_tasks(seed=seed) if tasks is None else [*own_tasks(seed=seed), *read_tasks(tasks, seed=seed)]
+        asked = own_tasks(seed=seed) if tasks is None else [*own_tasks(seed=seed), *read_tasks(Path(tasks), seed=seed)]
         more = {"thorough": thorough, "tasks": asked if probes else [], "random": list(nulls.values())}
         scores = evaluate_into(run, Path(out), {**given, **repeated}, source, tokens, seed, more)
         run.record.title = f"Sparse autoencoders of {run.model.name}, measured"
