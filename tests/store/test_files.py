@@ -43,6 +43,17 @@ def test_text_is_utf8_and_readable_by_others(tmp_path):
     assert path.stat().st_mode & 0o777 == 0o644
 
 
+def test_so_has_one_that_a_library_puts_in_the_place_of_ours(tmp_path):
+    import torch
+    from safetensors.torch import save_file
+
+    plain, path = tmp_path / "plain", tmp_path / "a.safetensors"
+    plain.touch()
+    with atomic(path) as scratch:
+        save_file({"a": torch.zeros(2)}, scratch)
+    assert path.stat().st_mode == plain.stat().st_mode
+
+
 def test_permissions_are_those_that_the_umask_leaves(tmp_path):
     before = os.umask(0o077)
     try:

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,8 +23,12 @@ def atomic(path: Path, *, sweep: bool = False) -> Iterator[Path]:
     if sweep:
         _sweep(path)
     scratch, handle = _scratch(path)
+    mode = stat.S_IMODE(scratch.stat().st_mode)
     try:
         yield scratch
+        # safetensors puts a file of its own in the place of ours, which nobody else may read
+        if stat.S_IMODE(scratch.stat().st_mode) != mode:
+            scratch.chmod(mode)
         with scratch.open("rb") as stream:
             os.fsync(stream.fileno())
         scratch.replace(path)
