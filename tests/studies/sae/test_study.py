@@ -172,6 +172,12 @@ def test_a_transcoder_goes_from_one_part_to_another(tiny, books, tmp_path):
     assert run.dictionaries["explained"].item() > 0
 
 
+def test_the_null_is_of_the_same_network_with_random_weights(tiny, books, tmp_path):
+    sae = train_sae(tiny, books, tmp_path / "run", layers=[3], random_weights=1, **SMALL).load("layer-3")
+    assert sae.origin.model.endswith("untrained (seed 1)")
+    assert sae.origin.fingerprint == ds.untrained(tiny, 1).fingerprint != tiny.fingerprint
+
+
 def test_several_sizes_are_several_dictionaries(tiny, books, tmp_path):
     run = train_sae(tiny, books, tmp_path / "run", layers=[3], **{**SMALL, "latents": [32, 64], "k": [2, 4]})
     assert list(run.dictionaries["dictionary"]) == [f"layer-3-n{n}-k{k}" for n in (32, 64) for k in (2, 4)]

@@ -101,6 +101,12 @@ class Train:
         add("--clip", type=float, metavar="NORM", help="longest gradient (default: not clipped)")
         add("--ema", type=float, metavar="M", help="average of the weights over steps, e.g. 0.999 (default: none)")
         add("--seed", type=int, metavar="N", help="of the first weights and of the order (default 0)")
+        add(
+            "--random-weights",
+            type=int,
+            metavar="SEED",
+            help="of the same network with random weights: the null that sae eval --untrained takes",
+        )
         add("--save-every", type=float, metavar="S", help="seconds between checkpoints (default 300)")
         add("--out", type=Path, required=True, metavar="DIR", help="run folder, with a folder for each dictionary")
         _add_last(parser)
@@ -113,7 +119,10 @@ class Train:
             options.model,
             options.corpus,
             options.out,
-            **chosen(options, ("layers", "site", "to", "latents", "k", "tokens", "save_every", *TEXT, *STREAM)),
+            **chosen(
+                options,
+                ("layers", "site", "to", "latents", "k", "tokens", "save_every", "random_weights", *TEXT, *STREAM),
+            ),
             **{key: value for key, value in chosen(options, RECIPE).items() if value is not False},
             load=_loading(options),
             **_work(options),

@@ -20,6 +20,7 @@ from depthscope.drawing.saving import save
 from depthscope.errors import DepthscopeError, check_choice, check_count
 from depthscope.model.load import load_text
 from depthscope.model.model import Model
+from depthscope.model.untrained import untrained
 from depthscope.run.begin import Begun, begin
 from depthscope.run.result import FinishedRun
 from depthscope.store.tables import read_csv, write_csv
@@ -215,6 +216,7 @@ def train_sae(
     split: Split = "file",
     token_budget: int | None = None,
     save_every: float = 300.0,
+    random_weights: int | None = None,
     load: Mapping[str, Any] | None = None,
     threads: int | None = None,
     command: str = "",
@@ -259,6 +261,9 @@ def train_sae(
         A folder in which states are kept, or read if they are there: 2 or 4 bytes x features x tokens x sites.
     save_every : float
         Seconds between checkpoints.
+    random_weights : int, optional
+        Seed of random weights that the same network is given: dictionaries for the null of any number
+        (:func:`depthscope.untrained`).
     load : mapping, optional
         Keywords of :func:`depthscope.load`.
 
@@ -294,10 +299,11 @@ def train_sae(
     with begin(
         "sae",
         {"model": model.name if isinstance(model, Model) else fspath(model), **asked.settings,
-         "corpus": {"text": text, "split": split}, "load": dict(load or {})},
+         "corpus": {"text": text, "split": split}, "load": dict(load or {}),
+         **({} if random_weights is None else {"random_weights": random_weights})},
         Path(out),
         layout=LAYOUT,
-        load=lambda: model if isinstance(model, Model) else load_text(fspath(model), **(load or {})),
+        load=lambda: _loaded(model, load, random_weights),
         ready=lambda loaded: {"sites": ready(loaded, asked)},
         identity={"corpus": source.digest()},
         threads=threads,
@@ -313,6 +319,11 @@ def train_sae(
         run.record.words = {"training": caution(training), "norms": norms_words(training)}
         run.about["model"] = name
     return TrainingRun(Path(out), training, run.clock.seconds)
+
+
+def _loaded(model: str | PathLike[str] | Model, load: Mapping[str, Any] | None, random_weights: int | None) -> Model:
+    found = model if isinstance(model, Model) else load_text(fspath(model), **(load or {}))
+    return found if random_weights is None else untrained(found, random_weights)
 
 
 def ready(model: Model, asked: Asked) -> str:
