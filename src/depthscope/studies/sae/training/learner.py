@@ -9,6 +9,7 @@ import torch
 from depthscope.errors import DepthscopeError
 from depthscope.studies.sae.dictionary import Dictionary, Origin
 from depthscope.studies.sae.forward import Forward
+from depthscope.studies.sae.kernels import shorten_, take_off_
 from depthscope.studies.sae.sparse import Sparse
 from depthscope.studies.sae.training.beginning import Units, blank, first, units
 from depthscope.studies.sae.training.plan import Plan
@@ -97,16 +98,15 @@ class Learner:
             for gradient in gradients:
                 self.ranks.sum_(gradient)
             if directions.grad is not None:
-                # what would only change the length of a direction is taken off: Bricken et al. (2023), Gao et al. appendix A.1
-                along = torch.linalg.vecdot(directions.grad, directions)
-                directions.grad.addcmul_(directions, along[:, None], value=-1)
+                # what would only change the length of a direction: Bricken et al. (2023), Gao et al. appendix A.1
+                take_off_(directions.grad, directions)
             norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
             if recipe.clip is not None:
                 torch._foreach_mul_(gradients, recipe.clip / norm.clamp(min=recipe.clip))
             for group in self.optimizer.param_groups:
                 group["lr"] = recipe.learning_rate(self.plan.latents) * recipe.schedule.factor(number, steps)
             self.optimizer.step()
-            directions.div_(torch.linalg.vector_norm(directions, dim=1, keepdim=True))
+            shorten_(directions)
             self.done += 1
             for name, value in self.average.items():
                 value.lerp_(self.parameters[name], 1 - (recipe.average or 0))
