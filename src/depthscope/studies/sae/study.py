@@ -396,7 +396,9 @@ def _write(
                 "rate": plan.recipe.learning_rate(plan.latents),
             }
         )
-    write_csv(out / "training.csv", curve_of([(p.step, p.metrics) for p in trainer.curve], folders, stream.order.batch))
-    write_csv(out / "norms.csv", first_tokens(stream.taps, islice(stream.windows(), WINDOWS)))
+    curve = curve_of([(p.step, p.metrics) for p in trainer.curve], folders, stream.order.batch)
+    norms = first_tokens(stream.taps, islice(stream.windows(), WINDOWS))
+    write_csv(out / "training.csv", curve)
+    write_csv(out / "norms.csv", norms)
     # last: with it all the rest is there
-    write_csv(out / "dictionaries.csv", pd.DataFrame(rows))
+    write_csv(out / "dictionaries.csv", Training(pd.DataFrame(rows), curve, norms).arrived)
