@@ -88,13 +88,13 @@ def test_random_directions_are_not_as_strong(found: Selectivity, states: np.ndar
 def test_where_nothing_is_planted_nothing_is_found() -> None:
     """Neither latents, nor a strength of those that are followed all the same, more often than stated."""
     counts, strong = [], []
-    for seed in range(25):
+    for seed in range(15):
         one = selected(stream(0.0, seed))
         assert len(one.chosen[0]) == max(len(one.selective), 0) or len(one.chosen[0]) == LEAST
         counts.append(one.by_activation.count > 0)
         strong.append(one.strength.found)
-    assert sum(counts) <= 5
-    assert sum(strong) <= 5
+    assert sum(counts) <= 4
+    assert sum(strong) <= 4
 
 
 def test_what_fires_is_what_the_dictionary_says(found: Selectivity, states: np.ndarray) -> None:
@@ -172,11 +172,11 @@ def test_the_planted_latent_is_where_it_is_written(found: Selectivity, states: n
 
 def test_where_nothing_is_planted_no_depth_is_special() -> None:
     called = 0
-    for seed in range(20):
+    for seed in range(12):
         states = stream(0.0, seed)
         one = placed(selected(states), states, (4, 5), draws=19)
         called += any(p <= ALPHA for p in p_of(one).values())
-    assert called <= 5
+    assert called <= 4
 
 
 def test_a_cluster_of_all_layers_cannot_be_asked_about(found: Selectivity, states: np.ndarray) -> None:
@@ -236,7 +236,7 @@ def test_a_planted_change_is_found_and_none_is_not(plan: Plan) -> None:
     assert np.isnan(change.values[0])
     assert one.size_a > one.size_b
     called = 0
-    for seed in range(15):
+    for seed in range(8):
         nothing = ablation(plan, measured(plan, 0.0, seed), PAIRS, (6, 8), permutations=200).of["contrast"]
         ranks = [rank_p(np.array([nothing.window.difference]), nothing.drawn[name][None])[0] for name in INSTEAD]
         called += nothing.window.found and max(ranks) <= ALPHA

@@ -16,7 +16,6 @@ from depthscope.store.tables import read_csv
 from depthscope.studies.sae.activations.topk import TopK
 from depthscope.studies.sae.dictionary import Dictionary, Origin
 from depthscope.studies.sae.page import LAYOUT
-from depthscope.studies.sae.question.results import Question
 from depthscope.studies.sae.question.study import QuestionRun, run_question
 from depthscope.studies.sae.question.words import answer, words
 
@@ -99,7 +98,7 @@ def test_what_is_in_the_folder(finished: QuestionRun) -> None:
     assert finished.plot().get_ylabel() == "dz of updates"
 
 
-def test_a_finished_folder_gives_the_same(
+def test_a_folder_of_other_settings_is_left_alone(
     finished: QuestionRun, tiny: ds.Model, planted_ones: dict[str, Dictionary], refuses: Any
 ) -> None:
     options: dict[str, Any] = {"stimuli": table(), "draws": 19, "permutations": 200, "progress": False}
@@ -150,6 +149,16 @@ def _moved(one: Any, own: float, others: float) -> Any:
     )
 
 
+@pytest.mark.thorough
+def test_a_finished_run_goes_on_to_the_same(
+    finished: QuestionRun, tiny: ds.Model, planted_ones: dict[str, Dictionary], tmp_path: Path
+) -> None:
+    options: dict[str, Any] = {"stimuli": table(), "draws": 19, "permutations": 200, "progress": False}
+    first, again = (run_question(planted_ones, tiny, tmp_path / "run", **options) for _ in range(2))
+    for name, frame in first.found.tables().items():
+        pd.testing.assert_frame_equal(again.found.tables()[name], frame)
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -190,9 +199,3 @@ def test_a_control_of_other_weights(
     control = {"layer-2": planted(tiny, 2, "other")}
     with refuses("control layer-2", "other weights"):
         run_question(planted_ones, tiny, tmp_path / "run", stimuli=table(), control=control, progress=False)
-
-
-def test_a_question_knows_its_answers(finished: QuestionRun) -> None:
-    found: Question = finished.found
-    assert found.changes_cse in (True, False)
-    assert found.at_cluster in (True, False, None)

@@ -48,8 +48,9 @@ def copied_cse(
     """CSE of each target, at every layer, with something added to its state after one layer.
 
     What is added is nobody's update, so that it is not counted as one: CSE is of what the layers themselves write. Nothing else
-    of the text is changed: in a causal model the target is the last that is read. So all copies of a target run in one row, where the network is proven to let them (:mod:`depthscope.model.branching`): each sees its text and itself, and
-    costs one token. Elsewhere every copy runs with a text of its own.
+    of the text is changed, for in a causal model the target is the last that is read. So all copies of a target run in one
+    row, where the network is proven to let them (:mod:`depthscope.model.branching`): each sees its text and itself, and costs
+    one token. Elsewhere every copy runs with a text of its own.
 
     Parameters
     ----------
@@ -127,13 +128,18 @@ def _pass(model: Model, rows: Sequence[_Row], layer: int, changes: Changes) -> F
     whole = changes(texts)
     added = torch.cat([whole[number[i], row.first : row.first + len(row.slots)] for i, row in enumerate(rows)])
     states: list[torch.Tensor] = []
+    intact: list[torch.Tensor] = []
+
+    def targets(stream: torch.Tensor) -> torch.Tensor:
+        return stream[at[0].to(stream.device), at[1].to(stream.device)]
 
     def put(_: int, stream: torch.Tensor) -> None:
-        here = at[0].to(stream.device), at[1].to(stream.device)
-        stream[here] = stream[here] + added.to(stream)
+        own = targets(stream)
+        intact.append(own.to(model.device))
+        stream[at[0].to(stream.device), at[1].to(stream.device)] = own + added.to(stream)
 
     def take(_: int, stream: torch.Tensor) -> None:
-        states.append(stream[at[0].to(stream.device), at[1].to(stream.device)].to(model.device))
+        states.append(targets(stream).to(model.device))
 
     # who listens inside hears what was put in
     with model.editing(put, (layer,)), model.listening(take):
@@ -146,6 +152,6 @@ def _pass(model: Model, rows: Sequence[_Row], layer: int, changes: Changes) -> F
         )
     updates = heard.double().diff(dim=1)
     if layer:
-        updates[:, layer - 1] -= added.to(updates)
+        updates[:, layer - 1] = intact[0].double() - heard[:, layer - 1].double()
     measured: Float = cse(updates).cpu().numpy()
     return measured

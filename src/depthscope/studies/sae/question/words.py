@@ -21,9 +21,9 @@ WHERE_READING = (
 WITHOUT_READING = (
     "What the followed latents write is taken out of the state of the target, after the dictionary's layer, and CSE is "
     "measured again. Instead of them: matched latents, as they fire; the same amounts along the directions of these; along "
-    "directions at random. The last two change each state by as much. What is taken out is not counted as an update of the layer. Only "
-    "layers behind it can compute otherwise; CSE before them can move all the same, since its transform sees layers around each "
-    "one."
+    "directions at random. The last two change each state by as much. What is taken out is not counted as an update. Only "
+    "layers behind it can compute otherwise; CSE before them can move all the same, since its transform sees layers around "
+    "each one."
 )
 INSTEAD_TOLD = {
     "matched": "matched latents",
