@@ -14,8 +14,10 @@ from safetensors.torch import load_file, save_file
 
 import depthscope as ds
 from depthscope.capture.sites import PLACES, Site
+from depthscope.studies.sae.activations.names import ACTIVATIONS, activation_of
 from depthscope.studies.sae.activations.topk import TopK
 from depthscope.studies.sae.dictionary import Dictionary, Origin
+from depthscope.studies.sae.formats.fold import with_input_bias
 from depthscope.studies.sae.formats.hooks import hook_of, module_of, site_of_hook, site_of_module, site_of_point
 from depthscope.studies.sae.formats.load import dictionaries_in, read_config
 from depthscope.studies.sae.formats.write import save_sae
@@ -268,6 +270,38 @@ def test_latents_that_are_chosen_by_what_they_write_are_brought_to_unit_directio
     torch.testing.assert_close(read.reconstruct(x), (code / norms) @ made.decoder + made.bias, atol=1e-4, rtol=1e-4)
     # the choice is another one than without
     assert (made.encode(x).dense() != 0).ne(code != 0).any()
+
+
+@pytest.mark.parametrize("normalization", ["none", "layer"])
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_another_bias_of_the_input_changes_nothing(name, normalization):
+    fires = activation_of(name, k=K)
+    own = {key: torch.full((N,), 0.1 * (i + 1)) for i, key in enumerate(fires.beginning(N))}
+    for seed in range(3):
+        made = drawn(seed, activation=fires, own=own, normalization=normalization)
+        if name == "gated":  # which has biases of its own
+            with torch.no_grad():
+                made.latent_bias.zero_()
+        other = with_input_bias(made.double(), torch.linspace(-1, 1, D, dtype=torch.float64))
+        assert not torch.equal(other.bias, made.bias)
+        alike(made, other, 1e-10)
+        # and back
+        again = with_input_bias(other, made.bias)
+        assert again.output_bias is None
+        torch.testing.assert_close(again.latent_bias, made.latent_bias)
+
+
+def test_where_a_head_alone_or_a_module_of_transformers_is_read(tmp_path):
+    metadata = {"hook_name": "blocks.3.hook_mlp_in", "hf_hook_name": "model.layers.3.pre_feedforward_layernorm.output"}
+    path = altered(tmp_path / "one", {"metadata": metadata})
+    read = ds.load_sae(path)
+    assert read.origin.site == Site("mlp-in", 4)
+    save_sae(read, tmp_path / "two")
+    assert read_config(tmp_path / "two")["metadata"]["hook_name"] == "blocks.3.hook_mlp_in"  # as it was called there
+    said = json.loads((path / "cfg.json").read_text())
+    said["metadata"] = {"hook_name": "blocks.3.hook_resid_post", "hook_head_index": 2}
+    (path / "cfg.json").write_text(json.dumps(said))
+    assert ds.load_sae(path).origin.site is None
 
 
 def test_settings_of_an_older_version(tmp_path):

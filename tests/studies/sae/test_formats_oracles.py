@@ -21,12 +21,16 @@ N, D, K = 24, 10, 4
 
 @pytest.fixture(scope="module")
 def lens() -> Any:
-    return pytest.importorskip("sae_lens")
+    import sae_lens
+
+    return sae_lens
 
 
 @pytest.fixture(scope="module")
 def sparsify() -> Any:
-    return pytest.importorskip("sparsify")
+    import sparsify
+
+    return sparsify
 
 
 def states() -> torch.Tensor:

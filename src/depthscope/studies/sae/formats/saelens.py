@@ -223,6 +223,7 @@ def _normalization(said: Mapping[str, Any], across: bool, path: Path) -> tuple[N
         return "none", 1.0
     if kind == "layer_norm" and not across:
         return "layer", 1.0
+    # a checkpoint, which SAELens itself reads without the factor (findings/sae-lens-checkpoint-unscaled.sh)
     if kind == "expected_average_only_in" and (path / SCALER).is_file():
         scale = read_settings(path / SCALER).get("scaling_factor")
         if isinstance(scale, int | float) and scale > 0:
