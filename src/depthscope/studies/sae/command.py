@@ -223,6 +223,47 @@ class Sweep:
         return Answer(found.told, {"folder": found.folder, "law": found.law.to_dict("records")})
 
 
+class Question:
+    """Do features that fire on metaphors sit at the depth at which CSE tells metaphors apart, and does CSE change when they are
+    taken out? On the built-in stimuli, against latents matched by density and dictionaries of random directions.
+    """
+
+    PARENT = "sae"
+
+    def add_to(self, actions: Any) -> None:
+        parser = actions.add_parser(
+            "question",
+            help="metaphor features and CSE along the depth",
+            description=self.__doc__,
+            epilog=f"For example:{COMMAND}sae question sae/smollm --out runs/sae-question",
+            formatter_class=Wrapping,
+        )
+        add = parser.add_argument
+        _add_folder(add)
+        add("--untrained", metavar="DIR", help="dictionaries of the model with random weights, as another null")
+        add("--seed", type=int, default=0, metavar="N", help="of the permutations (default 0)")
+        add("--out", type=Path, metavar="DIR", help="run folder (default runs/sae-question)")
+        add_loading(parser, LOAD)
+        _add_last(parser)
+        parser.set_defaults(handler=self.run)
+
+    def run(self, options: argparse.Namespace) -> Answer:
+        from depthscope.studies.sae.asking import question_sae
+
+        found = question_sae(
+            options.folder,
+            options.out or Path("runs", "sae-question"),
+            model=options.model,
+            **chosen(options, ("untrained",)),
+            seed=options.seed,
+            load=_loading(options),
+            **_work(options),
+        )
+        answer = found.found
+        decided = {"found": answer.found, "at_cluster": answer.at_cluster, "changes_cse": answer.changes_cse}
+        return Answer(found.told, {"folder": found.folder, **decided})
+
+
 def _add_stream(parser: Any) -> None:
     group = parser.add_argument_group("model and corpus")
     add = group.add_argument
@@ -312,4 +353,4 @@ def _numbers(text: str) -> list[int]:
         raise argparse.ArgumentTypeError(f"{text!r}: give whole numbers, as in 10,15,20") from None
 
 
-COMMANDS = (Sae(), Train(), Evaluate(), Sweep())
+COMMANDS = (Sae(), Train(), Evaluate(), Sweep(), Question())

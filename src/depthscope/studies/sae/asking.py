@@ -1,0 +1,40 @@
+"""Metaphor features and CSE, asked of dictionaries in a folder."""
+
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from depthscope.model.model import Model
+from depthscope.studies.sae.given import dictionaries_of, loading, model_name
+from depthscope.studies.sae.question.study import QuestionRun, run_question
+
+
+def question_sae(
+    folder: str | PathLike[str],
+    out: str | PathLike[str],
+    *,
+    model: str | PathLike[str] | Model | None = None,
+    untrained: str | PathLike[str] | None = None,
+    seed: int = 0,
+    load: Mapping[str, Any] | None = None,
+    threads: int | None = None,
+    command: str = "",
+    progress: bool = True,
+) -> QuestionRun:
+    """Do features that fire on metaphors sit where CSE differs, and does CSE change without them?
+
+    See :func:`depthscope.studies.sae.question.study.run_question`.
+    """
+    given = dictionaries_of(folder)
+    return run_question(
+        given,
+        model if isinstance(model, Model) else model_name(given, model),
+        Path(out),
+        control=None if untrained is None else dictionaries_of(untrained),
+        seed=seed,
+        load=loading(given, load),
+        threads=threads,
+        command=command,
+        progress=progress,
+    )
