@@ -3,6 +3,7 @@
 from depthscope.report.part import Layout, Part
 from depthscope.report.table import Column, TableForm
 from depthscope.studies.sae.question.page import PARTS as QUESTION
+from depthscope.studies.sae.words import LAW_READING, NORMS_READING, READING, SCORES_READING
 
 DICTIONARIES = TableForm(
     "dictionaries.csv",
@@ -109,4 +110,4 @@ PARTS: tuple[Part, ...] = (
     Part("scores", "On text that was held out", {"scores-*": ("scores.csv",)}, (SCORES, EVERY, PROBES), SCORES_READING),
     *QUESTION,
 )
-LAYOUT = Layout("sparse autoencoders", (*QUESTION, *PARTS))
+LAYOUT = Layout("sparse autoencoders", PARTS)
