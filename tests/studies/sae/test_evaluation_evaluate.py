@@ -11,9 +11,11 @@ from depthscope.capture.taps import Taps
 from depthscope.corpus.read import read_corpus
 from depthscope.studies.sae.activations.topk import TopK
 from depthscope.studies.sae.dictionary import Dictionary, Origin
+from depthscope.studies.sae.evaluation import evaluate as evaluate_module
 from depthscope.studies.sae.evaluation import giving_back
 from depthscope.studies.sae.evaluation.evaluate import evaluate, spread
 from depthscope.studies.sae.evaluation.evaluation import joined
+from depthscope.studies.sae.evaluation.tasks import own_tasks
 
 WORDS = ["sea", "king", "garden", "letter", "winter", "road", "lamp", "river", "house", "door", "bread", "night"]
 RESID, READS, WRITES = Site("resid", 3), Site("mlp-in", 2), Site("mlp", 2)
@@ -157,3 +159,33 @@ def test_what_cannot_be_evaluated_is_refused(tiny, windows, states, refuses):
         evaluate(tiny, {"d": made(axes, axes, states[RESID], 3, RESID)}, windows, tokens=0)
     with refuses("6 blocks"):
         evaluate(tiny, {"deep": made(axes, axes, states[RESID], 3, Site("resid", 9))}, windows, progress=False)
+
+
+def test_questions_come_from_a_folder_or_are_our_own(tiny, windows, states, tmp_path):
+    axes = nearly(states[RESID])
+    one = {"d": made(axes, axes, states[RESID], 4, RESID)}
+    rows = "".join(f"{'down by the sea' if i % 2 else 'in the old house'} {i},{i % 2}\n" for i in range(60))
+    (tmp_path / "place.csv").write_text("prompt,target\n" + rows)
+    found = evaluate(tiny, one, windows[:7], predictions=0, tasks=str(tmp_path), progress=False)
+    (row,) = found.probes.to_dict("records")
+    assert (row["task"], row["knows"]) == ("place", True)
+    assert found.of("d")["probe_known"].value.value == 1
+    assert len(evaluate_tasks("own")) == 35
+    assert evaluate_tasks(None) == ()
+
+
+def evaluate_tasks(tasks):
+    return evaluate_module._tasks(tasks, False, 0)
+
+
+@pytest.mark.thorough
+def test_everything_is_measured_when_it_is_asked_for(tiny, windows, states):
+    axes = nearly(states[RESID])
+    one = {"d": made(axes, axes, states[RESID], 4, RESID)}
+    found = evaluate(tiny, one, windows, thorough=True, tasks=own_tasks(40)[:3], progress=False)
+    names = set(found.of("d"))
+    assert {"ablation_sparsity", "pattern_f1", "probe_loss", "kl"} <= names
+    assert len(found.probes) == 3
+    assert set(found.left_out) <= {"absorption of d"}
+    assert "absorbed" in names or "cannot be read off" in found.left_out["absorption of d"]
+    assert len(found.patterns) > 0

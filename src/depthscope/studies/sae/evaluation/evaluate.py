@@ -1,6 +1,7 @@
 """All that is measured of dictionaries, put together: one pass for what they give back, a few for what is put back."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from os import PathLike
 
 import numpy as np
 import pandas as pd
@@ -12,14 +13,16 @@ from depthscope.errors import DepthscopeError, check_count
 from depthscope.model.model import Model
 from depthscope.studies.sae.dictionary import Dictionary
 from depthscope.studies.sae.evaluation.asking import ask
+from depthscope.studies.sae.evaluation.closer import Closer, look_closer
 from depthscope.studies.sae.evaluation.directions import latent_table, near_of, near_score, stability_scores
 from depthscope.studies.sae.evaluation.evaluation import CONTROL, DICTIONARY, Evaluation, Scored
 from depthscope.studies.sae.evaluation.giving_back import RANDOM, GivenBack, Placed, give_back, placed
 from depthscope.studies.sae.evaluation.pooled import Pool
 from depthscope.studies.sae.evaluation.putting_back import PutBack, Replacement, put_back
-from depthscope.studies.sae.evaluation.tasks import Task
+from depthscope.studies.sae.evaluation.tasks import Task, own_tasks, read_tasks
 
 TOKENS, PREDICTIONS = 50_000, 4_096
+OWN = "own"
 THOROUGH = 4  # times as many of both
 SAMPLE = 2**14  # latents up to which the nearest direction of each is sought, unless thorough; of more, of so many
 
@@ -31,7 +34,7 @@ def evaluate(
     *,
     tokens: int | None = None,
     predictions: int | None = None,
-    tasks: Sequence[Task] = (),
+    tasks: Sequence[Task] | str | PathLike[str] | None = None,
     pool: Pool = "max",
     random: Sequence[Dictionary] = (),
     thorough: bool = False,
@@ -54,15 +57,18 @@ def evaluate(
     predictions : int, optional
         Next tokens that are predicted with reconstructions in the place of the states, each several times; 4,096. 0 for none.
         An encoder predicts none.
-    tasks : sequence of Task, optional
-        Questions that a single latent may answer: :func:`depthscope.studies.sae.evaluation.tasks.own_tasks`, or ``read_tasks``.
+    tasks : sequence of Task, "own", or path, optional
+        Questions that a single latent may answer: 35 of our own
+        (:func:`depthscope.studies.sae.evaluation.tasks.own_tasks`), or a folder of tables with the columns prompt and target.
+        By default none, or our own if it is ``thorough``.
     pool : {"max", "last"}
         What of an example is asked: the largest activation in it, or that of its last token.
     random : sequence of Dictionary
         Trained in the same way on the same model with random weights, two or more for each site: the matched null of what
         comes back.
     thorough : bool
-        Four times the tokens and predictions, the nearest direction of every latent, and one-to-one assignments.
+        Four times the tokens and predictions, the nearest direction of every latent, one-to-one assignments, our own tasks;
+        and ablation sparsity, patterns of tokens and the absorption of first letters.
     seed : int
         Of the controls and of the resamples.
     progress : bool
@@ -96,18 +102,34 @@ def evaluate(
     scored += [near_score(one, near[one.name], given.found[one.name]) for one in subjects]
     scored += stability_scores(subjects, given.found, random, assign=thorough, seed=seed)
     probes = pd.DataFrame()
-    if tasks:
-        probes, asked = ask(model, subjects, given.random, tasks, pool=pool, seed=seed, progress=progress)
+    questions = _tasks(tasks, thorough, seed)
+    if questions:
+        probes, asked = ask(model, subjects, given.random, questions, pool=pool, seed=seed, progress=progress)
         scored += asked
+    closer = Closer((), pd.DataFrame(), pd.DataFrame(), {})
+    if thorough:
+        closer = look_closer(model, subjects, given.random, some, seed=seed, progress=progress)
+        scored += closer.scored
     order = {one.name: i for i, one in enumerate(subjects)}
     scored.sort(key=lambda one: order.get(one.dictionary, len(order)))
     return Evaluation(
         tuple(scored),
         pd.concat([latent_table(one, given.found[one.name], near[one.name]) for one in subjects], ignore_index=True),
         probes,
+        closer.patterns,
+        closer.letters,
+        left_out=closer.left_out,
         tokens=next(iter(given.found.values())).tokens,
         predictions=max((one.tokens for one in put.values()), default=0),
     )
+
+
+def _tasks(tasks: Sequence[Task] | str | PathLike[str] | None, thorough: bool, seed: int) -> Sequence[Task]:
+    if tasks is None:
+        return own_tasks(seed=seed) if thorough else ()
+    if isinstance(tasks, str | PathLike):
+        return own_tasks(seed=seed) if tasks == OWN else read_tasks(tasks, seed=seed)
+    return tasks
 
 
 def spread(windows: Sequence[Window], tokens: int) -> list[Window]:

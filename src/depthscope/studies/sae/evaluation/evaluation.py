@@ -1,6 +1,6 @@
 """Every number of some dictionaries in one table, with what it is without a dictionary."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -10,6 +10,7 @@ from depthscope.capture.sites import Site
 from depthscope.studies.sae.evaluation.score import Score
 
 DICTIONARY, CONTROL = "dictionary", "control"
+TABLES = ("latents", "probes", "patterns", "letters")
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,13 @@ class Evaluation:
         tenth of them).
     probes : DataFrame
         One row for each dictionary and task (:func:`depthscope.studies.sae.evaluation.asking.ask`); empty without tasks.
+    patterns : DataFrame
+        One row for each latent whose patterns of tokens were judged, with ``dictionary`` and ``site``: see
+        :attr:`depthscope.studies.sae.evaluation.patterns.Patterns.latents`; empty unless thorough, as the next.
+    letters : DataFrame
+        One row for each first letter: see :attr:`depthscope.studies.sae.evaluation.absorption.Absorption.letters`.
+    left_out : dict of str to str
+        By measure, why it was not made although it was asked for.
     tokens, predictions : int
         Over how many tokens states were given back; and how many predictions were compared.
     """
@@ -78,6 +86,9 @@ class Evaluation:
     scored: tuple[Scored, ...]
     latents: pd.DataFrame
     probes: pd.DataFrame = field(default_factory=pd.DataFrame)
+    patterns: pd.DataFrame = field(default_factory=pd.DataFrame)
+    letters: pd.DataFrame = field(default_factory=pd.DataFrame)
+    left_out: Mapping[str, str] = field(default_factory=dict)
     tokens: int = 0
     predictions: int = 0
 
@@ -139,10 +150,14 @@ class Evaluation:
 
 def joined(evaluations: Sequence[Evaluation]) -> Evaluation:
     """Those of several sites, or models, as one."""
+
+    def table(name: str) -> pd.DataFrame:
+        return pd.concat([getattr(one, name) for one in evaluations], ignore_index=True)
+
     return Evaluation(
         tuple(scored for one in evaluations for scored in one.scored),
-        pd.concat([one.latents for one in evaluations], ignore_index=True),
-        pd.concat([one.probes for one in evaluations], ignore_index=True),
-        max(one.tokens for one in evaluations),
-        max(one.predictions for one in evaluations),
+        *map(table, TABLES),
+        left_out={name: why for one in evaluations for name, why in one.left_out.items()},
+        tokens=max(one.tokens for one in evaluations),
+        predictions=max(one.predictions for one in evaluations),
     )

@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +68,7 @@ def _made(name: str, examples: int, seed: int) -> Task:
     return Task(name, (*sides[0], *sides[1]), np.repeat([True, False], half))
 
 
-def read_tasks(folder: str | Path, examples: int | None = 1000, *, seed: int = 0) -> list[Task]:
+def read_tasks(folder: str | PathLike[str], examples: int | None = 1000, *, seed: int = 0) -> list[Task]:
     """Questions from a folder of tables with columns ``prompt`` and ``target``, one question a file.
 
     Parameters

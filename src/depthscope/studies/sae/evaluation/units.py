@@ -12,7 +12,7 @@ from depthscope.capture.windows import Window
 from depthscope.statistics.bootstrap import MIN_ITEMS, sums_interval
 from depthscope.statistics.classify import Estimate
 
-Over = Literal["documents", "windows", "tasks"]
+Over = Literal["documents", "windows", "tasks", "letters", "latents"]
 Sums = Mapping[str, Float]
 
 
@@ -54,7 +54,7 @@ class Totals:
     names : tuple of str
         Of the quantities.
     values : array (unit, quantity)
-    over : {"documents", "windows", "tasks"}
+    over : {"documents", "windows", "tasks", "letters", "latents"}
         What the units are.
     """
 
