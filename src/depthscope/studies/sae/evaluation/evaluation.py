@@ -10,7 +10,6 @@ from depthscope.capture.sites import Site
 from depthscope.studies.sae.evaluation.score import Score
 
 DICTIONARY, CONTROL = "dictionary", "control"
-TABLES = ("latents", "probes", "patterns", "letters")
 
 
 @dataclass(frozen=True)
@@ -156,7 +155,10 @@ def joined(evaluations: Sequence[Evaluation]) -> Evaluation:
 
     return Evaluation(
         tuple(scored for one in evaluations for scored in one.scored),
-        *map(table, TABLES),
+        table("latents"),
+        table("probes"),
+        table("patterns"),
+        table("letters"),
         left_out={name: why for one in evaluations for name, why in one.left_out.items()},
         tokens=max(one.tokens for one in evaluations),
         predictions=max(one.predictions for one in evaluations),
