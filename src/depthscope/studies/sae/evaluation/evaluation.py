@@ -151,7 +151,8 @@ def joined(evaluations: Sequence[Evaluation]) -> Evaluation:
     """Those of several sites, or models, as one."""
 
     def table(name: str) -> pd.DataFrame:
-        return pd.concat([getattr(one, name) for one in evaluations], ignore_index=True)
+        tables: list[pd.DataFrame] = [getattr(one, name) for one in evaluations]
+        return pd.concat(tables, ignore_index=True)
 
     return Evaluation(
         tuple(scored for one in evaluations for scored in one.scored),
