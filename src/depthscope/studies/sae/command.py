@@ -204,6 +204,7 @@ class Sweep:
         add = parser.add_argument
         add("--latents", type=_sizes, metavar="N,..", help="widths (default 512,1024,2048,4096)")
         add("--k", type=_numbers, metavar="K,..", help="active latents (default 8,16,32,64)")
+        add("--rate", type=float, metavar="LR", help="learning rate (default by width: 2e-4 / sqrt(n / 16384))")
         add("--seed", type=int, metavar="N", help="of the first weights and of the order (default 0)")
         add("--out", type=Path, required=True, metavar="DIR", help="run folder")
         _add_last(parser)
@@ -216,7 +217,7 @@ class Sweep:
             options.model,
             options.corpus,
             options.out,
-            **chosen(options, ("layers", "site", "latents", "k", "tokens", "seed", *TEXT, *STREAM)),
+            **chosen(options, ("layers", "site", "latents", "k", "tokens", "rate", "seed", *TEXT, *STREAM)),
             load=_loading(options),
             **_work(options),
         )
