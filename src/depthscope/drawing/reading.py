@@ -7,18 +7,23 @@ from depthscope.arrays import Float
 # of a token that are written
 LETTERS = 18
 # control characters and blank space at an end, which nobody would see
-VISIBLE = str.maketrans({"\n": "↵", "\t": "→", "\r": "↵"})
+VISIBLE = str.maketrans({"\n": "↵", "\t": "→", "\r": "␍"})
 # they make one sign of two, of emoji and of letters, and are not seen by themselves
 JOINERS = "\u200c\u200d"
 # digits behind the point of values that lie between 0 and about 1
 FEWEST, MOST = 3, 6
 
 
+def visible(piece: str) -> str:
+    """A token's text on one line, with nothing in it that nobody would see but spaces."""
+    name = piece.replace("\r\n", "\n").translate(VISIBLE)
+    kept = JOINERS if name[:1].isprintable() else ""
+    return "".join(c if c.isprintable() or c in kept else f"U+{ord(c):04X}" for c in name)
+
+
 def short(piece: str) -> str:
-    """A token's text on one line, in few letters, with nothing invisible."""
-    name = piece.strip(" ").translate(VISIBLE) or "␣"
-    kept = JOINERS if name[0].isprintable() else ""
-    name = "".join(c if c.isprintable() or c in kept else f"U+{ord(c):04X}" for c in name)
+    """The same in few letters, without spaces at its ends."""
+    name = visible(piece.strip(" ")) or "␣"
     return name if len(name) <= LETTERS else f"{name[: LETTERS - 1]}…"
 
 

@@ -53,7 +53,7 @@ def test_a_page_goes_where_it_is_told_or_is_refused(tmp_path, refuses):
     assert one.report(tmp_path / "a.html").stat().st_size > 50_000
     with refuses("is a folder"):
         one.report(tmp_path)
-    with refuses("cannot be written"):
+    with refuses("no folder", "make it first"):
         one.report(tmp_path / "none" / "a.html")
     text = (tmp_path / "a.html").read_text(encoding="utf-8")
     assert "depthscope run asr" in text

@@ -1,7 +1,9 @@
-"""A corpus of a few made-up texts."""
+"""A corpus of a few made-up texts; a browser for pages of features, that of the pages of runs."""
 
 import numpy as np
 import pytest
+
+from tests.report.page.conftest import visit  # noqa: F401 - a fixture
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from depthscope.capture.sites import Site
 from depthscope.capture.taps import Taps
 from depthscope.capture.windows import Window
 from depthscope.studies.sae.activations.topk import TopK
-from depthscope.studies.sae.dictionary import Dictionary
+from depthscope.studies.sae.dictionary import Dictionary, Origin
 from depthscope.studies.sae.features.depth import FEWEST, depths
 from depthscope.studies.sae.features.effect import logit_effect
 from depthscope.studies.sae.features.neighbours import neighbours
@@ -23,7 +23,7 @@ WIDTH = 32
 def random_dictionary(latents: int = 20, k: int = 3, seed: int = 0) -> Dictionary:
     rng = torch.Generator().manual_seed(seed)
     rows = torch.nn.functional.normalize(torch.randn(latents, WIDTH, generator=rng), dim=-1)
-    return Dictionary(rows.clone(), torch.zeros(latents), rows, torch.zeros(WIDTH), TopK(k))
+    return Dictionary(rows.clone(), torch.zeros(latents), rows, torch.zeros(WIDTH), TopK(k), origin=Origin(site=SITE))
 
 
 @pytest.fixture(scope="module")
@@ -41,19 +41,22 @@ def test_neighbours_are_those_of_the_whole_matrix(monkeypatch: pytest.MonkeyPatc
     rows, others = rng.normal(size=(30, 6)), rng.normal(size=(7, 6))
     unit, theirs = (one / np.linalg.norm(one, axis=1, keepdims=True) for one in (rows, others))
     monkeypatch.setattr("depthscope.studies.sae.features.neighbours.CELLS", 100)
-    for given, cosines in ((None, unit @ unit.T - 3 * np.eye(30)), (others, unit @ theirs.T)):
-        found = neighbours(torch.tensor(rows), None if given is None else torch.tensor(given), 4)
+    for given, cosines, own in (
+        (rows, unit @ unit.T - 3 * np.eye(30), np.arange(30)),
+        (others, unit @ theirs.T, None),
+    ):
+        found = neighbours(torch.tensor(rows), torch.tensor(given), 4, own)
         order = np.argsort(-cosines, axis=1)[:, :4]
         np.testing.assert_array_equal(found.latent, order)
         np.testing.assert_allclose(found.cosine, np.take_along_axis(cosines, order, 1), atol=1e-6)
 
 
 def test_few_latents_have_few_neighbours() -> None:
-    found = neighbours(torch.eye(3), count=5)
+    found = neighbours(torch.eye(3), torch.eye(3), 5, np.arange(3))
     assert (found.latent[:, 2:] == -1).all()
     assert np.isnan(found.cosine[:, 2:]).all()
     assert (found.cosine[:, :2] == 0).all()
-    assert (neighbours(torch.eye(1)).latent == -1).all()
+    assert (neighbours(torch.eye(1), torch.eye(1), 2, np.zeros(1, int)).latent == -1).all()
 
 
 def test_the_effect_is_that_of_the_models_own_norm_and_head(tiny: ds.Model) -> None:
@@ -99,7 +102,7 @@ def test_depths_are_means_over_tokens(tiny: ds.Model, windows: list[Window], mon
     projected = (whole @ dictionary.decoder.detach().T).double().numpy()
     updates = (whole[:, 1:] - whole[:, :-1]).double().numpy()
     cse = ds.cse(updates)
-    found = depths(tiny, {SITE: dictionary}, windows)[SITE]
+    found = depths(tiny, {"it": dictionary}, windows)["it"]
     assert found.total == len(whole) == 6 * 59
     np.testing.assert_array_equal(found.count, fires.sum(0))
     seen = 0
@@ -124,8 +127,8 @@ def test_depths_are_means_over_tokens(tiny: ds.Model, windows: list[Window], mon
 
 def test_some_latents_are_measured_as_all_are(tiny: ds.Model, windows: list[Window]) -> None:
     dictionary = random_dictionary()
-    every = depths(tiny, {SITE: dictionary}, windows)[SITE]
-    some = depths(tiny, {SITE: dictionary}, windows, {SITE: np.array([11, 4])})[SITE]
+    every = depths(tiny, {"it": dictionary}, windows)["it"]
+    some = depths(tiny, {"it": dictionary}, windows, {"it": np.array([11, 4])})["it"]
     np.testing.assert_array_equal(some.count, every.count[[11, 4]])
     np.testing.assert_allclose(some.separation, every.separation[[11, 4]], rtol=1e-4)
     np.testing.assert_allclose(some.cse_gap, every.cse_gap[[11, 4]], rtol=1e-9)
@@ -135,6 +138,6 @@ def test_where_the_transform_does_not_fit_there_is_no_cse(tokenizer: Any, window
     from tests.conftest import tiny_llama
 
     shallow = ds.load(tiny_llama(len(tokenizer), blocks=4), tokenizer)
-    found = depths(shallow, {Site("resid", 2): random_dictionary()}, windows[:2])[Site("resid", 2)]
+    found = depths(shallow, {"it": random_dictionary()}, windows[:2])["it"]
     assert np.isfinite(found.separation).any()
     assert np.isnan(found.cse).all()

@@ -12,8 +12,8 @@ import xarray as xr
 
 import depthscope as ds
 from depthscope.capture.text import trace_text
+from depthscope.report.page.place import check_page
 from depthscope.studies.show import study as show
-from depthscope.studies.show.study import check_page
 from depthscope.telling import Sheet
 
 FIRST, SECOND = "My lawyer is a shark, and 🦈.", "My neighbour saw a shark, and 🦈."

@@ -22,7 +22,8 @@ OURS = "depthscope.report.page"
 HERE = files(OURS)
 # every page has these: the theme's script first, before anything is painted
 THEME, EVERY, STYLE = "theme.js", ("page.js",), "page.css"
-DRAWS = "charts.js"
+# before whatever else runs on a page
+NUMBERS, DRAWS = "numbers.js", "charts.js"
 # of others, in the order in which they need each other: see assets/vega/README.md
 LIBRARY = ("vega/vega.min.js", "vega/vega-lite.min.js", "vega/vega-embed.min.js")
 LICENSES = "vega/LICENSES.txt"
@@ -36,7 +37,8 @@ def render(page: Page) -> str:
     """
     packages = (*page.packages, OURS)
     library = [_library()] if page.charts else []
-    own = [*([DRAWS] if page.charts else []), *page.scripts, *EVERY]
+    special = [*([DRAWS] if page.charts else []), *page.scripts]
+    own = [*([NUMBERS] if special else []), *special, *EVERY]
     head = _asset(THEME)
     modules = [*library, *(_asset(name, packages) for name in own)]
     charts = {f"chart-{name}": json.loads(_asset(f"charts/{name}.vl.json", packages)) for name in page.charts}

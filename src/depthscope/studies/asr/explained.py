@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from depthscope.drawing.card import card, picture
-from depthscope.errors import DepthscopeError, reason
-from depthscope.report.page.render import render
-from depthscope.store.files import write_text
+from depthscope.errors import DepthscopeError
+from depthscope.report.page.place import check_page, write_page
 from depthscope.studies.asr.figures import draw_map
 from depthscope.studies.asr.page import explanation_page
 from depthscope.studies.asr.results import Explanation
@@ -71,17 +70,9 @@ class Explained(Explanation):
         DepthscopeError
             A folder, a file in a folder that is not there, or one that cannot be written.
         """
-        place = Path(path)
-        if place.is_dir():
-            raise DepthscopeError(f"{place} is a folder: give a file, e.g. {place / 'sound.html'}")
+        place = check_page(path, "sound.html")
         blocks = {"Versions and machine": self.environment, "Verified of the model": self.checks}
-        try:
-            write_text(place, render(explanation_page(self, blocks, self.command)))
-        except OSError as problem:
-            raise DepthscopeError(
-                f"{place}: the page cannot be written there ({problem.strerror or reason(problem)}): give another file"
-            ) from None
-        return place
+        return write_page(place, explanation_page(self, blocks, self.command))
 
     def __repr__(self) -> str:
         return "\n".join(self.answer)

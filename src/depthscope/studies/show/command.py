@@ -60,9 +60,10 @@ class Show:
 
         from depthscope.errors import require
         from depthscope.model.load import load_text
-        from depthscope.studies.show.study import check_page, show
+        from depthscope.report.page.place import check_page
+        from depthscope.studies.show.study import show
 
-        place = check_page(given.get("out", "show.html"))
+        place = check_page(given.get("out", "show.html"), "show.html")
         torch = require("torch", "models")
         threads = given.get("threads")
         check_count("threads", threads)

@@ -1,6 +1,5 @@
 """One text, or two, token by token: how broad the computation is at every token and layer, and what each state would say."""
 
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,14 +11,13 @@ from depthscope.capture.alignment import Pair, align_tokens
 from depthscope.capture.pieces import read_pieces
 from depthscope.capture.text import trace_text
 from depthscope.drawing.card import card, picture, strip
-from depthscope.errors import DepthscopeError, check_choice, reason
+from depthscope.errors import DepthscopeError, check_choice
 from depthscope.instrument.cse import cse, cse_options, scalogram_options
 from depthscope.instrument.scalogram import scalogram
 from depthscope.model.load import load_text
 from depthscope.model.model import Model
-from depthscope.report.page.render import render
+from depthscope.report.page.place import check_page, write_page
 from depthscope.run.environment import environment
-from depthscope.store.files import write_text
 from depthscope.studies.show.figures import draw_reading
 from depthscope.studies.show.page import reading_page
 from depthscope.studies.show.results import TextReading, counted_pairs
@@ -142,14 +140,11 @@ class Shown:
         DepthscopeError
             A folder, a file in a folder that is not there, or one that cannot be written.
         """
-        place = check_page(path)
+        place = check_page(path, "show.html")
         blocks = {"Versions and machine": self.environment, "Verified of the model": self.checks}
-        page = reading_page(self.readings, self.pairs, self.settings, self.answer, blocks, self.command)
-        try:
-            write_text(place, render(page))
-        except OSError as problem:
-            raise _unwritable(place, problem) from None
-        return place
+        return write_page(
+            place, reading_page(self.readings, self.pairs, self.settings, self.answer, blocks, self.command)
+        )
 
     def _repr_html_(self) -> str:
         strips = [strip(one.pieces, one.means, one.counted) for one in self.readings]
@@ -242,23 +237,3 @@ def _threads() -> int:
     import torch
 
     return torch.get_num_threads()
-
-
-def check_page(path: str | Path) -> Path:
-    """A place where a page can be written, or the reason why not: before minutes are spent."""
-    place = Path(path)
-    try:
-        if place.is_dir():
-            raise DepthscopeError(f"{place} is a folder: give a file, e.g. {place / 'show.html'}")
-        if not place.parent.is_dir():
-            raise DepthscopeError(f"{place}: there is no folder {place.parent}; make it first")
-        # what is written first is a file beside it, with a longer name
-        with tempfile.NamedTemporaryFile(prefix=f".{place.name}.", dir=place.parent):
-            return place
-    except OSError as problem:
-        raise _unwritable(place, problem) from None
-
-
-def _unwritable(place: Path, problem: OSError) -> DepthscopeError:
-    why = problem.strerror or reason(problem)
-    return DepthscopeError(f"{place}: the page cannot be written there ({why}): give another file")

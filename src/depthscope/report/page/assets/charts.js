@@ -1,5 +1,6 @@
 // one way to draw a chart: a specification that the page holds, numbers that it holds, and the colours of its theme
 
+const { bytesOf } = window.depthscope;
 const drawn = new Map();
 
 const variable = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
@@ -44,23 +45,6 @@ document.addEventListener("theme", () => {
   }
 });
 
-/** Offer numbers as a file. */
-const offer = (place, name, text) => {
-  const link = document.createElement("a");
-  link.download = name;
-  link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
-  link.textContent = name;
-  place.append(link);
-  return link;
-};
-
-/** One line of a CSV file; words are quoted where they must be, and none is a formula to a spreadsheet. */
-const csvLine = (cells) => cells.map((cell) => {
-  const formula = typeof cell === "string" && /^'*[=+\-@\t\r＝＋－＠]/.test(cell) && Number.isNaN(Number(cell));
-  const text = `${formula ? "'" : ""}${cell ?? ""}`;
-  return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-}).join(",");
-
 /** Cells of a (scale, layer) plane for the chart "scalogram": edges half a step away, on a log scale of periods. */
 const planeCells = (values, periods, layers, top, levels = 255) => {
   const middle = (a, b) => Math.sqrt(a * b);
@@ -76,14 +60,6 @@ const planeCells = (values, periods, layers, top, levels = 255) => {
       share: values[s * layers.length + l] / levels * top });
   }));
   return { cells, low: edges[0][0], high: edges.at(-1)[1] };
-};
-
-/** The bytes of a plane. */
-const bytesOf = (text) => {
-  const raw = atob(text);
-  const bytes = new Uint8Array(raw.length);
-  for (let i = 0; i < raw.length; i += 1) bytes[i] = raw.charCodeAt(i);
-  return bytes;
 };
 
 /** A plane is text, which holds bytes, or numbers of 0 to `plane.levels`. */
@@ -117,4 +93,4 @@ const drawScalogram = (place, title, coded, plane, about, reach) => {
   });
 };
 
-window.depthscope = { drawChart, drawScalogram, reachOf, offer, csvLine, bytesOf };
+Object.assign(window.depthscope, { drawChart, drawScalogram, reachOf });

@@ -7,13 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import poisson
 
-from depthscope.capture.sites import Site
 from depthscope.capture.taps import Read
 from depthscope.errors import DepthscopeError
 from depthscope.studies.sae.dictionary import Dictionary
 from depthscope.studies.sae.features.collected import BINS, Collected, Collecting, bins
 from depthscope.studies.sae.features.fired import Fired, fired
 from depthscope.studies.sae.features.mixed import marks, mixed
+from depthscope.studies.sae.features.named import site_of
 from depthscope.studies.sae.features.ranked import by_value, evenly, ranked
 from depthscope.studies.sae.features.shelf import Around, Offer, Shelf
 from depthscope.studies.sae.features.tally import Tally
@@ -35,17 +35,18 @@ BITS = 32
 
 
 def collect(
-    dictionaries: Mapping[Site, Dictionary],
+    dictionaries: Mapping[str, Dictionary],
     reads: Iterable[Read],
     settings: Collecting = Collecting(),  # noqa: B008
-) -> dict[Site, Collected]:
-    """What the latents of dictionaries do, by the site that each reads, in one pass and in memory that no text enlarges.
+) -> dict[str, Collected]:
+    """What the latents of dictionaries do, in one pass and in memory that no text enlarges.
 
     Parameters
     ----------
-    dictionaries : mapping of Site to Dictionary
+    dictionaries : mapping of str to Dictionary
+        By name: :func:`~depthscope.studies.sae.features.named.named`.
     reads : iterable of Read
-        From :meth:`depthscope.capture.taps.Taps.read`, with the states of these sites.
+        From :meth:`depthscope.capture.taps.Taps.read`, with the states of their sites.
     settings : Collecting
 
     Raises
@@ -53,12 +54,12 @@ def collect(
     DepthscopeError
         No token, states of another width than a dictionary's, or activations that are not finite.
     """
-    collectors = {site: Collector(dictionary.latents, settings) for site, dictionary in dictionaries.items()}
+    collectors = {name: Collector(dictionary.latents, settings) for name, dictionary in dictionaries.items()}
     for read in reads:
         text = Text.of(read.windows, read.window, read.position)
-        for site, dictionary in dictionaries.items():
-            collectors[site].add(fired(dictionary, read.states[site]), text)
-    return {site: one.collected() for site, one in collectors.items()}
+        for name, dictionary in dictionaries.items():
+            collectors[name].add(fired(dictionary, read.states[site_of(dictionary)]), text)
+    return {name: one.collected() for name, one in collectors.items()}
 
 
 class Collector:

@@ -41,8 +41,8 @@ class Collecting:
 
     top: int = 12
     random: int = 8
-    before: int = 18
-    after: int = 9
+    before: int = 16
+    after: int = 8
     tokens: int = 8
     partners: int = 8
     seed: int = 0
@@ -108,6 +108,17 @@ class Collected:
     def latents(self) -> int:
         """n."""
         return len(self.count)
+
+    @property
+    def reach(self) -> Float:
+        """What colours of activations reach up to, (n,): the largest one, but no more than twice the median of the strongest,
+        or a single token at which models park attention would make all others look alike.
+        """
+        there = np.where(self.top.value > 0, self.top.value, np.nan).astype(np.float64)
+        alive = self.count > 0
+        found = np.ones(self.latents)
+        found[alive] = np.minimum(self.maximum[alive], 2 * np.nanmedian(there[alive], axis=1))
+        return found
 
     @property
     def density(self) -> Float:

@@ -17,6 +17,7 @@ from depthscope.instrument import measures
 from depthscope.model.model import Model
 from depthscope.studies.sae.dictionary import Dictionary
 from depthscope.studies.sae.features.fired import Fired, fired
+from depthscope.studies.sae.features.named import site_of
 
 # projections that are there at a time
 CELLS = 2**25
@@ -55,20 +56,21 @@ class Depths:
 
 def depths(
     model: Model,
-    dictionaries: Mapping[Site, Dictionary],
+    dictionaries: Mapping[str, Dictionary],
     windows: Iterable[Window],
-    latents: Mapping[Site, NDArray[Any]] | None = None,
+    latents: Mapping[str, NDArray[Any]] | None = None,
     options: Mapping[str, Any] | None = None,
-) -> dict[Site, Depths]:
-    """Profiles over depth, by the site that each dictionary reads, from one pass over all layers.
+) -> dict[str, Depths]:
+    """Profiles over depth, from one pass over all layers.
 
     Parameters
     ----------
     model : Model
-    dictionaries : mapping of Site to Dictionary
+    dictionaries : mapping of str to Dictionary
+        By name: :func:`~depthscope.studies.sae.features.named.named`.
     windows : iterable of Window
         Some thousands of tokens: each takes as long as one product of its states with all directions, at every layer.
-    latents : mapping of Site to int array (n,), optional
+    latents : mapping of str to int array (n,), optional
         Which latents of each; all by default.
     options : mapping, optional
         Keywords of :func:`depthscope.cse`. Of a model of fewer than five blocks no CSE is measured.
@@ -79,20 +81,21 @@ def depths(
         As :class:`depthscope.capture.taps.Taps` and :func:`depthscope.cse` raise it.
     """
     chosen = {
-        site: np.arange(one.latents) if latents is None else np.asarray(latents[site])
-        for site, one in dictionaries.items()
+        name: np.arange(one.latents) if latents is None else np.asarray(latents[name])
+        for name, one in dictionaries.items()
     }
     stream = [Site("resid", layer) for layer in range(model.depth + 1)]
     reduce = None
     if model.depth >= DEEP_ENOUGH:
         reduce = Reduction(measures.together([measures.plan("cse", model.depth, options)]), model.depth)
-    sums = {site: _Sums(one, chosen[site], model.depth) for site, one in dictionaries.items()}
-    for read in Taps(model, [*stream, *dictionaries]).read(windows):
+    sums = {name: _Sums(one, chosen[name], model.depth) for name, one in dictionaries.items()}
+    sites = {name: site_of(one) for name, one in dictionaries.items()}
+    for read in Taps(model, [*stream, *sites.values()]).read(windows):
         states = torch.stack([read.states[site] for site in stream], 1)
         cse = np.full((len(states), model.depth), np.nan) if reduce is None else reduce(states).cpu().numpy()
-        for site, dictionary in dictionaries.items():
-            sums[site].add(fired(dictionary, read.states[site]), states.float(), cse)
-    return {site: one.depths() for site, one in sums.items()}
+        for name, dictionary in dictionaries.items():
+            sums[name].add(fired(dictionary, read.states[sites[name]]), states.float(), cse)
+    return {name: one.depths() for name, one in sums.items()}
 
 
 class _Sums:

@@ -28,29 +28,33 @@ class Neighbours(NamedTuple):
 
 
 @torch.no_grad()
-def neighbours(directions: torch.Tensor, others: torch.Tensor | None = None, count: int = 8) -> Neighbours:
+def neighbours(
+    directions: torch.Tensor, others: torch.Tensor, count: int = 8, own: NDArray[np.int64] | None = None
+) -> Neighbours:
     """Which of ``others`` (m, d) are nearest to each of n directions (n, d), by cosine.
 
     Parameters
     ----------
     directions : Tensor (n, d)
-    others : Tensor (m, d), optional
-        Of another dictionary over the same stream; without it each of ``directions`` among all the others.
+    others : Tensor (m, d)
+        Over the same stream.
     count : int
+    own : int array (n,), optional
+        Which of the others each direction is itself: it is no neighbour of its own.
     """
-    own = others is None
-    mine = torch.nn.functional.normalize(directions.float(), dim=-1)
-    theirs = mine if others is None else torch.nn.functional.normalize(others.float().to(mine.device), dim=-1)
+    mine, theirs = (
+        torch.nn.functional.normalize(one.float().to(others.device), dim=-1) for one in (directions, others)
+    )
     latent = np.full((len(mine), count), -1)
     cosine = np.full((len(mine), count), np.nan)
-    kept = min(count, len(theirs) - own)
+    kept = min(count, len(theirs) - (own is not None))
     if kept < 1:
         return Neighbours(latent, cosine)
     step = max(1, CELLS // len(theirs))
     for first in range(0, len(mine), step):
         near = mine[first : first + step] @ theirs.T
-        if own:
-            near[torch.arange(len(near)), torch.arange(first, first + len(near))] = -torch.inf
+        if own is not None:
+            near[torch.arange(len(near)), torch.as_tensor(own[first : first + step])] = -torch.inf
         value, place = near.topk(kept, dim=-1)
         latent[first : first + step, :kept] = place.cpu().numpy()
         cosine[first : first + step, :kept] = value.clamp(-1, 1).cpu().numpy()

@@ -1,0 +1,1 @@
+"""Features as pages: one by itself, and an index of all."""
