@@ -28,6 +28,51 @@ STREAM = ("batch", "buffer", "window", "states", "token_budget")
 TEXT = ("text", "split")
 
 
+class RunSae:
+    """Train small dictionaries on the real embedded model, at three depths in one pass over a text that comes with the package;
+    measure them beside their controls, and write pages of their features. Minutes on two cores.
+    """
+
+    PARENT = "run"
+
+    def add_to(self, studies: Any) -> None:
+        parser = studies.add_parser(
+            "sae",
+            help="sparse autoencoders, small and real, from end to end",
+            description=self.__doc__,
+            epilog=f"For example:{COMMAND}run sae{COMMAND}run sae --model stories-15m --layers 2,4 --out runs/stories",
+            formatter_class=Wrapping,
+        )
+        add = parser.add_argument
+        add("--model", default="embedded", help=f"'embedded' (default), {MODEL}")
+        add(
+            "--layers",
+            type=_numbers,
+            metavar="L,M,..",
+            help="layers of the stream (default: a third, a half, two thirds)",
+        )
+        add("--corpus", metavar="FILE|DIR", help="another text (default: what comes with the package)")
+        add("--out", type=Path, metavar="DIR", help="run folder (default runs/sae)")
+        add("--seed", type=int, default=0, metavar="N", help="of all that is drawn (default 0)")
+        add_loading(parser, LOAD)
+        _add_last(parser)
+        parser.set_defaults(handler=self.run)
+
+    def run(self, options: argparse.Namespace) -> Answer:
+        from depthscope.studies.sae.demo import run_sae
+
+        found = run_sae(
+            options.model,
+            options.out or Path("runs", "sae"),
+            layers=options.layers,
+            corpus=options.corpus,
+            seed=options.seed,
+            load=_loading(options),
+            **_work(options),
+        )
+        return Answer(found.told, {"folder": found.folder, "dictionaries": found.dictionaries.to_dict("records")})
+
+
 class Sae:
     """Sparse autoencoders on any model that depthscope reads: train, measure, look."""
 
@@ -180,6 +225,56 @@ class Evaluate:
             **_work(options),
         )
         return Answer(found.told, {"folder": found.folder, "scores": found.scores.to_dict("records")})
+
+
+class Show:
+    """Write a page of one feature, or of all of them with an index to search: what it fires on, what it makes the model
+    say, its neighbours, and where along the depth it is. One file, offline.
+    """
+
+    PARENT = "sae"
+
+    def add_to(self, actions: Any) -> None:
+        parser = actions.add_parser(
+            "show",
+            help="pages of features, offline",
+            description=self.__doc__,
+            epilog=(
+                f"For example:{COMMAND}sae show sae/smollm --layer 15 --feature 1234 --out feature.html{COMMAND}sae show "
+                "sae/smollm --corpus heldout/ --out features.html"
+            ),
+            formatter_class=Wrapping,
+        )
+        add = parser.add_argument
+        _add_folder(add)
+        _add_corpus(add, required=False)
+        add(
+            "--layer",
+            type=int,
+            metavar="L",
+            help="of the dictionary, where the folder has several (default: the middle one)",
+        )
+        add("--feature", type=int, metavar="N", help="one latent (default: all, with an index)")
+        add("--tokens", type=_size, metavar="N", help="that are read (default 50K)")
+        add("--seed", type=int, default=0, metavar="N", help="of the examples that are drawn (default 0)")
+        add("--out", type=Path, required=True, metavar="FILE.html", help="the page")
+        add_loading(parser, LOAD)
+        _add_last(parser)
+        parser.set_defaults(handler=self.run)
+
+    def run(self, options: argparse.Namespace) -> Answer:
+        from depthscope.studies.sae.showing import show_sae
+
+        found = show_sae(
+            options.folder,
+            options.out,
+            model=options.model,
+            **chosen(options, ("corpus", "layer", "feature", "tokens", *TEXT)),
+            seed=options.seed,
+            load=_loading(options),
+            **_work(options),
+        )
+        return Answer(found.told, found.document)
 
 
 class Sweep:
@@ -354,4 +449,4 @@ def _numbers(text: str) -> list[int]:
         raise argparse.ArgumentTypeError(f"{text!r}: give whole numbers, as in 10,15,20") from None
 
 
-COMMANDS = (Sae(), Train(), Evaluate(), Sweep(), Question())
+COMMANDS = (RunSae(), Sae(), Train(), Evaluate(), Show(), Sweep(), Question())

@@ -3,7 +3,7 @@
 from depthscope.report.part import Layout, Part
 from depthscope.report.table import Column, TableForm
 from depthscope.studies.sae.question.page import PARTS as QUESTION
-from depthscope.studies.sae.words import LAW_READING, NORMS_READING, READING, SCORES_READING
+from depthscope.studies.sae.words import FEATURES_READING, LAW_READING, NORMS_READING, READING, SCORES_READING
 
 DICTIONARIES = TableForm(
     "dictionaries.csv",
@@ -108,6 +108,7 @@ PARTS: tuple[Part, ...] = (
     Part("training", "Training", {"training": ("training.csv",)}, (DICTIONARIES,), READING),
     Part("norms", "What is left out", {}, (NORMS,), NORMS_READING),
     Part("scores", "On text that was held out", {"scores-*": ("scores.csv",)}, (SCORES, EVERY, PROBES), SCORES_READING),
+    Part("features", "Features", {}, (), FEATURES_READING),
     *QUESTION,
 )
 LAYOUT = Layout("sparse autoencoders", PARTS)

@@ -138,6 +138,12 @@ LAW_READING = (
 )
 
 
+FEATURES_READING = (
+    "Search it by a token; a click on a feature shows the places where it fires most, others at random, what it makes "
+    "likelier, its neighbours and where along the depth it is."
+)
+
+
 def law_answer(law: ScalingLaw, training: Training, model: str) -> list[str]:
     """How much is left over at the ends, and what the law says of doubling."""
     points = law.points
