@@ -20,6 +20,10 @@ class DepthscopeError(ValueError):
         super().__init__(on_one_line(sentence))
 
 
+class ToldElsewhereError(DepthscopeError):
+    """What another process of the same work has told already: the command line ends in the same way, and is silent."""
+
+
 class DepthscopeWarning(UserWarning):
     """What should be known of a result that stands. The command line prints it as a note."""
 

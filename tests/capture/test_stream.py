@@ -150,6 +150,21 @@ def test_a_sample_is_the_beginning_of_the_first_buffer(taps, corpus):
     assert torch.equal(one.sample(2 * BATCH)[SITES[0]], torch.cat([batch[SITES[0]] for batch in batches]))
 
 
+@pytest.mark.parametrize("buffer", [BUFFER, 10**5], ids=["many buffers", "the corpus in one"])
+def test_the_samples_of_several_ranks_are_one_where_they_are_added(taps, corpus, buffer):
+    whole = stream(taps, corpus, buffer=buffer).sample(2 * BATCH + 3)
+    shares = [stream(taps, corpus, buffer=buffer, rank=rank, ranks=3).sample(2 * BATCH + 3) for rank in range(3)]
+    for site in SITES:
+        # each state is with one rank alone
+        assert sum((share[site] != 0).any(1).int() for share in shares).eq(1).all()
+        torch.testing.assert_close(sum(share[site] for share in shares), whole[site], rtol=1e-9, atol=1e-12)
+
+
+def test_more_ranks_than_windows_are_refused(taps, corpus, refuses):
+    with refuses("3 windows to read at a time, fewer than the 4 processes", "larger buffer"):
+        next(stream(taps, corpus, rank=1, ranks=4).batches())
+
+
 def test_too_short_a_corpus_is_refused(taps, tmp_path, refuses):
     (tmp_path / "a.txt").write_text("Four words, no more.")
     with refuses("a.txt", "fewer than a batch of 8"):

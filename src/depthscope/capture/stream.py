@@ -113,10 +113,14 @@ class Stream:
             inside = (inside + 1) % each
 
     def sample(self, count: int) -> dict[Site, torch.Tensor]:
-        """States of ``count`` tokens, or as many as the first buffer holds, each (n, d): of this rank."""
+        """States of ``count`` tokens, or as many as the first buffer holds, each (n, d); those of other ranks are 0."""
         buffer = next(self._buffers(0))
-        rows = torch.cat(buffer.rows)[:count]
-        return {site: states[rows] for site, states in buffer.states.items()}
+        mine = torch.from_numpy(buffer.owner[self._mixed(buffer.owner, 0)] == self.rank)[:count]
+        rows, found = torch.cat(buffer.rows)[: int(mine.sum())], {}
+        for site, states in buffer.states.items():
+            found[site] = states.new_zeros((len(mine), states.shape[-1]))
+            found[site][mine.to(states.device)] = states[rows]
+        return found
 
     @property
     def _tokens(self) -> int:
@@ -179,7 +183,7 @@ class Stream:
                     self._held = (0, self._filled(0, list(self._once(0))))
                 buffer = self._held[1]
                 self.epoch = number
-                yield _Buffer(buffer.states, self._rows(buffer.owner, number))
+                yield _Buffer(buffer.states, self._rows(buffer.owner, number), buffer.owner)
                 number += 1
         self.epoch = 0
         number, held, count = 0, list[Window](), 0
@@ -200,6 +204,11 @@ class Stream:
         # whose window each row of the buffer is in
         owner = np.repeat(np.arange(len(windows)) % self.ranks, counts)[: self._whole or self._tokens]
         mine = [i for i in range(len(windows)) if i % self.ranks == self.rank]
+        if len(windows) < self.ranks:
+            raise DepthscopeError(
+                f"{self.corpus.source}: {len(windows)} windows to read at a time, fewer than the {self.ranks} processes; start "
+                "fewer of them, or give more text or a larger buffer"
+            )
         states = self._cached(number) or self._run([windows[i] for i in mine], [counts[i] for i in mine])
         states = {site: values[: int((owner == self.rank).sum())] for site, values in states.items()}
         for site, values in states.items():
@@ -214,13 +223,17 @@ class Stream:
 
     def _rows(self, owner: NDArray[np.int64], number: int) -> list[torch.Tensor]:
         """Of each batch of a buffer, the rows of this rank."""
-        mixed = np.random.default_rng([self.order.seed, number]).permutation(len(owner))[: self._tokens]
+        mixed = self._mixed(owner, number)
         place = np.cumsum(owner == self.rank) - 1
         device = self.taps.model.device
         return [
             torch.from_numpy(place[some[owner[some] == self.rank]]).to(device)
             for some in mixed.reshape(-1, self.order.batch)
         ]
+
+    def _mixed(self, owner: NDArray[np.int64], number: int) -> NDArray[np.int64]:
+        """The tokens of a buffer in the order of its batches."""
+        return np.random.default_rng([self.order.seed, number]).permutation(len(owner))[: self._tokens]
 
     def _run(self, windows: list[Window], counts: list[int]) -> dict[Site, torch.Tensor]:
         """States of all tokens of windows, (n, d) by site, in the order of the windows."""
@@ -298,8 +311,8 @@ class Stream:
 
 @dataclass(frozen=True)
 class _Buffer:
-    """States by site, (n, d), and the rows of each batch in them."""
+    """States by site, (n, d), the rows of each batch in them, and the rank of every token of the buffer."""
 
     states: dict[Site, torch.Tensor]
     rows: list[torch.Tensor]
-    owner: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    owner: NDArray[np.int64]

@@ -18,7 +18,7 @@ from depthscope.cli.stimuli import Stimuli
 from depthscope.console.output import Answer, deliver, let_go, only_the_document, prepare_streams
 from depthscope.console.wrapping import COMMAND, Wrapping
 from depthscope.drawing import beside
-from depthscope.errors import DepthscopeError, DepthscopeWarning, out_of_memory, without
+from depthscope.errors import DepthscopeError, DepthscopeWarning, ToldElsewhereError, out_of_memory, without
 from depthscope.studies.registry import commands as every_command
 from depthscope.version import __version__
 
@@ -74,6 +74,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()  # here, where what goes wrong becomes a sentence
         if answer.refused:
             return _complain(spoken(answer.refused, words))
+    except ToldElsewhereError:
+        return BAD_INPUT
     except DepthscopeError as problem:
         return _complain(spoken(str(problem), words))
     except BrokenPipeError:  # whoever read our output has had enough

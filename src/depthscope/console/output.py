@@ -43,8 +43,8 @@ class Answer:
     ----------
     told : sequence of str or Sheet
         For a person.
-    document : mapping
-        For a program, with ``--json``. Anything that :func:`jsonable` takes.
+    document : mapping or None
+        For a program, with ``--json``. Anything that :func:`jsonable` takes; None: nothing is printed.
     status : int
         Exit status.
     refused : str
@@ -52,7 +52,7 @@ class Answer:
     """
 
     told: Told
-    document: Mapping[str, Any]
+    document: Mapping[str, Any] | None
     status: int = 0
     refused: str = ""
 
@@ -111,7 +111,8 @@ def deliver(answer: Answer, options: argparse.Namespace) -> None:
         if isinstance(line, str) and line.startswith("note:"):
             print(clean(line), file=sys.stderr)
     # escaped, so that it is the same in every encoding
-    print(json.dumps(jsonable(answer.document), indent=2, allow_nan=False))
+    if answer.document is not None:
+        print(json.dumps(jsonable(answer.document), indent=2, allow_nan=False))
 
 
 def show(told: Told) -> None:

@@ -6,10 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+import torch
+
 from depthscope import progress
 from depthscope.errors import DepthscopeError, check_count, listed
 from depthscope.training import checkpoint
 from depthscope.training.checkpoint import State
+from depthscope.training.ranks import ALONE, Ranks
 
 Batch = TypeVar("Batch", contravariant=True)
 T = TypeVar("T")
@@ -81,6 +84,7 @@ def train(
     keeping: Keeping = Keeping(),
     told: Callable[[Metrics], str] = lambda metrics: "",
     shown: bool = True,
+    ranks: Ranks = ALONE,
 ) -> list[Point]:
     """Train to the end, from the checkpoint if there is one.
 
@@ -95,6 +99,9 @@ def train(
         The file is there, and of the last step, when the work is done: whoever has no more use for it removes it.
     told : callable
         Metrics in a few words, for the screen.
+    ranks : Ranks
+        Of several processes that share the work, each calls this alike: the first one keeps the checkpoint and shows how far
+        they are, all of them take it up.
 
     Returns
     -------
@@ -104,17 +111,24 @@ def train(
     Raises
     ------
     DepthscopeError
-        A checkpoint of other settings; batches that end before the steps do; no space left.
+        A checkpoint of other settings, or one that not every process sees; batches that end before the steps do; no space
+        left.
     """
     check_count("steps", steps)
     done, curve = 0, list[Point]()
-    if keeping.path is not None and keeping.path.is_file():
+    there = keeping.path is not None and keeping.path.is_file()
+    if int(ranks.sum_(torch.tensor(int(there)))) not in (0, ranks.count):
+        raise DepthscopeError(
+            f"{keeping.path}: only some of the processes see this checkpoint; choose a folder on a disk that all machines "
+            "share"
+        )
+    if there:
         done, curve = _taken_up(work, keeping, steps)
     else:
         work.begin()
     feed, last, said = batches(done), time.monotonic(), ""
     between = max(1, steps // POINTS)
-    with progress.bar(steps, "training", unit="steps", shown=shown, said=lambda: said) as advance:
+    with progress.bar(steps, "training", unit="steps", shown=shown and not ranks.rank, said=lambda: said) as advance:
         advance(done)
         while done < steps:
             batch = next(feed, None)
@@ -128,7 +142,8 @@ def train(
             if done % between == 0 or done == steps:
                 curve.append(Point(done, {name: dict(values) for name, values in metrics.items()}))
             advance(1)
-            if keeping.path is not None and (done == steps or _due(keeping, done, last)):
+            # the others hold the same: they wait for the first one where the next step asks for them
+            if not ranks.rank and keeping.path is not None and (done == steps or _due(keeping, done, last)):
                 _kept(work, keeping, done, steps, curve)
                 last = time.monotonic()
     return curve

@@ -172,7 +172,8 @@ class Train:
             load=_loading(options),
             **_work(options),
         )
-        return Answer(found.told, {"folder": found.folder, "dictionaries": found.dictionaries.to_dict("records")})
+        document = {"folder": found.folder, "dictionaries": found.dictionaries.to_dict("records")}
+        return Answer(found.told, document if found.first else None)
 
 
 class Evaluate:

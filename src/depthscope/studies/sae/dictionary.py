@@ -1,5 +1,6 @@
 """A dictionary: latents that a state is a sparse sum of, with the two maps that lead there and back."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -22,7 +23,8 @@ def layer_normalized(states: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, 
     """States (..., d) without their mean and spread, token by token, and these (..., 1)."""
     mean = states.mean(-1, keepdim=True)
     centred = states - mean
-    scale = centred.std(-1, keepdim=True)
+    # the standard deviation, unbiased; of no states at all it is nothing, without a warning
+    scale = torch.linalg.vector_norm(centred, dim=-1, keepdim=True) / math.sqrt(max(states.shape[-1] - 1, 1))
     # as in OpenAI's code, which adds it where it divides and not where it multiplies
     return centred / (scale + EPSILON), mean, scale
 

@@ -8,8 +8,8 @@ import torch
 from depthscope.studies.sae.dictionary import Dictionary
 from depthscope.studies.sae.kernels import CELLS, decode, largest, selected
 from depthscope.studies.sae.sparse import Sparse
-from depthscope.studies.sae.training.ranks import ALONE, Ranks
 from depthscope.studies.sae.training.recipe import Recipe
+from depthscope.training.ranks import ALONE, Ranks
 
 Choose = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 

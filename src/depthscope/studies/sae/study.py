@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import torch
 
 from depthscope.capture.parts import Cut
 from depthscope.capture.sites import PLACES, Site
@@ -23,6 +24,7 @@ from depthscope.model.model import Model
 from depthscope.model.untrained import untrained
 from depthscope.run.begin import Begun, begin
 from depthscope.run.result import FinishedRun
+from depthscope.store.folder import RECORD
 from depthscope.store.tables import read_csv, write_csv
 from depthscope.studies.sae.activations.activation import Activation
 from depthscope.studies.sae.activations.names import activation_of
@@ -38,6 +40,8 @@ from depthscope.studies.sae.training.recipe import Recipe
 from depthscope.studies.sae.training.trainer import Trainer
 from depthscope.studies.sae.words import answer, caution, norms_words, title
 from depthscope.telling import Sheet
+from depthscope.training.processes import joined
+from depthscope.training.ranks import ALONE, Ranks
 from depthscope.training.schedule import Schedule
 
 if TYPE_CHECKING:
@@ -46,7 +50,8 @@ if TYPE_CHECKING:
 WINDOW, BATCH, LATENTS, K = 256, 1024, 4096, 32
 # tokens of a part of the corpus, which here are only handed on
 PART = 2**16
-CHECKPOINT = "training.shards"
+CHECKPOINT = "training.shards/checkpoint.safetensors"
+TABLES = {"dictionaries": "dictionaries.csv", "curve": "training.csv", "norms": "norms.csv"}
 # what an activation calls the weight of its penalty
 PENALTIES = {"relu": "l1", "gated": "l1", "jump_relu": "l0"}
 
@@ -138,12 +143,14 @@ class Asked:
             "recipe": self.plans(1)[next(iter(self.plans(1)))].settings["recipe"],
         }
 
-    def stream(self, model: Model, corpus: Corpus, states: Path | None, budget: int | None) -> Stream:
-        """The states that are learnt from; as many steps as the tokens make."""
+    def stream(
+        self, model: Model, corpus: Corpus, states: Path | None, budget: int | None, ranks: Ranks = ALONE
+    ) -> Stream:
+        """The states that are learnt from, of several processes the share of this one; as many steps as the tokens make."""
         sites = [site for plan in self.plans(model.depth).values() for site in (plan.site, plan.target) if site]
         window = min(self.window, model.max_length or self.window)
         order = Order(Cut(window, 0, PART, model.causal), self.batch, self.buffer, seed=self.recipe.seed)
-        stream = Stream(Taps(model, sites), corpus, order, 1, states, budget=budget)
+        stream = Stream(Taps(model, sites), corpus, order, 1, states, ranks.rank, ranks.count, budget=budget)
         tokens = self.tokens if self.tokens is not None else stream.count()
         if tokens < self.batch:
             raise DepthscopeError(
@@ -164,11 +171,14 @@ class TrainingRun(FinishedRun):
     training : Training
     timings : dict
         Seconds by stage.
+    first : bool
+        Whether this process wrote it, of several that torchrun started: the others have nothing to tell.
     """
 
     folder: Path
     training: Training
     timings: dict[str, float]
+    first: bool = True
 
     @property
     def dictionaries(self) -> pd.DataFrame:
@@ -180,7 +190,7 @@ class TrainingRun(FinishedRun):
 
     @property
     def told(self) -> Sequence[str | Sheet]:
-        return [*self.record.answer, *DICTIONARIES.sheets(self.dictionaries), *self.ending]
+        return [] if not self.first else [*self.record.answer, *DICTIONARIES.sheets(self.dictionaries), *self.ending]
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         return draw_training(self.training, self.record.title, ax)
@@ -224,7 +234,8 @@ def train_sae(
 ) -> TrainingRun:
     """Train sparse autoencoders on the states of a model, all of them in one pass.
 
-    Killed at any moment and called again, it goes on from the last checkpoint, and ends with the same bits.
+    Killed at any moment and called again, it goes on from the last checkpoint, and ends with the same bits. Started by
+    torchrun, each process reads its share of the corpus and of each batch, and the first one writes.
 
     Parameters
     ----------
@@ -295,30 +306,41 @@ def train_sae(
     asked = Asked(
         layers, site, to, tuple(latents), tuple(k), activation, tokens, batch, buffer, window, recipe, skip, penalty
     )
-    source = read_corpus(corpus, text=text, split=split)
-    with begin(
-        "sae",
-        {"model": model.name if isinstance(model, Model) else fspath(model), **asked.settings,
-         "corpus": {"text": text, "split": split}, "load": dict(load or {}),
-         **({} if random_weights is None else {"random_weights": random_weights})},
-        Path(out),
-        layout=LAYOUT,
-        load=lambda: _loaded(model, load, random_weights),
-        ready=lambda loaded: {"sites": ready(loaded, asked)},
-        identity={"corpus": source.digest()},
-        threads=threads,
-        command=command,
-        progress=progress,
-    ) as run:  # fmt: skip
-        training = train_into(
-            run, Path(out), source, asked, None if states is None else Path(states), token_budget, save_every
-        )
-        name = run.model.name
-        run.record.title = title(training, name)
-        run.record.answer = answer(training, name)
-        run.record.words = {"training": caution(training), "norms": norms_words(training)}
-        run.about["model"] = name
-    return TrainingRun(Path(out), training, run.clock.seconds)
+    folder, kept = Path(out), None if states is None else Path(states)
+    loading = dict(load or {})
+    with joined(model.device.type if isinstance(model, Model) else loading.get("device")) as ranks:
+        source = read_corpus(corpus, text=text, split=split)
+
+        def made() -> Model:
+            return _loaded(model, {**loading, **({"device": ranks.device} if ranks.device else {})}, random_weights)
+
+        if ranks.rank:
+            follow(made(), source, asked, ranks, folder, kept, token_budget, save_every)
+        else:
+            with begin(
+                "sae",
+                {"model": model.name if isinstance(model, Model) else fspath(model), **asked.settings,
+                 "corpus": {"text": text, "split": split}, "load": loading,
+                 **({"processes": ranks.count} if ranks.count > 1 else {}),
+                 **({} if random_weights is None else {"random_weights": random_weights})},
+                folder,
+                layout=LAYOUT,
+                load=made,
+                ready=lambda loaded: {"sites": ready(loaded, asked)},
+                identity={"corpus": source.digest()},
+                threads=threads,
+                command=command,
+                progress=progress,
+            ) as run:  # fmt: skip
+                training = train_into(run, folder, source, asked, kept, token_budget, save_every, ranks)
+                name = run.model.name
+                run.record.title = title(training, name)
+                run.record.answer = answer(training, name)
+                run.record.words = {"training": caution(training), "norms": norms_words(training)}
+                run.about["model"] = name
+    if ranks.rank:
+        return TrainingRun(folder, _read(folder), {}, first=False)
+    return TrainingRun(folder, training, run.clock.seconds)
 
 
 def _loaded(model: str | PathLike[str] | Model, load: Mapping[str, Any] | None, random_weights: int | None) -> Model:
@@ -341,31 +363,64 @@ def train_into(
     states: Path | None = None,
     token_budget: int | None = None,
     save_every: float = 300.0,
+    ranks: Ranks = ALONE,
 ) -> Training:
-    """Train what is asked for into a run under way; what is there already is not trained again."""
+    """Train what is asked for into a run under way; what is there already is not trained again.
+
+    Of several processes, the first: see :func:`follow`.
+    """
     model = run.model
     plans = asked.plans(model.depth)
-    files = {name: out / name for name in ("dictionaries.csv", "training.csv", "norms.csv")}
-    if not all(file.is_file() for file in (*files.values(), *(out / name / "cfg.json" for name in plans))):
+    there = all((out / name).is_file() for name in (*TABLES.values(), *(f"{name}/cfg.json" for name in plans)))
+    threads = ranks.shared(None if there else torch.get_num_threads())
+    if threads is not None:
         with run.clock("count"):
-            stream = asked.stream(model, corpus, states, token_budget)
+            stream = asked.stream(model, corpus, states, token_budget, ranks)
         with run.clock("train"):
-            trainer = Trainer(list(plans.values()), stream)
-            checkpoint = out / CHECKPOINT / "checkpoint.safetensors"
-            checkpoint.parent.mkdir(exist_ok=True)
-            trainer.train(path=checkpoint, seconds=save_every, shown=run.clock.told)
+            trainer = Trainer(list(plans.values()), stream, ranks=ranks)
+            (out / CHECKPOINT).parent.mkdir(exist_ok=True)
+            trainer.train(path=out / CHECKPOINT, seconds=save_every, shown=run.clock.told)
         with run.clock("write"):
             _write(out, trainer, plans, stream, run, asked)
-            shutil.rmtree(checkpoint.parent)
-    training = Training(
-        **{name: read_csv(files[file]) for name, file in
-           (("dictionaries", "dictionaries.csv"), ("curve", "training.csv"), ("norms", "norms.csv"))},
-    )  # fmt: skip
+            shutil.rmtree((out / CHECKPOINT).parent)
+    training = _read(out)
     with run.clock("report"):
         (out / "figures").mkdir(exist_ok=True)
         source = f"{model.name}; {asked.activation}; single steps, means of nine"
         save(draw_training(training, source).figure, out / "figures" / "training")
     return training
+
+
+def follow(
+    model: Model,
+    corpus: Corpus,
+    asked: Asked,
+    ranks: Ranks,
+    out: Path,
+    states: Path | None = None,
+    token_budget: int | None = None,
+    save_every: float = 300.0,
+) -> None:
+    """What every process but the first does: its share of the training, if the first one says that there is one. It writes
+    nothing but its share of the states that are kept.
+    """
+    ready(model, asked)
+    threads = ranks.shared(None)
+    if threads is None:
+        return
+    if not (out / RECORD).is_file():
+        raise DepthscopeError(
+            f"{out}: process {ranks.rank} does not see what the first one writes there; choose a folder on a disk that all "
+            "machines share"
+        )
+    torch.set_num_threads(threads)
+    stream = asked.stream(model, corpus, states, token_budget, ranks)
+    trainer = Trainer(list(asked.plans(model.depth).values()), stream, ranks=ranks)
+    trainer.train(path=out / CHECKPOINT, seconds=save_every, shown=False)
+
+
+def _read(out: Path) -> Training:
+    return Training(**{name: read_csv(out / file) for name, file in TABLES.items()})
 
 
 def _write(

@@ -64,8 +64,9 @@ class BatchTopK(Activation):
         """Take the smallest activation of the batch into the threshold."""
         with torch.no_grad():
             threshold, positive = forward.own["threshold"], values[values > 0]
-            if len(positive):
-                threshold.lerp_(positive.min().expand_as(threshold), 1.0 if forward.step == 0 else 1 - PAST)
+            smallest = forward.ranks.gathered(positive.min().reshape(1) if len(positive) else positive)
+            if len(smallest):
+                threshold.lerp_(smallest.min().expand_as(threshold), 1.0 if forward.step == 0 else 1 - PAST)
 
 
 def largest_of_all(forward: "Forward", k: float) -> tuple[torch.Tensor, torch.Tensor]:
@@ -79,13 +80,15 @@ def largest_of_all(forward: "Forward", k: float) -> tuple[torch.Tensor, torch.Te
     values, indices : Tensor (N, K)
         As many columns as the busiest state needs; the rest of a row is 0.
     """
-    count, latents = round(k * len(forward.states)), forward.dictionary.latents
+    count, latents = round(k * forward.tokens), forward.dictionary.latents
     wide = min(latents, WIDE * math.ceil(k))
     values, indices = forward.looked_at(lambda before: largest(before, wide))
     while True:
-        limit = values.reshape(-1).kthvalue(values.numel() - count + 1).values.clamp(min=0)
+        # of the states of all ranks
+        every = forward.ranks.gathered(values.reshape(-1))
+        limit = every.kthvalue(len(every) - count + 1).values.clamp(min=0)
         more = (values.amin(1) > limit).nonzero()[:, 0]
-        if not len(more) or wide == latents:
+        if wide == latents or not forward.ranks.sum_(torch.tensor(len(more))):
             break
         added, wide = wide, min(latents, 2 * wide)
         added = wide - added
@@ -93,6 +96,6 @@ def largest_of_all(forward: "Forward", k: float) -> tuple[torch.Tensor, torch.Te
         indices = torch.nn.functional.pad(indices, (0, added))
         values[more], indices[more] = forward.looked_at(lambda before: largest(before, wide), more)  # noqa: B023 - called at once
     values = torch.where((values >= limit) & (values > 0), values, 0)
-    busiest = max(1, int((values > 0).sum(1).max()))
+    busiest = max(1, int((values > 0).sum(1).max())) if len(values) else 1
     values, places = values.topk(busiest)
     return values, indices.gather(1, places)

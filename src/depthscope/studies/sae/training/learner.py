@@ -13,9 +13,9 @@ from depthscope.studies.sae.kernels import shorten_, take_off_
 from depthscope.studies.sae.sparse import Sparse
 from depthscope.studies.sae.training.beginning import Units, blank, first, units
 from depthscope.studies.sae.training.plan import Plan
-from depthscope.studies.sae.training.ranks import ALONE, Ranks
 from depthscope.training import checkpoint
 from depthscope.training.checkpoint import State
+from depthscope.training.ranks import ALONE, Ranks
 
 
 @dataclass

@@ -12,10 +12,10 @@ from depthscope.studies.sae.dictionary import Dictionary, Origin
 from depthscope.studies.sae.training.beginning import SAMPLE
 from depthscope.studies.sae.training.learner import Learner
 from depthscope.studies.sae.training.plan import Plan
-from depthscope.studies.sae.training.ranks import ALONE, Ranks
 from depthscope.training import checkpoint
 from depthscope.training.checkpoint import State
 from depthscope.training.loop import Keeping, Point, train
+from depthscope.training.ranks import ALONE, Ranks
 
 States = Mapping[Site, torch.Tensor]
 
@@ -28,10 +28,15 @@ class Feed(Protocol):
         """Batches in all."""
 
     def batches(self, start: int = 0) -> Iterator[States]:
-        """Batch ``start`` and all after it, (B, d) by site; the same whenever they are asked for."""
+        """Batch ``start`` and all after it, (B, d) by site; the same whenever they are asked for. Of several ranks, the rows of
+        this one.
+        """
 
     def sample(self, count: int) -> States:
-        """States of ``count`` tokens, or as many as there are: of which the beginning is made."""
+        """States of ``count`` tokens, or as many as there are: of which the beginning is made.
+
+        Of several ranks, those that another one has are 0.
+        """
 
 
 class Trainer:
@@ -114,12 +119,15 @@ class Trainer:
         """
         asked = {plan.name: plan.settings for plan in self.plans}
         keeping = Keeping(path, seconds, every, {"dtype": str(self.dtype), **settings, **asked})
-        self.curve = train(self, self.feed.batches, self.feed.steps, keeping=keeping, told=_told, shown=shown)
+        self.curve = train(
+            self, self.feed.batches, self.feed.steps, keeping=keeping, told=_told, shown=shown, ranks=self.ranks
+        )
         return self.finished()
 
     def begin(self) -> None:
-        """Make the first parameters from a sample of the feed."""
-        sample = self.feed.sample(SAMPLE)
+        """Make the first parameters from a sample of the feed; every rank from the whole of it, in the same order."""
+        # each state is with one rank, and 0 with the others: their sum is all of them, to the bit
+        sample = {site: self.ranks.sum_(states) for site, states in self.feed.sample(SAMPLE).items()}
         self.learners = {
             plan.name: Learner.begun(plan, *self._states(plan, sample, "the sample"), ranks=self.ranks)
             for plan in self.plans
