@@ -15,8 +15,9 @@ pytestmark = pytest.mark.thorough
 
 STARTERS = {
     "torchrun": ("-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29611", "-m"),
+    # --multi_gpu is its name for several processes; with --cpu it starts one, whatever --num_processes says
     "accelerate": (
-        *("-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1"),
+        *("-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1"),
         *("--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "29612", "-m"),
     ),
 }
