@@ -17,7 +17,9 @@ from typing import Any
 
 CONTEXT = get_context("forkserver")
 # an optimiser of torch imports the compiler with its first step
-CONTEXT.set_forkserver_preload(["pytest", "torch.distributed", "torch._dynamo", "depthscope.studies.sae.training.trainer"])
+CONTEXT.set_forkserver_preload(
+    ["pytest", "torch.distributed", "torch._dynamo", "depthscope.studies.sae.training.trainer"]
+)
 
 
 @dataclass(frozen=True)
