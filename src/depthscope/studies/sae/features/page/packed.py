@@ -1,7 +1,7 @@
 """All features in few bytes: columns of numbers as text, in which every token is a number of a table that all share."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 from depthscope.drawing.reading import visible
 from depthscope.report.page.coded import coded
 from depthscope.studies.sae.features.collected import EDGES
-from depthscope.studies.sae.features.index import FeatureIndex, Features
 from depthscope.studies.sae.features.shelf import Around
+
+if TYPE_CHECKING:
+    from depthscope.studies.sae.features.index import FeatureIndex, Features
 
 # activations are shares of what the colours reach up to, in so many steps; what was not measured is one more
 STEPS, UNSEEN = 254, 255
@@ -40,7 +42,7 @@ class Table:
         return low if len(self.texts) <= 2**16 else {**low, "high": coded(places >> 16, np.uint8)}
 
 
-def packed(index: FeatureIndex) -> dict[str, Any]:
+def packed(index: "FeatureIndex") -> dict[str, Any]:
     """What the page's script draws everything from.
 
     Of ``dictionaries``, each column holds its latents one behind the other, as the script says.
@@ -62,7 +64,7 @@ def _documents(features: Any) -> list[str]:
 
 
 def _dictionary(
-    name: str, one: Features, names: Sequence[str], table: Table, documents: Sequence[str]
+    name: str, one: "Features", names: Sequence[str], table: Table, documents: Sequence[str]
 ) -> dict[str, Any]:
     kept, shown = one.collected, one.shown
     known = np.flatnonzero(kept.histogram[shown].any(0))
