@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from depthscope.studies.contrast.curve import specification_curve
     from depthscope.studies.opened import open_run
     from depthscope.studies.sae.formats.load import load_sae
+    from depthscope.studies.sae.study import train_sae
     from depthscope.studies.show.study import show
 
 # Where each public name lives: imported when first asked for, so that nothing unused is paid for.
@@ -85,6 +86,7 @@ _HOMES = {
     "with_covariates": "depthscope.stimuli.covariates",
     "explain": "depthscope.studies.asr.explaining",
     "load_sae": "depthscope.studies.sae.formats.load",
+    "train_sae": "depthscope.studies.sae.study",
     "compare": "depthscope.studies.compare.study",
     "cite": "depthscope.citation",
     "plot": "depthscope.instrument.accessor",
@@ -134,6 +136,7 @@ __all__ = [
     "surrogate",
     "trace",
     "trace_text",
+    "train_sae",
     "untrained",
     "with_covariates",
 ]
