@@ -13,6 +13,7 @@ from depthscope.capture.windows import Window
 from depthscope.corpus.documents import Corpus, Split
 from depthscope.corpus.read import read_corpus
 from depthscope.drawing.saving import save
+from depthscope.errors import require
 from depthscope.model.model import Model
 from depthscope.run.begin import Begun, begin
 from depthscope.run.result import FinishedRun
@@ -117,6 +118,8 @@ def evaluate_sae(
     DepthscopeError
         No dictionary, one of another model, no text; a folder of other settings.
     """
+    if probes:  # said before anything is measured
+        require("sklearn", "mechanism")
     given = dictionaries_of(folder)
     repeated = {} if again is None else {name + AGAIN: one for name, one in dictionaries_of(again).items()}
     nulls = {} if untrained is None else dictionaries_of(untrained)
