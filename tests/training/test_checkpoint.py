@@ -1,7 +1,6 @@
 """What is written comes back to the bit, and nothing else is ever read."""
 
-import subprocess
-import sys
+import resource
 
 import pytest
 import torch
@@ -96,28 +95,20 @@ def test_no_other_file_is_taken_for_a_checkpoint(tmp_path):
         load(tmp_path / "cut")
 
 
-FULL = """
-import resource, sys
-from pathlib import Path
-import torch
-from depthscope.errors import DepthscopeError
-from depthscope.training.checkpoint import State, load, save
-path = Path(sys.argv[1])
-save(path, State({"a": torch.arange(10.0)}))
-resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-try:
-    save(path, State({"a": torch.zeros(1_000_000)}))
-except DepthscopeError as problem:
-    print(problem)
-assert torch.equal(load(path).tensors["a"], torch.arange(10.0))
-print(sorted(each.name for each in path.parent.iterdir()))
-"""
-
-
 def test_where_no_space_is_left_the_checkpoint_before_stays_whole(tmp_path):
     path = tmp_path / "one.safetensors"
-    done = subprocess.run([sys.executable, "-c", FULL, str(path)], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines() == [
-        f"{path}: no space left to write a checkpoint of 4 MB; the one before is still whole: make room and run again",
-        "['one.safetensors']",
-    ]
+    save(path, State({"a": torch.arange(10.0)}))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(DepthscopeError) as problem:
+            save(path, State({"a": torch.zeros(1_000_000)}))
+        with pytest.raises(DepthscopeError, match=r"no space left to write a checkpoint of 4 MB: make room"):
+            save(tmp_path / "other", State({"a": torch.zeros(1_000_000)}))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert str(problem.value) == (
+        f"{path}: no space left to write a checkpoint of 4 MB; the one before is still whole: make room and run again"
+    )
+    assert torch.equal(load(path).tensors["a"], torch.arange(10.0))
+    assert [each.name for each in tmp_path.iterdir()] == ["one.safetensors"]

@@ -1,7 +1,8 @@
 """Any work: here a parameter that follows noise, with a generator of its own."""
 
+import io
 import re
-import sys
+import time
 
 import pytest
 import torch
@@ -10,7 +11,6 @@ from depthscope.errors import DepthscopeError
 from depthscope.training import checkpoint
 from depthscope.training.checkpoint import State
 from depthscope.training.loop import Keeping, train
-from tests.running import in_terminal
 
 
 class Walk:
@@ -70,24 +70,22 @@ def test_the_curve_has_no_more_points_than_can_be_drawn():
         train(Walk(), batches(3), 0)
 
 
-CODE = """
-import time
-from depthscope import progress
-from depthscope.training.loop import train
-from tests.training.test_loop import Walk
-progress.DELAY = 0
-
-def batches(start):
-    for number in range(start, 9):
-        time.sleep(0.05)
-        yield number
-
-train(Walk(), batches, 9, told=lambda metrics: f"sum {metrics['walk']['sum']:.1f}")
-"""
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
 
 
-def test_what_a_step_tells_is_seen_with_the_steps_that_are_done():
-    status, sent, _ = in_terminal(sys.executable, "-c", CODE)
-    assert status == 0, sent
-    # coloured or not
-    assert re.search(r"training.*[1-9]/9 steps sum -?\d", re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", sent))
+def test_what_a_step_tells_is_seen_with_the_steps_that_are_done(monkeypatch):
+    def slowly(start):
+        for number in range(start, 9):
+            time.sleep(0.04)
+            yield number
+
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setattr("depthscope.progress.DELAY", 0.0)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+    train(Walk(), slowly, 9, told=lambda metrics: f"sum {metrics['walk']['sum']:.1f}")
+    sent = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", terminal.getvalue())
+    assert re.search(r"training.*[1-9]/9 steps sum -?\d", sent), sent

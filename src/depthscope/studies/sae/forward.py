@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import torch
 
 from depthscope.studies.sae.dictionary import Dictionary
-from depthscope.studies.sae.kernels import CELLS, decode, largest, selected
+from depthscope.studies.sae.kernels import CELLS, CELLS_ELSEWHERE, decode, largest, selected
 from depthscope.studies.sae.sparse import Sparse
 from depthscope.studies.sae.training.recipe import Recipe
 from depthscope.training.ranks import ALONE, Ranks
@@ -38,6 +38,8 @@ class Forward:
     step, steps : int
         Which step of how many.
     ranks : Ranks
+    product : torch.dtype, optional
+        Of the numbers in which states and encoder are multiplied where latents are chosen; by default those of the parameters.
     notes : dict of str to Tensor
         What an activation writes down for its loss.
     """
@@ -52,6 +54,7 @@ class Forward:
     step: int = 0
     steps: int = 1
     ranks: Ranks = ALONE
+    product: torch.dtype | None = None
     notes: dict[str, torch.Tensor] = field(default_factory=dict)
 
     @property
@@ -178,10 +181,14 @@ class Forward:
         found = []
         with torch.no_grad():
             centred = (self.states if rows is None else self.states[rows]) - self.dictionary.bias
-            most = max(1, min(CELLS // len(encoder), len(centred)))
-            held = centred.new_empty((most, len(encoder)))
-            for some in torch.split(centred, most):
+            cells = CELLS if centred.device.type == "cpu" else CELLS_ELSEWHERE
+            most = max(1, min(cells // len(encoder), len(centred)))
+            # narrower numbers, if asked for, only here
+            kind = self.product or centred.dtype
+            read, wide, bias = centred.to(kind), encoder.to(kind).T, latent_bias.to(kind)
+            held = read.new_empty((most, len(encoder)))
+            for some in torch.split(read, most):
                 # into the same memory again: what a batch takes does not grow with it, and is not asked for anew
-                found.append(choose(torch.addmm(latent_bias, some, encoder.T, out=held[: len(some)])))
+                found.append(choose(torch.addmm(bias, some, wide, out=held[: len(some)])))
         values, indices = zip(*found, strict=True)
-        return torch.cat(values), torch.cat(indices)
+        return torch.cat(values).to(centred.dtype), torch.cat(indices)

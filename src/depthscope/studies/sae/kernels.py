@@ -14,7 +14,8 @@ from torch.nn.functional import embedding_bag
 from depthscope.studies.sae.sparse import Sparse
 
 GROUPS = 16  # entries of a group, of which only the largest is compared at first: the quickest of 8 to 64
-CELLS = 2**23  # pre-activations held at once: 32 MB in float32
+# pre-activations held at once: on a processor 32 MB in float32, elsewhere as many as keep a device busy
+CELLS, CELLS_ELSEWHERE = 2**23, 2**28
 CACHED = 2**19  # numbers that are gone over several times while they are near the processor: 2 MB
 
 

@@ -28,6 +28,8 @@ class Learner:
     dictionary : Dictionary
     units : Units
     ranks : Ranks
+    product : torch.dtype, optional
+        See :class:`depthscope.studies.sae.forward.Forward`.
     since : int Tensor (n,)
         Tokens since each latent fired.
     """
@@ -36,6 +38,7 @@ class Learner:
     dictionary: Dictionary
     units: Units
     ranks: Ranks = ALONE
+    product: torch.dtype | None = None
 
     def __post_init__(self) -> None:
         recipe = self.plan.recipe
@@ -55,10 +58,17 @@ class Learner:
         self.done = 0
 
     @classmethod
-    def begun(cls, plan: Plan, states: torch.Tensor, target: torch.Tensor, ranks: Ranks = ALONE) -> "Learner":
+    def begun(
+        cls,
+        plan: Plan,
+        states: torch.Tensor,
+        target: torch.Tensor,
+        ranks: Ranks = ALONE,
+        product: torch.dtype | None = None,
+    ) -> "Learner":
         """From a sample (N, d) of what is read and of the target; the same tensor twice in an autoencoder."""
         found = units(plan.recipe.normalization, states, target, str(plan.site))
-        return cls(plan, first(plan, *found.inside(states, target)), found, ranks)
+        return cls(plan, first(plan, *found.inside(states, target)), found, ranks, product)
 
     def step(
         self, states: torch.Tensor, target: torch.Tensor, tokens: int, number: int, steps: int
@@ -73,7 +83,17 @@ class Learner:
         plan, dictionary, recipe = self.plan, self.dictionary, self.plan.recipe
         states, target = self.units.inside(states, target)
         forward = Forward(
-            dictionary, states, target, tokens, self.units.variance, self.since, recipe, number, steps, self.ranks
+            dictionary,
+            states,
+            target,
+            tokens,
+            self.units.variance,
+            self.since,
+            recipe,
+            number,
+            steps,
+            self.ranks,
+            self.product,
         )
         code = plan.activation.learns(forward)
         forward.fired(code)
@@ -169,11 +189,18 @@ class Learner:
         )
 
     @classmethod
-    def restored(cls, plan: Plan, state: State, like: torch.Tensor, ranks: Ranks = ALONE) -> "Learner":
+    def restored(
+        cls,
+        plan: Plan,
+        state: State,
+        like: torch.Tensor,
+        ranks: Ranks = ALONE,
+        product: torch.dtype | None = None,
+    ) -> "Learner":
         """What :meth:`state` took, on the device and in the precision of ``like``."""
         held = state.of("learner")
         width = len(held.tensors.get("bias", like))
-        learner = cls(plan, blank(plan, width, like), Units(**held.facts["units"]), ranks)
+        learner = cls(plan, blank(plan, width, like), Units(**held.facts["units"]), ranks, product)
         targets: dict[str, Any] = {**learner.parameters, "since": learner.since}
         checkpoint.restore(targets | {f"average/{name}": value for name, value in learner.average.items()}, held)
         checkpoint.restore_optimizer(learner.optimizer, state.of("optimizer"))

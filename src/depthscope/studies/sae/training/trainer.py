@@ -53,6 +53,9 @@ class Trainer:
         By default where the states are.
     ranks : Ranks
         Of several processes that share each batch.
+    product : torch.dtype, optional
+        Of the numbers in which states and encoder are multiplied: bfloat16 on a device that is quicker in it. Parameters, sums
+        and gradients stay in ``dtype``.
 
     Attributes
     ----------
@@ -75,6 +78,7 @@ class Trainer:
         dtype: torch.dtype = torch.float32,
         device: str | torch.device | None = None,
         ranks: Ranks = ALONE,
+        product: torch.dtype | None = None,
     ) -> None:
         names = [plan.name for plan in plans]
         twice = sorted({name for name in names if names.count(name) > 1})
@@ -84,7 +88,8 @@ class Trainer:
                 if twice
                 else "no dictionary is asked for; give one or more"
             )
-        self.plans, self.feed, self.dtype, self.device, self.ranks = tuple(plans), feed, dtype, device, ranks
+        self.plans, self.feed, self.dtype, self.device = tuple(plans), feed, dtype, device
+        self.ranks, self.product = ranks, product
         self.learners: dict[str, Learner] = {}
         self.curve: list[Point] = []
 
@@ -118,7 +123,9 @@ class Trainer:
             In the order of the plans: see :meth:`finished`.
         """
         asked = {plan.name: plan.settings for plan in self.plans}
-        keeping = Keeping(path, seconds, every, {"dtype": str(self.dtype), **settings, **asked})
+        keeping = Keeping(
+            path, seconds, every, {"dtype": str(self.dtype), "product": str(self.product), **settings, **asked}
+        )
         self.curve = train(
             self, self.feed.batches, self.feed.steps, keeping=keeping, told=_told, shown=shown, ranks=self.ranks
         )
@@ -129,7 +136,7 @@ class Trainer:
         # each state is with one rank, and 0 with the others: their sum is all of them, to the bit
         sample = {site: self.ranks.sum_(states) for site, states in self.feed.sample(SAMPLE).items()}
         self.learners = {
-            plan.name: Learner.begun(plan, *self._states(plan, sample, "the sample"), ranks=self.ranks)
+            plan.name: Learner.begun(plan, *self._states(plan, sample, "the sample"), self.ranks, self.product)
             for plan in self.plans
         }
 
@@ -172,7 +179,8 @@ class Trainer:
     def restore(self, state: State) -> None:
         like = torch.empty(0, dtype=self.dtype, device=self.device or _device(state))
         self.learners = {
-            plan.name: Learner.restored(plan, state.of(plan.name), like, ranks=self.ranks) for plan in self.plans
+            plan.name: Learner.restored(plan, state.of(plan.name), like, self.ranks, self.product)
+            for plan in self.plans
         }
 
     def _states(self, plan: Plan, batch: States, told: str) -> tuple[torch.Tensor, torch.Tensor]:
