@@ -90,6 +90,8 @@ class FeatureIndex:
     settings : mapping
     command : str
         By which it can be repeated, if it was one.
+    about : mapping of str to mapping
+        What each dictionary is of, for exports: :mod:`depthscope.studies.sae.features.export.about`.
     """
 
     model: str
@@ -97,6 +99,7 @@ class FeatureIndex:
     words: Mapping[int, str] = field(repr=False)
     settings: Mapping[str, Any] = field(repr=False)
     command: str = ""
+    about: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
 
     def card(self, latent: int, name: str | None = None) -> FeatureCard:
         """One latent, with all that is known of it.

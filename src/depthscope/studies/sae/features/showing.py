@@ -27,6 +27,7 @@ from depthscope.studies.sae.features.collect import collect
 from depthscope.studies.sae.features.collected import Collected, Collecting
 from depthscope.studies.sae.features.depth import Depths, depths
 from depthscope.studies.sae.features.effect import Effect, logit_effect
+from depthscope.studies.sae.features.export.about import about_dictionary
 from depthscope.studies.sae.features.feature import FeatureCard
 from depthscope.studies.sae.features.index import FeatureIndex, Features
 from depthscope.studies.sae.features.named import Given, named, site_of, written_by
@@ -151,7 +152,8 @@ def show_features(
         "Versions and machine": environment(str(loaded.device), torch.get_num_threads()),
         "Verified of the model": dict(loaded.checks),
     }
-    index = FeatureIndex(loaded.name, features, _words(loaded, features), settings, command)
+    about = {name: about_dictionary(name, one) for name, one in chosen.items()}
+    index = FeatureIndex(loaded.name, features, _words(loaded, features), settings, command, about)
     return index if feature is None else index.card(feature)
 
 
