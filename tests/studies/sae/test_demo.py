@@ -44,6 +44,21 @@ def test_one_feature_is_a_page(made, tiny, books, tmp_path):
     assert shown.document["features"]
 
 
+def test_what_autointerp_tools_read_is_written_beside(made, tiny, books, tmp_path):
+    show_sae(
+        made.folder,
+        tmp_path / "all.html",
+        model=tiny,
+        corpus=books,
+        layer=3,
+        tokens=400,
+        export=tmp_path / "export",
+        progress=False,
+    )
+    assert list((tmp_path / "export" / "delphi").rglob("*.safetensors"))
+    assert list((tmp_path / "export" / "neurons").glob("*.jsonl"))
+
+
 def test_the_command_shows_the_middle_layer_by_default(
     depthscope, made, model_folder, books, tmp_path, tiny, monkeypatch
 ):

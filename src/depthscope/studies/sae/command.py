@@ -258,6 +258,7 @@ class Show:
         add("--feature", type=int, metavar="N", help="one latent (default: all, with an index)")
         add("--tokens", type=_size, metavar="N", help="that are read (default 50K)")
         add("--seed", type=int, default=0, metavar="N", help="of the examples that are drawn (default 0)")
+        add("--export", metavar="DIR", help="also what autointerp tools read: the cache of delphi, and JSON lines")
         add("--out", type=Path, required=True, metavar="FILE.html", help="the page")
         add_loading(parser, LOAD)
         _add_last(parser)
@@ -270,7 +271,7 @@ class Show:
             options.folder,
             options.out,
             model=options.model,
-            **chosen(options, ("corpus", "layer", "feature", "tokens", *TEXT)),
+            **chosen(options, ("corpus", "layer", "feature", "tokens", "export", *TEXT)),
             seed=options.seed,
             load=_loading(options),
             **_work(options),

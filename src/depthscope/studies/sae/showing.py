@@ -13,6 +13,8 @@ from depthscope.corpus.read import read_corpus
 from depthscope.errors import DepthscopeError, check_count, require
 from depthscope.model.model import Model
 from depthscope.studies.sae.dictionary import Dictionary
+from depthscope.studies.sae.features.export.delphi import write_delphi
+from depthscope.studies.sae.features.export.neurons import write_neurons
 from depthscope.studies.sae.features.index import FeatureIndex
 from depthscope.studies.sae.features.showing import show_features
 from depthscope.studies.sae.given import dictionaries_of, model_name, model_of, other_weights
@@ -20,6 +22,8 @@ from depthscope.telling import Told
 
 PAGE = "features.html"
 TOKENS = 50_000
+# tokens of a row of the export: short, because what is left over at the end of a document is passed over
+ROW = 64
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,7 @@ def show_sae(
     layer: int | None = None,
     feature: int | None = None,
     tokens: int = TOKENS,
+    export: str | PathLike[str] | None = None,
     seed: int = 0,
     text: str = "text",
     split: Split = "file",
@@ -64,6 +69,10 @@ def show_sae(
     feature : int, optional
         One latent; by default all.
 
+    export : path, optional
+        A new folder for what autointerp tools read: ``delphi/`` (its cache of latents) and ``neurons/`` (records in JSON
+        lines).
+
     Raises
     ------
     DepthscopeError
@@ -84,7 +93,14 @@ def show_sae(
         loaded, given, source, layer=chosen, feature=feature, tokens=tokens, command=command, progress=progress
     )
     written = found.save(place)
-    told = [*found.told, *other_weights(given, loaded), "", f"page: {written}"]
+    exported: list[str] = []
+    if export is not None:
+        some = {name: one for name, one in given.items() if one.origin.site and one.origin.site.layer == chosen}
+        write_delphi(loaded, some, source, Path(export) / "delphi", tokens=tokens, length=ROW, progress=progress)
+        if isinstance(found, FeatureIndex):
+            write_neurons(found, Path(export) / "neurons")
+        exported = [f"for autointerp tools: {export}"]
+    told = [*found.told, *other_weights(given, loaded), "", f"page: {written}", *exported]
     document: dict[str, Any] = {"page": written, "features": found.to_dataframe().to_dict("records")}
     return Shown(told, document)
 
