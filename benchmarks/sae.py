@@ -106,7 +106,8 @@ def sae_lens(feed: Held, latents: int, rate: float | None, k: int = K) -> tuple[
     data = (states[SITE] for states in Held(feed.held, feed.batch, 10**9).batches())
     trainer = SAETrainer(settings, sae, data)
     scaler = trainer.activation_scaler
-    scaler.estimate_scaling_factor(d_in=feed.width, data_provider=data, n_batches_for_norm_estimate=4)
+    with contextlib.redirect_stderr(io.StringIO()):  # a bar
+        scaler.estimate_scaling_factor(d_in=feed.width, data_provider=data, n_batches_for_norm_estimate=4)
 
     def given(states: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():

@@ -5,9 +5,18 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch.autograd import gradcheck
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
+from depthscope.studies.sae import forward
+from depthscope.studies.sae.activations.batch_topk import BatchTopK
+from depthscope.studies.sae.activations.topk import TopK
 from depthscope.studies.sae.kernels import decode, largest, selected, transposed
 from depthscope.studies.sae.sparse import Sparse
+from depthscope.studies.sae.training.plan import Plan
+from depthscope.studies.sae.training.recipe import Recipe
+from depthscope.studies.sae.training.trainer import Trainer
+from tests.studies.sae.toys import SITE, Toy
 
 N, LATENTS, WIDTH, K = 7, 20, 5, 3
 
@@ -108,3 +117,29 @@ def test_the_largest_of_a_row_are_the_largest(latents, rows, seed, ties):
     assert torch.equal(values.sort(descending=True).values, before.topk(k).values)
     assert torch.equal(before.gather(1, indices), values)
     assert all(len(set(row)) == k for row in indices.tolist())
+
+
+class Largest(TorchDispatchMode):
+    """Numbers of the largest tensor that any operation gives."""
+
+    numbers = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        found = func(*args, **(kwargs or {}))
+        self.numbers = max(
+            self.numbers, *(one.numel() for one in tree_leaves(found) if isinstance(one, torch.Tensor)), 0
+        )
+        return found
+
+
+@pytest.mark.parametrize("activation", [TopK(4), BatchTopK(4)])
+def test_no_step_holds_all_pre_activations_nor_a_dense_code(activation, monkeypatch):
+    monkeypatch.setattr(forward, "CELLS", 2**14)
+    toy = Toy(batch=1024, steps=3)
+    trainer = Trainer([Plan(SITE, 512, activation, recipe=Recipe(dead_after=1000))], toy)
+    trainer.begin()
+    with Largest() as seen:
+        for number, batch in enumerate(toy.batches()):
+            told = trainer.step(batch, number, 3)
+    assert next(iter(told.values()))["dead share"] > 0  # AuxK does no other
+    assert 1024 * 24 <= seen.numbers < 1024 * 512 / 2
