@@ -49,12 +49,16 @@ class Keeping:
         Steps from one to the next, in place of seconds.
     settings : dict
         What must be the same for a checkpoint to be taken up, in what JSON knows.
+    shards : int
+        Of several processes, so many in a row hold different states, and the next ones the same again: each of the first ones
+        keeps its own, in a file beside that of the first.
     """
 
     path: Path | None = None
     seconds: float = 300.0
     every: int | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    shards: int = 1
 
     def __post_init__(self) -> None:
         check_count("every", self.every)
@@ -123,7 +127,7 @@ def train(
             "share"
         )
     if there:
-        done, curve = _taken_up(work, keeping, steps)
+        done, curve = _taken_up(work, keeping, steps, ranks)
     else:
         work.begin()
     feed, last, said = batches(done), time.monotonic(), ""
@@ -142,31 +146,55 @@ def train(
             if done % between == 0 or done == steps:
                 curve.append(Point(done, {name: dict(values) for name, values in metrics.items()}))
             advance(1)
-            # the others hold the same: they wait for the first one where the next step asks for them
-            if not ranks.rank and keeping.path is not None and (done == steps or _due(keeping, done, last)):
-                _kept(work, keeping, done, steps, curve)
+            if keeping.path is not None and (done == steps or _due(keeping, done, last, ranks)):
+                _kept(work, keeping, done, steps, curve, ranks)
                 last = time.monotonic()
     return curve
 
 
-def _due(keeping: Keeping, done: int, last: float) -> bool:
+def _due(keeping: Keeping, done: int, last: float, ranks: Ranks) -> bool:
     if keeping.every is not None:
         return done % keeping.every == 0
-    return time.monotonic() - last >= keeping.seconds
+    due = time.monotonic() - last >= keeping.seconds
+    # by the clock of the first one, if all must do it at the same step
+    return due if keeping.shards == 1 else bool(ranks.sum_(torch.tensor(int(due and not ranks.rank))))
 
 
-def _kept(work: Work[Any], keeping: Keeping, done: int, steps: int, curve: list[Point]) -> None:
+def _kept(
+    work: Work[Any], keeping: Keeping, done: int, steps: int, curve: list[Point], ranks: Ranks
+) -> None:
+    """One file says how far it is, and the others belong to it by the number of the step: they are there before it is, and
+    those before them until it is there.
+    """
     assert keeping.path is not None
-    facts = {
-        "done": done,
-        "steps": steps,
-        "settings": dict(keeping.settings),
-        "curve": [[point.step, point.metrics] for point in curve],
-    }
-    checkpoint.save(keeping.path, checkpoint.together({"work": work.state(), "loop": State(facts=facts)}))
+    if mine := 0 < ranks.rank < keeping.shards:
+        checkpoint.save(_own(keeping, ranks.rank, done), work.state())
+    if keeping.shards > 1:
+        ranks.sum_(torch.zeros(()))
+    if ranks.rank == 0:
+        # where the others hold the same, they wait where the next step asks for this one
+        facts = {
+            "done": done,
+            "steps": steps,
+            "settings": dict(keeping.settings),
+            "curve": [[point.step, point.metrics] for point in curve],
+        }
+        checkpoint.save(keeping.path, checkpoint.together({"work": work.state(), "loop": State(facts=facts)}))
+    if keeping.shards > 1:
+        ranks.sum_(torch.zeros(()))
+    if mine:
+        begin, now = _own(keeping, ranks.rank, "").stem, _own(keeping, ranks.rank, done)
+        for old in [path for path in now.parent.iterdir() if path.stem.startswith(begin) and path != now]:
+            old.unlink()
 
 
-def _taken_up(work: Work[Any], keeping: Keeping, steps: int) -> tuple[int, list[Point]]:
+def _own(keeping: Keeping, rank: int, done: int | str) -> Path:
+    """The file of a process that is not the first."""
+    assert keeping.path is not None
+    return keeping.path.with_name(f"{keeping.path.stem}-{rank}-of-{keeping.shards}-{done}{keeping.path.suffix}")
+
+
+def _taken_up(work: Work[Any], keeping: Keeping, steps: int, ranks: Ranks) -> tuple[int, list[Point]]:
     assert keeping.path is not None
     held = checkpoint.load(keeping.path)
     facts = held.of("loop").facts
@@ -184,5 +212,6 @@ def _taken_up(work: Work[Any], keeping: Keeping, steps: int) -> tuple[int, list[
             f"{keeping.path}: a training of other settings is under way there ({listed(other, 3)}); give the same settings, "
             "choose another folder, or delete the file"
         )
-    work.restore(held.of("work"))
+    shard = ranks.rank % keeping.shards
+    work.restore(checkpoint.load(_own(keeping, shard, facts["done"])) if shard else held.of("work"))
     return facts["done"], [Point(step, metrics) for step, metrics in facts["curve"]]

@@ -69,18 +69,30 @@ class Processes:
     rank, count : int
     device : str
         Of this process, a GPU of its own or ``"cpu"``.
+    name : str
+        ``process 1 of 4``, also in a group that is a part of them.
     """
 
-    def __init__(self, rank: int, count: int, device: str, store: Any = None, timeout: timedelta = TIMEOUT) -> None:
+    def __init__(
+        self,
+        rank: int,
+        count: int,
+        device: str,
+        store: Any = None,
+        timeout: timedelta = TIMEOUT,
+        group: Any = None,
+        name: str = "",
+    ) -> None:
+        self.name = name or f"process {rank} of {count}"
         self.rank, self.count, self.device = rank, count, device
-        self._store, self._timeout = store, timeout
+        self._store, self._timeout, self._group = store, timeout, group
         # a group that somebody else made may know tensors on GPUs alone
         self._carrier = device if dist.get_backend() == "nccl" else None
 
     def sum_(self, tensor: torch.Tensor) -> torch.Tensor:
         carried = self._carried(tensor)
         with self._together():
-            dist.all_reduce(carried)
+            dist.all_reduce(carried, group=self._group)
         if carried is not tensor:
             tensor.copy_(carried)
         return tensor
@@ -94,19 +106,38 @@ class Processes:
         held[: len(tensor)] = tensor
         found = [torch.empty_like(held) for _ in counts]
         with self._together():
-            dist.all_gather(found, held)
+            dist.all_gather(found, held, group=self._group)
         return torch.cat([one[:count] for one, count in zip(found, counts, strict=True)]).to(tensor.device)
 
     def shared(self, value: T) -> T:
         text = json.dumps(value).encode() if self.rank == 0 else b""
         length = int(self.sum_(torch.tensor(len(text))))
-        held = torch.zeros(length, dtype=torch.uint8, device=self._carrier)
-        if self.rank == 0:
-            held.copy_(torch.frombuffer(bytearray(text), dtype=torch.uint8))
-        with self._together():
-            dist.broadcast(held, 0)
-        said: T = json.loads(bytes(held.tolist()))
+        # what the others add is nothing
+        held = torch.tensor([*text] or [0] * length, dtype=torch.uint8)
+        said: T = json.loads(bytes(self.sum_(held).tolist()))
         return said
+
+    def split(self, size: int) -> tuple[Ranks, Ranks]:
+        if self.count % size:
+            raise DepthscopeError(
+                f"shards={size}: {self.count} processes make no groups of {size}; start a multiple of {size} processes, or give "
+                "another number"
+            )
+        first = self.rank // size * size
+        beside = [range(begin, begin + size) for begin in range(0, self.count, size)]
+        across = [range(place, self.count, size) for place in range(size)]
+        return self._part(beside, self.rank - first), self._part(across, first // size)
+
+    def _part(self, groups: list[range], rank: int) -> Ranks:
+        """Of groups that all make together, the one that this process is in."""
+        size = len(groups[0])
+        if size == 1:
+            return ALONE
+        if size == self.count:
+            return self
+        made = [dist.new_group([*ranks], timeout=self._timeout) for ranks in groups]
+        mine = next(group for ranks, group in zip(groups, made, strict=True) if self.rank in ranks)
+        return Processes(rank, size, self.device, self._store, self._timeout, mine, self.name)
 
     def wait(self) -> None:
         """Until all are here."""
@@ -136,7 +167,7 @@ class Processes:
                     "another process of this training failed, and has said why: run it again when that is mended"
                 ) from None
             raise DepthscopeError(
-                f"process {self.rank} of {self.count} lost another one, which was ended from outside or did not answer for "
+                f"{self.name} lost another one, which was ended from outside or did not answer for "
                 f"{self._timeout}: run the same command again, and it goes on from the last checkpoint ({reason(problem, 120)})"
             ) from None
 

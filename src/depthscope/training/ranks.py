@@ -4,6 +4,8 @@ from typing import Protocol, TypeVar
 
 import torch
 
+from depthscope.errors import DepthscopeError
+
 T = TypeVar("T")
 
 
@@ -31,6 +33,15 @@ class Ranks(Protocol):
     def shared(self, value: T) -> T:
         """What the first one says, in what JSON knows, whatever the others do."""
 
+    def split(self, size: int) -> "tuple[Ranks, Ranks]":
+        """Groups of ``size`` neighbours: the one that this process is in, and those of all groups who have its place in theirs.
+
+        Raises
+        ------
+        DepthscopeError
+            They make no such groups.
+        """
+
 
 class Alone:
     """One process has all of it."""
@@ -46,6 +57,13 @@ class Alone:
 
     def shared(self, value: T) -> T:
         return value
+
+    def split(self, size: int) -> tuple[Ranks, Ranks]:
+        if size != 1:
+            raise DepthscopeError(
+                f"shards={size}: there is one process; start {size} or a multiple with torchrun --nproc-per-node, or leave it out"
+            )
+        return self, self
 
 
 ALONE = Alone()

@@ -68,6 +68,11 @@ class Forward:
         dictionary = self.dictionary
         return dictionary.bias if dictionary.output_bias is None else dictionary.output_bias
 
+    @property
+    def read_bias(self) -> torch.Tensor:
+        """What is taken off the states before they are encoded, (d,), with its gradient."""
+        return self.dictionary.bias
+
     def before(self, biased: bool = True) -> torch.Tensor:
         """All pre-activations (N, n), with their gradient: for activations in which most latents may fire.
 
@@ -104,17 +109,42 @@ class Forward:
         """
         return self._some(self.dictionary.encoder, self.dictionary.latent_bias, choose, rows)
 
+    def topk(self, k: int, among: torch.Tensor | None = None) -> Sparse:
+        """The k largest pre-activations of each state, with their gradient, as far as they are above 0: at 0 and below nothing
+        fires, and nothing is learnt.
+
+        ``among``: of these latents alone, (m,).
+        """
+        found = self.learning(*self.best(k, among))
+        return found._replace(values=found.values.relu())
+
+    def best(self, k: int, among: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+        """Values and indices (N, k) of the largest pre-activations, without a gradient: see :meth:`topk`."""
+        if among is None:
+            return self.looked_at(lambda before: largest(before, k))
+        encoder, latent_bias = self.dictionary.encoder.detach()[among], self.dictionary.latent_bias.detach()[among]
+        values, indices = self._some(encoder, latent_bias, lambda before: largest(before, k))
+        return values, among[indices]
+
     def learning(self, values: torch.Tensor, indices: torch.Tensor) -> Sparse:
         """Pre-activations (N, K) that were looked at, with their gradient."""
         dictionary = self.dictionary
-        found = selected(values, indices, self.states, dictionary.bias, dictionary.encoder, dictionary.latent_bias)
+        found = selected(values, indices, self.states, self.read_bias, dictionary.encoder, dictionary.latent_bias)
         return Sparse(found, indices, dictionary.latents)
 
     def decoded(self, code: Sparse | torch.Tensor, learning: bool = True) -> torch.Tensor:
         """What a code stands for (N, d), biases and all; with ``learning=False`` the decoder gets no gradient."""
         decoder = self.dictionary.decoder if learning else self.dictionary.decoder.detach()
         beside = self.beside() if learning else self.beside().detach()
-        return (decode(code, decoder) if isinstance(code, Sparse) else code @ decoder) + beside
+        return self.written(code, decoder) + beside
+
+    def written(self, code: Sparse | torch.Tensor, decoder: torch.Tensor) -> torch.Tensor:
+        """What the latents of a code write, (N, d)."""
+        return decode(code, decoder) if isinstance(code, Sparse) else code @ decoder
+
+    def over_shards(self, count: int) -> int:
+        """What is counted of the latents here, over all latents: see :mod:`depthscope.studies.sae.training.sharded`."""
+        return count
 
     def beside(self) -> torch.Tensor:
         """What is given back where nothing fires, (d,) or (N, d)."""
@@ -161,18 +191,13 @@ class Forward:
         # 0 in value: only a gradient
         bias = self.output_bias - self.output_bias.detach()
         dead = self.dead.nonzero()[:, 0]
-        if not len(dead):
+        many = self.over_shards(len(dead))
+        if not many:
             # the same sum, with nothing decoded, without another (N, d)
             left = residual.square().sum() - 2 * (bias @ residual.sum(0))
             return left * share
-        k = min(recipe.auxk_latents(width), len(dead))
-        dictionary = self.dictionary
-        values, indices = self._some(
-            dictionary.encoder.detach()[dead], dictionary.latent_bias.detach()[dead], lambda before: largest(before, k)
-        )
-        values, indices, latents = self.learning(values, dead[indices])
-        code = Sparse(values.relu(), indices, latents)
-        return (decode(code, dictionary.decoder) + bias - residual).square().sum() * share
+        code = self.topk(min(recipe.auxk_latents(width), many), dead)
+        return (self.written(code, self.dictionary.decoder) + bias - residual).square().sum() * share
 
     def _some(
         self, encoder: torch.Tensor, latent_bias: torch.Tensor, choose: Choose, rows: torch.Tensor | None = None

@@ -9,7 +9,6 @@ import torch
 from depthscope.errors import check_count
 from depthscope.studies.sae.activations.activation import Activation, Code
 from depthscope.studies.sae.activations.checks import check_k
-from depthscope.studies.sae.kernels import largest
 from depthscope.studies.sae.sparse import Sparse
 
 if TYPE_CHECKING:
@@ -40,9 +39,7 @@ class TopK(Activation):
         return Sparse(values.relu(), indices, before.shape[-1])
 
     def learns(self, forward: "Forward") -> Sparse:
-        values, indices, latents = forward.chosen(lambda before: largest(before, self.k))
-        # at 0 and below nothing fires, and there is no gradient
-        return Sparse(values.relu(), indices, latents)
+        return forward.topk(self.k)
 
     def loss(self, forward: "Forward", code: Code, given: torch.Tensor) -> dict[str, torch.Tensor]:
         return {"error": forward.error(given), "auxk": forward.auxk(given)}
