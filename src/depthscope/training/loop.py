@@ -160,9 +160,7 @@ def _due(keeping: Keeping, done: int, last: float, ranks: Ranks) -> bool:
     return due if keeping.shards == 1 else bool(ranks.sum_(torch.tensor(int(due and not ranks.rank))))
 
 
-def _kept(
-    work: Work[Any], keeping: Keeping, done: int, steps: int, curve: list[Point], ranks: Ranks
-) -> None:
+def _kept(work: Work[Any], keeping: Keeping, done: int, steps: int, curve: list[Point], ranks: Ranks) -> None:
     """One file says how far it is, and the others belong to it by the number of the step: they are there before it is, and
     those before them until it is there.
     """

@@ -16,7 +16,7 @@ import torch
 import torch.distributed as dist
 
 from depthscope.errors import DepthscopeError, ToldElsewhereError, out_of_memory, reason
-from depthscope.training.ranks import ALONE, Ranks
+from depthscope.training.ranks import ALONE, Ranks, check_groups
 
 T = TypeVar("T")
 
@@ -118,11 +118,7 @@ class Processes:
         return said
 
     def split(self, size: int) -> tuple[Ranks, Ranks]:
-        if self.count % size:
-            raise DepthscopeError(
-                f"shards={size}: {self.count} processes make no groups of {size}; start a multiple of {size} processes, or give "
-                "another number"
-            )
+        check_groups(self.count, size)
         first = self.rank // size * size
         beside = [range(begin, begin + size) for begin in range(0, self.count, size)]
         across = [range(place, self.count, size) for place in range(size)]

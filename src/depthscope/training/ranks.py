@@ -4,7 +4,7 @@ from typing import Protocol, TypeVar
 
 import torch
 
-from depthscope.errors import DepthscopeError
+from depthscope.errors import DepthscopeError, check_count
 
 T = TypeVar("T")
 
@@ -43,6 +43,20 @@ class Ranks(Protocol):
         """
 
 
+def check_groups(count: int, size: int) -> None:
+    """Refuse groups of a size that the processes cannot make."""
+    check_count("shards", size)
+    if count == 1 < size:
+        raise DepthscopeError(
+            f"shards={size}: there is one process; start {size} or a multiple with torchrun --nproc-per-node, or leave it out"
+        )
+    if count % size:
+        raise DepthscopeError(
+            f"shards={size}: {count} processes make no groups of {size}; start a multiple of {size} processes, or give another "
+            "number"
+        )
+
+
 class Alone:
     """One process has all of it."""
 
@@ -59,10 +73,7 @@ class Alone:
         return value
 
     def split(self, size: int) -> tuple[Ranks, Ranks]:
-        if size != 1:
-            raise DepthscopeError(
-                f"shards={size}: there is one process; start {size} or a multiple with torchrun --nproc-per-node, or leave it out"
-            )
+        check_groups(self.count, size)
         return self, self
 
 

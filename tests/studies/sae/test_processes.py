@@ -54,10 +54,10 @@ class Split(Toy):
         return {site: states * self.mine(len(states), -1)[:, None] for site, states in super().sample(count).items()}
 
 
-def trained(ranks, steps=8, plans=PLANS, damaged=-1, stop=-1, **keeping):
+def trained(ranks, steps=8, plans=PLANS, damaged=-1, stop=-1, shards=1, **keeping):
     share = {"rank": ranks.rank, "ranks": ranks.count, "damaged": damaged, "stop": stop}
     feed = Split(sites=(SITE, OTHER), batch=96, steps=steps, **share)
-    trainer = Trainer(plans, feed, ranks=ranks)
+    trainer = Trainer(plans, feed, ranks=ranks, shards=shards)
     made = trainer.train(shown=False, **keeping)
     return {
         "curve": [point.metrics for point in trainer.curve],

@@ -26,6 +26,7 @@ RECIPE = (
 )
 STREAM = ("batch", "buffer", "window", "states", "token_budget")
 TEXT = ("text", "split")
+DICTIONARIES = ("layers", "site", "to", "latents", "k", "tokens", "save_every", "shards", "random_weights")
 
 
 class RunSae:
@@ -153,6 +154,12 @@ class Train:
             help="of the same network with random weights: the null that sae eval --untrained takes",
         )
         add("--save-every", type=float, metavar="S", help="seconds between checkpoints (default 300)")
+        add(
+            "--shards",
+            type=int,
+            metavar="R",
+            help="under torchrun: so many processes share the latents (default 1: each has all of them)",
+        )
         add("--out", type=Path, required=True, metavar="DIR", help="run folder, with a folder for each dictionary")
         _add_last(parser)
         parser.set_defaults(handler=self.run)
@@ -164,10 +171,7 @@ class Train:
             options.model,
             options.corpus,
             options.out,
-            **chosen(
-                options,
-                ("layers", "site", "to", "latents", "k", "tokens", "save_every", "random_weights", *TEXT, *STREAM),
-            ),
+            **chosen(options, (*DICTIONARIES, *TEXT, *STREAM)),
             **{key: value for key, value in chosen(options, RECIPE).items() if value is not False},
             load=_loading(options),
             **_work(options),

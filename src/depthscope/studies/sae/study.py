@@ -1,7 +1,7 @@
 """Settings in, dictionaries out: one pass over a model and a corpus, into a run folder with a folder for each dictionary."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from os import PathLike, fspath
@@ -37,11 +37,12 @@ from depthscope.studies.sae.page import DICTIONARIES, LAYOUT
 from depthscope.studies.sae.results import Training, curve_of
 from depthscope.studies.sae.training.plan import Plan
 from depthscope.studies.sae.training.recipe import Recipe
+from depthscope.studies.sae.training.sharded import check
 from depthscope.studies.sae.training.trainer import Trainer
 from depthscope.studies.sae.words import answer, caution, norms_words, title
 from depthscope.telling import Sheet
 from depthscope.training.processes import joined
-from depthscope.training.ranks import ALONE, Ranks
+from depthscope.training.ranks import ALONE, Ranks, check_groups
 from depthscope.training.schedule import Schedule
 
 if TYPE_CHECKING:
@@ -226,6 +227,7 @@ def train_sae(
     split: Split = "file",
     token_budget: int | None = None,
     save_every: float = 300.0,
+    shards: int = 1,
     random_weights: int | None = None,
     load: Mapping[str, Any] | None = None,
     threads: int | None = None,
@@ -272,6 +274,9 @@ def train_sae(
         A folder in which states are kept, or read if they are there: 2 or 4 bytes x features x tokens x sites.
     save_every : float
         Seconds between checkpoints.
+    shards : int
+        Started by torchrun: so many processes share the latents of each dictionary, of TopK; by default each has all of them,
+        and sums of gradients are sent.
     random_weights : int, optional
         Seed of random weights that the same network is given: dictionaries for the null of any number
         (:func:`depthscope.untrained`).
@@ -309,30 +314,31 @@ def train_sae(
     folder, kept = Path(out), None if states is None else Path(states)
     loading = dict(load or {})
     with joined(model.device.type if isinstance(model, Model) else loading.get("device")) as ranks:
+        check_groups(ranks.count, shards)
         source = read_corpus(corpus, text=text, split=split)
 
         def made() -> Model:
             return _loaded(model, {**loading, **({"device": ranks.device} if ranks.device else {})}, random_weights)
 
         if ranks.rank:
-            follow(made(), source, asked, ranks, folder, kept, token_budget, save_every)
+            follow(made(), source, asked, ranks, folder, kept, token_budget, save_every, shards)
         else:
             with begin(
                 "sae",
                 {"model": model.name if isinstance(model, Model) else fspath(model), **asked.settings,
                  "corpus": {"text": text, "split": split}, "load": loading,
-                 **({"processes": ranks.count} if ranks.count > 1 else {}),
+                 **({"processes": ranks.count, "shards": shards} if ranks.count > 1 else {}),
                  **({} if random_weights is None else {"random_weights": random_weights})},
                 folder,
                 layout=LAYOUT,
                 load=made,
-                ready=lambda loaded: {"sites": ready(loaded, asked)},
+                ready=lambda loaded: {"sites": ready(loaded, asked, shards)},
                 identity={"corpus": source.digest()},
                 threads=threads,
                 command=command,
                 progress=progress,
             ) as run:  # fmt: skip
-                training = train_into(run, folder, source, asked, kept, token_budget, save_every, ranks)
+                training = train_into(run, folder, source, asked, kept, token_budget, save_every, ranks, shards)
                 name = run.model.name
                 run.record.title = title(training, name)
                 run.record.answer = answer(training, name)
@@ -348,9 +354,11 @@ def _loaded(model: str | PathLike[str] | Model, load: Mapping[str, Any] | None, 
     return found if random_weights is None else untrained(found, random_weights)
 
 
-def ready(model: Model, asked: Asked) -> str:
+def ready(model: Model, asked: Asked, shards: int = 1) -> str:
     """What cannot be done is said before the corpus is read."""
     plans = asked.plans(model.depth)
+    for plan in plans.values():
+        check(plan, shards)
     Taps(model, [site for plan in plans.values() for site in (plan.site, plan.target) if site])
     return ", ".join(plans)
 
@@ -364,6 +372,7 @@ def train_into(
     token_budget: int | None = None,
     save_every: float = 300.0,
     ranks: Ranks = ALONE,
+    shards: int = 1,
 ) -> Training:
     """Train what is asked for into a run under way; what is there already is not trained again.
 
@@ -377,11 +386,13 @@ def train_into(
         with run.clock("count"):
             stream = asked.stream(model, corpus, states, token_budget, ranks)
         with run.clock("train"):
-            trainer = Trainer(list(plans.values()), stream, ranks=ranks)
+            trainer = Trainer(list(plans.values()), stream, device=model.device, ranks=ranks, shards=shards)
             (out / CHECKPOINT).parent.mkdir(exist_ok=True)
-            trainer.train(path=out / CHECKPOINT, seconds=save_every, shown=run.clock.told)
+            made = trainer.train(
+                path=out / CHECKPOINT, seconds=save_every, shown=run.clock.told, origin=_origin(run, asked, stream)
+            )
         with run.clock("write"):
-            _write(out, trainer, plans, stream, run, asked)
+            _write(out, made, trainer, plans, stream)
             shutil.rmtree((out / CHECKPOINT).parent)
     training = _read(out)
     with run.clock("report"):
@@ -400,11 +411,12 @@ def follow(
     states: Path | None = None,
     token_budget: int | None = None,
     save_every: float = 300.0,
+    shards: int = 1,
 ) -> None:
     """What every process but the first does: its share of the training, if the first one says that there is one. It writes
     nothing but its share of the states that are kept.
     """
-    ready(model, asked)
+    ready(model, asked, shards)
     threads = ranks.shared(None)
     if threads is None:
         return
@@ -415,7 +427,8 @@ def follow(
         )
     torch.set_num_threads(threads)
     stream = asked.stream(model, corpus, states, token_budget, ranks)
-    trainer = Trainer(list(asked.plans(model.depth).values()), stream, ranks=ranks)
+    plans = list(asked.plans(model.depth).values())
+    trainer = Trainer(plans, stream, device=model.device, ranks=ranks, shards=shards)
     trainer.train(path=out / CHECKPOINT, seconds=save_every, shown=False)
 
 
@@ -423,17 +436,18 @@ def _read(out: Path) -> Training:
     return Training(**{name: read_csv(out / file) for name, file in TABLES.items()})
 
 
-def _write(
-    out: Path, trainer: Trainer, plans: Mapping[str, Plan], stream: Stream, run: Begun[Model], asked: Asked
-) -> None:
-    model, tokens = run.model, stream.steps * stream.order.batch
+def _origin(run: Begun[Model], asked: Asked, stream: Stream) -> Callable[[Plan], Origin]:
     more = {
         "corpus": run.record.identity["corpus"],
-        "tokens": tokens,
+        "tokens": stream.steps * stream.order.batch,
         "load": run.record.settings["load"],
         "settings": asked.settings,
     }
-    made = trainer.finished(lambda plan: Origin(model.name, model.fingerprint, plan.site, plan.target, more))
+    return lambda plan: Origin(run.model.name, run.model.fingerprint, plan.site, plan.target, more)
+
+
+def _write(out: Path, made: Sequence[Dictionary], trainer: Trainer, plans: Mapping[str, Plan], stream: Stream) -> None:
+    tokens = stream.steps * stream.order.batch
     folders = {plan.name: name for name, plan in plans.items()}
     rows = []
     for plan, dictionary in zip(plans.values(), made, strict=True):

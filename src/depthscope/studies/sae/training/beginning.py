@@ -9,8 +9,9 @@ from torch.nn.functional import normalize
 
 from depthscope.errors import DepthscopeError
 from depthscope.studies.sae.dictionary import EPSILON, Dictionary, layer_normalized
-from depthscope.studies.sae.forward import Forward
 from depthscope.studies.sae.training.plan import Plan
+from depthscope.studies.sae.training.sharded import forward, mine
+from depthscope.training.ranks import ALONE, Ranks
 
 SAMPLE = 2**15  # states from which the rest is worked out, as in the published code
 PROBES = 256  # unit vectors whose reconstruction sets the size of the encoder
@@ -100,17 +101,18 @@ def units(normalization: str, states: torch.Tensor, target: torch.Tensor, site: 
     return Units(normalization, sizes[0], sizes[1], variance)
 
 
-def blank(plan: Plan, width: int, like: torch.Tensor) -> Dictionary:
-    """A dictionary of the shapes that a plan asks for, all 0 but what its activation begins with."""
+def blank(plan: Plan, width: int, like: torch.Tensor, shards: Ranks = ALONE) -> Dictionary:
+    """A dictionary of the shapes that a plan asks for, all 0 but what its activation begins with; of several shards, one."""
+    latents = plan.latents // shards.count
 
     def zeros(*shape: int) -> torch.Tensor:
         return like.new_zeros(shape)
 
-    own = plan.activation.learnt(plan.activation.beginning(plan.latents))
+    own = plan.activation.learnt(plan.activation.beginning(latents))
     return Dictionary(
-        zeros(plan.latents, width),
-        zeros(plan.latents),
-        zeros(plan.latents, width),
+        zeros(latents, width),
+        zeros(latents),
+        zeros(latents, width),
         zeros(width),
         plan.activation,
         {name: value.to(like) for name, value in own.items()},
@@ -120,18 +122,18 @@ def blank(plan: Plan, width: int, like: torch.Tensor) -> Dictionary:
 
 
 @torch.no_grad()
-def first(plan: Plan, states: torch.Tensor, target: torch.Tensor) -> Dictionary:
-    """The dictionary before its first step, from a sample (N, d) in the units of the training.
+def first(plan: Plan, states: torch.Tensor, target: torch.Tensor, shards: Ranks = ALONE) -> Dictionary:
+    """The dictionary before its first step, from a sample (N, d) in the units of the training; of several shards, one.
 
     The bias is the geometric median; directions of the decoder are random, of length 1; those of the encoder are the same, of
     the one length with which random vectors about the bias are given back as long as they are, on average (Gao et al. 2024,
     appendix A.1, and ``init_from_data_`` of their code). The vectors have the mean norm of states, which makes a difference
     to activations with a threshold.
     """
-    dictionary = blank(plan, states.shape[1], states)
+    dictionary = blank(plan, states.shape[1], states, shards)
     # on the processor, so that a seed means the same everywhere
     random = torch.Generator().manual_seed(_seed(plan))
-    directions = normalize(torch.randn(dictionary.decoder.shape, generator=random), dim=1)
+    directions = normalize(torch.randn((plan.latents, dictionary.width), generator=random), dim=1)
     probes = normalize(torch.randn(PROBES, dictionary.width, generator=random), dim=1).to(states) * math.sqrt(
         dictionary.width
     )
@@ -140,11 +142,11 @@ def first(plan: Plan, states: torch.Tensor, target: torch.Tensor) -> Dictionary:
     if dictionary.output_bias is not None:
         dictionary.output_bias.copy_(geometric_median(target))
         out = dictionary.output_bias
-    dictionary.decoder.copy_(normalize(directions.to(states), dim=1))
+    dictionary.decoder.copy_(normalize(directions[mine(plan.latents, shards)].to(states), dim=1))
     dictionary.encoder.copy_(dictionary.decoder)
-    since = torch.zeros(plan.latents, dtype=torch.int64, device=states.device)
-    forward = Forward(dictionary, probes + dictionary.bias, probes, PROBES, 1.0, since, plan.recipe)
-    length = float(torch.linalg.vector_norm(forward.decoded(plan.activation.learns(forward)) - out, dim=1).mean())
+    since = torch.zeros(dictionary.latents, dtype=torch.int64, device=states.device)
+    made = forward(shards)(dictionary, probes + dictionary.bias, probes, PROBES, 1.0, since, plan.recipe)
+    length = float(torch.linalg.vector_norm(made.decoded(plan.activation.learns(made)) - out, dim=1).mean())
     if length > 0:
         dictionary.encoder.mul_(math.sqrt(dictionary.width) / length)
     return dictionary

@@ -11,6 +11,7 @@ from depthscope.studies.sae.dictionary import Dictionary, Origin
 from depthscope.studies.sae.forward import Forward
 from depthscope.studies.sae.kernels import shorten_, take_off_
 from depthscope.studies.sae.sparse import Sparse
+from depthscope.studies.sae.training import sharded
 from depthscope.studies.sae.training.beginning import Units, blank, first, units
 from depthscope.studies.sae.training.plan import Plan
 from depthscope.training import checkpoint
@@ -30,6 +31,8 @@ class Learner:
     ranks : Ranks
     product : torch.dtype, optional
         See :class:`depthscope.studies.sae.forward.Forward`.
+    shards : Ranks
+        The processes that share the latents, of which the dictionary has those of this one.
     since : int Tensor (n,)
         Tokens since each latent fired.
     """
@@ -39,6 +42,7 @@ class Learner:
     units: Units
     ranks: Ranks = ALONE
     product: torch.dtype | None = None
+    shards: Ranks = ALONE
 
     def __post_init__(self) -> None:
         recipe = self.plan.recipe
@@ -51,7 +55,7 @@ class Learner:
             lr=recipe.learning_rate(self.plan.latents),
             fused=True,
         )
-        self.since = torch.zeros(self.plan.latents, dtype=torch.int64, device=self.dictionary.bias.device)
+        self.since = torch.zeros(self.dictionary.latents, dtype=torch.int64, device=self.dictionary.bias.device)
         self.average: dict[str, torch.Tensor] = {}
         if recipe.average is not None:
             self.average = {name: torch.zeros_like(value) for name, value in self.parameters.items()}
@@ -65,10 +69,11 @@ class Learner:
         target: torch.Tensor,
         ranks: Ranks = ALONE,
         product: torch.dtype | None = None,
+        shards: Ranks = ALONE,
     ) -> "Learner":
         """From a sample (N, d) of what is read and of the target; the same tensor twice in an autoencoder."""
         found = units(plan.recipe.normalization, states, target, str(plan.site))
-        return cls(plan, first(plan, *found.inside(states, target)), found, ranks, product)
+        return cls(plan, first(plan, *found.inside(states, target), shards), found, ranks, product, shards)
 
     def step(
         self, states: torch.Tensor, target: torch.Tensor, tokens: int, number: int, steps: int
@@ -82,7 +87,7 @@ class Learner:
         """
         plan, dictionary, recipe = self.plan, self.dictionary, self.plan.recipe
         states, target = self.units.inside(states, target)
-        forward = Forward(
+        forward = sharded.forward(self.shards)(
             dictionary,
             states,
             target,
@@ -113,14 +118,15 @@ class Learner:
     def _descend(self, number: int, steps: int) -> float:
         recipe = self.plan.recipe
         directions = self.dictionary.decoder
-        gradients = [value.grad for value in self.parameters.values() if value.grad is not None]
+        slopes = {name: value.grad for name, value in self.parameters.items() if value.grad is not None}
+        gradients = list(slopes.values())
         with torch.no_grad():
             for gradient in gradients:
                 self.ranks.sum_(gradient)
             if directions.grad is not None:
                 # what would only change the length of a direction: Bricken et al. (2023), Gao et al. appendix A.1
                 take_off_(directions.grad, directions)
-            norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+            norm = sharded.length(slopes, self.shards)
             if recipe.clip is not None:
                 torch._foreach_mul_(gradients, recipe.clip / norm.clamp(min=recipe.clip))
             for group in self.optimizer.param_groups:
@@ -138,14 +144,12 @@ class Learner:
         """What a step says of itself: sums over ranks, so that each of them says the same."""
         with torch.no_grad():
             tokens, target = forward.tokens, forward.target
-            active = code.active if isinstance(code, Sparse) else (code != 0).sum(-1)
+            active = self.shards.sum_((code.active if isinstance(code, Sparse) else (code != 0).sum(-1)).sum())
             total = self.ranks.sum_(target.sum(0)) / tokens
-            sums = torch.stack(
-                [*terms.values(), forward.error(given), active.sum() / tokens, target.square().sum() / tokens]
-            )
+            sums = torch.stack([*terms.values(), forward.error(given), active / tokens, target.square().sum() / tokens])
             *values, error, active_mean, squares = self.ranks.sum_(sums.double()).tolist()
             variance = (squares - float(total.double().square().sum())) / target.shape[1]
-            dead = float(forward.dead.double().mean())
+            dead = float(self.shards.sum_(forward.dead.double().sum())) / self.plan.latents
         named = dict(zip(terms, values, strict=True))
         return {
             "loss": sum(values),
@@ -158,13 +162,14 @@ class Learner:
         }
 
     def finished(self, origin: Origin) -> Dictionary:
-        """The dictionary for states as they are, whatever it was trained in; a copy."""
+        """The dictionary for states as they are, whatever it was trained in; a copy, with the latents of all shards."""
         recipe, read, written = self.plan.recipe, self.units.read, self.units.written
         held = {name: value.detach().clone() for name, value in self.parameters.items()}
         if recipe.average is not None and self.done:
             # from 0 on, the average is too small by what is left of the beginning
             held = {name: value / (1 - recipe.average**self.done) for name, value in self.average.items()}
             held["decoder"] = torch.nn.functional.normalize(held["decoder"], dim=1)
+        held = sharded.whole(held, self.shards)
         own = {name.removeprefix("own."): value for name, value in held.items() if name.startswith("own.")}
         output_bias, skip = held.get("output_bias"), held.get("skip")
         return Dictionary(
@@ -196,11 +201,12 @@ class Learner:
         like: torch.Tensor,
         ranks: Ranks = ALONE,
         product: torch.dtype | None = None,
+        shards: Ranks = ALONE,
     ) -> "Learner":
         """What :meth:`state` took, on the device and in the precision of ``like``."""
         held = state.of("learner")
         width = len(held.tensors.get("bias", like))
-        learner = cls(plan, blank(plan, width, like), Units(**held.facts["units"]), ranks, product)
+        learner = cls(plan, blank(plan, width, like, shards), Units(**held.facts["units"]), ranks, product, shards)
         targets: dict[str, Any] = {**learner.parameters, "since": learner.since}
         checkpoint.restore(targets | {f"average/{name}": value for name, value in learner.average.items()}, held)
         checkpoint.restore_optimizer(learner.optimizer, state.of("optimizer"))

@@ -5,7 +5,9 @@ the largest of its own pre-activations, all see the values that all found, (N, k
 which of theirs stay; a reconstruction is the sum of what each decodes. Nothing of the size of the dictionary is ever sent.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -45,6 +47,28 @@ def mine(latents: int, shards: Ranks) -> slice:
     """The rows of this process."""
     each = latents // shards.count
     return slice(shards.rank * each, (shards.rank + 1) * each)
+
+
+def whole(held: Mapping[str, torch.Tensor], shards: Ranks) -> dict[str, torch.Tensor]:
+    """Parameters with the rows of all processes, in the memory of the processor, where there is room for them."""
+    if shards.count == 1:
+        return dict(held)
+    return {name: shards.gathered(value.cpu()) if name in ROWS else value.cpu() for name, value in held.items()}
+
+
+def length(slopes: Mapping[str, torch.Tensor], shards: Ranks) -> torch.Tensor:
+    """The norm of a gradient, whose parts are given by the names of parameters: over all latents."""
+    norms = torch.stack(torch._foreach_norm(list(slopes.values())))
+    if shards.count > 1:
+        rows = torch.tensor([name in ROWS for name in slopes], device=norms.device)
+        norms = torch.stack([shards.sum_(norms[rows].square().sum()).sqrt(), torch.linalg.vector_norm(norms[~rows])])
+    found: torch.Tensor = torch.linalg.vector_norm(norms)
+    return found
+
+
+def forward(shards: Ranks) -> Callable[..., Forward]:
+    """What makes a :class:`Forward`."""
+    return Forward if shards.count == 1 else partial(ShardedForward, shards=shards)
 
 
 @dataclass

@@ -9,6 +9,7 @@ import torch
 from depthscope.capture.sites import Site
 from depthscope.errors import DepthscopeError, listed
 from depthscope.studies.sae.dictionary import Dictionary, Origin
+from depthscope.studies.sae.training import sharded
 from depthscope.studies.sae.training.beginning import SAMPLE
 from depthscope.studies.sae.training.learner import Learner
 from depthscope.studies.sae.training.plan import Plan
@@ -56,6 +57,9 @@ class Trainer:
     product : torch.dtype, optional
         Of the numbers in which states and encoder are multiplied: bfloat16 on a device that is quicker in it. Parameters, sums
         and gradients stay in ``dtype``.
+    shards : int
+        Processes in a row that share the latents of each dictionary: see :mod:`depthscope.studies.sae.training.sharded`. By
+        default each process has all of them.
 
     Attributes
     ----------
@@ -79,6 +83,7 @@ class Trainer:
         device: str | torch.device | None = None,
         ranks: Ranks = ALONE,
         product: torch.dtype | None = None,
+        shards: int = 1,
     ) -> None:
         names = [plan.name for plan in plans]
         twice = sorted({name for name in names if names.count(name) > 1})
@@ -90,6 +95,10 @@ class Trainer:
             )
         self.plans, self.feed, self.dtype, self.device = tuple(plans), feed, dtype, device
         self.ranks, self.product = ranks, product
+        for plan in plans:
+            sharded.check(plan, shards)
+        # those who read the same states, and those who have the same latents
+        self.shards, self.replicas = ranks.split(shards)
         self.learners: dict[str, Learner] = {}
         self.curve: list[Point] = []
 
@@ -101,6 +110,7 @@ class Trainer:
         every: int | None = None,
         settings: Mapping[str, Any] = {},
         shown: bool = True,
+        origin: Callable[[Plan], Origin] | None = None,
     ) -> list[Dictionary]:
         """Train to the end of the feed, from the checkpoint if there is one.
 
@@ -116,6 +126,8 @@ class Trainer:
             Of the feed, in what JSON knows: with others, and with other plans, the checkpoint is refused.
         shown : bool
             Loss, dead share and the time left, on a terminal.
+        origin : callable, optional
+            What a finished dictionary says of itself, from its plan.
 
         Returns
         -------
@@ -123,20 +135,22 @@ class Trainer:
             In the order of the plans: see :meth:`finished`.
         """
         asked = {plan.name: plan.settings for plan in self.plans}
-        keeping = Keeping(
-            path, seconds, every, {"dtype": str(self.dtype), "product": str(self.product), **settings, **asked}
-        )
+        shards = {"shards": self.shards.count} if self.shards.count > 1 else {}
+        here = {"dtype": str(self.dtype), "product": str(self.product), **shards}
+        keeping = Keeping(path, seconds, every, {**here, **settings, **asked}, self.shards.count)
         self.curve = train(
             self, self.feed.batches, self.feed.steps, keeping=keeping, told=_told, shown=shown, ranks=self.ranks
         )
-        return self.finished()
+        return self.finished(origin)
 
     def begin(self) -> None:
         """Make the first parameters from a sample of the feed; every rank from the whole of it, in the same order."""
         # each state is with one rank, and 0 with the others: their sum is all of them, to the bit
         sample = {site: self.ranks.sum_(states) for site, states in self.feed.sample(SAMPLE).items()}
         self.learners = {
-            plan.name: Learner.begun(plan, *self._states(plan, sample, "the sample"), self.ranks, self.product)
+            plan.name: Learner.begun(
+                plan, *self._states(plan, sample, "the sample"), self.replicas, self.product, self.shards
+            )
             for plan in self.plans
         }
 
@@ -150,6 +164,10 @@ class Trainer:
             States that are not finite, or of another width than before; the dictionaries are then as before the step.
         """
         told = f"step {number + 1}"
+        if self.shards.count > 1:
+            # each has run the model on its share of the text; what they learn from is the states of all
+            sites = dict.fromkeys(site for plan in self.plans for site in (plan.site, plan.target) if site in batch)
+            batch = {site: self.shards.gathered(batch[site]) for site in sites if site}
         held = {plan.name: self._states(plan, batch, told) for plan in self.plans}
         checked: set[Site] = set()
         for plan in self.plans:
@@ -161,7 +179,7 @@ class Trainer:
                     )
                 checked.add(site)
         states = next(iter(held.values()))[0]
-        tokens = int(self.ranks.sum_(torch.tensor(len(states), device=states.device)))
+        tokens = int(self.replicas.sum_(torch.tensor(len(states), device=states.device)))
         if not tokens:
             raise DepthscopeError(f"{told}: a batch without tokens; give a longer corpus")
         return {name: learner.step(*held[name], tokens, number, steps) for name, learner in self.learners.items()}
@@ -179,7 +197,7 @@ class Trainer:
     def restore(self, state: State) -> None:
         like = torch.empty(0, dtype=self.dtype, device=self.device or _device(state))
         self.learners = {
-            plan.name: Learner.restored(plan, state.of(plan.name), like, self.ranks, self.product)
+            plan.name: Learner.restored(plan, state.of(plan.name), like, self.replicas, self.product, self.shards)
             for plan in self.plans
         }
 
