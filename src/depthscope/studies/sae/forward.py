@@ -92,10 +92,6 @@ class Forward:
         """
         return sums.sum() / (self.tokens * self.target.shape[1] * self.variance)
 
-    def chosen(self, choose: Choose) -> Sparse:
-        """Pre-activations at some latents of each state, with a gradient through these alone: see :meth:`looked_at`."""
-        return self.learning(*self.looked_at(choose))
-
     def looked_at(self, choose: Choose, rows: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
         """Pre-activations and indices that are chosen at each state, (N, K), without a gradient.
 
