@@ -28,7 +28,9 @@ from depthscope.statistics.terms import Terms, parse_terms
 from depthscope.stimuli.read import Source, read_stimuli
 from depthscope.store.shards import Shards
 from depthscope.store.tables import write_csv
+from depthscope.studies.contrast.floor import noise_floor
 from depthscope.studies.sae.dictionary import Dictionary
+from depthscope.studies.sae.given import other_weights
 from depthscope.studies.sae.page import LAYOUT
 from depthscope.studies.sae.question.ablation import Ablation, ablation, plan_ablation
 from depthscope.studies.sae.question.copies import copied_cse
@@ -122,8 +124,7 @@ def run_question(
     Raises
     ------
     DepthscopeError
-        No dictionary, one of no layer of this model, or of two dictionaries the same layer; a dictionary of other weights; no
-        two conditions, too few items.
+        No dictionary, one of no layer of this model, or of two dictionaries the same layer; no two conditions, too few items.
     """
     check_count("draws", draws)
     check_count("permutations", permutations)
@@ -158,7 +159,7 @@ def run_question(
         for name, one in dictionaries.items():
             _check_fits(name, one, layers[name], loaded)
         cse(np.eye(loaded.depth))
-        return {}
+        return noise_floor(loaded, table, {})
 
     with begin(
         "sae",
@@ -173,7 +174,7 @@ def run_question(
         command=command,
         progress=progress,
     ) as run:
-        work = _Work(run, table, terms, draws, permutations, seed, progress)
+        work = _Work(run, table, terms, draws, permutations, seed, progress, other_weights(dictionaries, run.model))
         found = work.question(dictionaries, layers, control or {}, controls, control_seed)
         with run.clock("report"):
             for name, frame in found.tables().items():
@@ -182,7 +183,7 @@ def run_question(
             write_figures(out / "figures", found, source)
             record = run.record
             record.title, record.answer = title(found, run.model.name), answer(found, run.model.name)
-            record.words = dict(words(found))
+            record.words = {**words(found), "left_out": work.noticed}
             record.results = {
                 "found": found.found,
                 "at_cluster": found.at_cluster,
@@ -194,7 +195,7 @@ def run_question(
 
 @dataclass(frozen=True)
 class _Work:
-    """What all steps of one run need."""
+    """What all steps of one run need; ``noticed``: what is to be said beside the answer."""
 
     run: Begun[Model]
     table: pd.DataFrame
@@ -203,6 +204,7 @@ class _Work:
     permutations: int
     seed: int
     progress: bool
+    noticed: list[str]
 
     def question(
         self,
@@ -274,12 +276,7 @@ class _Work:
     def _untrained(self, control: Mapping[str, Dictionary], seed: int) -> torch.Tensor:
         """States of the same targets in the network before its first training step, (stimulus, L + 1, d)."""
         other = untrained(self.run.model, seed)
-        for name, one in control.items():
-            if one.origin.fingerprint and one.origin.fingerprint != other.fingerprint:
-                raise DepthscopeError(
-                    f"control {name}: it was trained on other weights than those of {other.name}; give the seed of the "
-                    "untrained model, or a dictionary that was trained on it"
-                )
+        self.noticed.extend(other_weights(control, other))
         return torch.from_numpy(self.run.tracer("untrained", other, self.table, keep="states")["states"].values)
 
 
@@ -321,9 +318,4 @@ def _check_fits(name: str, one: Dictionary, layer: int, model: Model) -> None:
     if one.width != model.width:
         raise DepthscopeError(
             f"{name}: it reads {one.width} features, and {model.name} has {model.width}; give its own model"
-        )
-    if one.origin.fingerprint and one.origin.fingerprint != model.fingerprint:
-        raise DepthscopeError(
-            f"{name}: it was trained on other weights than those of {model.name} ({one.origin.model or 'unknown'}); give its "
-            "own model"
         )
