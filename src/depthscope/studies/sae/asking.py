@@ -24,16 +24,19 @@ def question_sae(
 ) -> QuestionRun:
     """Do features that fire on metaphors sit where CSE differs, and does CSE change without them?
 
-    See :func:`depthscope.studies.sae.question.study.run_question`.
+    See :func:`depthscope.studies.sae.question.study.run_question`. The model is loaded as when the dictionaries were trained,
+    but not in half precision, unless that is asked for: on SmolLM2 it alone moves the CSE of a text by .0003, as much as what
+    is taken out does.
     """
     given = dictionaries_of(folder)
+    loaded = loading(given, {"dtype": None, **(load or {})})
     return run_question(
         given,
         model if isinstance(model, Model) else model_name(given, model),
         Path(out),
         control=None if untrained is None else dictionaries_of(untrained),
         seed=seed,
-        load=loading(given, load),
+        load={name: value for name, value in loaded.items() if value is not None},
         threads=threads,
         command=command,
         progress=progress,
