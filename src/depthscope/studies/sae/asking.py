@@ -9,6 +9,9 @@ from depthscope.model.model import Model
 from depthscope.studies.sae.given import dictionaries_of, loading, model_name
 from depthscope.studies.sae.question.study import QuestionRun, run_question
 
+# how often other latents are taken out instead, at the least that can decide
+DRAWS = 24
+
 
 def question_sae(
     folder: str | PathLike[str],
@@ -16,6 +19,7 @@ def question_sae(
     *,
     model: str | PathLike[str] | Model | None = None,
     untrained: str | PathLike[str] | None = None,
+    draws: int = DRAWS,
     seed: int = 0,
     load: Mapping[str, Any] | None = None,
     threads: int | None = None,
@@ -35,6 +39,7 @@ def question_sae(
         model if isinstance(model, Model) else model_name(given, model),
         Path(out),
         control=None if untrained is None else dictionaries_of(untrained),
+        draws=draws,
         seed=seed,
         load={name: value for name, value in loaded.items() if value is not None},
         threads=threads,

@@ -343,6 +343,12 @@ class Question:
         add = parser.add_argument
         _add_folder(add)
         add("--untrained", metavar="DIR", help="dictionaries of the model with random weights, as another null")
+        add(
+            "--draws",
+            type=int,
+            metavar="N",
+            help="how often other latents are taken out instead (default 24; fewer are quicker, and below 19 decide nothing)",
+        )
         add("--seed", type=int, default=0, metavar="N", help="of the permutations (default 0)")
         add("--out", type=Path, metavar="DIR", help="run folder (default runs/sae-question)")
         add_loading(parser, LOAD)
@@ -356,7 +362,7 @@ class Question:
             options.folder,
             options.out or Path("runs", "sae-question"),
             model=options.model,
-            **chosen(options, ("untrained",)),
+            **chosen(options, ("untrained", "draws")),
             seed=options.seed,
             load=_loading(options),
             **_work(options),
