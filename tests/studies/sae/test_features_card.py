@@ -139,8 +139,7 @@ def test_the_page_can_be_read_without_scripts(page: Path, planted: FeatureCard, 
         context.close()
 
 
-@pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(("dark", "width"), [(False, 1280), (True, 390)])
 def test_text_on_the_page_is_inert_and_anybody_can_read_it(page: Path, visit: Any, dark: bool, width: int) -> None:
     with visit(page, width=width, dark=dark) as seen:
         assert seen.page.title() != "run"

@@ -135,9 +135,13 @@ def test_effects_are_of_dictionaries_that_write_to_the_stream(index: FeatureInde
     assert index.features["layer-4-mlp"].effect is not None
     assert index.features["layer-5-mlp-in"].effect is None
     assert index.features["layer-3"].effect.states == 8
-    for one in index.features.values():
+    for name, one in index.features.items():
         assert one.depths is not None
         assert one.depths.total >= 200
+        # what goes into a part is no direction of the stream; but its tokens have a CSE
+        assert np.isfinite(one.depths.separation).any() == (name != "layer-5-mlp-in")
+        assert np.isfinite(one.depths.cse).any()
+    assert list(index.features["layer-5-mlp-in"].across) == []
 
 
 def test_dictionaries_are_compared_with_one_another(index: FeatureIndex) -> None:

@@ -17,7 +17,7 @@ from depthscope.instrument import measures
 from depthscope.model.model import Model
 from depthscope.studies.sae.dictionary import Dictionary
 from depthscope.studies.sae.features.fired import Fired, fired
-from depthscope.studies.sae.features.named import site_of
+from depthscope.studies.sae.features.named import site_of, written_by
 
 # projections that are there at a time
 CELLS = 2**25
@@ -38,7 +38,7 @@ class Depths:
     separation : float array (n, L + 1)
         Of the stream's projection on the latent's direction, at states 0 to L: the mean over tokens on which it fires less that
         over all others, in pooled standard deviations (Cohen's d, or d' of an observer who sees only that). NaN where it
-        fires on fewer than 5 tokens, or on all but so few.
+        fires on fewer than 5 tokens, or on all but so few, and of a dictionary of what goes into a part.
     cse, other_cse : float array (n, L)
         Mean conditional scale entropy of the tokens on which it fires, and of all others, at layers 1 to L; NaN where it is not
         measured, by the transform or for want of tokens.
@@ -95,7 +95,8 @@ def depths(
         cse = np.full((len(states), model.depth), np.nan) if reduce is None else reduce(states).cpu().numpy()
         for name, dictionary in dictionaries.items():
             sums[name].add(fired(dictionary, read.states[sites[name]]), states.float(), cse)
-    return {name: one.depths() for name, one in sums.items()}
+    # what only goes into a part is no direction of the stream
+    return {name: one.depths(written_by(dictionaries[name]) is not None) for name, one in sums.items()}
 
 
 class _Sums:
@@ -141,8 +142,10 @@ class _Sums:
                 own = values[torch.as_tensor(token), torch.as_tensor(place)].cpu().numpy()
                 self.own[power, some, layer] += np.bincount(place, own, values.shape[1])
 
-    def depths(self) -> Depths:
+    def depths(self, streamed: bool) -> Depths:
         *_, separation = compared(self.own, self.all, self.count, self.total)
+        if not streamed:
+            separation = np.full_like(separation, np.nan)
         cse, other, gap = compared(self.cse_own, self.cse_all, self.count, self.total)
         return Depths(self.count, self.total, separation, cse, other, gap)
 

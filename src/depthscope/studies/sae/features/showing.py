@@ -134,7 +134,8 @@ def show_features(
             {
                 other: neighbours(one.decoder[shown[name]], theirs.decoder, 1)
                 for other, theirs in given.items()
-                if other != name
+                # what goes into a part has other axes than the stream
+                if other != name and (written_by(one) is None) == (written_by(theirs) is None)
             },
             effects.get(name),
             profiles.get(name),
