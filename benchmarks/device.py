@@ -203,8 +203,8 @@ def _forward(name: str, model: ds.Model, size: Size, device: str) -> list[Row]:
             return model.network(input_ids=ids, use_cache=False).last_hidden_state
 
     weights = sum(tensor.nbytes for tensor in (*model.network.parameters(), *model.network.buffers()))
-    slow, fast = wall_seconds(ours, plain, settle=_settle(device))
-    much, little = _peak(ours, device, weights), _peak(plain, device, weights)
+    slow, fast = wall_seconds(ours, plain, settle=settle(device))
+    much, little = peak(ours, device, weights), peak(plain, device, weights)
     attention = getattr(model.network.config, "_attn_implementation", "its own")
     work = (
         f"every token measured, {name} ({attention} attention), random weights, bf16, {size.texts} x {size.tokens} "
@@ -212,7 +212,7 @@ def _forward(name: str, model: ds.Model, size: Size, device: str) -> list[Row]:
     )
     against = "plain forward without head, all texts at once"
     return [
-        _row(size, work, f"{against}: time", _time(slow), _time(fast), slow / fast, 1.08),
+        _row(size, work, f"{against}: time", time_text(slow), time_text(fast), slow / fast, 1.08),
         _row(size, work, f"{against}: peak memory", mebibytes(much), mebibytes(little), much / little, 1.10),
     ]
 
@@ -227,7 +227,7 @@ def scalograms(size: Size, device: str) -> list[Row]:
     least = bound(count, depth, width, len(bank.scale), states.element_size())
     bandwidth = copy_bandwidth(size.copied, device)
     rate = matrix_rate(size.side, device)
-    (taken,) = wall_seconds(lambda: energies(states, bank), settle=_settle(device))
+    (taken,) = wall_seconds(lambda: energies(states, bank), settle=settle(device))
     possible = least.seconds(bandwidth, rate)
     work = f"energies of {count} tokens, {depth} layers x {width}, {len(bank.scale)} scales, bf16 states"
     against = (
@@ -236,21 +236,21 @@ def scalograms(size: Size, device: str) -> list[Row]:
     )
     share = possible / taken
     goal = "bound / time >= 0.5" if size is FULL else ""
-    return [Row(work, against, _time(taken), _time(possible), share, goal, share >= 0.5)]
+    return [Row(work, against, time_text(taken), time_text(possible), share, goal, share >= 0.5)]
 
 
 def copy_bandwidth(size: int, device: str) -> float:
     """Bytes a second, read and written, of a copy of ``size`` bytes within the device's memory."""
     source = torch.zeros(size, dtype=torch.uint8, device=device)
     target = torch.empty_like(source)
-    (taken,) = wall_seconds(lambda: target.copy_(source), settle=_settle(device))
+    (taken,) = wall_seconds(lambda: target.copy_(source), settle=settle(device))
     return 2 * size / taken
 
 
 def matrix_rate(side: int, device: str) -> float:
     """Operations a second of a product of two square matrices in float64."""
     left, right = torch.randn(2, side, side, dtype=torch.float64, device=device)
-    (taken,) = wall_seconds(lambda: left @ right, settle=_settle(device))
+    (taken,) = wall_seconds(lambda: left @ right, settle=settle(device))
     return float(2 * side**3 / taken)
 
 
@@ -260,11 +260,11 @@ def _row(size: Size, work: str, against: str, ours: str, theirs: str, ratio: flo
     return Row(work, against, ours, theirs, ratio, goal, ratio <= most)
 
 
-def _settle(device: str) -> Callable[[], Any]:
+def settle(device: str) -> Callable[[], Any]:
     return torch.cuda.synchronize if device == "cuda" else lambda: None
 
 
-def _peak(work: Callable[[], Any], device: str, weights: int) -> int:
+def peak(work: Callable[[], Any], device: str, weights: int) -> int:
     """Bytes held at once while ``work`` runs, the weights among them."""
     if device == "cpu":
         return weights + peak_bytes(work)
@@ -275,7 +275,7 @@ def _peak(work: Callable[[], Any], device: str, weights: int) -> int:
     return int(torch.cuda.max_memory_allocated())
 
 
-def _time(seconds: float) -> str:
+def time_text(seconds: float) -> str:
     return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1e3:.3g} ms"
 
 
