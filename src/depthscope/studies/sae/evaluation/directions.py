@@ -118,14 +118,8 @@ def stability_scores(
 def _size(dictionary: Dictionary) -> object:
     """What dictionaries that differ by their seed share."""
     origin = dictionary.origin
-    return (
-        origin.site,
-        origin.target,
-        dictionary.latents,
-        dictionary.width,
-        dictionary.activation,
-        dictionary.normalization,
-    )
+    # settings as they are written: a list that was read from a file has no place among keys
+    return origin.site, origin.target, dictionary.latents, dictionary.width, repr(dictionary.activation)
 
 
 def _spread(values: Sequence[float]) -> Estimate:

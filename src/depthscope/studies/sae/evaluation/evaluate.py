@@ -21,7 +21,7 @@ from depthscope.studies.sae.evaluation.pooled import Pool
 from depthscope.studies.sae.evaluation.putting_back import PutBack, Replacement, put_back
 from depthscope.studies.sae.evaluation.tasks import Task, own_tasks, read_tasks
 
-TOKENS, PREDICTIONS = 50_000, 4_096
+TOKENS, PREDICTIONS = 50_000, 2_048
 OWN = "own"
 THOROUGH = 4  # times as many of both
 SAMPLE = 2**14  # latents up to which the nearest direction of each is sought, unless thorough; of more, of so many
@@ -55,7 +55,7 @@ def evaluate(
     tokens : int, optional
         Whose states are given back; 50,000.
     predictions : int, optional
-        Next tokens that are predicted with reconstructions in the place of the states, each several times; 4,096. 0 for none.
+        Next tokens that are predicted with reconstructions in the place of the states, each several times; 2,048. 0 for none.
         An encoder predicts none.
     tasks : sequence of Task, "own", or path, optional
         Questions that a single latent may answer: 35 of our own
