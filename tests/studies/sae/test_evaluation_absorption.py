@@ -58,6 +58,15 @@ def test_nothing_is_absorbed_where_every_latent_fires():
     words, states, values, decoder, _ = planted(0.0)
     scores = {one.name: one.value for one in absorption(words, states, values, decoder, np.zeros(WIDTH)).scores()}
     assert scores["absorbed"].value == scores["missed"].value == 0
+    assert scores["letters"].value == 1
+
+
+def test_a_latent_that_fires_at_every_word_stands_for_no_letter():
+    words, states, values, decoder, _ = planted(0.0)
+    code = sparse.csc_matrix(np.ones(values.shape) * (np.arange(values.shape[1]) == 50))
+    found = absorption(words, states, code, decoder, np.zeros(WIDTH))
+    assert not found.stands.any()
+    assert [(one.name, one.value.value) for one in found.scores()] == [("letters", 0)]
 
 
 def test_silence_alone_is_no_absorption():

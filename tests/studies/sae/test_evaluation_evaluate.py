@@ -13,7 +13,7 @@ from depthscope.studies.sae.activations.topk import TopK
 from depthscope.studies.sae.dictionary import Dictionary, Origin
 from depthscope.studies.sae.evaluation import evaluate as evaluate_module
 from depthscope.studies.sae.evaluation import giving_back
-from depthscope.studies.sae.evaluation.evaluate import evaluate, spread
+from depthscope.studies.sae.evaluation.evaluate import evaluate, shortened, spread
 from depthscope.studies.sae.evaluation.evaluation import joined
 from depthscope.studies.sae.evaluation.tasks import own_tasks
 
@@ -142,6 +142,17 @@ def test_windows_are_spread_over_the_text(windows):
     assert abs(sum(len(one.start) for one in few) - 32) <= 16
     assert len({one.document for one in few}) > 1
     assert spread(windows, 10**9) == windows
+
+
+def test_predictions_come_from_a_dozen_windows(windows):
+    few = shortened(windows, 36)
+    assert len(few) == 12
+    for one in few:
+        assert one.measured == (0, 3)
+        assert len(one.ids) == len(one.start) == len(one.end) == 3
+    assert shortened(windows[:2], 6)[1].measured == (0, 3)
+    assert shortened(windows, 10**9) == windows
+    assert shortened([], 5) == []
 
 
 def test_what_cannot_be_evaluated_is_refused(tiny, windows, states, refuses):

@@ -100,7 +100,7 @@ def test_a_latent_that_needs_all_of_its_context_keeps_it():
     assert patterns_of([], lambda some, latents: np.zeros(len(some)), [8]) == {}
 
 
-def windows(count=16, length=30):
+def windows(count=24, length=60):
     rng = np.random.default_rng(0)
     return [
         Window(str(i), 0, rng.choice(np.arange(500, 540), length), (0, length), np.zeros(length), np.zeros(length))
@@ -150,3 +150,7 @@ def test_too_little_text_is_refused(tiny, reading, refuses):
         read_patterns(tiny, reading, SITE, windows(1, 3))
     with refuses("longer text"):
         read_patterns(tiny, reading, SITE, [])
+    # the second half is of other words
+    mixed = [half for one in windows() for half in (one, one._replace(ids=one.ids * 0 + 900))]
+    with refuses("second half"):
+        read_patterns(tiny, reading, SITE, mixed, latents=2)

@@ -12,7 +12,7 @@ from scipy import sparse
 
 from depthscope.arrays import Float
 from depthscope.errors import DepthscopeError, require
-from depthscope.studies.sae.evaluation.logistic import fit_each
+from depthscope.statistics.classify import Estimate
 from depthscope.studies.sae.evaluation.score import Made, Score, scored
 from depthscope.studies.sae.evaluation.units import Totals
 
@@ -24,6 +24,7 @@ GROWTH = 0.03  # of F1 by which one more must better those before it
 ALIGNED = 0.1  # cosine of a decoder direction with the probe, of a latent that may have absorbed the letter
 PART = 0.4  # of what the state has of the probe, that this latent must give
 WRONG = 13  # letters further on stands the probe that is taken in the null
+STANDS = 0.5  # F1 of latents that are a sign of a letter, at least
 KNOWN = 0.5  # share of the words of a letter that the probe must know
 
 NAMES = ("letters", "words", "missed", "absorbed", "chance")
@@ -41,7 +42,8 @@ class Absorption:
     ----------
     letters : DataFrame
         One row for each letter that the probe knows: ``letter``, ``words`` (of the half that was held out, which the probe
-        knows), ``known`` (share of the words of that letter that it knows), ``latents`` (that stand for it, best first),
+        knows), ``known`` (share of the words of that letter that it knows), ``latents`` (that stand for it, best first), ``f1``
+        (of any of them firing, as a sign of the letter, on the half that they were chosen by; below .5 none stands for it),
         ``missed`` (share of the words at which none of them fires), ``absorbed`` (share at which another one does that is
         aligned with the probe and gives most of it), ``chance`` (the same with the probe of another letter).
     """
@@ -49,18 +51,26 @@ class Absorption:
     letters: pd.DataFrame
 
     @property
+    def stands(self) -> NDArray[np.bool_]:
+        """Letters that some latent stands for."""
+        return np.asarray(self.letters["f1"] >= STANDS)
+
+    @property
     def totals(self) -> Totals:
-        """Sums by letter."""
-        table = self.letters
+        """Sums by letter, of those that some latent stands for."""
+        table = self.letters[self.stands]
         columns = [table["words"], *(table[name] * table["words"] for name in ("missed", "absorbed", "chance"))]
         return Totals(NAMES, np.column_stack([np.ones(len(table)), *columns]).astype(float), "letters")
 
     def scores(self, seed: int = 0) -> list[Score]:
         """``absorbed``: share of the words at which the latents of their first letter are silent and another one stands in;
-        ``missed``: at which they are silent, whatever stands in. Both 0 to 1, over the words that the probe knows; intervals
-        over letters.
+        ``missed``: at which they are silent, whatever stands in. Both 0 to 1, over the words that the probe knows, of letters
+        that some latent stands for; intervals over letters. ``letters``: the share of the letters that the probe knows which
+        some latent stands for; without any, it is the only score.
         """
-        return scored(MADE, self.totals, seed)
+        share = Estimate(float(self.stands.mean()), float("nan"), float("nan"))
+        letters = Score("letters", share, "share of the letters that the probe knows", "higher")
+        return [*(scored(MADE, self.totals, seed) if self.stands.any() else []), letters]
 
 
 def words_of(tokenizer: Any, most: int = WORDS) -> list[str]:
@@ -83,10 +93,10 @@ def absorption(
     """First letters in the code of words.
 
     A probe of the letter is fitted to the states of half of the words. The latents that stand for a letter are those that fire
-    at its words and at few others, of the same half: the one with the least loss of a logistic regression, and up to two more
-    if these better the F1 by .03. Then, of the other half, words of the letter that the probe knows are counted at which none
-    of these latents fires; and those at which another one fires with a direction whose cosine with the probe is above .1, and
-    which gives at least .4 of what the state has of the probe.
+    at its words and at few others, of the same half: the one with the largest F1, and up to two more if these better it by
+    .03. Then, of the other half, words of the letter that the probe knows are counted at which none of these latents fires; and
+    those at which another one fires with a direction whose cosine with the probe is above .1, and which gives at least .4 of
+    what the state has of the probe.
 
     Parameters
     ----------
@@ -125,7 +135,7 @@ def absorption(
         known = mine[guesses[mine] == letter]
         if (letters == letter).sum() < LEAST or len(known) < KNOWN * len(mine):
             continue
-        latents = _standing(inside, letters[fitted] == letter)
+        latents, stands = _standing(inside, letters[fitted] == letter)
         silent = known[np.asarray(code[known][:, latents].sum(1)).ravel() == 0]
         place = (k + WRONG) % len(classes)
         counts = [
@@ -138,6 +148,7 @@ def absorption(
                 "words": len(known),
                 "known": len(known) / len(mine),
                 "latents": " ".join(map(str, latents)),
+                "f1": stands,
                 "missed": len(silent) / len(known),
                 "absorbed": counts[0] / len(known),
                 "chance": counts[1] / len(known),
@@ -167,20 +178,21 @@ def _probe(
     return model.classes_, directions, model.predict(scaled)
 
 
-def _standing(inside: sparse.csc_matrix, truth: NDArray[np.bool_]) -> list[int]:
-    """The latents that stand for a letter."""
-    fits = fit_each(inside, truth)
-    order = np.argsort(np.where(fits.weight > 0, fits.loss, np.inf), kind="stable")
+def _standing(inside: sparse.csc_matrix, truth: NDArray[np.bool_]) -> tuple[list[int], float]:
+    """The latents that stand for a letter, and the F1 of any of them firing."""
+    fires = inside > 0
+    right = fires.T @ truth.astype(np.float64)
+    alone = 2 * right / (np.diff(fires.tocsc().indptr) + truth.sum())
     chosen: list[int] = []
-    best, fires = 0.0, np.zeros(len(truth), dtype=bool)
-    for latent in map(int, order[:MOST]):
-        now = fires | (inside[:, [latent]].toarray()[:, 0] > 0)
+    best, there = 0.0, np.zeros(len(truth), dtype=bool)
+    for latent in map(int, np.argsort(-alone, kind="stable")[:MOST]):
+        now = there | (inside[:, [latent]].toarray()[:, 0] > 0)
         score = 2 * (now & truth).sum() / (now.sum() + truth.sum())
         if chosen and score < best + GROWTH:
             break
         chosen.append(latent)
-        best, fires = float(score), now
-    return chosen
+        best, there = float(score), now
+    return chosen, best
 
 
 def _stands_in(

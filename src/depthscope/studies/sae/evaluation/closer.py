@@ -78,8 +78,10 @@ def look_closer(
         for one, found, beside in _absorptions(model, subjects, random, seed, progress, left_out):
             scores = found.scores(seed)
             if beside is not None:
-                pairs = zip(scores, beside.scores(seed), strict=True)
-                scores = [score.against(RANDOM, other) for score, other in pairs]
+                other = {score.name: score for score in beside.scores(seed)}
+                scores = [
+                    score.against(RANDOM, other[score.name]) if score.name in other else score for score in scores
+                ]
             scored += _of(one, scores, "letters")
             tables["letters"].append(_named(one, found.letters))
     except DepthscopeError as problem:

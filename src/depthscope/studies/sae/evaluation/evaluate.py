@@ -23,6 +23,7 @@ from depthscope.studies.sae.evaluation.tasks import Task, own_tasks, read_tasks
 
 TOKENS, PREDICTIONS = 50_000, 2_048
 OWN = "own"
+DOZEN = 12  # windows whose predictions are compared, at least
 THOROUGH = 4  # times as many of both
 SAMPLE = 2**14  # latents up to which the nearest direction of each is sought, unless thorough; of more, of so many
 
@@ -96,7 +97,7 @@ def evaluate(
     put: dict[str, PutBack] = {}
     wanted = PREDICTIONS * times if predictions is None else predictions
     if wanted and model.causal and model.predicts:
-        put = _put(model, subjects, given, spread(some, wanted), progress)
+        put = _put(model, subjects, given, shortened(some, wanted), progress)
         scored += _put_scores(subjects, given, put, seed)
     near = {one.name: near_of(one.dictionary, most=None if thorough else SAMPLE, seed=seed) for one in subjects}
     scored += [near_score(one, near[one.name], given.found[one.name]) for one in subjects]
@@ -108,7 +109,7 @@ def evaluate(
         scored += asked
     closer = Closer((), pd.DataFrame(), pd.DataFrame(), {})
     if thorough:
-        closer = look_closer(model, subjects, given.random, some, seed=seed, progress=progress)
+        closer = look_closer(model, subjects, given.random, spread(some, TOKENS), seed=seed, progress=progress)
         scored += closer.scored
     order = {one.name: i for i, one in enumerate(subjects)}
     scored.sort(key=lambda one: order.get(one.dictionary, len(order)))
@@ -141,6 +142,29 @@ def spread(windows: Sequence[Window], tokens: int) -> list[Window]:
     count = max(1, round(len(windows) * tokens / total))
     chosen = np.unique(((np.arange(count) + 0.5) * len(windows) / count).astype(int))
     return [windows[i] for i in chosen]
+
+
+def shortened(windows: Sequence[Window], tokens: int) -> list[Window]:
+    """Windows with about so many measured tokens: a dozen at least, if there are as many, of which each is cut at its end.
+
+    Of a few long ones there would be no interval.
+    """
+    count = sum(window.measured[1] - window.measured[0] for window in windows)
+    few = min(len(windows), DOZEN)
+    if not few or count * few <= tokens * len(windows):
+        return spread(windows, tokens)
+    chosen = spread(windows, round(count * few / len(windows)))
+    most = max(1, -(-tokens // len(chosen)))
+    made = []
+    for window in chosen:
+        begin, end = window.measured
+        cut = min(end, begin + most)
+        kept = slice(cut - begin)
+        # what follows, special tokens too, is nothing that a causal model would look at
+        made.append(
+            window._replace(ids=window.ids[:cut], measured=(begin, cut), start=window.start[kept], end=window.end[kept])
+        )
+    return made
 
 
 def _given_scores(subjects: Sequence[Placed], given: GivenBack, seed: int) -> list[Scored]:

@@ -49,11 +49,12 @@ class Patterns:
     Attributes
     ----------
     latents : DataFrame
-        One row for each latent: ``latent``, ``patterns`` (how many), ``length`` (mean number of tokens that count),
-        ``precision`` (share of the tokens that a pattern names at which the latent fires; 0 if it names none), ``recall``
-        (share of the tokens at which it fires that are named), ``f1`` (their harmonic mean), ``chance`` (share of all tokens
-        at which it fires: the precision of patterns whose tokens are shuffled, exactly), ``token_precision``,
-        ``token_recall``, ``token_f1`` (where a pattern is the last token alone), ``fires`` (tokens at which it does).
+        One row for each latent that fires on these tokens: ``latent``, ``patterns`` (how many), ``length`` (mean number of
+        tokens that count), ``precision`` (share of the tokens that a pattern names at which the latent fires; 0 if it names
+        none), ``recall`` (share of the tokens at which it fires that are named), ``f1`` (their harmonic mean), ``chance``
+        (share of all tokens at which it fires: the precision of patterns whose tokens are shuffled, exactly),
+        ``token_precision``, ``token_recall``, ``token_f1`` (where a pattern is the last token alone), ``fires`` (tokens at
+        which it does).
     found : dict of int to tuple of Pattern
         The patterns.
     """
@@ -179,6 +180,8 @@ def judged(
     rows = []
     for latent, patterns in found.items():
         truth = fired[latent][asked]
+        if not truth.any():
+            continue
         row: dict[str, object] = {
             "latent": latent,
             "patterns": len(patterns),
@@ -189,8 +192,8 @@ def judged(
             right = int((guess & truth).sum())
             row |= {
                 f"{kind}precision": right / guess.sum() if guess.any() else 0.0,
-                f"{kind}recall": right / truth.sum() if truth.any() else 0.0,
-                f"{kind}f1": 2 * right / (guess.sum() + truth.sum()) if guess.any() or truth.any() else 0.0,
+                f"{kind}recall": right / truth.sum(),
+                f"{kind}f1": 2 * right / (guess.sum() + truth.sum()),
             }
         rows.append({**row, "chance": float(truth.mean()), "fires": int(truth.sum())})
     return Patterns(pd.DataFrame(rows), found)

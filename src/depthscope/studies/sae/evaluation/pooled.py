@@ -32,8 +32,9 @@ class Pooled:
     ----------
     latents : dict of str to sparse matrix (text, latent)
         Of each dictionary, compressed by columns; 0 or more.
-    states : dict of Site to array (text, d)
-        Where latents are the largest ones in a text, the mean state of its tokens; else that of the last.
+    states : dict of Site to array (text, d or 2 d)
+        Where latents are the largest ones in a text, the mean state of its tokens, and beside it that of the last (text, 2 d);
+        else that of the last.
     """
 
     latents: dict[str, sparse.csc_matrix]
@@ -88,18 +89,21 @@ def pool_texts(
     windows = text_windows(model, texts)
     with bar(len(texts), "reading examples", shown=progress) as advance:
         for read in Taps(model, sorted(sites)).read(windows):
-            text = read.numbers[read.window]
-            last = np.r_[np.diff(text) != 0, True]
-            rows = torch.from_numpy(np.flatnonzero(last) if pool == "last" else np.arange(len(text)))
-            text = text[rows.numpy()]
+            every = read.numbers[read.window]
+            last = np.flatnonzero(np.r_[np.diff(every) != 0, True])
+            rows = last if pool == "last" else np.arange(len(every))
+            text = every[rows]
             seen[text] = True
             for site in sites:
-                state = read.states[site][rows.to(read.states[site].device)]
+                state = read.states[site].double().cpu().numpy()
+                width = state.shape[-1]
                 if site not in states:
-                    states[site] = np.zeros((len(texts), state.shape[-1]))
-                np.add.at(states[site], text, state.double().cpu().numpy() / np.bincount(text)[text][:, None])
+                    states[site] = np.zeros((len(texts), width if pool == "last" else 2 * width))
+                states[site][every[last], -width:] = state[last]
+                if pool == "max":
+                    np.add.at(states[site][:, :width], every, state / np.bincount(every)[every][:, None])
             for name, (site, dictionary) in dictionaries.items():
-                some = read.states[site][rows.to(read.states[site].device)]
+                some = read.states[site][torch.from_numpy(rows).to(read.states[site].device)]
                 parts[name].append(_largest(dictionary.encode(some), text))
             advance(len(read.windows))
     if not seen.all():

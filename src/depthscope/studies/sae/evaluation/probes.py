@@ -16,6 +16,7 @@ from depthscope.studies.sae.evaluation.logistic import fit_each, losses
 SEVERAL = (2, 5)  # latents of the probes of a few of them
 SHUFFLES = 5  # labels at random
 TEXTS_AT_LEAST = 8
+LITTLE = 0.05  # nats that are next to nothing
 
 
 @dataclass(frozen=True)
@@ -61,11 +62,11 @@ class Probe:
 
     @property
     def share(self) -> float:
-        """Of what the whole state tells beyond the majority, how much this latent tells: 1 all, 0 nothing; NaN where the
-        state tells nothing either.
+        """Of what the whole state tells beyond the majority, how much this latent tells: 1 all, 0 nothing, above 1 for more
+        than the probe of the state found; NaN where that tells next to nothing either.
         """
         most = self.majority - self.full
-        return (self.majority - self.loss.value) / most if most > 0 else float("nan")
+        return (self.majority - self.loss.value) / most if most > LITTLE else float("nan")
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from depthscope.studies.sae.evaluation.reconstruction import DENSE
 from depthscope.studies.sae.sparse import Sparse
 
 LATENTS = 30  # of the sample
-ENOUGH = 4  # tokens at which a latent must fire in the first half
+ENOUGH = 2 * EXAMPLES  # tokens at which a latent must fire in the first half
 
 
 @torch.no_grad()
@@ -46,7 +46,7 @@ def read_patterns(
     windows : sequence of Window
         Every other one is for making patterns, the rest for judging them.
     latents : int
-        Of the sample, drawn among those that fire at four tokens at least and at less than a tenth of all.
+        Of the sample, drawn among those that fire at 16 tokens at least and at less than a tenth of all.
     examples : int
         Activations of each from which patterns are made: half of them the largest, half drawn.
     seed : int
@@ -93,7 +93,10 @@ def read_patterns(
             mine = row == latent
             fired[latent][begins[window[mine]] + position[mine]] = True
         advance(1)
-    return judged(found, fired, np.concatenate([one.ids for one in left]), first, asked)
+    result = judged(found, fired, np.concatenate([one.ids for one in left]), first, asked)
+    if not len(result.latents):
+        raise DepthscopeError("no latent that was drawn fires in the second half of the text: give a longer text")
+    return result
 
 
 def _fired(

@@ -11,13 +11,14 @@ from depthscope.errors import DepthscopeError
 from depthscope.statistics.bootstrap import MIN_ITEMS, drawn_items
 from depthscope.statistics.classify import Estimate
 from depthscope.studies.sae.evaluation.score import Made, Score, scored
-from depthscope.studies.sae.evaluation.units import Totals, Units
+from depthscope.studies.sae.evaluation.units import Sums, Totals, Units
 from depthscope.studies.sae.sparse import Sparse
 
 DENSE = 0.1  # share of the tokens above which a latent that fires on them tells little of any of them
 GROUPS = 32  # of units that firings are counted in, so that memory is a few times the latents, not units x latents
 ROWS = 2**22  # numbers of a block in float64
 RESAMPLES = 1000
+LITTLE = 1e-9  # of the variance of the states, at which reconstructions count as one and the same
 
 # what is added up of each token
 NAMES = (
@@ -35,6 +36,14 @@ NAMES = (
 )
 
 
+def _slope(sums: Sums) -> Float:
+    """Of x on x^, both about the mean; NaN where x^ is always the same."""
+    given = sums["centred_given"]
+    varies = given > LITTLE * sums["variance"]
+    found: Float = np.where(varies, sums["centred_dot"] / np.where(varies, given, 1.0), np.nan)
+    return found
+
+
 BIAS = "ratio, 1 without shrinkage"
 MADE = (
     Made("nmse", "of the error of the mean", "lower", lambda s: s["error"] / s["variance"]),
@@ -43,7 +52,7 @@ MADE = (
     Made("cosine", "cosine", "higher", lambda s: s["cosine"] / s["tokens"]),
     Made("l0", "latents per token", "neither", lambda s: s["active"] / s["tokens"]),
     Made("relative_bias", BIAS, "neither", lambda s: s["given_square"] / s["dot"]),
-    Made("slope", BIAS, "neither", lambda s: s["centred_dot"] / s["centred_given"]),
+    Made("slope", BIAS, "neither", _slope),
     Made("norm_ratio", BIAS, "neither", lambda s: np.sqrt(s["given_square"] / s["square"])),
 )
 
