@@ -27,7 +27,7 @@ ALL = [
     TopK(3),
     BatchTopK(3),
     ReLU(0.5),
-    JumpReLU(0.5),
+    JumpReLU(0.05),
     Gated(1.0),
     Matryoshka(3),
     Matryoshka(3, (0.5, 1.0), batch=False),

@@ -30,15 +30,17 @@ class JumpReLU(Activation):
     warmup : float
         Share of the steps over which it rises from 0.
     bandwidth : float
-        Epsilon, where the mean norm of states is sqrt(d): .001 there, where it is 1, is .03 for d = 900.
+        Epsilon, where the mean norm of states is sqrt(d).
     threshold : float
-        Before the first step, in the same units.
+        Before the first step, in the same units. Both are .001 there, where the mean norm is 1: .03 for d = 900. A step changes
+        the logarithm by the learning rate at most, so that from there it takes tens of thousands of steps until few latents
+        fire; from ten times as much, hundreds.
     """
 
     l0: float = 1e-3
     warmup: float = 0.1
-    bandwidth: float = 0.03
-    threshold: float = 0.03
+    bandwidth: float = 0.3
+    threshold: float = 0.3
     name: ClassVar[str] = "jump_relu"
 
     def __post_init__(self) -> None:
