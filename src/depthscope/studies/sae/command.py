@@ -203,6 +203,7 @@ class Evaluate:
         _add_folder(add)
         _add_corpus(add, required=True)
         add("--tokens", type=_size, metavar="N", help="that are measured (default 50K)")
+        add("--predictions", type=_size, metavar="N", help="next tokens predicted from reconstructions (default 2048)")
         add("--again", metavar="DIR", help="the same dictionaries from another seed: do latents come back?")
         add("--untrained", metavar="DIR", help="dictionaries of the model with random weights: the null of all that")
         add("--tasks", metavar="DIR", help="tables with prompt and target for probes, beside those of the package")
@@ -222,7 +223,7 @@ class Evaluate:
             options.corpus,
             options.out or Path("runs", "sae-eval"),
             model=options.model,
-            **chosen(options, ("tokens", "again", "untrained", "tasks", *TEXT)),
+            **chosen(options, ("tokens", "predictions", "again", "untrained", "tasks", *TEXT)),
             probes=not options.no_probes,
             thorough=options.thorough,
             seed=options.seed,

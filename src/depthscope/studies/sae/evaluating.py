@@ -71,6 +71,7 @@ def evaluate_sae(
     *,
     model: str | PathLike[str] | Model | None = None,
     tokens: int | None = None,
+    predictions: int | None = None,
     again: str | PathLike[str] | None = None,
     untrained: str | PathLike[str] | None = None,
     tasks: str | PathLike[str] | None = None,
@@ -98,6 +99,8 @@ def evaluate_sae(
         By default the one that the files name.
     tokens : int, optional
         That are measured; 50,000.
+    predictions : int, optional
+        Next tokens that are predicted with reconstructions in the place of the states; 2,048.
     again : path, optional
         The same dictionaries from another seed: which latents come back.
     untrained : path, optional
@@ -128,7 +131,7 @@ def evaluate_sae(
     with begin(
         "sae",
         {"evaluated": sorted(given), "again": sorted(repeated), "untrained": sorted(nulls), "model": name, "tokens": tokens,
-         "thorough": thorough, "probes": probes, "seed": seed,
+         "predictions": predictions, "thorough": thorough, "probes": probes, "seed": seed,
          "tasks": None if tasks is None else str(tasks), "load": dict(load or {})},
         Path(out),
         layout=LAYOUT,
@@ -140,7 +143,12 @@ def evaluate_sae(
         progress=progress,
     ) as run:  # fmt: skip
         asked = own_tasks(seed=seed) if tasks is None else [*own_tasks(seed=seed), *read_tasks(Path(tasks), seed=seed)]
-        more = {"thorough": thorough, "tasks": asked if probes else [], "random": list(nulls.values())}
+        more = {
+            "predictions": predictions,
+            "thorough": thorough,
+            "tasks": asked if probes else [],
+            "random": list(nulls.values()),
+        }
         scores = evaluate_into(run, Path(out), {**given, **repeated}, source, tokens, seed, more)
         run.record.title = f"Sparse autoencoders of {run.model.name}, measured"
         run.record.answer = evaluated(scores, run.model.name)
