@@ -12,6 +12,7 @@ from depthscope.corpus.own import SOURCE, documents
 from depthscope.corpus.read import read_corpus
 from depthscope.errors import DepthscopeError, check_count, require
 from depthscope.model.model import Model
+from depthscope.report.page.place import check_page
 from depthscope.studies.sae.dictionary import Dictionary
 from depthscope.studies.sae.features.export.delphi import write_delphi
 from depthscope.studies.sae.features.export.neurons import write_neurons
@@ -81,6 +82,7 @@ def show_sae(
     place = Path(out)
     if place.suffix.lower() not in (".html", ".htm"):
         raise DepthscopeError(f"{place}: the page is one file; give a name that ends in .html")
+    check_page(place, PAGE)
     check_count("threads", threads)
     if threads:
         require("torch", "models").set_num_threads(threads)

@@ -2,7 +2,7 @@
 
 A folder for each dictionary with ``START_END.safetensors`` for consecutive latents: ``locations`` (M, 3) of row, position
 and latent less START; ``activations`` (M,); ``tokens`` (rows, length); and ``config.json`` with the keys that delphi writes,
-and what the cache is of beside them, which a cache of delphi does not say (delphi #115). Read of eai-delphi 0.1.3.
+and which model, weights and site it is of beside them, which a cache of delphi does not say. Read of eai-delphi 0.1.3.
 """
 
 import json
