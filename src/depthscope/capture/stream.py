@@ -281,9 +281,17 @@ class Stream:
             return
         path = self.cache / ABOUT
         if not path.is_file():
-            self.cache.mkdir(parents=True, exist_ok=True)
+            try:
+                self.cache.mkdir(parents=True, exist_ok=True)
+            except (FileExistsError, NotADirectoryError, FileNotFoundError) as problem:
+                raise DepthscopeError(
+                    f"{self.cache}: no folder for states can be made there ({problem.strerror}); choose another"
+                ) from None
             write_text(path, json.dumps(self.about, indent=1, sort_keys=True) + "\n")
-        before: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            before: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            raise DepthscopeError(f"{path}: damaged; delete the folder, and its states are computed again") from None
         other = [name for name, value in self.about.items() if before.get(name) != json.loads(json.dumps(value))]
         missing = [site for site in self.about["sites"] if site not in before.get("sites", [])]
         other = [name for name in other if name != "sites"] + [f"no states of {site}" for site in missing]

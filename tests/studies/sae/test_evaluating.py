@@ -7,8 +7,9 @@ import torch
 import depthscope as ds
 from depthscope.studies.sae.evaluating import evaluate_sae
 from depthscope.studies.sae.formats.write import save_sae
-from depthscope.studies.sae.given import dictionaries_of, loading, model_name, other_weights
+from depthscope.studies.sae.given import dictionaries_of, learnt_from, loading, model_name, other_weights
 from depthscope.studies.sae.results import not_better, overview
+from depthscope.studies.sae.showing import show_sae
 from depthscope.studies.sae.study import train_sae
 from depthscope.studies.sae.words import evaluated, scores_words
 from tests.conftest import tiny_llama
@@ -99,6 +100,35 @@ def test_it_is_loaded_as_it_was_for_the_training(tiny, books, tmp_path):
     assert loading(given, {"dtype": "bfloat16"}) == {"dtype": "bfloat16"}
 
 
+def test_what_lets_a_model_run_code_is_not_for_a_file_to_say(trained):
+    """A dictionary from elsewhere names its model, and could ask for its code and its pickles too."""
+    given = dictionaries_of(trained[0])
+    foreign = next(iter(given.values()))
+    said = {"trust_remote_code": True, "allow_pickle": True, "dtype": "float32", "device": "cuda:7", "strange": 1}
+    foreign.origin = type(foreign.origin)(model="x", more={"load": said})
+    assert loading(given, None) == {"dtype": "float32"}
+    assert loading(given, {"trust_remote_code": True}) == {"dtype": "float32", "trust_remote_code": True}
+
+
+def test_text_that_was_learnt_from_is_not_called_held_out(trained, measured, books):
+    """The fixture measures on the corpus of the training."""
+    assert "was not held out" in measured.record.answer[-1]
+    assert learnt_from(dictionaries_of(trained[0]), "another text") == []
+
+
+def test_another_way_of_cutting_the_text_is_another_run(trained, tiny, books, measured, refuses):
+    more = {"model": tiny, "tokens": 300, "again": trained[1], "probes": False, "threads": 1, "progress": False}
+    with refuses("other settings", "split"):
+        evaluate_sae(trained[0], books, measured.folder, split="line", **more)
+
+
+@pytest.mark.parametrize("action", ["eval", "show", "question"])
+def test_a_seed_is_no_negative_number(depthscope, trained, books, tmp_path, action):
+    corpus = () if action == "question" else ("--corpus", books)
+    outcome = depthscope("sae", action, trained[0], *corpus, "--seed", "-1", "--out", tmp_path / "out.html")
+    assert "--seed -1" in outcome.sentence
+
+
 def test_other_weights_are_told(trained, tiny, tokenizer):
     given = dictionaries_of(trained[0])
     assert other_weights(given, tiny) == []
@@ -117,3 +147,18 @@ def test_what_is_no_better_than_its_control_is_told():
     assert list(not_better(scores)["score"]) == ["kl"]
     assert scores_words(scores) == ["No better than its control: kl of layer-2."]
     assert "50.0% of the variance" in evaluated(scores, "m")[0]
+
+
+def test_where_a_page_cannot_be_is_told_before_anything_is_loaded(trained, books, tmp_path, refuses):
+    with refuses("no folder", "make it first"):
+        show_sae(trained[0], tmp_path / "none" / "page.html", model="no such model", corpus=books)
+
+
+def test_the_examples_that_are_shown_are_drawn_by_the_seed(trained, tiny, books, tmp_path):
+    pages = {}
+    for name, seed in (("one", 0), ("same", 0), ("other", 1)):
+        show_sae(trained[0], tmp_path / f"{name}.html", model=tiny, corpus=books, seed=seed, progress=False)
+        # without the settings, which say the seed
+        pages[name] = (tmp_path / f"{name}.html").read_text(encoding="utf-8").split("Versions and machine")[1]
+    assert pages["one"] == pages["same"]
+    assert pages["one"] != pages["other"]

@@ -204,6 +204,8 @@ def altered(path: Path, settings: dict[str, Any] | None = None, **tensors: torch
         ),
         ({"architecture": None}, {}, "architecture is 'None'"),
         ({"k": 0}, {}, "says k=0, which is no whole number above 0"),
+        ({"k": float("nan")}, {}, "says k=nan, which is no whole number above 0"),
+        ({"d_sae": float("inf")}, {}, "says d_sae=inf, which is no whole number above 0"),
         ({"d_sae": "many"}, {}, "says d_sae='many'"),
         (
             {"normalize_activations": "expected_average_only_in"},
@@ -444,3 +446,25 @@ def test_pickles_are_refused_in_a_sentence(tmp_path):
     torch.save({"weight": torch.ones(3)}, tmp_path / "other.pt")
     with pytest.raises(ds.DepthscopeError, match=r"lacks pre_bias, .*, decoder.weight \(it holds weight"):
         ds.load_sae(tmp_path / "other.pt")
+
+
+@pytest.mark.parametrize("device", ["zzz", "cuda:99"])
+def test_a_device_that_is_not_there_is_no_damage_of_the_file(device, tmp_path):
+    save_sae(drawn(), tmp_path / "one", format="saelens")
+    with pytest.raises(ds.DepthscopeError, match=f"device='{device}' is none that torch has here"):
+        ds.load_sae(tmp_path / "one", device=device)
+
+
+def test_states_of_any_number_and_of_no_other_kind():
+    sae = drawn()
+    for shape in ((0,), (0, 3), (2, 0)):
+        code = sae.encode(torch.zeros(*shape, sae.width))
+        assert code.values.shape[:-1] == shape
+        assert sae.decode(code).shape == (*shape, sae.width)
+    for bad, said in (
+        (np.zeros((2, sae.width)), "as_tensor"),
+        (torch.tensor(1.0), "of the shape"),
+        (torch.zeros(3, 1), "of the shape"),
+    ):
+        with pytest.raises(ds.DepthscopeError, match=said):
+            sae.encode(bad)

@@ -1,5 +1,6 @@
 """``depthscope sae train``: a run folder with dictionaries that others read, killed and resumed to the same bits."""
 
+import argparse
 import subprocess
 import sys
 import time
@@ -15,10 +16,11 @@ from depthscope.capture.sites import Site
 from depthscope.capture.taps import Taps
 from depthscope.corpus.memory import TextCorpus
 from depthscope.corpus.read import read_corpus
+from depthscope.studies.sae.command import _size
 from depthscope.studies.sae.first_tokens import first_tokens
 from depthscope.studies.sae.formats.load import dictionaries_in
 from depthscope.studies.sae.results import Training
-from depthscope.studies.sae.study import train_sae
+from depthscope.studies.sae.study import Asked, train_sae
 from depthscope.studies.sae.training.trainer import Trainer
 from depthscope.studies.sae.words import caution
 from tests.conftest import tiny_llama
@@ -204,6 +206,14 @@ def test_the_command_answers_with_one_document(depthscope, model_folder, books, 
         (("--batch", "512"), ("512",)),
         (("--normalization", "layer", "--to", "nowhere"), ("nowhere",)),
         (("--corpus", "/no/such/folder"), ("/no/such/folder",)),
+        (("--auxk", "0"), ("--auxk 0",)),
+        (("--ema", "1"), ("--ema 1",)),
+        (("--activation", "relu", "--penalty", "nan"), ("--penalty nan",)),
+        (("--activation", "relu"), ("--k 4", "relu")),
+        (("--to", "resid"), ("--to resid", "no transcoder")),
+        (("--save-every", "nan"), ("--save-every nan",)),
+        (("--token-budget", "0"), ("--token-budget 0",)),
+        (("--random-weights", "-1"), ("--random-weights -1",)),
     ],
     ids=[
         "no such layer",
@@ -212,6 +222,14 @@ def test_the_command_answers_with_one_document(depthscope, model_folder, books, 
         "batch above the buffer",
         "no site",
         "no corpus",
+        "no latents for AuxK",
+        "an average of the past alone",
+        "a penalty that is none",
+        "k of an activation without",
+        "no transcoder",
+        "no seconds",
+        "no tokens in a pass",
+        "no seed",
     ],
 )
 def test_bad_input_is_one_sentence(depthscope, model_folder, books, tmp_path, more, words):
@@ -231,6 +249,28 @@ def test_bad_input_is_one_sentence(depthscope, model_folder, books, tmp_path, mo
     sentence = depthscope(*given, *more).sentence
     assert all(word in sentence for word in words), sentence
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("text", ["inf", "nan", "-5K", "0", "1.5", "K", ""])
+def test_a_number_of_tokens_is_a_whole_one(text):
+    with pytest.raises(argparse.ArgumentTypeError, match="whole number above 0"):
+        _size(text)
+
+
+@pytest.mark.parametrize("name", ["layers", "latents", "k"])
+def test_none_of_something_is_refused(refuses, name):
+    with refuses(f"{name}=", "at least one"):
+        Asked(**{name: ()})
+
+
+def test_states_are_kept_in_a_folder(tiny, books, tmp_path, refuses):
+    (tmp_path / "file").write_text("")
+    with refuses("file", "no folder", "choose another"):
+        train_sae(tiny, books, tmp_path / "run", states=tmp_path / "file", **SMALL)
+    (tmp_path / "states").mkdir()
+    (tmp_path / "states" / "states.json").write_text("{")
+    with refuses("states.json", "damaged"):
+        train_sae(tiny, books, tmp_path / "run", states=tmp_path / "states", **SMALL)
 
 
 def test_the_first_token_is_like_no_other(tokenizer):

@@ -81,7 +81,7 @@ class Sae:
 
     def add_to(self, commands: Any) -> Any:
         parser = commands.add_parser(
-            self.NAME, help="sparse autoencoders: train, eval, show, sweep", description=self.__doc__
+            self.NAME, help="sparse autoencoders: train, eval, show, sweep, question", description=self.__doc__
         )
         return {self.NAME: parser.add_subparsers(dest="action", required=True, metavar="ACTION")}
 
@@ -446,7 +446,7 @@ def _size(text: str) -> int:
         value = float(number) * last
     except ValueError:
         value = -1.0
-    if value < 1 or value != int(value):
+    if value < 1 or not value.is_integer():
         raise argparse.ArgumentTypeError(f"{text!r}: give a whole number above 0, as 4096, 64K or 2M")
     return int(value)
 

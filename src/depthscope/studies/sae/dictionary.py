@@ -168,13 +168,18 @@ class Dictionary(nn.Module):
     def _encoded(self, inside: torch.Tensor) -> Sparse:
         flat = self.activation.fires(self.before(inside.reshape(-1, self.width)), dict(self.own.items()))
         lead = inside.shape[:-1]
-        return Sparse(flat.values.reshape(*lead, -1), flat.indices.reshape(*lead, -1), self.latents)
+        # of no states at all, -1 would be any number
+        shape = (*lead, flat.values.shape[-1])
+        return Sparse(flat.values.reshape(shape), flat.indices.reshape(shape), self.latents)
 
     def _normalized(self, states: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
         """States as the encoder takes them, and the mean and the spread that they lost."""
-        if states.shape[-1] != self.width:
+        if not isinstance(states, torch.Tensor):
+            raise DepthscopeError(f"states are a {type(states).__name__}: give a tensor, torch.as_tensor(states)")
+        if not states.ndim or states.shape[-1] != self.width:
             raise DepthscopeError(
-                f"states of {states.shape[-1]} features, and the dictionary reads {self.width}: it belongs to another model"
+                f"states of the shape {tuple(states.shape)}, and the dictionary reads {self.width} features: it belongs to "
+                "another model"
             )
         states = states.to(self.encoder)
         return (states, None, None) if self.normalization == "none" else layer_normalized(states)

@@ -13,7 +13,7 @@ from depthscope.capture.windows import Window
 from depthscope.corpus.documents import Corpus, Split
 from depthscope.corpus.read import read_corpus
 from depthscope.drawing.saving import save
-from depthscope.errors import require
+from depthscope.errors import check_count, require
 from depthscope.model.model import Model
 from depthscope.run.begin import Begun, begin
 from depthscope.run.result import FinishedRun
@@ -24,7 +24,7 @@ from depthscope.studies.sae.evaluation.evaluate import evaluate
 from depthscope.studies.sae.evaluation.evaluation import Evaluation
 from depthscope.studies.sae.evaluation.tasks import own_tasks, read_tasks
 from depthscope.studies.sae.figures import draw_scores
-from depthscope.studies.sae.given import dictionaries_of, model_name, model_of, other_weights
+from depthscope.studies.sae.given import dictionaries_of, learnt_from, model_name, model_of, other_weights
 from depthscope.studies.sae.page import LAYOUT, SCORES
 from depthscope.studies.sae.results import DEPTHS, overview
 from depthscope.studies.sae.study import PART, WINDOW
@@ -123,6 +123,7 @@ def evaluate_sae(
     """
     if probes:  # said before anything is measured
         require("sklearn", "mechanism")
+    check_count("seed", seed, 0)
     given = dictionaries_of(folder)
     repeated = {} if again is None else {name + AGAIN: one for name, one in dictionaries_of(again).items()}
     nulls = {} if untrained is None else dictionaries_of(untrained)
@@ -132,7 +133,7 @@ def evaluate_sae(
         "sae",
         {"evaluated": sorted(given), "again": sorted(repeated), "untrained": sorted(nulls), "model": name, "tokens": tokens,
          "predictions": predictions, "thorough": thorough, "probes": probes, "seed": seed,
-         "tasks": None if tasks is None else str(tasks), "load": dict(load or {})},
+         "tasks": None if tasks is None else str(tasks), "corpus": {"text": text, "split": split}, "load": dict(load or {})},
         Path(out),
         layout=LAYOUT,
         load=lambda: model if isinstance(model, Model) else model_of(given, name, load),
@@ -151,9 +152,9 @@ def evaluate_sae(
         }
         scores = evaluate_into(run, Path(out), {**given, **repeated}, source, tokens, seed, more)
         run.record.title = f"Sparse autoencoders of {run.model.name}, measured"
-        run.record.answer = evaluated(scores, run.model.name)
+        run.record.answer = [*evaluated(scores, run.model.name), *learnt_from(given, source.digest())]
         run.record.words["scores"] = [*other_weights(given, run.model), *scores_words(scores)]
-        run.about["model"] = run.model.name
+        run.about["model"], run.about["text"] = run.model.name, source.source
     return EvaluationRun(Path(out), scores, run.clock.seconds)
 
 

@@ -11,6 +11,9 @@ from depthscope.model.model import Model
 from depthscope.studies.sae.dictionary import Dictionary
 from depthscope.studies.sae.formats.load import dictionaries_in, load_sae
 
+# of how the model was loaded for the training, what a file may decide
+FROM_FILES = ("dtype", "quantization", "blocks", "stack")
+
 
 def dictionaries_of(folder: str | PathLike[str], name: str = "folder") -> dict[str, Dictionary]:
     """All dictionaries of a folder, by where they lie in it; or the one that a file or folder is."""
@@ -39,11 +42,14 @@ def model_name(dictionaries: Mapping[str, Dictionary], model: str | PathLike[str
 
 
 def loading(dictionaries: Mapping[str, Dictionary], load: Mapping[str, Any] | None) -> dict[str, Any]:
-    """How the model is to be loaded: as when the dictionaries were trained, but for what is asked for now."""
+    """How the model is to be loaded: as when the dictionaries were trained, but for what is asked for now.
+
+    What lets a model run code or read pickles is for the user alone to allow: a file is not asked.
+    """
     first = next(iter(dictionaries.values()))
     before = first.origin.more.get("load")
-    kept = {key: value for key, value in before.items() if key != "device"} if isinstance(before, dict) else {}
-    return {**kept, **(load or {})}
+    said = before if isinstance(before, dict) else {}
+    return {**{key: said[key] for key in FROM_FILES if isinstance(said.get(key), str)}, **(load or {})}
 
 
 def model_of(dictionaries: Mapping[str, Dictionary], name: str, load: Mapping[str, Any] | None) -> Model:
@@ -60,3 +66,11 @@ def other_weights(dictionaries: Mapping[str, Dictionary], model: Model) -> list[
         f"{listed(other, 3)}: trained on states of other weights than those that {model.name} has here ({model.dtype}); "
         "another precision is enough for that, and then the numbers differ little."
     ]
+
+
+def learnt_from(dictionaries: Mapping[str, Dictionary], corpus: str) -> list[str]:
+    """Of dictionaries that were trained on the very corpus of this digest, a sentence."""
+    same = [name for name, one in dictionaries.items() if one.origin.more.get("corpus") == corpus]
+    if not same:
+        return []
+    return [f"**The text was not held out**: {listed(same, 3)} learnt from it, and do better on it than on any other."]

@@ -14,6 +14,7 @@ from depthscope.errors import DepthscopeError, check_count, require
 from depthscope.model.model import Model
 from depthscope.report.page.place import check_page
 from depthscope.studies.sae.dictionary import Dictionary
+from depthscope.studies.sae.features.collected import Collecting
 from depthscope.studies.sae.features.export.delphi import write_delphi
 from depthscope.studies.sae.features.export.neurons import write_neurons
 from depthscope.studies.sae.features.index import FeatureIndex
@@ -80,9 +81,10 @@ def show_sae(
         No such layer or latent, a dictionary of another model, a name that is no page.
     """
     place = Path(out)
+    check_count("seed", seed, 0)
     if place.suffix.lower() not in (".html", ".htm"):
         raise DepthscopeError(f"{place}: the page is one file; give a name that ends in .html")
-    check_page(place, PAGE)
+    check_page(place, PAGE)  # before anything takes long
     check_count("threads", threads)
     if threads:
         require("torch", "models").set_num_threads(threads)
@@ -92,8 +94,9 @@ def show_sae(
     layers = sorted({one.origin.site.layer for one in given.values() if one.origin.site})
     chosen = layer if layer is not None or not layers else layers[len(layers) // 2]
     found = show_features(
-        loaded, given, source, layer=chosen, feature=feature, tokens=tokens, command=command, progress=progress
-    )
+        loaded, given, source, layer=chosen, feature=feature, tokens=tokens, kept=Collecting(seed=seed), command=command,
+        progress=progress,
+    )  # fmt: skip
     written = found.save(place)
     exported: list[str] = []
     if export is not None:

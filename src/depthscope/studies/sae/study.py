@@ -1,5 +1,6 @@
 """Settings in, dictionaries out: one pass over a model and a corpus, into a run folder with a folder for each dictionary."""
 
+import math
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from depthscope.capture.taps import Taps
 from depthscope.corpus.documents import Corpus, Split
 from depthscope.corpus.read import read_corpus
 from depthscope.drawing.saving import save
-from depthscope.errors import DepthscopeError, check_choice, check_count
+from depthscope.errors import DepthscopeError, check_choice, check_count, listed
 from depthscope.model.load import load_text
 from depthscope.model.model import Model
 from depthscope.model.untrained import untrained
@@ -104,6 +105,13 @@ class Asked:
             raise DepthscopeError(
                 f"buffer={self.buffer}: fewer tokens than a batch of {self.batch}; give a larger buffer, or smaller batches"
             )
+        for name in ("layers", "latents", "k"):
+            if (some := getattr(self, name)) is not None and not len(some):
+                raise DepthscopeError(f"{name}={some!r}: give at least one")
+        if self.to == self.site:
+            raise DepthscopeError(f"to={self.to!r}: is what is read, and no transcoder; leave it out")
+        if self.penalty is not None and not 0 <= self.penalty < math.inf:
+            raise DepthscopeError(f"penalty={self.penalty}: give 0 or more")
         self.plans(1)
 
     def layers_of(self, depth: int) -> list[int]:
@@ -206,7 +214,7 @@ def train_sae(
     site: str = "resid",
     to: str | None = None,
     latents: Sequence[int] = (LATENTS,),
-    k: Sequence[int] = (K,),
+    k: Sequence[int] | None = None,
     activation: str = "topk",
     penalty: float | None = None,
     tokens: int | None = None,
@@ -254,8 +262,8 @@ def train_sae(
     to : str, optional
         What is written, of a transcoder; the same by default.
     latents, k : sequence of int
-        Sizes, and active latents at a token: all combinations are trained, at every layer. k goes with the activations that
-        have one.
+        Sizes, and active latents at a token (32): all combinations are trained, at every layer. k goes with the activations
+        that have one.
     activation : {"topk", "batch_topk", "relu", "jump_relu", "gated", "matryoshka"}
     penalty : float, optional
         Of relu, gated (L1) and jump_relu (L0): weight of what keeps active latents few.
@@ -298,6 +306,14 @@ def train_sae(
     >>> run = ds.train_sae("embedded", "books/", "sae/smollm", layers=[10, 15, 20], tokens=2_000_000)   # doctest: +SKIP
     >>> sae = run.load("layer-15")                                                                # doctest: +SKIP
     """
+    # by the names that they have here
+    for name, count, least in (("auxk", auxk, 1), ("dead_tokens", dead_tokens, 0), ("token_budget", token_budget, 1),
+                               ("random_weights", random_weights, 0)):  # fmt: skip
+        check_count(name, count, least)
+    if ema is not None and not 0 <= ema < 1:
+        raise DepthscopeError(f"ema={ema}: give a share of the past, from 0 to below 1")
+    if not save_every >= 0:
+        raise DepthscopeError(f"save_every={save_every}: give seconds, 0 or more")
     recipe = Recipe(
         rate=rate,
         schedule=Schedule(decay=decay),
@@ -309,8 +325,23 @@ def train_sae(
         normalization=normalization,  # type: ignore[arg-type]
     )
     asked = Asked(
-        layers, site, to, tuple(latents), tuple(k), activation, tokens, batch, buffer, window, recipe, skip, penalty
+        layers,
+        site,
+        to,
+        tuple(latents),
+        (K,) if k is None else tuple(k),
+        activation,
+        tokens,
+        batch,
+        buffer,
+        window,
+        recipe,
+        skip,
+        penalty,
     )
+    for name, given in (("k", k and listed(k)), ("auxk", auxk)):
+        if given is not None and activation in PENALTIES:
+            raise DepthscopeError(f"{name}={given}: {activation} has none; leave it out, or choose another activation")
     folder, kept = Path(out), None if states is None else Path(states)
     loading = dict(load or {})
     with joined(model.device.type if isinstance(model, Model) else loading.get("device")) as ranks:

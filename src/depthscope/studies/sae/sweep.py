@@ -12,7 +12,7 @@ from depthscope.capture.stream import BUFFER
 from depthscope.corpus.documents import Split
 from depthscope.corpus.read import read_corpus
 from depthscope.drawing.saving import save
-from depthscope.errors import DepthscopeError
+from depthscope.errors import DepthscopeError, check_count
 from depthscope.model.load import load_text
 from depthscope.model.model import Model
 from depthscope.run.begin import begin
@@ -113,6 +113,7 @@ def sweep_sae(
     DepthscopeError
         Several layers, fewer combinations than the law has to be told from, and whatever training refuses.
     """
+    check_count("token_budget", token_budget)
     asked = Asked(
         layers,
         site,

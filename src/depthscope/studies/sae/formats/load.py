@@ -57,8 +57,11 @@ def load_sae(
     module, _, place = _found(source, format)
     try:
         where = torch.device("cpu" if device is None else device)
-    except RuntimeError:
-        raise DepthscopeError(f"device={device!r} is none that torch knows: give cpu, cuda or cuda:1") from None
+        torch.empty(0, device=where)  # else it would be the file that is said to be damaged
+    except (RuntimeError, AssertionError, NotImplementedError):
+        raise DepthscopeError(
+            f"device={device!r} is none that torch has here: give cpu, or cuda where there is one"
+        ) from None
     try:
         read = module.read(place, where)
         read.activation.check(read.latents)

@@ -156,7 +156,7 @@ def whole(settings: Mapping[str, Any], name: str, path: Path) -> int:
     """A setting that must be a whole number above 0."""
     value = settings.get(name)
     # some trainers write 32.0
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value) or value < 1:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not float(value).is_integer() or value < 1:
         raise DepthscopeError(f"{path}: says {name}={value!r}, which is no whole number above 0; mend the file")
     return int(value)
 

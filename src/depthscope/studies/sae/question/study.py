@@ -127,6 +127,7 @@ def run_question(
         No dictionary, one of no layer of this model, or of two dictionaries the same layer; no two conditions, too few items.
     """
     check_count("draws", draws)
+    check_count("seed", seed, 0)
     check_count("permutations", permutations)
     if not dictionaries:
         raise DepthscopeError("no dictionary is given: give a folder that depthscope sae train wrote")
