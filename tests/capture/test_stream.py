@@ -135,6 +135,28 @@ def test_kept_states_serve_other_seeds_and_fewer_sites_but_nothing_else(taps, co
         next(stream(taps, corpus, buffer=2 * BUFFER, cache=cache).batches())
 
 
+@pytest.mark.parametrize("buffer", [BUFFER, 10**5], ids=["many buffers", "the corpus in one"])
+@pytest.mark.parametrize(("kept", "read"), [(3, 1), (1, 2), (3, 2)])
+def test_what_some_ranks_kept_any_number_of_them_reads(taps, corpus, tmp_path, kept, read, buffer):
+    cache = tmp_path / "states"
+    for rank in range(kept):
+        list(stream(taps, corpus, 7, buffer=buffer, cache=cache, rank=rank, ranks=kept).batches())
+    files = sorted(cache.iterdir())
+    for rank in range(read):
+        plain = stream(taps, corpus, 7, buffer=buffer, rank=rank, ranks=read)
+        again = stream(taps, corpus, 7, buffer=buffer, cache=cache, rank=rank, ranks=read)
+        for one, two in zip(plain.batches(), again.batches(), strict=True):
+            for site in SITES:
+                torch.testing.assert_close(one[site], two[site], rtol=1e-9, atol=1e-12)
+        assert again.read == 0
+    assert sorted(cache.iterdir()) == files
+    # a set of which one is missing is of no use
+    files[0].unlink()
+    missing = stream(taps, corpus, 1, buffer=buffer, cache=cache, ranks=read)
+    next(missing.batches())
+    assert missing.read > 0
+
+
 def test_a_damaged_file_of_states_is_named(taps, corpus, tmp_path, refuses):
     cache = tmp_path / "states"
     list(stream(taps, corpus, 5, cache=cache).batches())

@@ -69,7 +69,8 @@ class Stream:
     steps : int
         Batches in all.
     cache : Path, optional
-        A folder in which the states of each buffer are kept, as safetensors; what is there is read in place of a pass.
+        A folder in which the states of each buffer are kept, as safetensors, each rank its own; what is there is read in
+        place of a pass, by any number of ranks.
     rank, ranks : int
         Of several processes, each runs its share of the windows, and gets of each batch the tokens in them.
 
@@ -202,14 +203,15 @@ class Stream:
         """The states of some windows, in their order, of this rank; and which rows are in which batch."""
         counts = [len(self.taps.measured(window)) for window in windows]
         # whose window each row of the buffer is in
-        owner = np.repeat(np.arange(len(windows)) % self.ranks, counts)[: self._whole or self._tokens]
+        owner = self._owner(counts, self.ranks)
         mine = [i for i in range(len(windows)) if i % self.ranks == self.rank]
         if len(windows) < self.ranks:
             raise DepthscopeError(
                 f"{self.corpus.source}: {len(windows)} windows to read at a time, fewer than the {self.ranks} processes; start "
                 "fewer of them, or give more text or a larger buffer"
             )
-        states = self._cached(number) or self._run([windows[i] for i in mine], [counts[i] for i in mine])
+        kept = self._cached(number, counts)
+        states = kept or self._run([windows[i] for i in mine], [counts[i] for i in mine])
         states = {site: values[: int((owner == self.rank).sum())] for site, values in states.items()}
         for site, values in states.items():
             if not torch.isfinite(values).all():
@@ -218,8 +220,13 @@ class Stream:
                     f"{site} of {self.taps.model.name}: NaN or infinity in the state of token {row} of buffer {number}; load "
                     "the model in a wider precision (dtype float32), or leave the text out"
                 )
-        self._keep(number, states)
+        if not kept:
+            self._keep(number, states)
         return _Buffer(states, self._rows(owner, number), owner)
+
+    def _owner(self, counts: list[int], ranks: int) -> NDArray[np.int64]:
+        """Of so many ranks, the one that each token of a buffer belongs to."""
+        return np.repeat(np.arange(len(counts)) % ranks, counts)[: self._whole or self._tokens]
 
     def _rows(self, owner: NDArray[np.int64], number: int) -> list[torch.Tensor]:
         """Of each batch of a buffer, the rows of this rank."""
@@ -250,9 +257,33 @@ class Stream:
             self.read += len(found.ids)
         return states
 
-    def _cached(self, number: int) -> dict[Site, torch.Tensor] | None:
-        if self.cache is None or not (path := self._path(number)).is_file():
+    def _cached(self, number: int, counts: list[int]) -> dict[Site, torch.Tensor] | None:
+        """The states of this rank as they were kept, by as many ranks or by any other number of them."""
+        if self.cache is None:
             return None
+        if self._path(number, self.rank, self.ranks).is_file():
+            return self._loaded(self._path(number, self.rank, self.ranks))
+        for ranks in self._kept_by(number):
+            mine, theirs = self._owner(counts, self.ranks) == self.rank, self._owner(counts, ranks)
+            place, found = torch.from_numpy(np.cumsum(mine) - 1), dict[Site, torch.Tensor]()
+            for rank in range(ranks):
+                # one after the other: they are not held together
+                of = theirs == rank
+                for site, states in self._loaded(self._path(number, rank, ranks)).items():
+                    if site not in found:
+                        found[site] = states.new_empty((int(mine.sum()), states.shape[-1]))
+                    here = torch.from_numpy(mine[of]).to(states.device)
+                    found[site][place[torch.from_numpy(of & mine)].to(states.device)] = states[here]
+            return found
+        return None
+
+    def _kept_by(self, number: int) -> list[int]:
+        """How many ranks kept a buffer, of all those whose parts of it are all there."""
+        names = [path.stem.split("-of-") for path in Path(self.cache or "").glob(f"buffer-{number:06d}*.safetensors")]
+        counts = {int(name[1]) if len(name) > 1 else 1 for name in names}
+        return [n for n in sorted(counts) if all(self._path(number, rank, n).is_file() for rank in range(n))]
+
+    def _loaded(self, path: Path) -> dict[Site, torch.Tensor]:
         self._check_cache()
         load = require("safetensors.torch", "models").load_file
         try:
@@ -264,15 +295,15 @@ class Stream:
             ) from None
 
     def _keep(self, number: int, states: dict[Site, torch.Tensor]) -> None:
-        if self.cache is None or self._path(number).is_file():
+        if self.cache is None:
             return
         self._check_cache()
         save = require("safetensors.torch", "models").save_file
-        with atomic(self._path(number)) as scratch:
+        with atomic(self._path(number, self.rank, self.ranks)) as scratch:
             save({str(site): values.contiguous() for site, values in states.items()}, str(scratch))
 
-    def _path(self, number: int) -> Path:
-        ranked = f"-{self.rank}-of-{self.ranks}" if self.ranks > 1 else ""
+    def _path(self, number: int, rank: int, ranks: int) -> Path:
+        ranked = f"-{rank}-of-{ranks}" if ranks > 1 else ""
         return Path(self.cache or "") / f"buffer-{number:06d}{ranked}.safetensors"
 
     def _check_cache(self) -> None:

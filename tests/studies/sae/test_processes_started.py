@@ -62,10 +62,10 @@ def alone(train, tmp_path_factory):
     return out
 
 
-@pytest.mark.parametrize("starter", STARTERS)
-def test_two_processes_train_what_one_does(train, alone, tmp_path, starter):
+@pytest.mark.parametrize(("starter", "shards"), [("torchrun", 1), ("torchrun", 2), ("accelerate", 1)])
+def test_two_processes_train_what_one_does(train, alone, tmp_path, starter, shards):
     states = tmp_path / "states"
-    done = train(tmp_path / "run", "--states", states, starter=starter)
+    done = train(tmp_path / "run", "--states", states, "--shards", shards, starter=starter)
     # one of them tells
     assert done.stdout.count("run folder:") == 1
     one, two = (pd.read_csv(out / "training.csv") for out in (alone, tmp_path / "run"))
@@ -78,8 +78,9 @@ def test_two_processes_train_what_one_does(train, alone, tmp_path, starter):
     names = sorted(path.name for path in states.glob("*.safetensors"))
     assert names[:2] == ["buffer-000000-0-of-2.safetensors", "buffer-000000-1-of-2.safetensors"]
     # and what is finished is not trained again, nor by another number of processes
-    again = train(tmp_path / "run", starter=starter)
+    again = train(tmp_path / "run", "--shards", shards, starter=starter)
     assert again.stdout.count("run folder:") == 1
+    assert not (tmp_path / "run" / "training.shards").exists()
     assert "processes (2, now None)" in train(tmp_path / "run", status=2).stderr
 
 
