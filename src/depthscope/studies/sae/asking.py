@@ -10,7 +10,7 @@ from depthscope.studies.sae.given import dictionaries_of, loading, model_name
 from depthscope.studies.sae.question.study import QuestionRun, run_question
 
 # how often other latents are taken out instead, at the least that can decide
-DRAWS = 24
+DRAWS = 19
 
 
 def question_sae(

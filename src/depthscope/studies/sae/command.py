@@ -348,7 +348,7 @@ class Question:
             "--draws",
             type=int,
             metavar="N",
-            help="how often other latents are taken out instead (default 24; fewer are quicker, and below 19 decide nothing)",
+            help="how often other latents are taken out instead (default 19; fewer are quicker, and decide nothing)",
         )
         add("--seed", type=int, default=0, metavar="N", help="of the permutations (default 0)")
         add("--out", type=Path, metavar="DIR", help="run folder (default runs/sae-question)")
