@@ -26,15 +26,13 @@ from depthscope.studies.sae.evaluation.tasks import own_tasks, read_tasks
 from depthscope.studies.sae.figures import draw_scores
 from depthscope.studies.sae.given import dictionaries_of, learnt_from, model_name, model_of, other_weights
 from depthscope.studies.sae.page import LAYOUT, SCORES
-from depthscope.studies.sae.results import DEPTHS, overview
+from depthscope.studies.sae.results import AGAIN, DEPTHS, overview
 from depthscope.studies.sae.study import PART, WINDOW
 from depthscope.studies.sae.words import evaluated, scores_words
 from depthscope.telling import Sheet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-AGAIN = " (again)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,7 +199,7 @@ def _measured(
 
 
 def windows_of(model: Model, corpus: Corpus) -> list[Window]:
-    """The windows of a corpus, as dictionaries are trained on them."""
+    """The windows of a corpus, of the length that dictionaries are trained on by default."""
     window = min(WINDOW, model.max_length or WINDOW)
     parts = Cut(window, 0, PART, model.causal).parts(corpus, model.tokenizer)
     return [one for part in parts for one in part.windows]

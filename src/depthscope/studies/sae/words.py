@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from depthscope.statistics.scaling import ScalingLaw
-from depthscope.studies.sae.results import Training, not_better, overview
+from depthscope.studies.sae.results import AGAIN, Training, not_better, overview
 from depthscope.words import names_text
 
 READING = (
@@ -94,6 +94,7 @@ SCORES_READING = (
 def evaluated(scores: pd.DataFrame, model: str) -> list[str]:
     """What the dictionaries give back, and what the model loses."""
     found = overview(scores)
+    found = found[~found["dictionary"].str.endswith(AGAIN)]
     low, high = found["explained_variance"].min(), found["explained_variance"].max()
     count = "One dictionary" if len(found) == 1 else f"{len(found)} dictionaries"
     told = [
