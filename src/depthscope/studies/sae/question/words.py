@@ -1,7 +1,7 @@
 """The answer to our own question in sentences, by written rules."""
 
 from depthscope.statistics.effects import Effect
-from depthscope.studies.sae.question.ablation import INSTEAD
+from depthscope.studies.sae.question.ablation import INSTEAD, OF
 from depthscope.studies.sae.question.depth import AGAINST
 from depthscope.studies.sae.question.results import Asked, Question
 from depthscope.words import layers_text, names_text, p_text
@@ -131,18 +131,20 @@ def _without(found: Question, number: int) -> str:
     x = found.asked[number].ablation
     change = x.of["contrast"]
     share = f", {change.window.difference / x.intact:+.0%} of it" if x.intact else ""
+    draws = len(change.drawn[INSTEAD[0]])
     others = "; ".join(
         f"{INSTEAD_TOLD[name]} {change.drawn[name].mean():+.5f}, {p_text(float(found.change_p[name][number]))}"
         for name in INSTEAD
     )
     sides = " and ".join(
-        f"that of {name} by {_difference(change.window)}"
-        for name, change in ((found.main.a, x.of["a"]), (found.main.b, x.of["b"]))
+        f"that of {name} by {_difference(x.of[of].window)}"
+        for name, of in zip((found.main.a, found.main.b), OF[1:], strict=True)
     )
     return (
         f"**Layer {x.layer}: without them the contrast at {layers_text(*x.inside)} changes by {_difference(change.window)}**"
-        f"{share} ({p_text(float(found.items_p[number]))} over items). Instead of them: {others}. CSE itself: {sides}; what is "
-        f"taken out has {x.size_a:.1%} of the norm of the state in {found.main.a}, {x.size_b:.1%} in {found.main.b}."
+        f"{share} ({p_text(float(found.items_p[number]))} over items). Instead of them, {draws} draws each: {others}. CSE itself: "
+        f"{sides}; what is taken out has {x.size_a:.1%} of the norm of the state in {found.main.a}, {x.size_b:.1%} in "
+        f"{found.main.b}."
     )
 
 
