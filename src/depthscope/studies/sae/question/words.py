@@ -142,8 +142,8 @@ def _without(found: Question, number: int) -> str:
     )
     return (
         f"**Layer {x.layer}: without them the contrast at {layers_text(*x.inside)} changes by {_difference(change.window)}**"
-        f"{share} ({p_text(float(found.items_p[number]))} over items). Instead of them, {draws} draws each: {others}. CSE itself: "
-        f"{sides}; what is taken out has {x.size_a:.1%} of the norm of the state in {found.main.a}, {x.size_b:.1%} in "
+        f"{share} ({p_text(float(found.items_p[number]))} over items). Instead of them, {draws} draws each: {others}. CSE "
+        f"itself: {sides}; what is taken out has {x.size_a:.1%} of the norm of the state in {found.main.a}, {x.size_b:.1%} in "
         f"{found.main.b}."
     )
 
