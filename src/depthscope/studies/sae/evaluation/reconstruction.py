@@ -108,11 +108,13 @@ class Reconstructing:
             self._reference = states.double().mean(0)
             self._first = torch.zeros(self.units.count, states.shape[-1], dtype=torch.float64)
             self._given = torch.zeros_like(self._first)
-        active = code.active if code is not None else torch.zeros(len(states), device=states.device)
+        active = (code.active if code is not None else torch.zeros(len(states))).to(states.device)
         step = max(1, ROWS // states.shape[-1])
         for start in range(0, len(states), step):
             here = slice(start, start + step)
-            self._block(unit[here], states[here].double(), given[here].double(), active[here].double())
+            self._block(
+                unit[here], states[here].double(), given[here].to(states.device).double(), active[here].double()
+            )
         if code is not None and self.latents:
             self._count(unit, code)
 
