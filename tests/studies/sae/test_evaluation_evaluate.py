@@ -193,10 +193,10 @@ def evaluate_tasks(tasks):
 def test_everything_is_measured_when_it_is_asked_for(tiny, windows, states):
     axes = nearly(states[RESID])
     one = {"d": made(axes, axes, states[RESID], 4, RESID)}
-    found = evaluate(tiny, one, windows, thorough=True, tasks=own_tasks(40)[:3], progress=False)
+    found = evaluate(tiny, one, windows * 8, thorough=True, tasks=own_tasks(40)[:3], progress=False)
     names = set(found.of("d"))
     assert {"ablation_sparsity", "pattern_f1", "probe_loss", "kl"} <= names
     assert len(found.probes) == 3
     assert set(found.left_out) <= {"absorption of d"}
-    assert "absorbed" in names or "cannot be read off" in found.left_out["absorption of d"]
+    assert "letters" in names or "cannot be read off" in found.left_out["absorption of d"]
     assert len(found.patterns) > 0
