@@ -21,25 +21,15 @@ STARTERS = {
         *("--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "29612", "-m"),
     ),
 }
-WORDS = ("--layers", "2", "--latents", "128", "--k", "4", "--tokens", "4K", "--batch", "256", "--buffer", "1K")
+WORDS = ("--layers", "2", "--latents", "128", "--k", "4", "--tokens", "4K", "--batch", "256", "--buffer", "512")
 
 
 @pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    place = tmp_path_factory.mktemp("corpus")
-    words = ["sea", "calm", "boat", "wind", "harbour", "lamp", "stone", "letter", "garden", "winter", "road", "door"]
-    generator = np.random.default_rng(0)
-    for i in range(6):
-        (place / f"{i}.txt").write_text(" ".join(generator.choice(words, 300)))
-    return place
-
-
-@pytest.fixture(scope="module")
-def train(model_folder, corpus):
+def train(model_folder, books):
     """The command, and what it said; only errors of its own count as a failure."""
 
     def call(out, *more, starter=(), status=0):
-        words = ("depthscope", "sae", "train", "--model", model_folder, "--corpus", corpus, *WORDS, "--window", "32")
+        words = ("depthscope", "sae", "train", "--model", model_folder, "--corpus", books, *WORDS, "--window", "32")
         start = STARTERS[starter] if starter else ("-m",)
         command = (sys.executable, *start, *words, "--out", out, "--device", "cpu", "--threads", "1", *more)
         done = subprocess.run(
@@ -51,7 +41,6 @@ def train(model_folder, corpus):
     return call
 
 
-# accelerate would ask about a machine that it knows nothing of
 ENV = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
