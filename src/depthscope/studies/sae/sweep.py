@@ -92,8 +92,8 @@ def sweep_sae(
 ) -> SweepRun:
     """Train dictionaries of all combinations of sizes at one layer, and fit ``L(n, k)`` of Gao et al. (2024), section 3.1.3.
 
-    The loss is the normalised squared error of the last tenth of the training, on batches that were not learnt from before,
-    unless the corpus is read more than once.
+    The loss is the normalised squared error of the last tenth of the training, the median of its steps, on batches that
+    were not learnt from before, unless the corpus is read more than once.
 
     Parameters
     ----------
@@ -169,9 +169,10 @@ def sweep_sae(
 
 def losses(training: Training) -> pd.DataFrame:
     """``latents``, ``k``, ``loss``: where each training arrived."""
-    means = {
-        str(name): float(part["normalized_mse"].tail(max(1, round(END * len(part)))).mean())
+    # the median of steps: a batch with one of the few states of enormous norm is like no other
+    arrived = {
+        str(name): float(part["normalized_mse"].tail(max(1, round(END * len(part)))).median())
         for name, part in training.curve.groupby("dictionary", sort=False)
     }
     sizes = training.dictionaries[["latents", "k"]].astype(int)
-    return sizes.assign(loss=[means[str(name)] for name in training.dictionaries["dictionary"]])
+    return sizes.assign(loss=[arrived[str(name)] for name in training.dictionaries["dictionary"]])

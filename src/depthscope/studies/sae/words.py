@@ -134,8 +134,8 @@ def _between(low: float, high: float) -> str:
 LAW_READING = (
     "L(n, k) of Gao et al. (2024), section 3.1.3: a power of the number of latents n whose exponent depends on the active "
     "latents k, above a floor that more latents do not lower. The loss is the normalised squared error of the last tenth of "
-    "the training. Every dictionary saw the same tokens, so that this is the law at that budget, not of trainings that "
-    "converged."
+    "the training, the median of its steps. Every dictionary saw the same tokens, so that this is the law at that budget, "
+    "not of trainings that converged."
 )
 
 
