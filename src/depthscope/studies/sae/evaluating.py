@@ -170,8 +170,9 @@ def evaluate_into(
     if not all(path.is_file() for path in files.values()):
         with run.clock("measure"):
             found = _measured(run.model, dictionaries, corpus, tokens, seed, more, run.clock.told)
-        if len(found.probes):
-            write_csv(out / "probes.csv", found.probes)
+        for name, table in (("probes", found.probes), ("patterns", found.patterns), ("letters", found.letters)):
+            if len(table):
+                write_csv(out / f"{name}.csv", table)
         write_csv(files["latents"], found.latents)
         write_csv(files["scores"], found.scores)
     scores = read_csv(files["scores"])
